@@ -1,0 +1,33 @@
+//! Daemon-wide settings: `global_defs` and the statements outside any block.
+
+use std::net::Ipv4Addr;
+
+/// `global_defs`, with defaults filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Global {
+    /// `router_id`; the host name when not given.
+    pub router_id: Option<String>,
+    /// `vrrp_mcast_group4`.
+    pub vrrp_mcast_group4: Ipv4Addr,
+    /// `instance`: part of pid file names and syslog idents.
+    pub instance: Option<String>,
+    /// `use_pid_dir`.
+    pub use_pid_dir: bool,
+    /// `child_wait_time`, seconds to wait for children at stop.
+    pub child_wait_time: u32,
+    /// `log_unknown_vrids`.
+    pub log_unknown_vrids: bool,
+}
+
+impl Default for Global {
+    fn default() -> Self {
+        Global {
+            router_id: None,
+            vrrp_mcast_group4: Ipv4Addr::new(224, 0, 0, 18),
+            instance: None,
+            use_pid_dir: false,
+            child_wait_time: 5,
+            log_unknown_vrids: false,
+        }
+    }
+}

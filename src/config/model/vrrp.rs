@@ -1,0 +1,136 @@
+//! The VRRP part of the model: instances and what they hold.
+
+use crate::config::secret::Secret;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+/// Everything the VRRP role runs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Vrrp {
+    /// In the order of the file; names are unique.
+    pub instances: Vec<VrrpInstance>,
+}
+
+/// Protocol version of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// RFC 3768.
+    V2,
+    /// RFC 9568.
+    V3,
+}
+
+/// `state`: what the instance would like to be at start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InitialState {
+    /// Starts in BACKUP with a shortened timer; becomes MASTER at once only with priority 255.
+    Master,
+    /// Starts in BACKUP.
+    Backup,
+}
+
+/// `authentication`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Authentication {
+    /// None.
+    None,
+    /// A clear-text password, at most 8 bytes (RFC 2338 section 5.3.6.2); not yet padded.
+    Pass(Secret),
+}
+
+/// How often gratuitous ARPs (or neighbour advertisements) are sent. Counts are per virtual address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GarpPolicy {
+    /// `garp_master_delay`: the second burst comes this long after becoming MASTER; zero = none.
+    pub master_delay: Duration,
+    /// `garp_master_repeat`: how many in a burst.
+    pub master_repeat: u32,
+    /// `garp_master_refresh`: repeat for as long as MASTER; zero = never.
+    pub master_refresh: Duration,
+    /// `garp_master_refresh_repeat`.
+    pub master_refresh_repeat: u32,
+    /// `garp_lower_prio_delay`: second burst after a lower-priority advert was heard.
+    pub lower_prio_delay: Duration,
+    /// `garp_lower_prio_repeat`.
+    pub lower_prio_repeat: u32,
+    /// `vrrp_garp_interval`: least time between two gratuitous ARPs on an interface; zero = none.
+    pub interval: Duration,
+}
+
+impl Default for GarpPolicy {
+    fn default() -> Self {
+        GarpPolicy {
+            master_delay: Duration::from_secs(5),
+            master_repeat: 5,
+            master_refresh: Duration::ZERO,
+            master_refresh_repeat: 1,
+            lower_prio_delay: Duration::from_secs(5),
+            lower_prio_repeat: 5,
+            interval: Duration::ZERO,
+        }
+    }
+}
+
+/// One line of `virtual_ipaddress`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VirtualAddress {
+    /// The address itself.
+    pub address: IpAddr,
+    /// Prefix length; 32 or 128 when not given.
+    pub prefix: u8,
+    /// `dev`: where to put it; the instance's interface when not given.
+    pub interface: Option<String>,
+    /// `label`.
+    pub label: Option<String>,
+    /// `scope`, kernel numbering (0 = global, 253 = link, 254 = host).
+    pub scope: u8,
+    /// `brd`, with `+` and `-` already computed.
+    pub broadcast: Option<Ipv4Addr>,
+    /// `peer`, with its prefix length.
+    pub peer: Option<(IpAddr, u8)>,
+    /// Flags of the kernel's IFA_FLAGS that the line asks for (`home`, `-nodad`, `mngtmpaddr`, `noprefixroute`, `autojoin`).
+    pub flags: u32,
+    /// `preferred_lft` in seconds; `None` = forever.
+    pub preferred_lifetime: Option<u32>,
+}
+
+/// One `vrrp_instance`, with every inherited default filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VrrpInstance {
+    /// Its name in the file.
+    pub name: String,
+    /// `interface`.
+    pub interface: String,
+    /// `virtual_router_id`, 1..=255.
+    pub virtual_router_id: u8,
+    /// `priority`, 1..=255; 255 = address owner.
+    pub priority: u8,
+    /// `state`.
+    pub initial_state: InitialState,
+    /// `version`.
+    pub version: Version,
+    /// `advert_int`.
+    pub advert_interval: Duration,
+    /// `nopreempt`, already cleared where it has no meaning.
+    pub nopreempt: bool,
+    /// `down_timer_adverts`: how many missed adverts make a master dead.
+    pub down_timer_adverts: u32,
+    /// `authentication`.
+    pub authentication: Authentication,
+    /// `vrrp_mcast_group4` or `mcast_dst_ip`.
+    pub multicast_group: Ipv4Addr,
+    /// `mcast_src_ip`; the interface's primary address when not given.
+    pub source: Option<Ipv4Addr>,
+    /// `dont_track_primary`: keep running when the interface is down.
+    pub dont_track_primary: bool,
+    /// `skip_check_adv_addr`.
+    pub skip_check_adv_addr: bool,
+    /// `lower_prio_no_advert`.
+    pub lower_prio_no_advert: bool,
+    /// `higher_prio_send_advert`.
+    pub higher_prio_send_advert: bool,
+    /// Gratuitous ARP settings.
+    pub garp: GarpPolicy,
+    /// `virtual_ipaddress`, in the order of the file, which is also that of the advert.
+    pub virtual_addresses: Vec<VirtualAddress>,
+}

@@ -1,0 +1,31 @@
+//! keepalived: a high-availability daemon. VRRP elects which of several hosts holds a virtual IP; IPVS rules are programmed from
+//! the same file; failures of the world outside shift priorities; notifications tell the world.
+//!
+//! # The house
+//!
+//! Floors, downwards only: `role` -> `report`, `sim` -> `vrrp` (later `check`, `track`, `notify`) -> `config`, `kernel`, `wire`.
+//! `os` is used by `role` alone and holds the only `unsafe` code and the only calls that could block.
+//!
+//! The cores (`vrrp`, `wire`, `kernel`, and `config` but for `config::source`) never read a clock, a file, the environment or a
+//! random number, and know neither mio nor libc: they are given the time and an event, and give back actions as plain values.
+//!
+//! # How data flows
+//!
+//! The parent reads the files once: source -> expand -> line -> tree -> keywords -> model and diagnostics. It forks the roles,
+//! each of which keeps its part of the immutable model. In a role one mio poll wakes for a socket, netlink, a child, a signal, the
+//! watchdog pipe or the one timerfd. The shell decodes bytes into an event, calls a core with the time and performs the actions
+//! that come back; their outcomes return as new events.
+
+pub mod config;
+pub mod kernel;
+pub mod os;
+pub mod report;
+pub mod role;
+pub mod sim;
+pub mod time;
+pub mod vrrp;
+pub mod wheel;
+pub mod wire;
+
+mod cli;
+pub use cli::main;

@@ -1,0 +1,5 @@
+//! The daemon's binary: everything lives in the library.
+
+fn main() -> std::process::ExitCode {
+    keepalived::main()
+}
