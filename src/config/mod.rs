@@ -2,6 +2,7 @@
 //! Every stage keeps where a thing stood, so that every message can name file, line and column.
 
 pub mod diagnostic;
+pub mod keywords;
 pub mod model;
 pub mod secret;
 pub mod tree;

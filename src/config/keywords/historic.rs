@@ -1,0 +1,38 @@
+//! Keywords that older releases knew and the present ones do not: only for advice when one is met.
+
+/// Block path, keyword, first and last release that knew it.
+#[rustfmt::skip]
+pub(super) static HISTORIC: &[(&str, &str, &str, &str)] = &[
+    ("global_defs", "lvs_id", "0.7.6", "1.1.7"),
+    ("global_defs", "plugin_dir", "1.1.8", "1.2.19"),
+    ("real_server_group", "real_server", "0.7.6", "1.0.0"),
+    ("real_server_group.real_server", "weight", "0.7.6", "1.0.0"),
+    ("root", "real_server_group", "0.7.6", "1.0.0"),
+    ("virtual_server", "nat_mask", "0.7.6", "1.2.19"),
+    ("virtual_server", "real_group", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group", "CI-LINUX", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group", "HTTP_GET", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group", "MISC_CHECK", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group", "SSL_GET", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group", "TCP_CHECK", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group.HTTP_GET", "connect_port", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group.HTTP_GET", "connect_timeout", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group.HTTP_GET", "delay_before_retry", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group.HTTP_GET", "nb_get_retry", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group.HTTP_GET", "url", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group.HTTP_GET.url", "digest", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group.HTTP_GET.url", "path", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group.HTTP_GET.url", "status_code", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group.MISC_CHECK", "misc_path", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group.SSL_GET", "connect_port", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group.SSL_GET", "connect_timeout", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group.SSL_GET", "delay_before_retry", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group.SSL_GET", "nb_get_retry", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group.SSL_GET", "url", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group.SSL_GET.url", "digest", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group.SSL_GET.url", "path", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group.SSL_GET.url", "status_code", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group.TCP_CHECK", "connect_port", "0.7.6", "1.0.0"),
+    ("virtual_server.real_group.TCP_CHECK", "connect_timeout", "0.7.6", "1.0.0"),
+    ("virtual_server.real_server", "CI-LINUX", "0.7.6", "1.1.4"),
+];
