@@ -186,7 +186,10 @@ impl Form {
             | Form::OptionalChoice(_)
             | Form::Regex
             | Form::Block(_, Head::Name) => 1,
-            Form::AllInt(..) | Form::Server | Form::Weight(..) | Form::Block(_, Head::Endpoint | Head::Service) => 2,
+            Form::AllInt(..)
+            | Form::Server
+            | Form::Weight(..)
+            | Form::Block(_, Head::Endpoint | Head::Service) => 2,
             Form::Script | Form::OptionalScript | Form::User | Form::Fifo => 3,
             Form::Words | Form::Command | Form::Custom(_) => return None,
         })
@@ -205,7 +208,13 @@ impl Form {
                 | Form::OptionalScript
                 | Form::Lines(_)
                 | Form::Block(_, Head::Nothing)
-                | Form::Custom(Custom::UseVmac | Custom::UseIpvlan | Custom::IncludeCheck | Custom::InitFile | Custom::HexPattern)
+                | Form::Custom(
+                    Custom::UseVmac
+                        | Custom::UseIpvlan
+                        | Custom::IncludeCheck
+                        | Custom::InitFile
+                        | Custom::HexPattern
+                )
         )
     }
 

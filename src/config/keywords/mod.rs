@@ -148,7 +148,21 @@ const fn k(
 ) -> Keyword {
     let (missing, repeated) = (Missing::Refuses, Repeated::Last);
     let (same_as, deprecation, see, acts) = (None, Deprecation::No, None, false);
-    Keyword { word, syntax, form, default, since, tier, meaning, missing, repeated, same_as, deprecation, see, acts }
+    Keyword {
+        word,
+        syntax,
+        form,
+        default,
+        since,
+        tier,
+        meaning,
+        missing,
+        repeated,
+        same_as,
+        deprecation,
+        see,
+        acts,
+    }
 }
 
 impl Keyword {
@@ -181,34 +195,169 @@ impl Keyword {
 /// Every block: its path as people write it, who acts on it, and its keywords in the order of the manual.
 static BLOCKS: [(Block, &str, Role, &[Keyword]); 29] = [
     (Block::Root, "root", Role::Parent, root::ROOT),
-    (Block::GlobalDefs, "global_defs", Role::Parent, global::GLOBAL_DEFS),
-    (Block::TrackGroup, "track_group", Role::Vrrp, track::TRACK_GROUP),
-    (Block::VrrpSyncGroup, "vrrp_sync_group", Role::Vrrp, track::VRRP_SYNC_GROUP),
-    (Block::GarpGroup, "garp_group", Role::Vrrp, track::GARP_GROUP),
-    (Block::VrrpInstance, "vrrp_instance", Role::Vrrp, instance::VRRP_INSTANCE),
-    (Block::Authentication, "vrrp_instance.authentication", Role::Vrrp, instance::AUTHENTICATION),
-    (Block::AuthHmac, "vrrp_instance.auth_hmac", Role::Vrrp, instance::AUTH_HMAC),
-    (Block::VrrpScript, "vrrp_script", Role::Vrrp, track::VRRP_SCRIPT),
-    (Block::VrrpTrackProcess, "vrrp_track_process", Role::Vrrp, track::VRRP_TRACK_PROCESS),
-    (Block::TrackFile, "track_file", Role::Parent, track::TRACK_FILE),
-    (Block::VrrpTrackFile, "vrrp_track_file", Role::Parent, track::VRRP_TRACK_FILE),
-    (Block::BfdInstance, "bfd_instance", Role::Bfd, track::BFD_INSTANCE),
+    (
+        Block::GlobalDefs,
+        "global_defs",
+        Role::Parent,
+        global::GLOBAL_DEFS,
+    ),
+    (
+        Block::TrackGroup,
+        "track_group",
+        Role::Vrrp,
+        track::TRACK_GROUP,
+    ),
+    (
+        Block::VrrpSyncGroup,
+        "vrrp_sync_group",
+        Role::Vrrp,
+        track::VRRP_SYNC_GROUP,
+    ),
+    (
+        Block::GarpGroup,
+        "garp_group",
+        Role::Vrrp,
+        track::GARP_GROUP,
+    ),
+    (
+        Block::VrrpInstance,
+        "vrrp_instance",
+        Role::Vrrp,
+        instance::VRRP_INSTANCE,
+    ),
+    (
+        Block::Authentication,
+        "vrrp_instance.authentication",
+        Role::Vrrp,
+        instance::AUTHENTICATION,
+    ),
+    (
+        Block::AuthHmac,
+        "vrrp_instance.auth_hmac",
+        Role::Vrrp,
+        instance::AUTH_HMAC,
+    ),
+    (
+        Block::VrrpScript,
+        "vrrp_script",
+        Role::Vrrp,
+        track::VRRP_SCRIPT,
+    ),
+    (
+        Block::VrrpTrackProcess,
+        "vrrp_track_process",
+        Role::Vrrp,
+        track::VRRP_TRACK_PROCESS,
+    ),
+    (
+        Block::TrackFile,
+        "track_file",
+        Role::Parent,
+        track::TRACK_FILE,
+    ),
+    (
+        Block::VrrpTrackFile,
+        "vrrp_track_file",
+        Role::Parent,
+        track::VRRP_TRACK_FILE,
+    ),
+    (
+        Block::BfdInstance,
+        "bfd_instance",
+        Role::Bfd,
+        track::BFD_INSTANCE,
+    ),
     (Block::Ssl, "SSL", Role::Checker, service::SSL),
-    (Block::VirtualServer, "virtual_server", Role::Checker, service::VIRTUAL_SERVER),
-    (Block::RealServer, "virtual_server.real_server", Role::Checker, service::REAL_SERVER),
-    (Block::MiscCheck, "virtual_server.real_server.MISC_CHECK", Role::Checker, checker::MISC_CHECK),
-    (Block::SmtpCheck, "virtual_server.real_server.SMTP_CHECK", Role::Checker, checker::SMTP_CHECK),
-    (Block::SmtpHost, "virtual_server.real_server.SMTP_CHECK.host", Role::Checker, checker::SMTP_HOST),
-    (Block::TcpCheck, "virtual_server.real_server.TCP_CHECK", Role::Checker, checker::TCP_CHECK),
-    (Block::PingCheck, "virtual_server.real_server.PING_CHECK", Role::Checker, checker::PING_CHECK),
-    (Block::UdpCheck, "virtual_server.real_server.UDP_CHECK", Role::Checker, checker::UDP_CHECK),
-    (Block::HttpGet, "virtual_server.real_server.HTTP_GET", Role::Checker, http::HTTP_GET),
-    (Block::SslGet, "virtual_server.real_server.SSL_GET", Role::Checker, http::SSL_GET),
-    (Block::HttpUrl, "virtual_server.real_server.HTTP_GET.url", Role::Checker, http::HTTP_URL),
-    (Block::SslUrl, "virtual_server.real_server.SSL_GET.url", Role::Checker, http::SSL_URL),
-    (Block::DnsCheck, "virtual_server.real_server.DNS_CHECK", Role::Checker, checker::DNS_CHECK),
-    (Block::FileCheck, "virtual_server.real_server.FILE_CHECK", Role::Checker, checker::FILE_CHECK),
-    (Block::BfdCheck, "virtual_server.real_server.BFD_CHECK", Role::Checker, checker::BFD_CHECK),
+    (
+        Block::VirtualServer,
+        "virtual_server",
+        Role::Checker,
+        service::VIRTUAL_SERVER,
+    ),
+    (
+        Block::RealServer,
+        "virtual_server.real_server",
+        Role::Checker,
+        service::REAL_SERVER,
+    ),
+    (
+        Block::MiscCheck,
+        "virtual_server.real_server.MISC_CHECK",
+        Role::Checker,
+        checker::MISC_CHECK,
+    ),
+    (
+        Block::SmtpCheck,
+        "virtual_server.real_server.SMTP_CHECK",
+        Role::Checker,
+        checker::SMTP_CHECK,
+    ),
+    (
+        Block::SmtpHost,
+        "virtual_server.real_server.SMTP_CHECK.host",
+        Role::Checker,
+        checker::SMTP_HOST,
+    ),
+    (
+        Block::TcpCheck,
+        "virtual_server.real_server.TCP_CHECK",
+        Role::Checker,
+        checker::TCP_CHECK,
+    ),
+    (
+        Block::PingCheck,
+        "virtual_server.real_server.PING_CHECK",
+        Role::Checker,
+        checker::PING_CHECK,
+    ),
+    (
+        Block::UdpCheck,
+        "virtual_server.real_server.UDP_CHECK",
+        Role::Checker,
+        checker::UDP_CHECK,
+    ),
+    (
+        Block::HttpGet,
+        "virtual_server.real_server.HTTP_GET",
+        Role::Checker,
+        http::HTTP_GET,
+    ),
+    (
+        Block::SslGet,
+        "virtual_server.real_server.SSL_GET",
+        Role::Checker,
+        http::SSL_GET,
+    ),
+    (
+        Block::HttpUrl,
+        "virtual_server.real_server.HTTP_GET.url",
+        Role::Checker,
+        http::HTTP_URL,
+    ),
+    (
+        Block::SslUrl,
+        "virtual_server.real_server.SSL_GET.url",
+        Role::Checker,
+        http::SSL_URL,
+    ),
+    (
+        Block::DnsCheck,
+        "virtual_server.real_server.DNS_CHECK",
+        Role::Checker,
+        checker::DNS_CHECK,
+    ),
+    (
+        Block::FileCheck,
+        "virtual_server.real_server.FILE_CHECK",
+        Role::Checker,
+        checker::FILE_CHECK,
+    ),
+    (
+        Block::BfdCheck,
+        "virtual_server.real_server.BFD_CHECK",
+        Role::Checker,
+        checker::BFD_CHECK,
+    ),
 ];
 
 /// The rows of each block in the order of their words, made once.
@@ -254,6 +403,8 @@ impl Block {
     /// Finds a keyword by its exact spelling.
     pub fn find(self, word: &str) -> Option<&'static Keyword> {
         let rows = SORTED.get(self as usize)?;
-        rows.binary_search_by(|row| row.word.cmp(word)).ok().and_then(|place| rows.get(place).copied())
+        rows.binary_search_by(|row| row.word.cmp(word))
+            .ok()
+            .and_then(|place| rows.get(place).copied())
     }
 }

@@ -53,19 +53,35 @@ pub fn advise(block: Block, word: &str) -> Option<Advice> {
     if let Some((keyword, slips @ 0..=1)) = similar {
         return Some(Advice::Similar(keyword, slips));
     }
-    if let Some((.., last)) = HISTORIC.iter().find(|(path, known, ..)| *path == block.path() && *known == word) {
+    if let Some((.., last)) = HISTORIC
+        .iter()
+        .find(|(path, known, ..)| *path == block.path() && *known == word)
+    {
         return Some(Advice::Removed(last));
     }
-    let elsewhere: Vec<&'static str> = Block::all().filter(|other| other.find(word).is_some()).map(Block::name).collect();
+    let elsewhere: Vec<&'static str> = Block::all()
+        .filter(|other| other.find(word).is_some())
+        .map(Block::name)
+        .collect();
     if !elsewhere.is_empty() {
         const SHOWN: usize = 4;
-        return Some(Advice::Elsewhere(elsewhere.into_iter().map(outermost_name).take(SHOWN).collect()));
+        return Some(Advice::Elsewhere(
+            elsewhere
+                .into_iter()
+                .map(outermost_name)
+                .take(SHOWN)
+                .collect(),
+        ));
     }
     similar.map(|(keyword, slips)| Advice::Similar(keyword, slips))
 }
 
 fn outermost_name(name: &'static str) -> &'static str {
-    if name == "root" { "no block, at the outermost level" } else { name }
+    if name == "root" {
+        "no block, at the outermost level"
+    } else {
+        name
+    }
 }
 
 /// How many letters must be inserted, deleted, replaced or swapped with their neighbour to make one word the other (optimal
@@ -77,8 +93,11 @@ fn distance(a: &str, b: &str) -> usize {
     for (i, from) in a.iter().enumerate() {
         let mut row = vec![i + 1];
         for (j, to) in b.iter().enumerate() {
-            let cell = |line: &[usize], place: usize| line.get(place).copied().unwrap_or(usize::MAX - 1);
-            let mut best = (cell(&above, j) + usize::from(from != to)).min(cell(&above, j + 1) + 1).min(cell(&row, j) + 1);
+            let cell =
+                |line: &[usize], place: usize| line.get(place).copied().unwrap_or(usize::MAX - 1);
+            let mut best = (cell(&above, j) + usize::from(from != to))
+                .min(cell(&above, j + 1) + 1)
+                .min(cell(&row, j) + 1);
             let swapped = j > 0 && i > 0 && b.get(j - 1) == Some(from) && a.get(i - 1) == Some(to);
             if swapped {
                 best = best.min(cell(&before, j - 1) + 1);

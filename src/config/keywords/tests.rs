@@ -9,9 +9,18 @@ fn the_table_has_531_keywords_each_once() {
     let mut seen = HashSet::new();
     for block in Block::all() {
         for row in block.keywords() {
-            assert!(seen.insert((block, row.word)), "{} {} twice", block.path(), row.word);
+            assert!(
+                seen.insert((block, row.word)),
+                "{} {} twice",
+                block.path(),
+                row.word
+            );
             assert_eq!(block.find(row.word), Some(row));
-            assert!(!row.meaning.is_empty() && !row.since.is_empty() && (1..=3).contains(&row.tier), "{}", row.word);
+            assert!(
+                !row.meaning.is_empty() && !row.since.is_empty() && (1..=3).contains(&row.tier),
+                "{}",
+                row.word
+            );
         }
     }
     assert_eq!(seen.len(), 531);
@@ -36,7 +45,9 @@ fn synonyms_lead_to_keywords_of_the_same_block_and_form() {
     for block in Block::all() {
         for row in block.keywords() {
             if let Some(target) = row.same_as {
-                let target = block.find(target).unwrap_or_else(|| panic!("{} leads nowhere", row.word));
+                let target = block
+                    .find(target)
+                    .unwrap_or_else(|| panic!("{} leads nowhere", row.word));
                 assert_eq!(row.form.words(), target.form.words(), "{}", row.word);
             }
         }
@@ -46,11 +57,17 @@ fn synonyms_lead_to_keywords_of_the_same_block_and_form() {
 #[test]
 fn slips_are_recognised_and_strangers_are_not() {
     let meant = |block, word| did_you_mean(block, word).map(|(row, _)| row.word);
-    assert_eq!(meant(Block::VrrpInstance, "lvs_sync_daemon_inteface"), Some("lvs_sync_daemon_interface"));
+    assert_eq!(
+        meant(Block::VrrpInstance, "lvs_sync_daemon_inteface"),
+        Some("lvs_sync_daemon_interface")
+    );
     assert_eq!(meant(Block::VrrpInstance, "prioirty"), Some("priority"));
     assert_eq!(meant(Block::Root, "vvrp_script"), Some("vrrp_script"));
     assert_eq!(meant(Block::HttpGet, "connetc_port"), Some("connect_port"));
-    assert_eq!(meant(Block::VrrpInstance, "macast_src_ip"), Some("mcast_src_ip"));
+    assert_eq!(
+        meant(Block::VrrpInstance, "macast_src_ip"),
+        Some("mcast_src_ip")
+    );
     assert_eq!(meant(Block::VrrpInstance, "banana"), None);
     assert_eq!(meant(Block::VrrpInstance, "}"), None);
     assert_eq!(meant(Block::VrrpInstance, &"x".repeat(100_000)), None);
@@ -58,7 +75,16 @@ fn slips_are_recognised_and_strangers_are_not() {
 
 #[test]
 fn misplaced_and_removed_keywords_are_recognised() {
-    assert_eq!(advise(Block::VirtualServer, "nat_mask"), Some(Advice::Removed("1.2.19")));
-    assert_eq!(advise(Block::TcpCheck, "nb_get_retry"), Some(Advice::Elsewhere(vec!["HTTP_GET", "SSL_GET"])));
-    assert_eq!(advise(Block::Root, "priority"), Some(Advice::Elsewhere(vec!["vrrp_instance"])));
+    assert_eq!(
+        advise(Block::VirtualServer, "nat_mask"),
+        Some(Advice::Removed("1.2.19"))
+    );
+    assert_eq!(
+        advise(Block::TcpCheck, "nb_get_retry"),
+        Some(Advice::Elsewhere(vec!["HTTP_GET", "SSL_GET"]))
+    );
+    assert_eq!(
+        advise(Block::Root, "priority"),
+        Some(Advice::Elsewhere(vec!["vrrp_instance"]))
+    );
 }

@@ -4,7 +4,9 @@ mod global;
 mod vrrp;
 
 pub use global::Global;
-pub use vrrp::{Authentication, GarpPolicy, InitialState, Version, VirtualAddress, Vrrp, VrrpInstance};
+pub use vrrp::{
+    Authentication, GarpPolicy, InitialState, Version, VirtualAddress, Vrrp, VrrpInstance,
+};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
