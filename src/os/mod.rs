@@ -1,1 +1,24 @@
-//! To be furnished.
+//! The operating system: the only room with `unsafe`, and the only one with calls that could block. Used by `role` alone.
+//!
+//! Every descriptor made here is close-on-exec and, where it is read in the loop, non-blocking. Errors are plain `io::Error`s:
+//! what they mean, and what to do about them, is for the role to say.
+
+pub mod clock;
+pub mod link_socket;
+pub mod netlink;
+pub mod poll;
+mod socket;
+mod timer;
+pub mod vrrp_socket;
+
+use std::io;
+
+/// The result of a system call that says -1 on failure.
+fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// The same for calls that count bytes.
+fn check_size(result: libc::ssize_t) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}

@@ -1,0 +1,242 @@
+//! The loop of a process: one mio poll, typed tokens, one timerfd armed to the wheel. What is done with an event is the role's.
+//!
+//! Registrations are edge-triggered: whoever is told that a descriptor is ready reads (or writes) until `WouldBlock`, or says
+//! `again` when it stops earlier so that a flood on one socket cannot starve timers and other sockets.
+
+use super::timer::Timer;
+use crate::time::Instant;
+use crate::wheel::Wheel;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::time::Duration;
+
+/// How many events one wait takes from the kernel.
+const EVENTS_PER_WAIT: usize = 256;
+
+/// Which readiness is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Bytes to read, or the end of them.
+    Read,
+    /// Room to write.
+    Write,
+    /// Both.
+    ReadWrite,
+}
+
+impl Want {
+    fn interest(self) -> Interest {
+        match self {
+            Want::Read => Interest::READABLE,
+            Want::Write => Interest::WRITABLE,
+            Want::ReadWrite => Interest::READABLE | Interest::WRITABLE,
+        }
+    }
+}
+
+/// A descriptor that is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready<T> {
+    /// What it was registered as.
+    pub token: T,
+    /// Reading will not block: there are bytes, an end or an error.
+    pub readable: bool,
+    /// Writing will not block: there is room or an error.
+    pub writable: bool,
+}
+
+/// The loop; `T` says what a descriptor is.
+pub struct Loop<T> {
+    poll: Poll,
+    events: Events,
+    timer: Timer,
+    /// What the timerfd is set to; `None` when it has expired or is stopped.
+    armed: Option<Instant>,
+    tokens: HashMap<RawFd, T>,
+    again: Vec<Ready<T>>,
+    wakeups: u64,
+}
+
+impl<T: Copy + PartialEq> Loop<T> {
+    /// An empty loop. Made after fork: an epoll instance must not be shared by two processes.
+    pub fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let timer = Timer::new()?;
+        poll.registry().register(&mut SourceFd(&timer.as_raw_fd()), token(timer.as_raw_fd()), Interest::READABLE)?;
+        Ok(Loop {
+            poll,
+            events: Events::with_capacity(EVENTS_PER_WAIT),
+            timer,
+            armed: None,
+            tokens: HashMap::new(),
+            again: Vec::new(),
+            wakeups: 0,
+        })
+    }
+
+    /// Waits for a descriptor too. The descriptor must not block, and is to be `remove`d before it is closed.
+    pub fn add(&mut self, descriptor: &impl AsRawFd, what: T, want: Want) -> io::Result<()> {
+        let fd = descriptor.as_raw_fd();
+        self.poll.registry().register(&mut SourceFd(&fd), token(fd), want.interest())?;
+        self.tokens.insert(fd, what);
+        Ok(())
+    }
+
+    /// Changes what is waited for. Readiness that is already there is told (again).
+    pub fn change(&mut self, descriptor: &impl AsRawFd, want: Want) -> io::Result<()> {
+        let fd = descriptor.as_raw_fd();
+        self.poll.registry().reregister(&mut SourceFd(&fd), token(fd), want.interest())
+    }
+
+    /// Waits for a descriptor no more.
+    pub fn remove(&mut self, descriptor: &impl AsRawFd) -> io::Result<()> {
+        let fd = descriptor.as_raw_fd();
+        if let Some(what) = self.tokens.remove(&fd) {
+            self.again.retain(|ready| ready.token != what);
+        }
+        self.poll.registry().deregister(&mut SourceFd(&fd))
+    }
+
+    /// The handler of `ready` stopped before `WouldBlock`: tell it again at the next wait, which will not sleep.
+    pub fn again(&mut self, ready: Ready<T>) {
+        self.again.push(ready);
+    }
+
+    /// Sleeps until a descriptor is ready or the earliest timer is due, and fills `ready`. The caller then takes the expired
+    /// timers from the wheel. A signal's interruption is a wake-up without events.
+    pub fn wait<K: Copy + Eq + Hash>(&mut self, wheel: &Wheel<K>, ready: &mut Vec<Ready<T>>) -> io::Result<()> {
+        ready.clear();
+        self.arm_timer(wheel)?;
+        let timeout = if self.again.is_empty() { None } else { Some(Duration::ZERO) };
+        if let Err(error) = self.poll.poll(&mut self.events, timeout) {
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(error);
+            }
+            return Ok(());
+        }
+        self.wakeups += 1;
+        ready.append(&mut self.again);
+        for event in &self.events {
+            let fd = event.token().0 as RawFd;
+            if fd == self.timer.as_raw_fd() {
+                self.armed = None;
+                continue;
+            }
+            // A descriptor that was removed by the handler of an earlier event is no longer known.
+            let Some(&what) = self.tokens.get(&fd) else { continue };
+            let broken = event.is_error() || event.is_read_closed() || event.is_write_closed();
+            let told = Ready {
+                token: what,
+                readable: event.is_readable() || broken,
+                writable: event.is_writable() || broken,
+            };
+            match ready.iter_mut().find(|earlier| earlier.token == what) {
+                Some(earlier) => {
+                    earlier.readable |= told.readable;
+                    earlier.writable |= told.writable;
+                }
+                None => ready.push(told),
+            }
+        }
+        Ok(())
+    }
+
+    /// How often this loop has woken up, for the status report.
+    pub fn wakeups(&self) -> u64 {
+        self.wakeups
+    }
+
+    /// Sets the timerfd when it would be late. One that is early is left alone: a backup's timers move away with every advert it
+    /// hears, and a rare wake-up for nothing costs less than a system call a packet.
+    fn arm_timer<K: Copy + Eq + Hash>(&mut self, wheel: &Wheel<K>) -> io::Result<()> {
+        let late = match (self.armed, wheel.not_before()) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(armed), Some(earliest)) => earliest < armed,
+        };
+        if late {
+            let next = wheel.next_deadline();
+            self.timer.set(next)?;
+            self.armed = next;
+        }
+        Ok(())
+    }
+}
+
+fn token(fd: RawFd) -> Token {
+    Token(fd as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::clock;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    fn pair() -> (UnixStream, UnixStream) {
+        let (a, b) = UnixStream::pair().expect("a socket pair");
+        a.set_nonblocking(true).expect("non-blocking");
+        (a, b)
+    }
+
+    #[test]
+    fn a_timer_wakes_at_its_deadline_and_not_before() {
+        let mut events = Loop::<u8>::new().expect("a loop");
+        let mut wheel = Wheel::new(clock::now());
+        let deadline = clock::now() + Duration::from_millis(20);
+        wheel.arm('t', deadline);
+        let mut ready = Vec::new();
+        events.wait(&wheel, &mut ready).expect("wait");
+        assert!(clock::now() >= deadline);
+        assert_eq!(wheel.pop_expired(clock::now()), Some(('t', deadline)));
+        assert_eq!(events.wakeups(), 1);
+    }
+
+    #[test]
+    fn an_earlier_timer_replaces_a_later_one_and_a_deadline_in_the_past_is_due_at_once() {
+        let mut events = Loop::<u8>::new().expect("a loop");
+        let (_keep, other) = pair();
+        other.set_nonblocking(true).expect("non-blocking");
+        let mut wheel = Wheel::new(clock::now());
+        let mut ready = Vec::new();
+        wheel.arm('l', clock::now() + Duration::from_secs(3600));
+        let (mine, mut theirs) = pair();
+        events.add(&mine, 1, Want::Read).expect("add");
+        theirs.write_all(b"x").expect("write");
+        events.wait(&wheel, &mut ready).expect("wait");
+        wheel.arm('e', clock::now() + Duration::from_millis(5));
+        events.wait(&wheel, &mut ready).expect("wait");
+        assert_eq!(wheel.pop_expired(clock::now()).map(|(key, _)| key), Some('e'));
+        wheel.arm('p', Instant(1));
+        events.wait(&wheel, &mut ready).expect("wait");
+        assert_eq!(wheel.pop_expired(clock::now()), Some(('p', Instant(1))));
+    }
+
+    #[test]
+    fn what_was_left_unread_is_told_again_and_what_was_removed_is_not() {
+        let mut events = Loop::new().expect("a loop");
+        let (mut mine, mut theirs) = pair();
+        events.add(&mine, "pair", Want::Read).expect("add");
+        let mut wheel = Wheel::new(clock::now());
+        wheel.arm((), clock::now() + Duration::from_secs(3600));
+        let mut ready = Vec::new();
+        theirs.write_all(b"ab").expect("write");
+        events.wait(&wheel, &mut ready).expect("wait");
+        assert_eq!(ready.len(), 1);
+        let mut byte = [0];
+        mine.read_exact(&mut byte).expect("read");
+        events.again(ready[0]);
+        events.wait(&wheel, &mut ready).expect("wait");
+        assert_eq!(ready, [Ready { token: "pair", readable: true, writable: false }]);
+        events.again(ready[0]);
+        events.remove(&mine).expect("remove");
+        wheel.arm((), clock::now());
+        events.wait(&wheel, &mut ready).expect("wait");
+        assert_eq!(ready, []);
+    }
+}

@@ -1,0 +1,44 @@
+//! The timerfd that wakes the loop: epoll's own time-out is in whole milliseconds and rounds up.
+
+use super::check;
+use super::clock::NANOS_PER_SEC;
+use crate::time::Instant;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+/// A one-shot timer on CLOCK_MONOTONIC with absolute expiry.
+pub(super) struct Timer(OwnedFd);
+
+impl Timer {
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: no pointers; a descriptor that is not -1 is ours alone.
+        unsafe {
+            let fd = check(libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK | libc::TFD_CLOEXEC))?;
+            Ok(Timer(OwnedFd::from_raw_fd(fd)))
+        }
+    }
+
+    /// Expires at `deadline`, at once when that has passed; `None` stops it. Never needs to be read: setting it forgets an expiry.
+    pub fn set(&self, deadline: Option<Instant>) -> io::Result<()> {
+        // An expiry of zero means "stop" to the kernel, and a count of seconds past i64 is refused.
+        let nanos = deadline.map_or(0, |deadline| deadline.0.clamp(1, i64::MAX as u64));
+        let value = libc::itimerspec {
+            it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 },
+            it_value: libc::timespec {
+                tv_sec: (nanos / NANOS_PER_SEC) as libc::time_t,
+                tv_nsec: (nanos % NANOS_PER_SEC) as libc::c_long,
+            },
+        };
+        // SAFETY: `value` outlives the call, and the old value is not asked for.
+        check(unsafe {
+            libc::timerfd_settime(self.0.as_raw_fd(), libc::TFD_TIMER_ABSTIME, &value, std::ptr::null_mut())
+        })?;
+        Ok(())
+    }
+}
+
+impl AsRawFd for Timer {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}

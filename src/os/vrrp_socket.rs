@@ -1,0 +1,164 @@
+//! Raw IPv4 sockets for VRRP (IP protocol 112): one an interface, however many instances and groups it serves.
+//!
+//! Packets go in and out whole, IP header included. What we send does not come back (IP_MULTICAST_LOOP off), and groups that other
+//! processes of the host joined are not heard (IP_MULTICAST_ALL off).
+
+use super::socket::{open, receive_buffer, send_buffer, set_option, set_option_bytes, zeroed};
+use super::{check, check_size};
+use std::io;
+use std::mem::size_of;
+use std::net::Ipv4Addr;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+/// IP protocol number of VRRP (RFC 3768 section 5.2.4).
+const IPPROTO_VRRP: libc::c_int = 112;
+/// Least size of the buffers, in bytes: some seconds of adverts even of a busy interface.
+const BUFFER_MIN: usize = 256 * 1024;
+/// What one queued advert costs the kernel, in bytes: the packet and its bookkeeping.
+const BUFFER_PER_INSTANCE: usize = 2048;
+/// `TC_PRIO_CONTROL`: the first band of the default queue, so that a full link does not hold back adverts.
+const PRIORITY_CONTROL: libc::c_int = 7;
+/// The same where CAP_NET_ADMIN is missing.
+const PRIORITY_INTERACTIVE: libc::c_int = 6;
+/// Packets that one system call may bring.
+const BATCH: usize = 32;
+/// Room for one packet: 255 addresses, IP header with options, authentication header and MAC are less than 1400 bytes.
+const PACKET_MAX: usize = 2048;
+
+/// The VRRP socket of one interface.
+pub struct VrrpSocket {
+    fd: OwnedFd,
+    index: u32,
+}
+
+impl VrrpSocket {
+    /// Opens the socket of the interface `name` (kernel index `index`), with buffers for so many instances.
+    pub fn open(name: &str, index: u32, instances: usize) -> io::Result<Self> {
+        let fd = open(libc::AF_INET, libc::SOCK_RAW, IPPROTO_VRRP)?;
+        set_option_bytes(&fd, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, name.as_bytes())?;
+        set_option(&fd, libc::IPPROTO_IP, libc::IP_HDRINCL, 1)?;
+        set_option(&fd, libc::IPPROTO_IP, libc::IP_MULTICAST_LOOP, 0)?;
+        set_option(&fd, libc::IPPROTO_IP, libc::IP_MULTICAST_ALL, 0)?;
+        set_option(&fd, libc::IPPROTO_IP, libc::IP_MULTICAST_IF, membership(Ipv4Addr::UNSPECIFIED, index)?)?;
+        set_option(&fd, libc::SOL_SOCKET, libc::SO_PRIORITY, PRIORITY_CONTROL)
+            .or_else(|_| set_option(&fd, libc::SOL_SOCKET, libc::SO_PRIORITY, PRIORITY_INTERACTIVE))?;
+        let buffer = BUFFER_MIN.saturating_add(instances.saturating_mul(BUFFER_PER_INSTANCE));
+        receive_buffer(&fd, buffer)?;
+        send_buffer(&fd, buffer)?;
+        Ok(VrrpSocket { fd, index })
+    }
+
+    /// Hears a group from now on. Joining twice is no error.
+    pub fn join(&self, group: Ipv4Addr) -> io::Result<()> {
+        match set_option(&self.fd, libc::IPPROTO_IP, libc::IP_ADD_MEMBERSHIP, membership(group, self.index)?) {
+            Err(error) if error.raw_os_error() == Some(libc::EADDRINUSE) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Hears a group no more.
+    pub fn leave(&self, group: Ipv4Addr) -> io::Result<()> {
+        set_option(&self.fd, libc::IPPROTO_IP, libc::IP_DROP_MEMBERSHIP, membership(group, self.index)?)
+    }
+
+    /// The interface's kernel index.
+    pub fn interface(&self) -> u32 {
+        self.index
+    }
+
+    /// Sends one whole IPv4 packet to the destination of its header. `WouldBlock`: the queue is full and nothing was sent.
+    pub fn send(&self, packet: &[u8]) -> io::Result<()> {
+        let destination = packet
+            .get(DESTINATION)
+            .and_then(|bytes| <[u8; 4]>::try_from(bytes).ok())
+            .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        // SAFETY: an all-zero sockaddr_in is valid.
+        let mut address: libc::sockaddr_in = unsafe { zeroed() };
+        address.sin_family = libc::AF_INET as libc::sa_family_t;
+        address.sin_addr.s_addr = u32::from_ne_bytes(destination);
+        // SAFETY: packet and address outlive the call, with their lengths.
+        check_size(unsafe {
+            libc::sendto(
+                self.fd.as_raw_fd(),
+                packet.as_ptr().cast(),
+                packet.len(),
+                libc::MSG_NOSIGNAL,
+                (&raw const address).cast(),
+                size_of::<libc::sockaddr_in>() as libc::socklen_t,
+            )
+        })?;
+        Ok(())
+    }
+
+    /// Takes what has arrived, up to a batch; `WouldBlock` when there is nothing (more).
+    pub fn receive(&self, batch: &mut Batch) -> io::Result<()> {
+        batch.count = 0;
+        let count = batch.fill(self.fd.as_raw_fd())?;
+        batch.count = count;
+        Ok(())
+    }
+}
+
+impl AsRawFd for VrrpSocket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}
+
+/// Where the destination stands in an IPv4 header (RFC 791 section 3.1).
+const DESTINATION: std::ops::Range<usize> = 16..20;
+
+fn membership(group: Ipv4Addr, index: u32) -> io::Result<libc::ip_mreqn> {
+    Ok(libc::ip_mreqn {
+        imr_multiaddr: libc::in_addr { s_addr: u32::from_ne_bytes(group.octets()) },
+        imr_address: libc::in_addr { s_addr: 0 },
+        imr_ifindex: libc::c_int::try_from(index).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?,
+    })
+}
+
+/// Buffers for received packets: one for the whole process, used for every socket in turn.
+pub struct Batch {
+    packets: Vec<u8>,
+    lengths: [usize; BATCH],
+    count: usize,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Batch { packets: vec![0; BATCH * PACKET_MAX], lengths: [0; BATCH], count: 0 }
+    }
+}
+
+impl Batch {
+    /// What the last `receive` brought, in order of arrival. A packet longer than any valid one is cut.
+    pub fn packets(&self) -> impl Iterator<Item = &[u8]> {
+        self.packets.chunks(PACKET_MAX).zip(&self.lengths).take(self.count).map(|(packet, &length)| {
+            packet.get(..length).unwrap_or(packet)
+        })
+    }
+
+    /// True when the last `receive` filled the batch, so that there may be more.
+    pub fn is_full(&self) -> bool {
+        self.count == BATCH
+    }
+
+    fn fill(&mut self, fd: RawFd) -> io::Result<usize> {
+        // SAFETY: all-zero iovecs and headers are valid; they are filled in below.
+        let mut parts: [libc::iovec; BATCH] = unsafe { zeroed() };
+        // SAFETY: as above.
+        let mut headers: [libc::mmsghdr; BATCH] = unsafe { zeroed() };
+        for ((part, header), packet) in parts.iter_mut().zip(&mut headers).zip(self.packets.chunks_mut(PACKET_MAX)) {
+            *part = libc::iovec { iov_base: packet.as_mut_ptr().cast(), iov_len: packet.len() };
+            header.msg_hdr.msg_iov = part;
+            header.msg_hdr.msg_iovlen = 1;
+        }
+        // SAFETY: each header points at one iovec, and that at its own part of `packets`; all outlive the call.
+        let count = check(unsafe {
+            libc::recvmmsg(fd, headers.as_mut_ptr(), BATCH as libc::c_uint, libc::MSG_DONTWAIT, std::ptr::null_mut())
+        })?;
+        for (length, header) in self.lengths.iter_mut().zip(&headers) {
+            *length = (header.msg_len as usize).min(PACKET_MAX);
+        }
+        Ok(usize::try_from(count).unwrap_or(0).min(BATCH))
+    }
+}
