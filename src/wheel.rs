@@ -74,7 +74,12 @@ impl<K: Copy + Eq + Hash> Wheel<K> {
     pub fn new(now: Instant) -> Self {
         Wheel {
             time: now.0,
-            levels: (0..LEVELS).map(|_| Level { occupied: 0, heads: [NIL; SLOTS] }).collect(),
+            levels: (0..LEVELS)
+                .map(|_| Level {
+                    occupied: 0,
+                    heads: [NIL; SLOTS],
+                })
+                .collect(),
             entries: Vec::new(),
             free: Vec::new(),
             index: HashMap::new(),
@@ -95,7 +100,9 @@ impl<K: Copy + Eq + Hash> Wheel<K> {
 
     /// The deadline of `key`, when it is armed.
     pub fn deadline(&self, key: K) -> Option<Instant> {
-        self.index.get(&key).map(|&entry| Instant(self.entries[entry as usize].deadline))
+        self.index
+            .get(&key)
+            .map(|&entry| Instant(self.entries[entry as usize].deadline))
     }
 
     /// Sets or replaces the deadline of `key`. A deadline in the past expires at the next `pop_expired`.
@@ -115,7 +122,9 @@ impl<K: Copy + Eq + Hash> Wheel<K> {
         self.link(entry);
         self.earliest.set(match self.earliest.get() {
             Earliest::Exactly(None) => Earliest::Exactly(Some(deadline.0)),
-            Earliest::Exactly(Some(earliest)) | Earliest::NotBefore(earliest) if deadline.0 <= earliest => {
+            Earliest::Exactly(Some(earliest)) | Earliest::NotBefore(earliest)
+                if deadline.0 <= earliest =>
+            {
                 Earliest::Exactly(Some(deadline.0))
             }
             known => known,
@@ -124,7 +133,9 @@ impl<K: Copy + Eq + Hash> Wheel<K> {
 
     /// Forgets `key`; true when it was armed.
     pub fn disarm(&mut self, key: K) -> bool {
-        let Some(entry) = self.index.remove(&key) else { return false };
+        let Some(entry) = self.index.remove(&key) else {
+            return false;
+        };
         self.unlink(entry);
         self.free.push(entry);
         true
@@ -216,7 +227,13 @@ impl<K: Copy + Eq + Hash> Wheel<K> {
     }
 
     fn allocate(&mut self, key: K, deadline: u64) -> u32 {
-        let entry = Entry { key, deadline, place: Place::Overdue, previous: NIL, next: NIL };
+        let entry = Entry {
+            key,
+            deadline,
+            place: Place::Overdue,
+            previous: NIL,
+            next: NIL,
+        };
         match self.free.pop() {
             Some(place) => {
                 self.entries[place as usize] = entry;
@@ -259,7 +276,13 @@ impl<K: Copy + Eq + Hash> Wheel<K> {
 
     /// Takes an entry out of its list; it stays in the slab.
     fn unlink(&mut self, entry: u32) {
-        let Entry { deadline, place, previous, next, .. } = self.entries[entry as usize];
+        let Entry {
+            deadline,
+            place,
+            previous,
+            next,
+            ..
+        } = self.entries[entry as usize];
         match place {
             Place::Overdue => {
                 self.overdue.remove(&(deadline, entry));

@@ -102,7 +102,10 @@ fn a_rearmed_timer_expires_once_and_at_its_last_deadline() {
         wheel.arm("master down", start + second * (3 + refresh));
     }
     assert_eq!(wheel.pop_expired(start + second * 11), None);
-    assert_eq!(wheel.pop_expired(start + second * 20), Some(("master down", start + second * 12)));
+    assert_eq!(
+        wheel.pop_expired(start + second * 20),
+        Some(("master down", start + second * 12))
+    );
     assert_eq!(wheel.pop_expired(start + second * 20), None);
 }
 
@@ -123,7 +126,10 @@ fn the_ends_of_time_are_deadlines_like_others() {
     wheel.arm(2, Instant(0));
     assert_eq!(wheel.pop_expired(Instant(0)), Some((2, Instant(0))));
     assert_eq!(wheel.next_deadline(), Some(Instant(u64::MAX)));
-    assert_eq!(wheel.pop_expired(Instant(u64::MAX)), Some((1, Instant(u64::MAX))));
+    assert_eq!(
+        wheel.pop_expired(Instant(u64::MAX)),
+        Some((1, Instant(u64::MAX)))
+    );
 }
 
 #[test]
@@ -134,7 +140,10 @@ fn slots_are_used_again() {
             wheel.arm(key, Instant(round * 1_000_000 + key * 1000));
         }
         let mut expired = 0;
-        while wheel.pop_expired(Instant((round + 1) * 1_000_000)).is_some() {
+        while wheel
+            .pop_expired(Instant((round + 1) * 1_000_000))
+            .is_some()
+        {
             expired += 1;
         }
         assert_eq!(expired, 50);

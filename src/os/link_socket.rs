@@ -1,8 +1,8 @@
 //! The AF_PACKET socket for frames that we only send: gratuitous ARP. Its protocol is 0, so that it receives nothing and costs
 //! other traffic nothing. One serves all interfaces.
 
-use super::socket::{open, set_option, zeroed};
 use super::check;
+use super::socket::{open, set_option, zeroed};
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -28,7 +28,12 @@ impl LinkSocket {
     /// Opens the socket.
     pub fn open() -> io::Result<Self> {
         let fd = open(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
-        set_option(&fd, libc::SOL_SOCKET, libc::SO_PRIORITY, PRIORITY_INTERACTIVE)?;
+        set_option(
+            &fd,
+            libc::SOL_SOCKET,
+            libc::SO_PRIORITY,
+            PRIORITY_INTERACTIVE,
+        )?;
         Ok(LinkSocket(fd))
     }
 
@@ -46,7 +51,10 @@ impl LinkSocket {
         for (((address, part), header), frame) in places.zip(frames) {
             address.sll_family = libc::AF_PACKET as libc::c_ushort;
             address.sll_ifindex = libc::c_int::try_from(frame.interface).unwrap_or(0);
-            *part = libc::iovec { iov_base: frame.bytes.as_ptr().cast_mut().cast(), iov_len: frame.bytes.len() };
+            *part = libc::iovec {
+                iov_base: frame.bytes.as_ptr().cast_mut().cast(),
+                iov_len: frame.bytes.len(),
+            };
             header.msg_hdr.msg_name = (&raw mut *address).cast();
             header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
             header.msg_hdr.msg_iov = part;
@@ -55,7 +63,12 @@ impl LinkSocket {
         // SAFETY: each header points at one address and one iovec, and that at the bytes of its frame, which the kernel only
         // reads; all outlive the call.
         let sent = check(unsafe {
-            libc::sendmmsg(self.0.as_raw_fd(), headers.as_mut_ptr(), count as libc::c_uint, libc::MSG_DONTWAIT)
+            libc::sendmmsg(
+                self.0.as_raw_fd(),
+                headers.as_mut_ptr(),
+                count as libc::c_uint,
+                libc::MSG_DONTWAIT,
+            )
         })?;
         Ok(usize::try_from(sent).unwrap_or(0))
     }

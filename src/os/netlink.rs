@@ -36,7 +36,11 @@ impl Netlink {
         let fd = open(libc::AF_NETLINK, libc::SOCK_RAW, family)?;
         receive_buffer(&fd, RECEIVE_BUFFER)?;
         // Kernels older than these options answer without the comfort they ask for.
-        for option in [libc::NETLINK_EXT_ACK, libc::NETLINK_CAP_ACK, libc::NETLINK_GET_STRICT_CHK] {
+        for option in [
+            libc::NETLINK_EXT_ACK,
+            libc::NETLINK_CAP_ACK,
+            libc::NETLINK_GET_STRICT_CHK,
+        ] {
             let _ = set_option(&fd, libc::SOL_NETLINK, option, 1);
         }
         // SAFETY: an all-zero sockaddr_nl is valid, and asks the kernel to choose our port.
@@ -45,10 +49,14 @@ impl Netlink {
         // SAFETY: the address outlives the call, with its size.
         check(unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), ADDRESS_SIZE) })?;
         for &group in groups {
-            let group = libc::c_int::try_from(group).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+            let group = libc::c_int::try_from(group)
+                .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
             set_option(&fd, libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, group)?;
         }
-        Ok(Netlink { fd, buffer: vec![0; DATAGRAM_MAX] })
+        Ok(Netlink {
+            fd,
+            buffer: vec![0; DATAGRAM_MAX],
+        })
     }
 
     /// Hands the kernel one datagram of one or more messages. All of it or, on an error, nothing; requests are carried out within
@@ -87,7 +95,9 @@ impl Netlink {
             }
         };
         match length {
-            Length::Whole(length) => Ok(Received::Messages(self.buffer.get(..length).unwrap_or(&self.buffer))),
+            Length::Whole(length) => Ok(Received::Messages(
+                self.buffer.get(..length).unwrap_or(&self.buffer),
+            )),
             // What was cut away cannot be had again but by asking anew.
             Length::Cut => Ok(Received::Overrun),
         }
@@ -95,18 +105,28 @@ impl Netlink {
 
     fn read(&mut self) -> io::Result<Option<Length>> {
         // SAFETY: all-zero values of these C structs are valid.
-        let (mut address, mut header): (libc::sockaddr_nl, libc::msghdr) = unsafe { (zeroed(), zeroed()) };
-        let mut part = libc::iovec { iov_base: self.buffer.as_mut_ptr().cast(), iov_len: self.buffer.len() };
+        let (mut address, mut header): (libc::sockaddr_nl, libc::msghdr) =
+            unsafe { (zeroed(), zeroed()) };
+        let mut part = libc::iovec {
+            iov_base: self.buffer.as_mut_ptr().cast(),
+            iov_len: self.buffer.len(),
+        };
         header.msg_name = (&raw mut address).cast();
         header.msg_namelen = ADDRESS_SIZE;
         header.msg_iov = &raw mut part;
         header.msg_iovlen = 1;
         // SAFETY: the header points at an address, an iovec and through it at the buffer; all outlive the call.
-        let length = check_size(unsafe { libc::recvmsg(self.fd.as_raw_fd(), &raw mut header, libc::MSG_DONTWAIT) })?;
+        let length = check_size(unsafe {
+            libc::recvmsg(self.fd.as_raw_fd(), &raw mut header, libc::MSG_DONTWAIT)
+        })?;
         if header.msg_namelen != ADDRESS_SIZE || address.nl_pid != 0 {
             return Ok(None);
         }
-        Ok(Some(if header.msg_flags & libc::MSG_TRUNC == 0 { Length::Whole(length) } else { Length::Cut }))
+        Ok(Some(if header.msg_flags & libc::MSG_TRUNC == 0 {
+            Length::Whole(length)
+        } else {
+            Length::Cut
+        }))
     }
 }
 
@@ -135,10 +155,20 @@ mod tests {
         let mut address: libc::sockaddr_nl = unsafe { zeroed() };
         let mut size = ADDRESS_SIZE;
         // SAFETY: address and size outlive the call.
-        check(unsafe { libc::getsockname(ours.as_raw_fd(), (&raw mut address).cast(), &raw mut size) }).expect("name");
+        check(unsafe {
+            libc::getsockname(ours.as_raw_fd(), (&raw mut address).cast(), &raw mut size)
+        })
+        .expect("name");
         // SAFETY: the bytes and the address outlive the call. Either the kernel refuses it to us (no CAP_NET_ADMIN) or `receive` must.
         let _ = unsafe {
-            libc::sendto(theirs.as_raw_fd(), [0u8; 16].as_ptr().cast(), 16, 0, (&raw const address).cast(), size)
+            libc::sendto(
+                theirs.as_raw_fd(),
+                [0u8; 16].as_ptr().cast(),
+                16,
+                0,
+                (&raw const address).cast(),
+                size,
+            )
         };
         assert_eq!(ours.receive().expect("receive"), Received::Nothing);
     }
@@ -150,7 +180,8 @@ mod tests {
         let mut request = vec![0u8; 32];
         request[0..4].copy_from_slice(&32u32.to_ne_bytes());
         request[4..6].copy_from_slice(&libc::RTM_GETLINK.to_ne_bytes());
-        request[6..8].copy_from_slice(&((libc::NLM_F_REQUEST | libc::NLM_F_DUMP) as u16).to_ne_bytes());
+        request[6..8]
+            .copy_from_slice(&((libc::NLM_F_REQUEST | libc::NLM_F_DUMP) as u16).to_ne_bytes());
         request[8..12].copy_from_slice(&1u32.to_ne_bytes());
         netlink.send(&request).expect("send");
         match netlink.receive().expect("receive") {

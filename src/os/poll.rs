@@ -66,7 +66,11 @@ impl<T: Copy + PartialEq> Loop<T> {
     pub fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
         let timer = Timer::new()?;
-        poll.registry().register(&mut SourceFd(&timer.as_raw_fd()), token(timer.as_raw_fd()), Interest::READABLE)?;
+        poll.registry().register(
+            &mut SourceFd(&timer.as_raw_fd()),
+            token(timer.as_raw_fd()),
+            Interest::READABLE,
+        )?;
         Ok(Loop {
             poll,
             events: Events::with_capacity(EVENTS_PER_WAIT),
@@ -81,7 +85,9 @@ impl<T: Copy + PartialEq> Loop<T> {
     /// Waits for a descriptor too. The descriptor must not block, and is to be `remove`d before it is closed.
     pub fn add(&mut self, descriptor: &impl AsRawFd, what: T, want: Want) -> io::Result<()> {
         let fd = descriptor.as_raw_fd();
-        self.poll.registry().register(&mut SourceFd(&fd), token(fd), want.interest())?;
+        self.poll
+            .registry()
+            .register(&mut SourceFd(&fd), token(fd), want.interest())?;
         self.tokens.insert(fd, what);
         Ok(())
     }
@@ -89,7 +95,9 @@ impl<T: Copy + PartialEq> Loop<T> {
     /// Changes what is waited for. Readiness that is already there is told (again).
     pub fn change(&mut self, descriptor: &impl AsRawFd, want: Want) -> io::Result<()> {
         let fd = descriptor.as_raw_fd();
-        self.poll.registry().reregister(&mut SourceFd(&fd), token(fd), want.interest())
+        self.poll
+            .registry()
+            .reregister(&mut SourceFd(&fd), token(fd), want.interest())
     }
 
     /// Waits for a descriptor no more.
@@ -108,10 +116,18 @@ impl<T: Copy + PartialEq> Loop<T> {
 
     /// Sleeps until a descriptor is ready or the earliest timer is due, and fills `ready`. The caller then takes the expired
     /// timers from the wheel. A signal's interruption is a wake-up without events.
-    pub fn wait<K: Copy + Eq + Hash>(&mut self, wheel: &Wheel<K>, ready: &mut Vec<Ready<T>>) -> io::Result<()> {
+    pub fn wait<K: Copy + Eq + Hash>(
+        &mut self,
+        wheel: &Wheel<K>,
+        ready: &mut Vec<Ready<T>>,
+    ) -> io::Result<()> {
         ready.clear();
         self.arm_timer(wheel)?;
-        let timeout = if self.again.is_empty() { None } else { Some(Duration::ZERO) };
+        let timeout = if self.again.is_empty() {
+            None
+        } else {
+            Some(Duration::ZERO)
+        };
         if let Err(error) = self.poll.poll(&mut self.events, timeout) {
             if error.kind() != io::ErrorKind::Interrupted {
                 return Err(error);
@@ -127,7 +143,9 @@ impl<T: Copy + PartialEq> Loop<T> {
                 continue;
             }
             // A descriptor that was removed by the handler of an earlier event is no longer known.
-            let Some(&what) = self.tokens.get(&fd) else { continue };
+            let Some(&what) = self.tokens.get(&fd) else {
+                continue;
+            };
             let broken = event.is_error() || event.is_read_closed() || event.is_write_closed();
             let told = Ready {
                 token: what,
@@ -211,7 +229,10 @@ mod tests {
         events.wait(&wheel, &mut ready).expect("wait");
         wheel.arm('e', clock::now() + Duration::from_millis(5));
         events.wait(&wheel, &mut ready).expect("wait");
-        assert_eq!(wheel.pop_expired(clock::now()).map(|(key, _)| key), Some('e'));
+        assert_eq!(
+            wheel.pop_expired(clock::now()).map(|(key, _)| key),
+            Some('e')
+        );
         wheel.arm('p', Instant(1));
         events.wait(&wheel, &mut ready).expect("wait");
         assert_eq!(wheel.pop_expired(clock::now()), Some(('p', Instant(1))));
@@ -232,7 +253,14 @@ mod tests {
         mine.read_exact(&mut byte).expect("read");
         events.again(ready[0]);
         events.wait(&wheel, &mut ready).expect("wait");
-        assert_eq!(ready, [Ready { token: "pair", readable: true, writable: false }]);
+        assert_eq!(
+            ready,
+            [Ready {
+                token: "pair",
+                readable: true,
+                writable: false
+            }]
+        );
         events.again(ready[0]);
         events.remove(&mine).expect("remove");
         wheel.arm((), clock::now());

@@ -6,10 +6,18 @@ use std::mem::size_of;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// A non-blocking, close-on-exec socket.
-pub(super) fn open(family: libc::c_int, kind: libc::c_int, protocol: libc::c_int) -> io::Result<OwnedFd> {
+pub(super) fn open(
+    family: libc::c_int,
+    kind: libc::c_int,
+    protocol: libc::c_int,
+) -> io::Result<OwnedFd> {
     // SAFETY: no pointers; a descriptor that is not -1 is ours alone.
     unsafe {
-        let fd = check(libc::socket(family, kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, protocol))?;
+        let fd = check(libc::socket(
+            family,
+            kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC,
+            protocol,
+        ))?;
         Ok(OwnedFd::from_raw_fd(fd))
     }
 }
@@ -53,7 +61,13 @@ pub(super) fn set_option_bytes(
 ) -> io::Result<()> {
     // SAFETY: `value` outlives the call and its length is given.
     check(unsafe {
-        libc::setsockopt(socket.as_raw_fd(), level, option, value.as_ptr().cast(), value.len() as libc::socklen_t)
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            value.as_ptr().cast(),
+            value.len() as libc::socklen_t,
+        )
     })?;
     Ok(())
 }

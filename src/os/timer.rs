@@ -13,7 +13,10 @@ impl Timer {
     pub fn new() -> io::Result<Self> {
         // SAFETY: no pointers; a descriptor that is not -1 is ours alone.
         unsafe {
-            let fd = check(libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK | libc::TFD_CLOEXEC))?;
+            let fd = check(libc::timerfd_create(
+                libc::CLOCK_MONOTONIC,
+                libc::TFD_NONBLOCK | libc::TFD_CLOEXEC,
+            ))?;
             Ok(Timer(OwnedFd::from_raw_fd(fd)))
         }
     }
@@ -23,7 +26,10 @@ impl Timer {
         // An expiry of zero means "stop" to the kernel, and a count of seconds past i64 is refused.
         let nanos = deadline.map_or(0, |deadline| deadline.0.clamp(1, i64::MAX as u64));
         let value = libc::itimerspec {
-            it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 },
+            it_interval: libc::timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            },
             it_value: libc::timespec {
                 tv_sec: (nanos / NANOS_PER_SEC) as libc::time_t,
                 tv_nsec: (nanos % NANOS_PER_SEC) as libc::c_long,
@@ -31,7 +37,12 @@ impl Timer {
         };
         // SAFETY: `value` outlives the call, and the old value is not asked for.
         check(unsafe {
-            libc::timerfd_settime(self.0.as_raw_fd(), libc::TFD_TIMER_ABSTIME, &value, std::ptr::null_mut())
+            libc::timerfd_settime(
+                self.0.as_raw_fd(),
+                libc::TFD_TIMER_ABSTIME,
+                &value,
+                std::ptr::null_mut(),
+            )
         })?;
         Ok(())
     }

@@ -35,13 +35,29 @@ impl VrrpSocket {
     /// Opens the socket of the interface `name` (kernel index `index`), with buffers for so many instances.
     pub fn open(name: &str, index: u32, instances: usize) -> io::Result<Self> {
         let fd = open(libc::AF_INET, libc::SOCK_RAW, IPPROTO_VRRP)?;
-        set_option_bytes(&fd, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, name.as_bytes())?;
+        set_option_bytes(
+            &fd,
+            libc::SOL_SOCKET,
+            libc::SO_BINDTODEVICE,
+            name.as_bytes(),
+        )?;
         set_option(&fd, libc::IPPROTO_IP, libc::IP_HDRINCL, 1)?;
         set_option(&fd, libc::IPPROTO_IP, libc::IP_MULTICAST_LOOP, 0)?;
         set_option(&fd, libc::IPPROTO_IP, libc::IP_MULTICAST_ALL, 0)?;
-        set_option(&fd, libc::IPPROTO_IP, libc::IP_MULTICAST_IF, membership(Ipv4Addr::UNSPECIFIED, index)?)?;
-        set_option(&fd, libc::SOL_SOCKET, libc::SO_PRIORITY, PRIORITY_CONTROL)
-            .or_else(|_| set_option(&fd, libc::SOL_SOCKET, libc::SO_PRIORITY, PRIORITY_INTERACTIVE))?;
+        set_option(
+            &fd,
+            libc::IPPROTO_IP,
+            libc::IP_MULTICAST_IF,
+            membership(Ipv4Addr::UNSPECIFIED, index)?,
+        )?;
+        set_option(&fd, libc::SOL_SOCKET, libc::SO_PRIORITY, PRIORITY_CONTROL).or_else(|_| {
+            set_option(
+                &fd,
+                libc::SOL_SOCKET,
+                libc::SO_PRIORITY,
+                PRIORITY_INTERACTIVE,
+            )
+        })?;
         let buffer = BUFFER_MIN.saturating_add(instances.saturating_mul(BUFFER_PER_INSTANCE));
         receive_buffer(&fd, buffer)?;
         send_buffer(&fd, buffer)?;
@@ -50,7 +66,12 @@ impl VrrpSocket {
 
     /// Hears a group from now on. Joining twice is no error.
     pub fn join(&self, group: Ipv4Addr) -> io::Result<()> {
-        match set_option(&self.fd, libc::IPPROTO_IP, libc::IP_ADD_MEMBERSHIP, membership(group, self.index)?) {
+        match set_option(
+            &self.fd,
+            libc::IPPROTO_IP,
+            libc::IP_ADD_MEMBERSHIP,
+            membership(group, self.index)?,
+        ) {
             Err(error) if error.raw_os_error() == Some(libc::EADDRINUSE) => Ok(()),
             result => result,
         }
@@ -58,7 +79,12 @@ impl VrrpSocket {
 
     /// Hears a group no more.
     pub fn leave(&self, group: Ipv4Addr) -> io::Result<()> {
-        set_option(&self.fd, libc::IPPROTO_IP, libc::IP_DROP_MEMBERSHIP, membership(group, self.index)?)
+        set_option(
+            &self.fd,
+            libc::IPPROTO_IP,
+            libc::IP_DROP_MEMBERSHIP,
+            membership(group, self.index)?,
+        )
     }
 
     /// The interface's kernel index.
@@ -110,9 +136,12 @@ const DESTINATION: std::ops::Range<usize> = 16..20;
 
 fn membership(group: Ipv4Addr, index: u32) -> io::Result<libc::ip_mreqn> {
     Ok(libc::ip_mreqn {
-        imr_multiaddr: libc::in_addr { s_addr: u32::from_ne_bytes(group.octets()) },
+        imr_multiaddr: libc::in_addr {
+            s_addr: u32::from_ne_bytes(group.octets()),
+        },
         imr_address: libc::in_addr { s_addr: 0 },
-        imr_ifindex: libc::c_int::try_from(index).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?,
+        imr_ifindex: libc::c_int::try_from(index)
+            .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?,
     })
 }
 
@@ -125,16 +154,22 @@ pub struct Batch {
 
 impl Default for Batch {
     fn default() -> Self {
-        Batch { packets: vec![0; BATCH * PACKET_MAX], lengths: [0; BATCH], count: 0 }
+        Batch {
+            packets: vec![0; BATCH * PACKET_MAX],
+            lengths: [0; BATCH],
+            count: 0,
+        }
     }
 }
 
 impl Batch {
     /// What the last `receive` brought, in order of arrival. A packet longer than any valid one is cut.
     pub fn packets(&self) -> impl Iterator<Item = &[u8]> {
-        self.packets.chunks(PACKET_MAX).zip(&self.lengths).take(self.count).map(|(packet, &length)| {
-            packet.get(..length).unwrap_or(packet)
-        })
+        self.packets
+            .chunks(PACKET_MAX)
+            .zip(&self.lengths)
+            .take(self.count)
+            .map(|(packet, &length)| packet.get(..length).unwrap_or(packet))
     }
 
     /// True when the last `receive` filled the batch, so that there may be more.
@@ -147,14 +182,27 @@ impl Batch {
         let mut parts: [libc::iovec; BATCH] = unsafe { zeroed() };
         // SAFETY: as above.
         let mut headers: [libc::mmsghdr; BATCH] = unsafe { zeroed() };
-        for ((part, header), packet) in parts.iter_mut().zip(&mut headers).zip(self.packets.chunks_mut(PACKET_MAX)) {
-            *part = libc::iovec { iov_base: packet.as_mut_ptr().cast(), iov_len: packet.len() };
+        for ((part, header), packet) in parts
+            .iter_mut()
+            .zip(&mut headers)
+            .zip(self.packets.chunks_mut(PACKET_MAX))
+        {
+            *part = libc::iovec {
+                iov_base: packet.as_mut_ptr().cast(),
+                iov_len: packet.len(),
+            };
             header.msg_hdr.msg_iov = part;
             header.msg_hdr.msg_iovlen = 1;
         }
         // SAFETY: each header points at one iovec, and that at its own part of `packets`; all outlive the call.
         let count = check(unsafe {
-            libc::recvmmsg(fd, headers.as_mut_ptr(), BATCH as libc::c_uint, libc::MSG_DONTWAIT, std::ptr::null_mut())
+            libc::recvmmsg(
+                fd,
+                headers.as_mut_ptr(),
+                BATCH as libc::c_uint,
+                libc::MSG_DONTWAIT,
+                std::ptr::null_mut(),
+            )
         })?;
         for (length, header) in self.lengths.iter_mut().zip(&headers) {
             *length = (header.msg_len as usize).min(PACKET_MAX);
