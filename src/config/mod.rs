@@ -3,6 +3,11 @@
 
 pub mod diagnostic;
 pub mod keywords;
+pub mod expand;
+pub mod expanded;
+pub mod line;
 pub mod model;
 pub mod secret;
+pub mod shell;
+pub mod source;
 pub mod tree;

@@ -1,0 +1,137 @@
+//! How script keywords read their line: like a shell, but without one. Two passes: the first splits the line at blanks outside of
+//! quotes and keeps backslashes; the second splits the command word again into the argument vector and decodes escapes.
+
+use super::diagnostic::{Class, Diagnostic, Span};
+use super::line::is_blank;
+use std::ops::Range;
+
+/// A word and where it stands in the text it was read from, quotes included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShellWord {
+    /// Its bytes, quotes removed.
+    pub bytes: Vec<u8>,
+    /// Its place.
+    pub at: Range<usize>,
+}
+
+/// A quote that nothing closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnclosedQuote {
+    /// The offset of the quote.
+    pub at: usize,
+    /// The quote.
+    pub quote: char,
+}
+
+impl UnclosedQuote {
+    /// As a message about that place.
+    pub fn diagnostic(&self, span: Span) -> Diagnostic {
+        Diagnostic::new(Class::UnmatchedQuote, span, format!("this {} is not closed", self.quote))
+            .help("close it on the same line, or write a backslash before it if it is meant literally")
+    }
+}
+
+/// The first pass: words of a line; backslashes are kept, a quote behind one does not count.
+pub fn shell_words(line: &[u8]) -> Result<Vec<ShellWord>, UnclosedQuote> {
+    words(line, false)
+}
+
+/// The second pass: a command word as the vector of its arguments, escapes decoded.
+pub fn arguments(command: &[u8]) -> Result<Vec<Vec<u8>>, UnclosedQuote> {
+    Ok(words(command, true)?.into_iter().map(|word| word.bytes).collect())
+}
+
+/// Both passes in one, for keywords that take a single text with escapes (`regex`).
+pub fn decoded_words(line: &[u8]) -> Result<Vec<ShellWord>, UnclosedQuote> {
+    words(line, true)
+}
+
+fn words(line: &[u8], decode: bool) -> Result<Vec<ShellWord>, UnclosedQuote> {
+    let mut found: Vec<ShellWord> = Vec::new();
+    let mut word: Option<ShellWord> = None;
+    let mut quote: Option<(usize, u8)> = None;
+    let mut at = 0;
+    while let Some(&byte) = line.get(at) {
+        let start = at;
+        at += 1;
+        match quote {
+            Some((_, open)) if byte == open => {
+                quote = None;
+                if let Some(word) = &mut word {
+                    word.at.end = at;
+                }
+                continue;
+            }
+            None if is_blank(byte) => {
+                found.extend(word.take());
+                continue;
+            }
+            _ => {}
+        }
+        let word = word.get_or_insert_with(|| ShellWord { bytes: Vec::new(), at: start..at });
+        match byte {
+            b'"' | b'\'' if quote.is_none() => quote = Some((start, byte)),
+            b'\\' if decode => at += escape(line.get(at..).unwrap_or_default(), &mut word.bytes),
+            b'\\' => {
+                word.bytes.push(byte);
+                if let Some(&next) = line.get(at) {
+                    word.bytes.push(next);
+                    at += 1;
+                }
+            }
+            _ => word.bytes.push(byte),
+        }
+        word.at.end = at;
+    }
+    if let Some((at, quote)) = quote {
+        return Err(UnclosedQuote { at, quote: char::from(quote) });
+    }
+    found.extend(word);
+    Ok(found)
+}
+
+/// Decodes what stands behind a backslash; how many bytes of it were used.
+fn escape(rest: &[u8], out: &mut Vec<u8>) -> usize {
+    const CONTROL: u8 = 0x1f;
+    let Some(&first) = rest.first() else {
+        out.push(b'\\');
+        return 0;
+    };
+    let number = |digits: &[u8], base: u32, most: usize| -> (u8, usize) {
+        let count = digits.iter().take(most).take_while(|&&digit| char::from(digit).is_digit(base)).count();
+        let value = digits.iter().take(count).fold(0u32, |sum, &digit| sum * base + char::from(digit).to_digit(base).unwrap_or(0));
+        (value as u8, count)
+    };
+    let plain = match first {
+        b'a' => 0x07,
+        b'b' => 0x08,
+        b'E' => 0x1b,
+        b'f' => 0x0c,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'v' => 0x0b,
+        b'0'..=b'7' => {
+            let (value, count) = number(rest, 8, 3);
+            out.push(value);
+            return count;
+        }
+        b'x' => match number(rest.get(1..).unwrap_or_default(), 16, 2) {
+            (_, 0) => b'x',
+            (value, count) => {
+                out.push(value);
+                return 1 + count;
+            }
+        },
+        b'c' => match rest.get(1) {
+            Some(letter) => {
+                out.push(letter & CONTROL);
+                return 2;
+            }
+            None => b'c',
+        },
+        other => other,
+    };
+    out.push(plain);
+    1
+}
