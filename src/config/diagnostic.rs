@@ -78,7 +78,12 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A message without advice.
     pub fn new(class: Class, span: impl Into<Option<Span>>, message: impl Into<String>) -> Self {
-        Diagnostic { class, span: span.into(), message: message.into(), help: None }
+        Diagnostic {
+            class,
+            span: span.into(),
+            message: message.into(),
+            help: None,
+        }
     }
 
     /// The same with advice.
@@ -136,19 +141,35 @@ impl Diagnostics {
 
     /// Nothing to say yet about files of which only the paths are known (in the order of their `FileId`s).
     pub fn with_files(paths: &[PathBuf]) -> Self {
-        let files = paths.iter().map(|path| SourceFile { path: path.clone(), text: None, starts: OnceCell::new() }).collect();
-        Diagnostics { files, ..Self::default() }
+        let files = paths
+            .iter()
+            .map(|path| SourceFile {
+                path: path.clone(),
+                text: None,
+                starts: OnceCell::new(),
+            })
+            .collect();
+        Diagnostics {
+            files,
+            ..Self::default()
+        }
     }
 
     /// Takes a file up; its text is for showing the lines that messages speak of.
     pub fn add_file(&mut self, path: &Path, text: Option<Rc<Vec<u8>>>) -> FileId {
-        self.files.push(SourceFile { path: path.to_owned(), text, starts: OnceCell::new() });
+        self.files.push(SourceFile {
+            path: path.to_owned(),
+            text,
+            starts: OnceCell::new(),
+        });
         (self.files.len() - 1) as FileId
     }
 
     /// The path of a file, as it was named (relative includes joined to the directory of the including file).
     pub fn path(&self, file: FileId) -> Option<&Path> {
-        self.files.get(file as usize).map(|file| file.path.as_path())
+        self.files
+            .get(file as usize)
+            .map(|file| file.path.as_path())
     }
 
     /// The paths of all files, by `FileId`.
@@ -172,7 +193,13 @@ impl Diagnostics {
     }
 
     /// A message with advice.
-    pub fn advise(&mut self, class: Class, span: impl Into<Option<Span>>, message: impl Into<String>, help: impl Into<String>) {
+    pub fn advise(
+        &mut self,
+        class: Class,
+        span: impl Into<Option<Span>>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
         self.push(Diagnostic::new(class, span, message).help(help));
     }
 
@@ -230,7 +257,10 @@ impl Diagnostics {
 /// Configuration text as part of a message: lossy, without control characters, and not longer than fits on a line.
 pub fn quote(text: &[u8]) -> String {
     let shown = String::from_utf8_lossy(text.get(..QUOTED).unwrap_or(text));
-    let mut out: String = shown.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut out: String = shown
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     if text.len() > QUOTED {
         out.push_str("...");
     }

@@ -49,13 +49,22 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { work: 1 << 30, line: 1 << 20, depth: 64 }
+        Limits {
+            work: 1 << 30,
+            line: 1 << 20,
+            depth: 64,
+        }
     }
 }
 
 /// Reads the top-level file and all it includes. Always gives what could be understood; a top-level file that cannot be read is
 /// `Class::NoConfiguration`.
-pub fn expand(path: &Path, context: &Context, files: &dyn Files, diagnostics: &mut Diagnostics) -> Expanded {
+pub fn expand(
+    path: &Path,
+    context: &Context,
+    files: &dyn Files,
+    diagnostics: &mut Diagnostics,
+) -> Expanded {
     let _ = context;
     let mut expanded = Expanded::default();
     match files.read(path) {
@@ -63,7 +72,10 @@ pub fn expand(path: &Path, context: &Context, files: &dyn Files, diagnostics: &m
             let text = Rc::new(text);
             let file = diagnostics.add_file(path, Some(text.clone()));
             for ((_, line), number) in Lines::new(&text).zip(1..) {
-                let line = &line[..line.iter().position(|&b| b == b'#' || b == b'!').unwrap_or(line.len())];
+                let line = &line[..line
+                    .iter()
+                    .position(|&b| b == b'#' || b == b'!')
+                    .unwrap_or(line.len())];
                 let blanks = line.len() - line.trim_ascii_start().len();
                 if !line.trim_ascii().is_empty() {
                     expanded.push(line.trim_ascii(), file, number, blanks as u32 + 1);
@@ -72,7 +84,12 @@ pub fn expand(path: &Path, context: &Context, files: &dyn Files, diagnostics: &m
         }
         Err(reason) => {
             let message = format!("cannot read {}: {reason}", path.display());
-            diagnostics.advise(Class::NoConfiguration, None, message, "name the configuration with -f");
+            diagnostics.advise(
+                Class::NoConfiguration,
+                None,
+                message,
+                "name the configuration with -f",
+            );
         }
     }
     expanded.set_files(diagnostics.paths());

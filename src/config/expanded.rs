@@ -88,9 +88,17 @@ impl Expanded {
 
     /// A line and where it begins in the text.
     pub(super) fn line(&self, index: usize) -> (usize, &[u8]) {
-        let Some(line) = self.lines.get(index) else { return (self.text.len(), &[]) };
-        let end = self.lines.get(index + 1).map_or(self.text.len(), |next| next.start as usize);
-        (line.start as usize, self.text.get(line.start as usize..end).unwrap_or_default())
+        let Some(line) = self.lines.get(index) else {
+            return (self.text.len(), &[]);
+        };
+        let end = self
+            .lines
+            .get(index + 1)
+            .map_or(self.text.len(), |next| next.start as usize);
+        (
+            line.start as usize,
+            self.text.get(line.start as usize..end).unwrap_or_default(),
+        )
     }
 
     /// Adds a line that stands in a file as it is. False when the text is full.
@@ -99,7 +107,12 @@ impl Expanded {
         if self.text.len() + text.len() >= u32::MAX as usize {
             return false;
         }
-        self.lines.push(Line { start: self.text.len() as u32, file, line, column });
+        self.lines.push(Line {
+            start: self.text.len() as u32,
+            file,
+            line,
+            column,
+        });
         self.text.extend_from_slice(text);
         true
     }
@@ -108,11 +121,21 @@ impl Expanded {
     #[allow(dead_code)]
     pub(super) fn push_marked(&mut self, text: &[u8], marks: &[Mark]) -> bool {
         let start = self.text.len() as u32;
-        let Some(first) = marks.first() else { return true };
-        if !self.push(text, first.origin.file, first.origin.line, first.origin.column) {
+        let Some(first) = marks.first() else {
+            return true;
+        };
+        if !self.push(
+            text,
+            first.origin.file,
+            first.origin.line,
+            first.origin.column,
+        ) {
             return false;
         }
-        self.marks.extend(marks.iter().map(|mark| Mark { at: start + mark.at, origin: mark.origin }));
+        self.marks.extend(marks.iter().map(|mark| Mark {
+            at: start + mark.at,
+            origin: mark.origin,
+        }));
         true
     }
 
@@ -123,16 +146,40 @@ impl Expanded {
 
     /// The place in its file of a piece of the text.
     pub(super) fn span(&self, start: usize, length: usize) -> Span {
-        let before = self.lines.partition_point(|line| line.start as usize <= start);
+        let before = self
+            .lines
+            .partition_point(|line| line.start as usize <= start);
         let Some(line) = before.checked_sub(1).and_then(|i| self.lines.get(i)) else {
-            return Span { file: 0, line: 1, column: 1, length: 0 };
+            return Span {
+                file: 0,
+                line: 1,
+                column: 1,
+                length: 0,
+            };
         };
-        let own = Mark { at: line.start, origin: Origin { file: line.file, line: line.line, column: line.column, length: 0 } };
+        let own = Mark {
+            at: line.start,
+            origin: Origin {
+                file: line.file,
+                line: line.line,
+                column: line.column,
+                length: 0,
+            },
+        };
         let first = self.mark(own, start);
-        let span = Span { file: first.origin.file, line: first.origin.line, column: 0, length: 0 };
+        let span = Span {
+            file: first.origin.file,
+            line: first.origin.line,
+            column: 0,
+            length: 0,
+        };
         let column = self.column(first, start);
         if length == 0 {
-            return Span { column, length: 1, ..span };
+            return Span {
+                column,
+                length: 1,
+                ..span
+            };
         }
         let last_at = start + length - 1;
         let last = self.mark(own, last_at);
@@ -141,22 +188,36 @@ impl Expanded {
             length => last.origin.column.saturating_add(length),
         };
         // Pieces of several lines can be glued together: then what stands in the first line is shown.
-        let same_line = (first.origin.file, first.origin.line) == (last.origin.file, last.origin.line);
-        let length = if same_line && end > column { end - column } else { first.origin.length.max(1) };
-        Span { column, length, ..span }
+        let same_line =
+            (first.origin.file, first.origin.line) == (last.origin.file, last.origin.line);
+        let length = if same_line && end > column {
+            end - column
+        } else {
+            first.origin.length.max(1)
+        };
+        Span {
+            column,
+            length,
+            ..span
+        }
     }
 
     /// The last mark at or before an offset, in the line that `own` stands for.
     fn mark(&self, own: Mark, at: usize) -> Mark {
         let before = self.marks.partition_point(|mark| mark.at as usize <= at);
-        let mark = before.checked_sub(1).and_then(|i| self.marks.get(i)).copied();
+        let mark = before
+            .checked_sub(1)
+            .and_then(|i| self.marks.get(i))
+            .copied();
         mark.filter(|mark| mark.at >= own.at).unwrap_or(own)
     }
 
     /// The column of an offset that a mark governs.
     fn column(&self, mark: Mark, at: usize) -> u32 {
         match mark.origin.length {
-            0 => mark.origin.column.saturating_add(characters(self.text.get(mark.at as usize..at).unwrap_or_default())),
+            0 => mark.origin.column.saturating_add(characters(
+                self.text.get(mark.at as usize..at).unwrap_or_default(),
+            )),
             _ => mark.origin.column,
         }
     }
@@ -168,10 +229,21 @@ const MAGIC: &[u8; 8] = b"kaconf1\n";
 impl Expanded {
     /// The text as bytes, to be handed to a child.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.text.len() + self.lines.len() * 16 + self.marks.len() * 20 + 64);
+        let mut out = Vec::with_capacity(
+            self.text.len() + self.lines.len() * 16 + self.marks.len() * 20 + 64,
+        );
         out.extend_from_slice(MAGIC);
-        let mut numbers = |values: &[u32]| values.iter().for_each(|value| out.extend_from_slice(&value.to_le_bytes()));
-        numbers(&[self.files.len() as u32, self.text.len() as u32, self.lines.len() as u32, self.marks.len() as u32]);
+        let mut numbers = |values: &[u32]| {
+            values
+                .iter()
+                .for_each(|value| out.extend_from_slice(&value.to_le_bytes()))
+        };
+        numbers(&[
+            self.files.len() as u32,
+            self.text.len() as u32,
+            self.lines.len() as u32,
+            self.marks.len() as u32,
+        ]);
         for path in &self.files {
             numbers(&[path.as_os_str().len() as u32]);
         }
@@ -190,35 +262,79 @@ impl Expanded {
 
     /// The text from bytes; refuses anything that `encode` cannot have made.
     pub fn decode(bytes: &[u8]) -> Result<Expanded, DecodeError> {
-        let mut rest = Reader(bytes.strip_prefix(MAGIC).ok_or(DecodeError("other format or version"))?);
+        let mut rest = Reader(
+            bytes
+                .strip_prefix(MAGIC)
+                .ok_or(DecodeError("other format or version"))?,
+        );
         let [files, text, lines, marks] = rest.numbers()?;
-        let lengths = rest.records(files)?.map(|[length]: [u32; 1]| length).collect::<Vec<_>>();
-        let lines = rest.records(lines)?.map(|[start, file, line, column]| Line { start, file, line, column }).collect::<Vec<_>>();
+        let lengths = rest
+            .records(files)?
+            .map(|[length]: [u32; 1]| length)
+            .collect::<Vec<_>>();
+        let lines = rest
+            .records(lines)?
+            .map(|[start, file, line, column]| Line {
+                start,
+                file,
+                line,
+                column,
+            })
+            .collect::<Vec<_>>();
         let marks = rest
             .records(marks)?
-            .map(|[at, file, line, column, length]| Mark { at, origin: Origin { file, line, column, length } })
+            .map(|[at, file, line, column, length]| Mark {
+                at,
+                origin: Origin {
+                    file,
+                    line,
+                    column,
+                    length,
+                },
+            })
             .collect::<Vec<_>>();
         let mut paths = Vec::with_capacity(lengths.len());
         for length in lengths {
-            paths.push(PathBuf::from(OsStr::from_bytes(rest.take(length as usize)?)));
+            paths.push(PathBuf::from(OsStr::from_bytes(
+                rest.take(length as usize)?,
+            )));
         }
         let text = rest.take(text as usize)?.to_vec();
         if !rest.0.is_empty() {
             return Err(DecodeError("bytes left over"));
         }
-        let mut ends = lines.iter().skip(1).map(|line| line.start).chain([text.len() as u32]);
+        let mut ends = lines
+            .iter()
+            .skip(1)
+            .map(|line| line.start)
+            .chain([text.len() as u32]);
         let first = lines.first().map_or(text.len(), |line| line.start as usize);
-        if first != 0 || lines.iter().any(|line| ends.next().is_none_or(|end| end <= line.start)) {
+        if first != 0
+            || lines
+                .iter()
+                .any(|line| ends.next().is_none_or(|end| end <= line.start))
+        {
             return Err(DecodeError("lines out of order"));
         }
-        if marks.windows(2).any(|pair| matches!(pair, [a, b] if a.at >= b.at)) || marks.last().is_some_and(|m| m.at as usize >= text.len()) {
+        if marks
+            .windows(2)
+            .any(|pair| matches!(pair, [a, b] if a.at >= b.at))
+            || marks.last().is_some_and(|m| m.at as usize >= text.len())
+        {
             return Err(DecodeError("marks out of order"));
         }
         let known = |file: FileId| (file as usize) < paths.len();
-        if !lines.iter().all(|line| known(line.file)) || !marks.iter().all(|mark| known(mark.origin.file)) {
+        if !lines.iter().all(|line| known(line.file))
+            || !marks.iter().all(|mark| known(mark.origin.file))
+        {
             return Err(DecodeError("unknown file"));
         }
-        Ok(Expanded { files: paths, text, lines, marks })
+        Ok(Expanded {
+            files: paths,
+            text,
+            lines,
+            marks,
+        })
     }
 }
 
@@ -227,7 +343,10 @@ struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     fn take(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
-        let (taken, rest) = self.0.split_at_checked(length).ok_or(DecodeError("too short"))?;
+        let (taken, rest) = self
+            .0
+            .split_at_checked(length)
+            .ok_or(DecodeError("too short"))?;
         self.0 = rest;
         Ok(taken)
     }
@@ -236,9 +355,18 @@ impl<'a> Reader<'a> {
         self.records(1)?.next().ok_or(DecodeError("too short"))
     }
 
-    fn records<const N: usize>(&mut self, count: u32) -> Result<impl Iterator<Item = [u32; N]> + use<'a, N>, DecodeError> {
-        let length = (count as usize).checked_mul(N * 4).ok_or(DecodeError("too short"))?;
+    fn records<const N: usize>(
+        &mut self,
+        count: u32,
+    ) -> Result<impl Iterator<Item = [u32; N]> + use<'a, N>, DecodeError> {
+        let length = (count as usize)
+            .checked_mul(N * 4)
+            .ok_or(DecodeError("too short"))?;
         let (numbers, _) = self.take(length)?.as_chunks::<4>();
-        Ok(numbers.as_chunks::<N>().0.iter().map(|record| record.map(u32::from_le_bytes)))
+        Ok(numbers
+            .as_chunks::<N>()
+            .0
+            .iter()
+            .map(|record| record.map(u32::from_le_bytes)))
     }
 }

@@ -46,7 +46,11 @@ pub struct Piece {
 /// Calls `each` with every piece of the line, in order.
 #[inline]
 pub fn pieces(line: &[u8], each: impl FnMut(Piece)) {
-    if memchr2(b'"', b'$', line).is_none() { plain(line, each) } else { by_grammar(line, each) }
+    if memchr2(b'"', b'$', line).is_none() {
+        plain(line, each)
+    } else {
+        by_grammar(line, each)
+    }
 }
 
 /// Whether a byte separates words.
@@ -61,7 +65,11 @@ fn plain(line: &[u8], mut each: impl FnMut(Piece)) {
     let mut start = 0;
     let word = |start: usize, end: usize, each: &mut dyn FnMut(Piece)| {
         if start < end {
-            each(Piece { kind: Kind::Word, start, end });
+            each(Piece {
+                kind: Kind::Word,
+                start,
+                end,
+            });
         }
     };
     for (at, &byte) in line.iter().enumerate() {
@@ -71,8 +79,16 @@ fn plain(line: &[u8], mut each: impl FnMut(Piece)) {
         match byte {
             b'{' | b'}' => {
                 word(start, at, &mut each);
-                let kind = if byte == b'{' { Kind::Open } else { Kind::Close };
-                each(Piece { kind, start: at, end: at + 1 });
+                let kind = if byte == b'{' {
+                    Kind::Open
+                } else {
+                    Kind::Close
+                };
+                each(Piece {
+                    kind,
+                    start: at,
+                    end: at + 1,
+                });
                 start = at + 1;
             }
             byte if is_blank(byte) => {
@@ -92,15 +108,21 @@ fn by_grammar(line: &[u8], mut each: impl FnMut(Piece)) {
     let mut rule = Rule::piece;
     while at < text.len() {
         let rest = text.get(at..).unwrap_or_default();
-        let found = Grammar::parse(rule, rest).ok().and_then(|mut pairs| pairs.next());
-        let Some(pair) = found.filter(|pair| pair.as_rule() != Rule::EOI) else { return };
+        let found = Grammar::parse(rule, rest)
+            .ok()
+            .and_then(|mut pairs| pairs.next());
+        let Some(pair) = found.filter(|pair| pair.as_rule() != Rule::EOI) else {
+            return;
+        };
         let (first, last) = (at + pair.as_span().start(), at + pair.as_span().end());
         let piece = |kind, start, end| Piece { kind, start, end };
         match pair.as_rule() {
             Rule::open => each(piece(Kind::Open, first, last)),
             Rule::close => each(piece(Kind::Close, first, last)),
             Rule::quoted | Rule::plain_quoted => each(piece(Kind::Quoted, first + 1, last - 1)),
-            Rule::unclosed if rule == Rule::piece && memchr(b'"', &line[first + 1..last]).is_some() => {
+            Rule::unclosed
+                if rule == Rule::piece && memchr(b'"', &line[first + 1..last]).is_some() =>
+            {
                 rule = Rule::simple;
                 continue;
             }
@@ -121,9 +143,17 @@ fn unclosed(line: &[u8], quote: usize, each: &mut impl FnMut(Piece)) {
         _ => (text, None),
     };
     let at = quote + 1 + text.len();
-    each(Piece { kind: Kind::Unclosed, start: quote + 1, end: quote + 1 + text.trim_ascii_end().len() });
+    each(Piece {
+        kind: Kind::Unclosed,
+        start: quote + 1,
+        end: quote + 1 + text.trim_ascii_end().len(),
+    });
     if let Some(kind) = brace {
-        each(Piece { kind, start: at, end: at + 1 });
+        each(Piece {
+            kind,
+            start: at,
+            end: at + 1,
+        });
     }
 }
 
@@ -132,6 +162,10 @@ pub(super) fn structure(line: &[u8]) -> Cow<'_, str> {
     const LETTER: u8 = b'x';
     match std::str::from_utf8(line) {
         Ok(text) if line.is_ascii() => Cow::Borrowed(text),
-        _ => Cow::Owned(line.iter().map(|&byte| char::from(if byte.is_ascii() { byte } else { LETTER })).collect()),
+        _ => Cow::Owned(
+            line.iter()
+                .map(|&byte| char::from(if byte.is_ascii() { byte } else { LETTER }))
+                .collect(),
+        ),
     }
 }

@@ -2,9 +2,9 @@
 //! Every stage keeps where a thing stood, so that every message can name file, line and column.
 
 pub mod diagnostic;
-pub mod keywords;
 pub mod expand;
 pub mod expanded;
+pub mod keywords;
 pub mod line;
 pub mod model;
 pub mod secret;

@@ -26,8 +26,12 @@ pub struct UnclosedQuote {
 impl UnclosedQuote {
     /// As a message about that place.
     pub fn diagnostic(&self, span: Span) -> Diagnostic {
-        Diagnostic::new(Class::UnmatchedQuote, span, format!("this {} is not closed", self.quote))
-            .help("close it on the same line, or write a backslash before it if it is meant literally")
+        Diagnostic::new(
+            Class::UnmatchedQuote,
+            span,
+            format!("this {} is not closed", self.quote),
+        )
+        .help("close it on the same line, or write a backslash before it if it is meant literally")
     }
 }
 
@@ -38,7 +42,10 @@ pub fn shell_words(line: &[u8]) -> Result<Vec<ShellWord>, UnclosedQuote> {
 
 /// The second pass: a command word as the vector of its arguments, escapes decoded.
 pub fn arguments(command: &[u8]) -> Result<Vec<Vec<u8>>, UnclosedQuote> {
-    Ok(words(command, true)?.into_iter().map(|word| word.bytes).collect())
+    Ok(words(command, true)?
+        .into_iter()
+        .map(|word| word.bytes)
+        .collect())
 }
 
 /// Both passes in one, for keywords that take a single text with escapes (`regex`).
@@ -68,7 +75,10 @@ fn words(line: &[u8], decode: bool) -> Result<Vec<ShellWord>, UnclosedQuote> {
             }
             _ => {}
         }
-        let word = word.get_or_insert_with(|| ShellWord { bytes: Vec::new(), at: start..at });
+        let word = word.get_or_insert_with(|| ShellWord {
+            bytes: Vec::new(),
+            at: start..at,
+        });
         match byte {
             b'"' | b'\'' if quote.is_none() => quote = Some((start, byte)),
             b'\\' if decode => at += escape(line.get(at..).unwrap_or_default(), &mut word.bytes),
@@ -84,7 +94,10 @@ fn words(line: &[u8], decode: bool) -> Result<Vec<ShellWord>, UnclosedQuote> {
         word.at.end = at;
     }
     if let Some((at, quote)) = quote {
-        return Err(UnclosedQuote { at, quote: char::from(quote) });
+        return Err(UnclosedQuote {
+            at,
+            quote: char::from(quote),
+        });
     }
     found.extend(word);
     Ok(found)
@@ -98,8 +111,14 @@ fn escape(rest: &[u8], out: &mut Vec<u8>) -> usize {
         return 0;
     };
     let number = |digits: &[u8], base: u32, most: usize| -> (u8, usize) {
-        let count = digits.iter().take(most).take_while(|&&digit| char::from(digit).is_digit(base)).count();
-        let value = digits.iter().take(count).fold(0u32, |sum, &digit| sum * base + char::from(digit).to_digit(base).unwrap_or(0));
+        let count = digits
+            .iter()
+            .take(most)
+            .take_while(|&&digit| char::from(digit).is_digit(base))
+            .count();
+        let value = digits.iter().take(count).fold(0u32, |sum, &digit| {
+            sum * base + char::from(digit).to_digit(base).unwrap_or(0)
+        });
         (value as u8, count)
     };
     let plain = match first {

@@ -78,9 +78,15 @@ impl Files for Disk {
     }
 
     fn matching(&self, directory: &Path, pattern: &[u8]) -> Result<Vec<PathBuf>, String> {
-        let pattern = join(directory, pattern, |directory| glob::Pattern::escape(directory))?;
+        let pattern = join(directory, pattern, |directory| {
+            glob::Pattern::escape(directory)
+        })?;
         // As shells do it: a star passes neither a slash nor a leading dot.
-        let options = glob::MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+        let options = glob::MatchOptions {
+            case_sensitive: true,
+            require_literal_separator: true,
+            require_literal_leading_dot: true,
+        };
         let found = glob::glob_with(&pattern, options).map_err(|error| error.to_string())?;
         let mut paths: Vec<PathBuf> = found.filter_map(Result::ok).collect();
         paths.sort();
@@ -93,8 +99,16 @@ impl Files for Disk {
 }
 
 /// A pattern under a directory, as text: the matcher takes no other.
-fn join(directory: &Path, pattern: &[u8], escape: impl Fn(&str) -> String) -> Result<String, String> {
-    let utf8 = |bytes: &[u8]| std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| "the path is not UTF-8".to_owned());
+fn join(
+    directory: &Path,
+    pattern: &[u8],
+    escape: impl Fn(&str) -> String,
+) -> Result<String, String> {
+    let utf8 = |bytes: &[u8]| {
+        std::str::from_utf8(bytes)
+            .map(str::to_owned)
+            .map_err(|_| "the path is not UTF-8".to_owned())
+    };
     let pattern = utf8(pattern)?;
     if pattern.starts_with('/') || directory.as_os_str().is_empty() {
         return Ok(pattern);
@@ -121,10 +135,21 @@ impl Files for Memory {
     }
 
     fn matching(&self, directory: &Path, pattern: &[u8]) -> Result<Vec<PathBuf>, String> {
-        let pattern = join(directory, pattern, |directory| glob::Pattern::escape(directory))?;
+        let pattern = join(directory, pattern, |directory| {
+            glob::Pattern::escape(directory)
+        })?;
         let pattern = glob::Pattern::new(&pattern).map_err(|error| error.to_string())?;
-        let options = glob::MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
-        Ok(self.0.keys().filter(|path| pattern.matches_path_with(path, options)).cloned().collect())
+        let options = glob::MatchOptions {
+            case_sensitive: true,
+            require_literal_separator: true,
+            require_literal_leading_dot: true,
+        };
+        Ok(self
+            .0
+            .keys()
+            .filter(|path| pattern.matches_path_with(path, options))
+            .cloned()
+            .collect())
     }
 
     fn identity(&self, path: &Path) -> PathBuf {
@@ -150,7 +175,15 @@ pub fn alternatives(pattern: &[u8]) -> Option<Vec<Vec<u8>>> {
         let mut start = open + 1;
         let mut variants = Vec::new();
         for cut in cuts {
-            variants.push(([&pattern[..open], &pattern[start..cut], &pattern[close + 1..]].concat(), open));
+            variants.push((
+                [
+                    &pattern[..open],
+                    &pattern[start..cut],
+                    &pattern[close + 1..],
+                ]
+                .concat(),
+                open,
+            ));
             start = cut + 1;
         }
         waiting.extend(variants.into_iter().rev());
@@ -207,7 +240,11 @@ pub struct Lines<'a> {
 impl<'a> Lines<'a> {
     /// From the first line on.
     pub fn new(text: &'a [u8]) -> Self {
-        Lines { text, at: 0, returns: memchr(b'\r', text).is_some() }
+        Lines {
+            text,
+            at: 0,
+            returns: memchr(b'\r', text).is_some(),
+        }
     }
 
     /// From an offset on, which must begin a line.
@@ -227,7 +264,12 @@ impl<'a> Iterator for Lines<'a> {
     #[inline]
     fn next(&mut self) -> Option<(usize, &'a [u8])> {
         let rest = self.text.get(self.at..).filter(|rest| !rest.is_empty())?;
-        let end = if self.returns { memchr2(b'\n', b'\r', rest) } else { memchr(b'\n', rest) }.unwrap_or(rest.len());
+        let end = if self.returns {
+            memchr2(b'\n', b'\r', rest)
+        } else {
+            memchr(b'\n', rest)
+        }
+        .unwrap_or(rest.len());
         let start = self.at;
         self.at += match rest.get(end..) {
             Some([b'\r', b'\n', ..]) => end + 2,

@@ -23,7 +23,10 @@ const QUOTED: u32 = 1 << 31;
 
 impl WordRange {
     fn new(start: usize, end: usize, quoted: bool) -> Self {
-        WordRange { start: start as u32, length: (end - start) as u32 & !QUOTED | if quoted { QUOTED } else { 0 } }
+        WordRange {
+            start: start as u32,
+            length: (end - start) as u32 & !QUOTED | if quoted { QUOTED } else { 0 },
+        }
     }
     fn quoted(self) -> bool {
         self.length & QUOTED != 0
@@ -60,7 +63,11 @@ pub struct Tree {
 impl Tree {
     /// The statements outside of all blocks.
     pub fn statements(&self) -> Statements<'_> {
-        Statements { tree: self, next: 0, end: self.nodes.len() as u32 }
+        Statements {
+            tree: self,
+            next: 0,
+            end: self.nodes.len() as u32,
+        }
     }
 
     /// The text it was built from.
@@ -84,12 +91,19 @@ impl Tree {
     }
 
     fn node(&self, index: u32) -> Node {
-        const NOTHING: Node = Node { words: 0, stop: 0, end: 0, brace: NO_BLOCK };
+        const NOTHING: Node = Node {
+            words: 0,
+            stop: 0,
+            end: 0,
+            brace: NO_BLOCK,
+        };
         self.nodes.get(index as usize).copied().unwrap_or(NOTHING)
     }
 
     fn words_end(&self, index: u32) -> u32 {
-        self.nodes.get(index as usize + 1).map_or(self.words.len() as u32, |next| next.words)
+        self.nodes
+            .get(index as usize + 1)
+            .map_or(self.words.len() as u32, |next| next.words)
     }
 }
 
@@ -111,7 +125,13 @@ impl<'t> Iterator for Statements<'t> {
         let (index, tree) = (self.next, self.tree);
         // A node ends behind itself: `max` only keeps a broken tree from standing still.
         self.next = tree.node(index).end.max(index + 1);
-        Some(Statement { tree, node: index, first: tree.node(index).words, last: tree.words_end(index), block: true })
+        Some(Statement {
+            tree,
+            node: index,
+            first: tree.node(index).words,
+            last: tree.words_end(index),
+            block: true,
+        })
     }
 }
 
@@ -139,26 +159,49 @@ impl<'t> Statement<'t> {
 
     /// The word at a place; 0 is the keyword.
     pub fn word(&self, index: usize) -> Option<Word<'t>> {
-        let range = self.tree.words.get(self.first as usize + index).filter(|_| index < self.len())?;
-        Some(Word { tree: self.tree, range: *range })
+        let range = self
+            .tree
+            .words
+            .get(self.first as usize + index)
+            .filter(|_| index < self.len())?;
+        Some(Word {
+            tree: self.tree,
+            range: *range,
+        })
     }
 
     /// The first word.
     pub fn keyword(&self) -> Word<'t> {
-        self.word(0).unwrap_or(Word { tree: self.tree, range: WordRange { start: 0, length: 0 } })
+        self.word(0).unwrap_or(Word {
+            tree: self.tree,
+            range: WordRange {
+                start: 0,
+                length: 0,
+            },
+        })
     }
 
     /// All words, the keyword first.
-    pub fn words(&self) -> impl DoubleEndedIterator<Item = Word<'t>> + ExactSizeIterator + Clone + use<'t> {
+    pub fn words(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = Word<'t>> + ExactSizeIterator + Clone + use<'t> {
         let tree = self.tree;
-        let words = tree.words.get(self.first as usize..self.last as usize).unwrap_or_default();
+        let words = tree
+            .words
+            .get(self.first as usize..self.last as usize)
+            .unwrap_or_default();
         words.iter().map(move |&range| Word { tree, range })
     }
 
     /// The words behind the keyword.
-    pub fn arguments(&self) -> impl DoubleEndedIterator<Item = Word<'t>> + ExactSizeIterator + Clone + use<'t> {
+    pub fn arguments(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = Word<'t>> + ExactSizeIterator + Clone + use<'t> {
         let tree = self.tree;
-        let words = tree.words.get(self.first as usize + 1..self.last as usize).unwrap_or_default();
+        let words = tree
+            .words
+            .get(self.first as usize + 1..self.last as usize)
+            .unwrap_or_default();
         words.iter().map(move |&range| Word { tree, range })
     }
 
@@ -169,8 +212,16 @@ impl<'t> Statement<'t> {
 
     /// The statements of its block.
     pub fn children(&self) -> Statements<'t> {
-        let end = if self.block { self.tree.node(self.node).end } else { 0 };
-        Statements { tree: self.tree, next: self.node + 1, end }
+        let end = if self.block {
+            self.tree.node(self.node).end
+        } else {
+            0
+        };
+        Statements {
+            tree: self.tree,
+            next: self.node + 1,
+            end,
+        }
     }
 
     /// The place of its words, from the first to the last.
@@ -181,7 +232,8 @@ impl<'t> Statement<'t> {
 
     /// The place of its `{`.
     pub fn block_span(&self) -> Option<Span> {
-        let brace = Some(self.tree.node(self.node).brace).filter(|&brace| self.block && brace != NO_BLOCK)?;
+        let brace = Some(self.tree.node(self.node).brace)
+            .filter(|&brace| self.block && brace != NO_BLOCK)?;
         Some(self.tree.expanded.span(brace as usize, 1))
     }
 
@@ -193,17 +245,25 @@ impl<'t> Statement<'t> {
     /// The text behind the keyword as it stands, quotes and backslashes included, without blanks at its ends.
     pub fn raw(&self) -> &'t [u8] {
         let (start, end) = self.raw_range();
-        self.tree.expanded.text().get(start..end).unwrap_or_default()
+        self.tree
+            .expanded
+            .text()
+            .get(start..end)
+            .unwrap_or_default()
     }
 
     /// The place of a part of `raw`.
     pub fn raw_span(&self, part: std::ops::Range<usize>) -> Span {
-        self.tree.expanded.span(self.raw_range().0 + part.start, part.end.saturating_sub(part.start))
+        self.tree.expanded.span(
+            self.raw_range().0 + part.start,
+            part.end.saturating_sub(part.start),
+        )
     }
 
     /// The words behind the keyword as script keywords see them: both kinds of quotes, adjacent parts joined, backslashes kept.
     pub fn shell_words(&self) -> Result<Vec<ShellWord>, Diagnostic> {
-        shell::shell_words(self.raw()).map_err(|error| error.diagnostic(self.raw_span(error.at..error.at + 1)))
+        shell::shell_words(self.raw())
+            .map_err(|error| error.diagnostic(self.raw_span(error.at..error.at + 1)))
     }
 
     /// Two statements that stand on one line: the words before `index`, which have no block, and those from it, which have this
@@ -213,7 +273,17 @@ impl<'t> Statement<'t> {
             return None;
         }
         let middle = self.first + index as u32;
-        Some((Statement { last: middle, block: false, ..*self }, Statement { first: middle, ..*self }))
+        Some((
+            Statement {
+                last: middle,
+                block: false,
+                ..*self
+            },
+            Statement {
+                first: middle,
+                ..*self
+            },
+        ))
     }
 
     /// Where its text ends.
@@ -229,7 +299,12 @@ impl<'t> Statement<'t> {
     fn raw_range(&self) -> (usize, usize) {
         let end = self.stop();
         let start = self.keyword().outer().1.min(end);
-        let text = self.tree.expanded.text().get(start..end).unwrap_or_default();
+        let text = self
+            .tree
+            .expanded
+            .text()
+            .get(start..end)
+            .unwrap_or_default();
         let blanks = text.len() - text.trim_ascii_start().len();
         (start + blanks, start + blanks + text.trim_ascii().len())
     }
@@ -246,7 +321,11 @@ impl<'t> Word<'t> {
     /// Its bytes, without quotes. Not necessarily UTF-8.
     #[inline]
     pub fn bytes(&self) -> &'t [u8] {
-        self.tree.expanded.text().get(self.range.start as usize..self.range.end()).unwrap_or_default()
+        self.tree
+            .expanded
+            .text()
+            .get(self.range.start as usize..self.range.end())
+            .unwrap_or_default()
     }
 
     /// The word when it is UTF-8.
@@ -266,13 +345,18 @@ impl<'t> Word<'t> {
 
     /// Its place, without the quotes.
     pub fn span(&self) -> Span {
-        self.tree.expanded.span(self.range.start as usize, self.range.len())
+        self.tree
+            .expanded
+            .span(self.range.start as usize, self.range.len())
     }
 
     /// The range of the text with its quotes.
     fn outer(&self) -> (usize, usize) {
         let quotes = self.range.quoted() as usize;
-        ((self.range.start as usize).saturating_sub(quotes), self.range.end() + quotes)
+        (
+            (self.range.start as usize).saturating_sub(quotes),
+            self.range.end() + quotes,
+        )
     }
 }
 

@@ -20,7 +20,9 @@ impl Class {
     /// The word that opens a message on a terminal.
     fn level(self) -> Level<'static> {
         match self {
-            Class::Warning | Class::Deprecated | Class::Security | Class::Unimplemented => Level::WARNING,
+            Class::Warning | Class::Deprecated | Class::Security | Class::Unimplemented => {
+                Level::WARNING
+            }
             Class::Note => Level::NOTE,
             _ => Level::ERROR,
         }
@@ -32,7 +34,10 @@ impl Diagnostics {
     pub fn line(&self, diagnostic: &Diagnostic) -> String {
         let mut out = String::new();
         if let Some(span) = diagnostic.span {
-            let path = self.path(span.file).map(|path| path.display().to_string()).unwrap_or_default();
+            let path = self
+                .path(span.file)
+                .map(|path| path.display().to_string())
+                .unwrap_or_default();
             let _ = write!(out, "({path}: Line {}, column {}) ", span.line, span.column);
         }
         out.push_str(&diagnostic.message);
@@ -45,20 +50,34 @@ impl Diagnostics {
     /// The message with its source line and a mark under the fault, for a terminal; `colour` adds escape sequences. Falls back to
     /// the one-line form where the text of the file is not at hand.
     pub fn snippet(&self, diagnostic: &Diagnostic, colour: bool) -> String {
-        let Some((span, source)) = diagnostic.span.and_then(|span| Some((span, self.source_line(span)?))) else {
+        let Some((span, source)) = diagnostic
+            .span
+            .and_then(|span| Some((span, self.source_line(span)?)))
+        else {
             return self.line(diagnostic);
         };
-        let path = self.path(span.file).map(|path| path.display().to_string()).unwrap_or_default();
+        let path = self
+            .path(span.file)
+            .map(|path| path.display().to_string())
+            .unwrap_or_default();
         let (source, first, last) = shown(&source, span);
         let snippet = Snippet::source(source)
             .line_start(span.line as usize)
             .path(path)
             .annotation(AnnotationKind::Primary.span(first..last));
-        let mut group = diagnostic.class.level().primary_title(diagnostic.message.as_str()).element(snippet);
+        let mut group = diagnostic
+            .class
+            .level()
+            .primary_title(diagnostic.message.as_str())
+            .element(snippet);
         if let Some(help) = &diagnostic.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }
-        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        let renderer = if colour {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
         renderer.render(&[group])
     }
 
@@ -66,7 +85,9 @@ impl Diagnostics {
     fn source_line(&self, span: Span) -> Option<String> {
         let file = self.files.get(span.file as usize)?;
         let text = file.text.as_ref()?;
-        let starts = file.starts.get_or_init(|| Lines::new(text).map(|(at, _)| at).collect());
+        let starts = file
+            .starts
+            .get_or_init(|| Lines::new(text).map(|(at, _)| at).collect());
         let start = *starts.get(span.line.checked_sub(1)? as usize)?;
         let (_, line) = Lines::new(text.get(start..)?).next()?;
         Some(mask(&String::from_utf8_lossy(line)))
@@ -76,12 +97,23 @@ impl Diagnostics {
 /// The part of the line around the span, and the span in it, in bytes on character boundaries.
 fn shown(source: &str, span: Span) -> (String, usize, usize) {
     let skip = (span.column as usize).saturating_sub(SHOWN);
-    let line: String = source.chars().skip(skip).take(SHOWN + SHOWN).map(|c| if c == '\t' { ' ' } else { c }).collect();
-    let byte = |character: usize| line.char_indices().nth(character).map_or(line.len(), |(at, _)| at);
+    let line: String = source
+        .chars()
+        .skip(skip)
+        .take(SHOWN + SHOWN)
+        .map(|c| if c == '\t' { ' ' } else { c })
+        .collect();
+    let byte = |character: usize| {
+        line.char_indices()
+            .nth(character)
+            .map_or(line.len(), |(at, _)| at)
+    };
     let (first, last) = match span.length {
         0 => (line.len() - line.trim_start().len(), line.trim_end().len()),
         length => {
-            let first = (span.column as usize).saturating_sub(1).saturating_sub(skip);
+            let first = (span.column as usize)
+                .saturating_sub(1)
+                .saturating_sub(skip);
             (byte(first), byte(first.saturating_add(length as usize)))
         }
     };
@@ -93,7 +125,11 @@ fn shown(source: &str, span: Span) -> (String, usize, usize) {
 fn mask(line: &str) -> String {
     let blank = |c: char| c.is_whitespace() || c == '{' || c == '"';
     let mut from = None;
-    if let Some((name, _)) = line.trim_start().strip_prefix('$').and_then(|rest| rest.split_once('=')) {
+    if let Some((name, _)) = line
+        .trim_start()
+        .strip_prefix('$')
+        .and_then(|rest| rest.split_once('='))
+    {
         let lower = name.to_ascii_lowercase();
         if SECRET_NAMES.iter().any(|word| lower.contains(word)) {
             from = line.find('=').map(|at| at + 1);
@@ -102,7 +138,8 @@ fn mask(line: &str) -> String {
     for word in SECRET_WORDS {
         for (at, _) in line.match_indices(word) {
             let end = at + word.len();
-            let alone = line[..at].chars().next_back().is_none_or(blank) && line[end..].chars().next().is_none_or(blank);
+            let alone = line[..at].chars().next_back().is_none_or(blank)
+                && line[end..].chars().next().is_none_or(blank);
             if alone && from.is_none_or(|from| end < from) {
                 from = Some(end);
             }

@@ -31,7 +31,10 @@ impl Tree {
             text: &expanded,
             options,
             diagnostics,
-            open: vec![Open { node: None, unexpected: 0 }],
+            open: vec![Open {
+                node: None,
+                unexpected: 0,
+            }],
             pending: None,
             candidate: None,
             too_deep: 0,
@@ -45,7 +48,11 @@ impl Tree {
         }
         builder.finish();
         let Builder { nodes, words, .. } = builder;
-        Tree { expanded, words, nodes }
+        Tree {
+            expanded,
+            words,
+            nodes,
+        }
     }
 }
 
@@ -104,15 +111,25 @@ impl Builder<'_> {
     fn word(&mut self, start: usize, end: usize, quoted: bool, stop: usize) {
         match &mut self.pending {
             Some(pending) => pending.stop = stop,
-            None => self.pending = Some(Pending { words: self.words.len(), stop }),
+            None => {
+                self.pending = Some(Pending {
+                    words: self.words.len(),
+                    stop,
+                })
+            }
         }
         self.words.push(WordRange::new(start, end, quoted));
     }
 
     /// `script" pidof nginx "`, as tutorials have it.
     fn glued(&mut self, quote: usize) {
-        let keyword = self.pending.as_ref().and_then(|pending| self.words.get(pending.words));
-        let Some(keyword) = keyword.filter(|word| word.end() == quote && !word.quoted()) else { return };
+        let keyword = self
+            .pending
+            .as_ref()
+            .and_then(|pending| self.words.get(pending.words));
+        let Some(keyword) = keyword.filter(|word| word.end() == quote && !word.quoted()) else {
+            return;
+        };
         let name = quoted_text(self.text, *keyword);
         let span = self.text.span(quote, 1);
         self.diagnostics.advise(
@@ -124,15 +141,29 @@ impl Builder<'_> {
     }
 
     fn unclosed(&mut self, quote: usize) {
-        let keyword = self.pending.as_ref().and_then(|pending| self.words.get(pending.words));
+        let keyword = self
+            .pending
+            .as_ref()
+            .and_then(|pending| self.words.get(pending.words));
         let raw = |word: &WordRange| {
-            let bytes = self.text.text().get(word.start as usize..word.end()).unwrap_or_default();
-            self.options.reads_raw.is_some_and(|reads_raw| reads_raw(bytes))
+            let bytes = self
+                .text
+                .text()
+                .get(word.start as usize..word.end())
+                .unwrap_or_default();
+            self.options
+                .reads_raw
+                .is_some_and(|reads_raw| reads_raw(bytes))
         };
         if !keyword.is_some_and(raw) {
             let span = self.text.span(quote, 1);
             let help = "close it on the same line; the rest of the line was taken for its text";
-            self.diagnostics.advise(Class::UnmatchedQuote, span, "this quote is not closed", help);
+            self.diagnostics.advise(
+                Class::UnmatchedQuote,
+                span,
+                "this quote is not closed",
+                help,
+            );
         }
     }
 
@@ -142,7 +173,12 @@ impl Builder<'_> {
         let pending = self.pending.take()?;
         let index = self.nodes.len();
         let brace = brace.map_or(NO_BLOCK, |brace| brace as u32);
-        self.nodes.push(Node { words: pending.words as u32, stop: pending.stop as u32, end: index as u32 + 1, brace });
+        self.nodes.push(Node {
+            words: pending.words as u32,
+            stop: pending.stop as u32,
+            end: index as u32 + 1,
+            brace,
+        });
         self.candidate = Some(index);
         Some(index)
     }
@@ -161,15 +197,29 @@ impl Builder<'_> {
             if self.unexpected <= TOLD {
                 let span = self.text.span(brace, 1);
                 let help = "remove it and its '}', or put the keyword it belongs to before it";
-                self.diagnostics.advise(Class::Braces, span, "'{' without a keyword before it", help);
+                self.diagnostics.advise(
+                    Class::Braces,
+                    span,
+                    "'{' without a keyword before it",
+                    help,
+                );
             }
             return;
         };
         let name = self.name(index);
-        if self.open.len() > 1 && self.options.root_only.is_some_and(|root_only| root_only(&name)) {
+        if self.open.len() > 1
+            && self
+                .options
+                .root_only
+                .is_some_and(|root_only| root_only(&name))
+        {
             let message = format!("'{}' inside {}", quote(&name), self.describe_innermost());
             let help = "a '}' is missing before this line; read as if it stood there";
-            let span = self.text.span(self.word_of(index).map_or(brace, |word| word.start as usize), name.len());
+            let span = self.text.span(
+                self.word_of(index)
+                    .map_or(brace, |word| word.start as usize),
+                name.len(),
+            );
             self.diagnostics.advise(Class::Braces, span, message, help);
             for open in self.open.drain(1..) {
                 close(&mut self.nodes, open, index);
@@ -178,14 +228,24 @@ impl Builder<'_> {
         if self.open.len() > DEEPEST {
             self.too_deep = 1;
             let span = self.text.span(brace, 1);
-            let help = format!("nothing needs more than a few; what lies deeper than {DEEPEST} is not read");
-            self.diagnostics.advise(Class::Braces, span, "blocks lie too deep in one another", help);
+            let help = format!(
+                "nothing needs more than a few; what lies deeper than {DEEPEST} is not read"
+            );
+            self.diagnostics.advise(
+                Class::Braces,
+                span,
+                "blocks lie too deep in one another",
+                help,
+            );
             return;
         }
         if let Some(node) = self.nodes.get_mut(index) {
             node.brace = brace as u32;
         }
-        self.open.push(Open { node: Some(index as u32), unexpected: 0 });
+        self.open.push(Open {
+            node: Some(index as u32),
+            unexpected: 0,
+        });
     }
 
     fn close_block(&mut self, brace: usize) {
@@ -208,7 +268,12 @@ impl Builder<'_> {
                 if self.surplus <= TOLD {
                     let span = self.text.span(brace, 1);
                     let help = "remove it, or look for a '}' too many before it";
-                    self.diagnostics.advise(Class::Braces, span, "'}' without a block to close", help);
+                    self.diagnostics.advise(
+                        Class::Braces,
+                        span,
+                        "'}' without a block to close",
+                        help,
+                    );
                 }
             }
         }
@@ -220,35 +285,62 @@ impl Builder<'_> {
         let unclosed: Vec<Open> = self.open.drain(1..).collect();
         let mut untold = self.surplus.saturating_sub(TOLD) + self.unexpected.saturating_sub(TOLD);
         for (place, open) in unclosed.into_iter().enumerate() {
-            let node = open.node.and_then(|node| self.nodes.get(node as usize)).copied();
+            let node = open
+                .node
+                .and_then(|node| self.nodes.get(node as usize))
+                .copied();
             close(&mut self.nodes, open, count);
             let Some(node) = node.filter(|_| place < TOLD) else {
                 untold += 1;
                 continue;
             };
-            let name = self.words.get(node.words as usize).map(|word| quoted_text(self.text, *word)).unwrap_or_default();
+            let name = self
+                .words
+                .get(node.words as usize)
+                .map(|word| quoted_text(self.text, *word))
+                .unwrap_or_default();
             let span = self.text.span(node.brace as usize, 1);
             let help = "add a '}' where it should end; it was read up to the end of the file";
-            self.diagnostics.advise(Class::Braces, span, format!("the block of '{name}' that begins here is never closed"), help);
+            self.diagnostics.advise(
+                Class::Braces,
+                span,
+                format!("the block of '{name}' that begins here is never closed"),
+                help,
+            );
         }
         if untold > 0 {
-            self.diagnostics.say(Class::Braces, None, format!("{untold} more braces do not match"));
+            self.diagnostics.say(
+                Class::Braces,
+                None,
+                format!("{untold} more braces do not match"),
+            );
         }
     }
 
     fn word_of(&self, node: usize) -> Option<WordRange> {
-        self.nodes.get(node).and_then(|node| self.words.get(node.words as usize)).copied()
+        self.nodes
+            .get(node)
+            .and_then(|node| self.words.get(node.words as usize))
+            .copied()
     }
 
     fn name(&self, node: usize) -> Vec<u8> {
-        let range = self.word_of(node).map_or(0..0, |word| word.start as usize..word.end());
+        let range = self
+            .word_of(node)
+            .map_or(0..0, |word| word.start as usize..word.end());
         self.text.text().get(range).unwrap_or_default().to_vec()
     }
 
     fn describe_innermost(&self) -> String {
         let node = self.open.last().and_then(|open| open.node).unwrap_or(0) as usize;
-        let line = self.nodes.get(node).map_or(0, |node| self.text.span(node.brace as usize, 1).line);
-        format!("the block of '{}' that begins at line {line}", quote(&self.name(node)))
+        let line = self
+            .nodes
+            .get(node)
+            .map_or(0, |node| self.text.span(node.brace as usize, 1).line);
+        format!(
+            "the block of '{}' that begins at line {line}",
+            quote(&self.name(node))
+        )
     }
 }
 
@@ -259,7 +351,11 @@ fn close(nodes: &mut [Node], open: Open, end: usize) {
 }
 
 fn quoted_text(text: &Expanded, word: WordRange) -> String {
-    quote(text.text().get(word.start as usize..word.end()).unwrap_or_default())
+    quote(
+        text.text()
+            .get(word.start as usize..word.end())
+            .unwrap_or_default(),
+    )
 }
 
 #[cfg(test)]
@@ -273,8 +369,21 @@ mod tests {
     fn show(statements: Statements<'_>) -> String {
         let mut out = Vec::new();
         for statement in statements {
-            let words: Vec<_> = statement.words().map(|w| if w.quoted() { format!("\"{}\"", w.text()) } else { w.text().into() }).collect();
-            let block = if statement.has_block() { format!(" {{{}}}", show(statement.children())) } else { String::new() };
+            let words: Vec<_> = statement
+                .words()
+                .map(|w| {
+                    if w.quoted() {
+                        format!("\"{}\"", w.text())
+                    } else {
+                        w.text().into()
+                    }
+                })
+                .collect();
+            let block = if statement.has_block() {
+                format!(" {{{}}}", show(statement.children()))
+            } else {
+                String::new()
+            };
             out.push(words.join(" ") + &block);
         }
         out.join("; ")
@@ -283,10 +392,25 @@ mod tests {
     fn tree(text: &str) -> (String, Vec<String>) {
         let mut diagnostics = Diagnostics::new();
         let files = Memory::default().with("f", text);
-        let expanded = expand(Path::new("f"), &Context::default(), &files, &mut diagnostics);
+        let expanded = expand(
+            Path::new("f"),
+            &Context::default(),
+            &files,
+            &mut diagnostics,
+        );
         let root = |word: &[u8]| word == b"vrrp_instance";
-        let tree = Tree::build(expanded, Options { root_only: Some(&root), reads_raw: None }, &mut diagnostics);
-        (show(tree.statements()), diagnostics.iter().map(|d| diagnostics.line(d)).collect())
+        let tree = Tree::build(
+            expanded,
+            Options {
+                root_only: Some(&root),
+                reads_raw: None,
+            },
+            &mut diagnostics,
+        );
+        (
+            show(tree.statements()),
+            diagnostics.iter().map(|d| diagnostics.line(d)).collect(),
+        )
     }
 
     #[test]
@@ -297,7 +421,10 @@ mod tests {
             ("a\n\n# x\n{ c d }\ne", "a {c d}; e"),
             ("a { b { c }} d {\n}", "a {b {c}}; d {}"),
             ("a {\nb\n} c x {\n d\n}", "a {b}; c x {d}"),
-            ("real_server 10.0.0.2 80 { weight 1 }", "real_server 10.0.0.2 80 {weight 1}"),
+            (
+                "real_server 10.0.0.2 80 { weight 1 }",
+                "real_server 10.0.0.2 80 {weight 1}",
+            ),
             ("a \"b {c}\" {\n}", "a \"b {c}\" {}"),
         ] {
             assert_eq!(tree(text), (shape.to_owned(), vec![]), "{text}");
@@ -307,18 +434,57 @@ mod tests {
     #[test]
     fn recovery() {
         for (text, shape, said) in [
-            ("a {\n}\n}\nb", "a {}; b", &["(f: Line 3, column 1) '}' without a block to close - remove it, or look for a '}' too many before it"][..]),
+            (
+                "a {\n}\n}\nb",
+                "a {}; b",
+                &[
+                    "(f: Line 3, column 1) '}' without a block to close - remove it, or look for a '}' too many before it",
+                ][..],
+            ),
             (
                 "vrrp_instance A {\n b {\n c\n}\nvrrp_instance B {\n d\n}",
                 "vrrp_instance A {b {c}}; vrrp_instance B {d}",
-                &["(f: Line 5, column 1) 'vrrp_instance' inside the block of 'vrrp_instance' that begins at line 1 - a '}' is missing before this line; read as if it stood there"],
+                &[
+                    "(f: Line 5, column 1) 'vrrp_instance' inside the block of 'vrrp_instance' that begins at line 1 - a '}' is missing before this line; read as if it stood there",
+                ],
             ),
-            ("a {\nb", "a {b}", &["(f: Line 1, column 3) the block of 'a' that begins here is never closed - add a '}' where it should end; it was read up to the end of the file"]),
-            ("a {\n{\nb\n}\n}\nc", "a {b}; c", &["(f: Line 2, column 1) '{' without a keyword before it - remove it and its '}', or put the keyword it belongs to before it"]),
-            ("a {\nb \"c {\nd\n}\n}", "a {b \"c\" {d}}", &["(f: Line 2, column 3) this quote is not closed - close it on the same line; the rest of the line was taken for its text"]),
-            ("script\" pidof x \"", "script \" pidof x \"", &["(f: Line 1, column 7) no blank between 'script' and the quote - write 'script \"...\"'"]),
+            (
+                "a {\nb",
+                "a {b}",
+                &[
+                    "(f: Line 1, column 3) the block of 'a' that begins here is never closed - add a '}' where it should end; it was read up to the end of the file",
+                ],
+            ),
+            (
+                "a {\n{\nb\n}\n}\nc",
+                "a {b}; c",
+                &[
+                    "(f: Line 2, column 1) '{' without a keyword before it - remove it and its '}', or put the keyword it belongs to before it",
+                ],
+            ),
+            (
+                "a {\nb \"c {\nd\n}\n}",
+                "a {b \"c\" {d}}",
+                &[
+                    "(f: Line 2, column 3) this quote is not closed - close it on the same line; the rest of the line was taken for its text",
+                ],
+            ),
+            (
+                "script\" pidof x \"",
+                "script \" pidof x \"",
+                &[
+                    "(f: Line 1, column 7) no blank between 'script' and the quote - write 'script \"...\"'",
+                ],
+            ),
         ] {
-            assert_eq!(tree(text), (shape.to_owned(), said.iter().map(|s| s.to_string()).collect()), "{text}");
+            assert_eq!(
+                tree(text),
+                (
+                    shape.to_owned(),
+                    said.iter().map(|s| s.to_string()).collect()
+                ),
+                "{text}"
+            );
         }
     }
 }
