@@ -27,5 +27,5 @@ pub mod vrrp;
 pub mod wheel;
 pub mod wire;
 
-mod cli;
+pub mod cli;
 pub use cli::main;
