@@ -7,6 +7,7 @@ pub mod clock;
 pub mod link_socket;
 pub mod netlink;
 pub mod poll;
+pub mod shared;
 mod socket;
 mod timer;
 pub mod vrrp_socket;

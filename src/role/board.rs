@@ -1,0 +1,131 @@
+//! The board: what each VRRP instance was last seen doing, in memory shared by the parent and its VRRP children.
+//!
+//! The VRRP role writes it at every transition and advert; a VRRP process that replaces a dead one reads it, and carries on as
+//! MASTER where the peers cannot have taken over yet. Nothing else passes between two VRRP processes.
+
+use crate::os::shared::SharedWords;
+use crate::time::Instant;
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::fence;
+
+/// Instances that have a place on the board; those past it start anew after a crash.
+pub const CAPACITY: usize = 1 << 17;
+/// Words of one record: sequence, identity, state, time.
+const WORDS: usize = 4;
+
+/// What an instance was last seen doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Which instance: a hash of whatever makes it the same one after a reload (see `identity`).
+    pub identity: u64,
+    /// Its state, in the VRRP role's own numbering.
+    pub state: u8,
+    /// When it last sent (MASTER) or heard (BACKUP) an advert.
+    pub advert: Instant,
+}
+
+/// The identity of an instance: its interface, virtual router id and name.
+pub fn identity(interface: &str, virtual_router_id: u8, name: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    // The same program computes and compares it, so that the hasher need not be stable across versions.
+    let mut hasher = DefaultHasher::new();
+    (interface, virtual_router_id, name).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The board itself. Made by the parent before it forks, never replaced.
+pub struct Board(SharedWords);
+
+impl Board {
+    /// An empty board.
+    pub fn new() -> io::Result<Self> {
+        const SIZE: NonZeroUsize = match NonZeroUsize::new(CAPACITY * WORDS) {
+            Some(size) => size,
+            None => unreachable!(),
+        };
+        SharedWords::new(SIZE).map(Board)
+    }
+
+    /// Writes the record of a place; places are the writer's to give, from 0 without gaps. Only one process writes.
+    pub fn write(&self, place: usize, record: Record) {
+        let Some([sequence, identity, state, advert]) = self.record(place) else { return };
+        // Odd while it is being written: a writer that is killed here leaves a record that nobody believes.
+        let odd = sequence.load(Relaxed) | 1;
+        sequence.store(odd, Relaxed);
+        fence(Release);
+        identity.store(record.identity, Relaxed);
+        state.store(u64::from(record.state), Relaxed);
+        advert.store(record.advert.0, Relaxed);
+        sequence.store(odd.wrapping_add(1).max(2), Release);
+    }
+
+    /// Forgets the record of a place and all after it.
+    pub fn truncate(&self, place: usize) {
+        for [sequence, ..] in (place..CAPACITY).map_while(|place| self.record(place)) {
+            if sequence.swap(0, Relaxed) == 0 {
+                break;
+            }
+        }
+    }
+
+    /// The records that are whole, with their places.
+    pub fn records(&self) -> impl Iterator<Item = (usize, Record)> {
+        (0..CAPACITY)
+            .map_while(|place| {
+                let [sequence, identity, state, advert] = self.record(place)?;
+                let before = sequence.load(Acquire);
+                let record = Record {
+                    identity: identity.load(Relaxed),
+                    state: state.load(Relaxed) as u8,
+                    advert: Instant(advert.load(Relaxed)),
+                };
+                fence(Acquire);
+                let whole = before % 2 == 0 && sequence.load(Relaxed) == before;
+                (before != 0).then_some((place, whole.then_some(record)))
+            })
+            .filter_map(|(place, record)| Some((place, record?)))
+    }
+
+    fn record(&self, place: usize) -> Option<&[std::sync::atomic::AtomicU64; WORDS]> {
+        let start = place.checked_mul(WORDS)?;
+        self.0.words().get(start..)?.first_chunk()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(n: u64) -> Record {
+        Record { identity: n, state: 2, advert: Instant(n * 10) }
+    }
+
+    #[test]
+    fn what_is_written_is_read_in_order_of_places() {
+        let board = Board::new().expect("memory");
+        assert_eq!(board.records().count(), 0);
+        for n in 0..5 {
+            board.write(n, record(n as u64));
+        }
+        board.write(2, record(99));
+        let read: Vec<_> = board.records().collect();
+        assert_eq!(read, [(0, record(0)), (1, record(1)), (2, record(99)), (3, record(3)), (4, record(4))]);
+        board.truncate(2);
+        assert_eq!(board.records().count(), 2);
+        board.write(CAPACITY, record(1));
+        assert_eq!(board.records().count(), 2);
+    }
+
+    #[test]
+    fn a_record_whose_writer_died_half_way_is_skipped() {
+        let board = Board::new().expect("memory");
+        board.write(0, record(1));
+        board.write(1, record(2));
+        board.record(0).expect("a place")[0].store(5, Relaxed);
+        assert_eq!(board.records().collect::<Vec<_>>(), [(1, record(2))]);
+        board.write(0, record(3));
+        assert_eq!(board.records().count(), 2);
+    }
+}

@@ -1,0 +1,196 @@
+//! What the parent and a child tell each other: orders down, answers up, over one pair of datagram sockets. Also the watchdog: the
+//! child says that it is alive from inside its own loop.
+//!
+//! A child that is awake anyway says so at most once a `WATCHDOG_INTERVAL`, so that an idle process is not woken for it; the parent
+//! asks one that has been silent for longer.
+
+use crate::time::Instant;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+/// How often a child says that it is alive, when it is awake.
+pub const WATCHDOG_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What the parent tells a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The handover holds a new configuration of so many bytes: take it (`RoleContext::handed_over`), then answer `Reloaded`.
+    Reload(u64),
+    /// Resign, clean up and exit with status 0.
+    Stop,
+    /// Write the data file.
+    Data,
+    /// Write the statistics.
+    Stats,
+    /// Write the statistics, then start counting at zero.
+    StatsClear,
+    /// Write the JSON file.
+    Json,
+    /// Answer `Alive`.
+    AreYouAlive,
+}
+
+/// What a child tells the parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The loop runs.
+    Alive,
+    /// The first configuration is acted on.
+    Started,
+    /// The last `Reload` is acted on.
+    Reloaded,
+}
+
+const ORDER_SIZE: usize = 9;
+
+impl Order {
+    fn encode(self) -> [u8; ORDER_SIZE] {
+        let (tag, value) = match self {
+            Order::Reload(length) => (0, length),
+            Order::Stop => (1, 0),
+            Order::Data => (2, 0),
+            Order::Stats => (3, 0),
+            Order::StatsClear => (4, 0),
+            Order::Json => (5, 0),
+            Order::AreYouAlive => (6, 0),
+        };
+        let mut bytes = [tag; ORDER_SIZE];
+        bytes[1..].copy_from_slice(&value.to_ne_bytes());
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (&tag, value) = bytes.split_first()?;
+        Some(match tag {
+            0 => Order::Reload(u64::from_ne_bytes(value.try_into().ok()?)),
+            1 => Order::Stop,
+            2 => Order::Data,
+            3 => Order::Stats,
+            4 => Order::StatsClear,
+            5 => Order::Json,
+            6 => Order::AreYouAlive,
+            _ => return None,
+        })
+    }
+}
+
+impl Answer {
+    const ALL: [Answer; 3] = [Answer::Alive, Answer::Started, Answer::Reloaded];
+}
+
+/// A new pair of ends. Neither blocks.
+pub fn pair() -> io::Result<(ToChild, ToParent)> {
+    let (upper, lower) = UnixDatagram::pair()?;
+    upper.set_nonblocking(true)?;
+    lower.set_nonblocking(true)?;
+    Ok((ToChild(upper), ToParent { socket: lower, said_alive: Instant::default() }))
+}
+
+/// The parent's end.
+pub struct ToChild(UnixDatagram);
+
+impl ToChild {
+    /// Tells the child; an error when it has gone, or has left so much unread that it must be stuck.
+    pub fn send(&self, order: Order) -> io::Result<()> {
+        self.0.send(&order.encode()).map(drop)
+    }
+
+    /// The next answer; `None` when there is none (now).
+    pub fn receive(&self) -> Option<Answer> {
+        let mut byte = [0];
+        let length = self.0.recv(&mut byte).ok()?;
+        Answer::ALL.get(usize::from(*byte.get(..length)?.first()?)).copied()
+    }
+}
+
+impl AsRawFd for ToChild {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+/// The child's end: to be registered with its loop for reading.
+pub struct ToParent {
+    socket: UnixDatagram,
+    said_alive: Instant,
+}
+
+impl ToParent {
+    /// The next order; `None` when there is none (now). To be called until `None`. `AreYouAlive` is answered here.
+    pub fn receive(&mut self, now: Instant) -> Option<Order> {
+        let mut bytes = [0; ORDER_SIZE];
+        loop {
+            let length = self.socket.recv(&mut bytes).ok()?;
+            match Order::decode(bytes.get(..length)?) {
+                Some(Order::AreYouAlive) => {
+                    self.said_alive = now;
+                    self.answer(Answer::Alive);
+                }
+                Some(order) => return Some(order),
+                None => {}
+            }
+        }
+    }
+
+    /// To be called once every turn of the loop.
+    pub fn alive(&mut self, now: Instant) {
+        if now.since(self.said_alive) >= WATCHDOG_INTERVAL {
+            self.said_alive = now;
+            self.answer(Answer::Alive);
+        }
+    }
+
+    /// Tells the parent. One that has gone takes its children along, so a failure needs no handling here.
+    pub fn answer(&self, answer: Answer) {
+        let _ = self.socket.send(&[answer as u8]);
+    }
+}
+
+impl AsRawFd for ToParent {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_and_answers_arrive_as_they_were_sent() {
+        let (upper, mut lower) = pair().expect("a pair");
+        let now = Instant(1_000_000_000_000);
+        let orders = [Order::Reload(u64::MAX), Order::Stop, Order::Data, Order::Stats, Order::StatsClear, Order::Json];
+        for order in orders {
+            upper.send(order).expect("send");
+        }
+        upper.send(Order::AreYouAlive).expect("send");
+        for order in orders {
+            assert_eq!(lower.receive(now), Some(order));
+        }
+        assert_eq!(lower.receive(now), None);
+        assert_eq!(upper.receive(), Some(Answer::Alive));
+        for answer in Answer::ALL {
+            lower.answer(answer);
+            assert_eq!(upper.receive(), Some(answer));
+        }
+        assert_eq!(upper.receive(), None);
+    }
+
+    #[test]
+    fn a_busy_child_says_that_it_is_alive_once_an_interval() {
+        let (upper, mut lower) = pair().expect("a pair");
+        let mut now = Instant(1_000_000_000_000);
+        for _ in 0..1000 {
+            lower.alive(now);
+            now = now + WATCHDOG_INTERVAL / 100;
+        }
+        let mut said = 0;
+        while upper.receive() == Some(Answer::Alive) {
+            said += 1;
+        }
+        assert_eq!(said, 10);
+    }
+}
