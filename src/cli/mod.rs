@@ -117,8 +117,15 @@ const EXIT_USAGE: u8 = 1;
 /// Does what the command line asks for, and says how it went.
 pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
-    let program = arguments.next().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let Parsed { request, options, remarks } = match parse(arguments) {
+    let program = arguments
+        .next()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let Parsed {
+        request,
+        options,
+        remarks,
+    } = match parse(arguments) {
         Ok(parsed) => parsed,
         Err(error) => {
             eprintln!("{program}: {error}");
@@ -134,7 +141,10 @@ pub fn main() -> ExitCode {
         Request::Signum(function) => match signum::number(&function) {
             Some(number) => println!("{number}"),
             None => {
-                eprintln!("{program}: no signal does '{function}'; there are {}", signum::functions());
+                eprintln!(
+                    "{program}: no signal does '{function}'; there are {}",
+                    signum::functions()
+                );
                 return ExitCode::from(EXIT_USAGE);
             }
         },

@@ -22,13 +22,20 @@ pub struct Parsed {
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, String> {
     let mut parser = Parser::from_args(arguments);
     parser.set_short_equals(false);
-    let mut parsed = Parsed { request: Request::Run, options: Options::default(), remarks: Vec::new() };
+    let mut parsed = Parsed {
+        request: Request::Run,
+        options: Options::default(),
+        remarks: Vec::new(),
+    };
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         let (row, spelled) = match argument {
             Arg::Short(letter) => (table::by_letter(letter), format!("-{letter}")),
             Arg::Long(word) => (table::by_word(word), format!("--{word}")),
             Arg::Value(stray) => {
-                parsed.remarks.push(format!("Argument '{}' is not an option and is ignored", stray.to_string_lossy()));
+                parsed.remarks.push(format!(
+                    "Argument '{}' is not an option and is ignored",
+                    stray.to_string_lossy()
+                ));
                 continue;
             }
         };
@@ -37,9 +44,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, St
             // A value that nobody asked for (`--all=x`) is found out by the parser at the next argument.
             Value::No => None,
             Value::Optional(_) => parser.optional_value(),
-            Value::Required(what) => {
-                Some(parser.value().map_err(|_| format!("Option {spelled} needs a value: {what}"))?)
-            }
+            Value::Required(what) => Some(
+                parser
+                    .value()
+                    .map_err(|_| format!("Option {spelled} needs a value: {what}"))?,
+            ),
         };
         parsed.take(row, value)?;
     }
@@ -50,7 +59,13 @@ impl Parsed {
     fn take(&mut self, row: &Row, value: Option<OsString>) -> Result<(), String> {
         let options = &mut self.options;
         let path = || PathBuf::from(value.clone().unwrap_or_default());
-        let text = || value.clone().unwrap_or_default().to_string_lossy().into_owned();
+        let text = || {
+            value
+                .clone()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned()
+        };
         match row.name {
             Name::UseFile => options.file = path(),
             Name::Vrrp => options.checker = false,
@@ -126,7 +141,14 @@ fn facility(text: &str) -> Option<Facility> {
     match text {
         "user" => Some(Facility::LOG_USER),
         "daemon" => Some(Facility::LOG_DAEMON),
-        _ => LOCAL.get(text.strip_prefix("local").unwrap_or(text).parse::<usize>().ok()?).copied(),
+        _ => LOCAL
+            .get(
+                text.strip_prefix("local")
+                    .unwrap_or(text)
+                    .parse::<usize>()
+                    .ok()?,
+            )
+            .copied(),
     }
 }
 
@@ -159,7 +181,9 @@ mod tests {
     #[test]
     fn flags_combine_and_values_are_attached_or_apart() {
         let o = options("-D -d -S 0");
-        assert!(o.log_detail == 1 && o.dump_configuration && matches!(o.facility, Facility::LOG_LOCAL0));
+        assert!(
+            o.log_detail == 1 && o.dump_configuration && matches!(o.facility, Facility::LOG_LOCAL0)
+        );
         let o = options("-lnDDG -f/x/y -S3 -r /run/v.pid");
         assert!(o.log_console && o.foreground && o.log_detail == 2 && !o.syslog);
         assert_eq!(o.file, Path::new("/x/y"));
@@ -173,19 +197,44 @@ mod tests {
 
     #[test]
     fn optional_values_are_only_taken_when_attached() {
-        assert_eq!(options("-g/tmp/log").log_file, Some(Some(PathBuf::from("/tmp/log"))));
+        assert_eq!(
+            options("-g/tmp/log").log_file,
+            Some(Some(PathBuf::from("/tmp/log")))
+        );
         let apart = parsed("-g /tmp/log").expect("valid");
         assert_eq!(apart.options.log_file, Some(None));
         assert_eq!(apart.remarks.len(), 1);
-        assert_eq!(parsed("-t").expect("valid").request, Request::ConfigTest(None));
-        assert_eq!(parsed("-t/x").expect("valid").request, Request::ConfigTest(Some(PathBuf::from("/x"))));
-        assert_eq!(parsed("--config-test=/x").expect("valid").request, Request::ConfigTest(Some(PathBuf::from("/x"))));
-        assert_eq!(parsed("-t -f /a").expect("valid").options.file, Path::new("/a"));
+        assert_eq!(
+            parsed("-t").expect("valid").request,
+            Request::ConfigTest(None)
+        );
+        assert_eq!(
+            parsed("-t/x").expect("valid").request,
+            Request::ConfigTest(Some(PathBuf::from("/x")))
+        );
+        assert_eq!(
+            parsed("--config-test=/x").expect("valid").request,
+            Request::ConfigTest(Some(PathBuf::from("/x")))
+        );
+        assert_eq!(
+            parsed("-t -f /a").expect("valid").options.file,
+            Path::new("/a")
+        );
     }
 
     #[test]
     fn what_cannot_be_read_is_refused() {
-        for line in ["-Z", "--nonsense", "-f", "--use-file", "-u bad", "-u 01000", "--a", "--all=yes", "--log-file-x"] {
+        for line in [
+            "-Z",
+            "--nonsense",
+            "-f",
+            "--use-file",
+            "-u bad",
+            "-u 01000",
+            "--a",
+            "--all=yes",
+            "--log-file-x",
+        ] {
             assert!(parsed(line).is_err(), "{line}");
         }
         assert!(parsed("stray -n").expect("valid").options.foreground);
@@ -208,9 +257,15 @@ mod tests {
     #[test]
     fn every_option_is_found_by_its_letter_and_word() {
         for row in table::OPTIONS {
-            assert_eq!(table::by_word(row.long).map(|found| found.name), Some(row.name));
+            assert_eq!(
+                table::by_word(row.long).map(|found| found.name),
+                Some(row.name)
+            );
             if let Some(letter) = row.short {
-                assert_eq!(table::by_letter(letter).map(|found| found.name), Some(row.name));
+                assert_eq!(
+                    table::by_letter(letter).map(|found| found.name),
+                    Some(row.name)
+                );
             }
         }
     }

@@ -36,7 +36,10 @@ impl Function {
 
 /// The signal of a function, by its name.
 pub fn number(function: &str) -> Option<i32> {
-    Function::all().iter().find(|(_, name, _)| *name == function).map(|&(_, _, number)| number)
+    Function::all()
+        .iter()
+        .find(|(_, name, _)| *name == function)
+        .map(|&(_, _, number)| number)
 }
 
 /// The names of all functions.
@@ -50,7 +53,15 @@ mod tests {
 
     #[test]
     fn numbers_are_those_that_scripts_know() {
-        for (function, expected) in [("STOP", 15), ("RELOAD", 1), ("DATA", 10), ("STATS", 12), ("STATS_CLEAR", 63), ("JSON", 36), ("TDUMP", 64)] {
+        for (function, expected) in [
+            ("STOP", 15),
+            ("RELOAD", 1),
+            ("DATA", 10),
+            ("STATS", 12),
+            ("STATS_CLEAR", 63),
+            ("JSON", 36),
+            ("TDUMP", 64),
+        ] {
             assert_eq!(number(function), Some(expected), "{function}");
         }
         assert_eq!(number("stop"), None);

@@ -14,7 +14,9 @@ pub struct SharedWords {
 impl SharedWords {
     /// A mapping of so many words.
     pub fn new(count: NonZeroUsize) -> io::Result<Self> {
-        let bytes = count.checked_mul(WORD).ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
+        let bytes = count
+            .checked_mul(WORD)
+            .ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
         // SAFETY: a fresh anonymous mapping touches no memory that exists.
         let start = unsafe {
             libc::mmap(
@@ -29,8 +31,12 @@ impl SharedWords {
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let start = NonNull::new(start.cast()).ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
-        Ok(SharedWords { start, count: count.get() })
+        let start = NonNull::new(start.cast())
+            .ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))?;
+        Ok(SharedWords {
+            start,
+            count: count.get(),
+        })
     }
 
     /// The words. Atomics, because another process may write them at any time.

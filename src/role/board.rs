@@ -50,7 +50,9 @@ impl Board {
 
     /// Writes the record of a place; places are the writer's to give, from 0 without gaps. Only one process writes.
     pub fn write(&self, place: usize, record: Record) {
-        let Some([sequence, identity, state, advert]) = self.record(place) else { return };
+        let Some([sequence, identity, state, advert]) = self.record(place) else {
+            return;
+        };
         // Odd while it is being written: a writer that is killed here leaves a record that nobody believes.
         let odd = sequence.load(Relaxed) | 1;
         sequence.store(odd, Relaxed);
@@ -99,7 +101,11 @@ mod tests {
     use super::*;
 
     fn record(n: u64) -> Record {
-        Record { identity: n, state: 2, advert: Instant(n * 10) }
+        Record {
+            identity: n,
+            state: 2,
+            advert: Instant(n * 10),
+        }
     }
 
     #[test]
@@ -111,7 +117,16 @@ mod tests {
         }
         board.write(2, record(99));
         let read: Vec<_> = board.records().collect();
-        assert_eq!(read, [(0, record(0)), (1, record(1)), (2, record(99)), (3, record(3)), (4, record(4))]);
+        assert_eq!(
+            read,
+            [
+                (0, record(0)),
+                (1, record(1)),
+                (2, record(99)),
+                (3, record(3)),
+                (4, record(4))
+            ]
+        );
         board.truncate(2);
         assert_eq!(board.records().count(), 2);
         board.write(CAPACITY, record(1));

@@ -85,7 +85,13 @@ pub fn pair() -> io::Result<(ToChild, ToParent)> {
     let (upper, lower) = UnixDatagram::pair()?;
     upper.set_nonblocking(true)?;
     lower.set_nonblocking(true)?;
-    Ok((ToChild(upper), ToParent { socket: lower, said_alive: Instant::default() }))
+    Ok((
+        ToChild(upper),
+        ToParent {
+            socket: lower,
+            said_alive: Instant::default(),
+        },
+    ))
 }
 
 /// The parent's end.
@@ -101,7 +107,9 @@ impl ToChild {
     pub fn receive(&self) -> Option<Answer> {
         let mut byte = [0];
         let length = self.0.recv(&mut byte).ok()?;
-        Answer::ALL.get(usize::from(*byte.get(..length)?.first()?)).copied()
+        Answer::ALL
+            .get(usize::from(*byte.get(..length)?.first()?))
+            .copied()
     }
 }
 
@@ -162,7 +170,14 @@ mod tests {
     fn orders_and_answers_arrive_as_they_were_sent() {
         let (upper, mut lower) = pair().expect("a pair");
         let now = Instant(1_000_000_000_000);
-        let orders = [Order::Reload(u64::MAX), Order::Stop, Order::Data, Order::Stats, Order::StatsClear, Order::Json];
+        let orders = [
+            Order::Reload(u64::MAX),
+            Order::Stop,
+            Order::Data,
+            Order::Stats,
+            Order::StatsClear,
+            Order::Json,
+        ];
         for order in orders {
             upper.send(order).expect("send");
         }
