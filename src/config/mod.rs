@@ -1,13 +1,68 @@
 //! From text to model: source (files, includes) -> expand (@conditions, $definitions, ~SEQ) -> line -> tree -> keywords -> model.
 //! Every stage keeps where a thing stood, so that every message can name file, line and column.
 
+pub mod build;
 pub mod diagnostic;
 pub mod expand;
 pub mod expanded;
 pub mod keywords;
 pub mod line;
 pub mod model;
+pub mod read;
 pub mod secret;
 pub mod shell;
 pub mod source;
 pub mod tree;
+pub mod world;
+
+use diagnostic::{Class, Diagnostics};
+use expanded::Expanded;
+use model::Model;
+use source::Files;
+use std::path::PathBuf;
+use tree::{Options as TreeOptions, Tree};
+use world::World;
+
+/// What to read.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The top-level file.
+    pub path: PathBuf,
+    /// What its conditions and parameters are resolved with.
+    pub context: expand::Context,
+}
+
+/// A configuration that was read.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What to run.
+    pub model: Model,
+    /// What was found wrong.
+    pub diagnostics: Diagnostics,
+    /// The text without comments, conditions and definitions: what is handed to the children.
+    pub expanded: Expanded,
+}
+
+impl Loaded {
+    /// Whether the daemon must not start (or not reload) with this: a keyword without its argument, a failed include check, or
+    /// nothing to run at all.
+    pub fn refused(&self) -> bool {
+        [Class::MissingArgument, Class::IncludeCheck, Class::NoConfiguration].into_iter().any(|class| self.diagnostics.has(class))
+    }
+}
+
+/// Reads the files and judges them.
+pub fn load(options: &Options, files: &dyn Files, world: &dyn World) -> Loaded {
+    let mut diagnostics = Diagnostics::new();
+    let expanded = expand::expand(&options.path, &options.context, files, &mut diagnostics);
+    load_expanded(expanded, diagnostics, world)
+}
+
+/// Judges a text that was expanded before, as a child does at a reload. `diagnostics` knows its files
+/// (`Diagnostics::with_files`).
+pub fn load_expanded(expanded: Expanded, mut diagnostics: Diagnostics, world: &dyn World) -> Loaded {
+    let options = TreeOptions { root_only: Some(&keywords::root_only), reads_raw: Some(&keywords::reads_raw) };
+    let tree = Tree::build(expanded, options, &mut diagnostics);
+    let (model, diagnostics) = build::build(&tree, diagnostics, world);
+    Loaded { model, diagnostics, expanded: tree.into_expanded() }
+}

@@ -28,6 +28,15 @@ impl Advice {
     }
 }
 
+/// Slips that well-known tutorials spread, with what they mean: taken as meant.
+const TAUGHT: [(&str, &str); 1] = [("lvs_sync_daemon_inteface", "lvs_sync_daemon_interface")];
+
+/// The keyword that a slip of a well-known tutorial stands for.
+pub fn taught_slip(block: Block, word: &[u8]) -> Option<&'static Keyword> {
+    let (_, meant) = TAUGHT.iter().find(|(slip, _)| slip.as_bytes() == word)?;
+    block.find(meant)
+}
+
 /// The keyword of the block that the word was most likely meant to be, and how many slips away it is: at most one slip in four
 /// letters, and at most three.
 pub fn did_you_mean(block: Block, word: &str) -> Option<(&'static Keyword, usize)> {

@@ -1,0 +1,94 @@
+//! Tree to model: walks the blocks, finds each statement's row in the keyword table and hands it to the builder of its block.
+//!
+//! Here is what all builders share: the context, and the walk with its rules for unknown words, repeated and misplaced keywords
+//! and several statements on one line. The builders are one file a group of blocks.
+
+mod accounts;
+mod root;
+mod walk;
+
+pub use accounts::Accounts;
+pub use root::build;
+
+use super::diagnostic::{Class, Diagnostics, Span};
+use super::keywords::{Block, Keyword};
+use super::read::Item;
+use super::world::World;
+
+/// What builders read from and report to.
+pub struct Context<'w> {
+    /// What the text is judged against.
+    pub world: &'w dyn World,
+    /// What was found wrong so far.
+    pub diagnostics: Diagnostics,
+    /// Who runs scripts, and what was seen of them.
+    pub accounts: Accounts,
+    /// `dynamic_interfaces`: interfaces may come later.
+    pub dynamic_interfaces: bool,
+    /// Keywords met that nothing acts on yet: how often, and where first.
+    pending: Vec<Pending>,
+    /// Greater than zero inside a block that nothing acts on: its keywords are not reported one by one.
+    inside_pending: u32,
+}
+
+/// A keyword that nothing acts on yet.
+struct Pending {
+    block: Block,
+    keyword: &'static Keyword,
+    first: Span,
+    places: u32,
+}
+
+impl<'w> Context<'w> {
+    /// Nothing read yet.
+    pub fn new(world: &'w dyn World, diagnostics: Diagnostics) -> Self {
+        Context { world, diagnostics, accounts: Accounts::default(), dynamic_interfaces: false, pending: Vec::new(), inside_pending: 0 }
+    }
+
+    /// Something is wrong at a place; what to do about it.
+    pub fn fault(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.diagnostics.advise(Class::General, span, message, help);
+    }
+
+    /// Says when an interface does not exist, which the VRRP process could not start with. Told nothing with `dynamic_interfaces`.
+    pub fn must_exist(&mut self, interface: &str, span: Span) -> bool {
+        let exists = self.world.interface_exists(interface);
+        if !exists && !self.dynamic_interfaces {
+            let message = format!("interface {interface} doesn't exist");
+            let help = "name an interface that 'ip link' shows, or set dynamic_interfaces in global_defs";
+            self.diagnostics.advise(Class::BadInterface, span, message, help);
+        }
+        exists
+    }
+
+    /// Notes that nothing acts on a keyword yet; said once a keyword, at the end.
+    pub fn pend(&mut self, item: &Item<'_>) {
+        if self.inside_pending > 0 {
+            return;
+        }
+        let known = self.pending.iter_mut().find(|p| p.block == item.block && std::ptr::eq(p.keyword, item.keyword));
+        if let Some(known) = known {
+            known.places += 1;
+            return;
+        }
+        let first = item.statement.keyword().span();
+        self.pending.push(Pending { block: item.block, keyword: item.keyword, first, places: 1 });
+    }
+
+    /// Runs `work` with the keywords of a block that nothing acts on unreported, when that is so.
+    fn inside<R>(&mut self, pending: bool, work: impl FnOnce(&mut Self) -> R) -> R {
+        self.inside_pending += u32::from(pending);
+        let result = work(self);
+        self.inside_pending -= u32::from(pending);
+        result
+    }
+
+    /// Says what was noted by `pend`.
+    pub fn report_pending(&mut self) {
+        for Pending { keyword, first, places, .. } in std::mem::take(&mut self.pending) {
+            let places = if places == 1 { String::new() } else { format!(" ({places} places)") };
+            let message = format!("{} is not implemented yet; it has no effect{places}", keyword.word);
+            self.diagnostics.say(Class::Unimplemented, first, message);
+        }
+    }
+}

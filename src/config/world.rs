@@ -1,0 +1,73 @@
+//! What a configuration is judged against besides its own text: interfaces, accounts, programs, host names. The parent answers
+//! from the system (`os::world`), tests from a table, a child at reload from what the parent knew.
+
+use std::path::Path;
+
+/// A user and its primary group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+}
+
+impl Account {
+    /// The superuser.
+    pub const ROOT: Account = Account { uid: 0, gid: 0 };
+}
+
+/// What is known of a program that a configuration wants to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// It is there, and only root can change it.
+    Sound,
+    /// No such file, or not in PATH.
+    Missing,
+    /// A file that this user cannot execute.
+    NotExecutable,
+    /// Someone other than root could change what runs.
+    Insecure {
+        /// The part of the path that others can change.
+        component: String,
+        /// Why, as in "is writable by its group".
+        reason: &'static str,
+    },
+}
+
+/// The tables of names that iproute2 keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// `rt_tables`.
+    Tables,
+    /// `rt_protos`.
+    Protocols,
+    /// `rt_scopes`.
+    Scopes,
+    /// `rt_dsfield`.
+    DsField,
+    /// `rt_realms`.
+    Realms,
+    /// `group`.
+    Groups,
+}
+
+/// The questions a configuration puts to the world.
+pub trait World {
+    /// Whether a network interface of this name exists now.
+    fn interface_exists(&self, name: &str) -> bool;
+    /// The account of a user, by name or number.
+    fn user(&self, name: &str) -> Option<Account>;
+    /// The id of a group, by name or number.
+    fn group(&self, name: &str) -> Option<u32>;
+    /// The account this daemon runs as.
+    fn own_account(&self) -> Account;
+    /// A program by path, or by name to be looked for in PATH; relative paths count from `directory`.
+    fn program(&self, program: &Path, directory: &Path, account: Account) -> Program;
+    /// Whether a host name can be resolved now. May take its time: the parent alone asks.
+    fn resolves(&self, host: &str) -> bool;
+    /// A number by its iproute2 name.
+    fn number(&self, table: Names, name: &str) -> Option<u32>;
+    /// Whether this is an existing directory.
+    fn directory_exists(&self, path: &Path) -> bool;
+}
