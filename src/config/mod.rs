@@ -47,7 +47,13 @@ impl Loaded {
     /// Whether the daemon must not start (or not reload) with this: a keyword without its argument, a failed include check, or
     /// nothing to run at all.
     pub fn refused(&self) -> bool {
-        [Class::MissingArgument, Class::IncludeCheck, Class::NoConfiguration].into_iter().any(|class| self.diagnostics.has(class))
+        [
+            Class::MissingArgument,
+            Class::IncludeCheck,
+            Class::NoConfiguration,
+        ]
+        .into_iter()
+        .any(|class| self.diagnostics.has(class))
     }
 }
 
@@ -60,9 +66,20 @@ pub fn load(options: &Options, files: &dyn Files, world: &dyn World) -> Loaded {
 
 /// Judges a text that was expanded before, as a child does at a reload. `diagnostics` knows its files
 /// (`Diagnostics::with_files`).
-pub fn load_expanded(expanded: Expanded, mut diagnostics: Diagnostics, world: &dyn World) -> Loaded {
-    let options = TreeOptions { root_only: Some(&keywords::root_only), reads_raw: Some(&keywords::reads_raw) };
+pub fn load_expanded(
+    expanded: Expanded,
+    mut diagnostics: Diagnostics,
+    world: &dyn World,
+) -> Loaded {
+    let options = TreeOptions {
+        root_only: Some(&keywords::root_only),
+        reads_raw: Some(&keywords::reads_raw),
+    };
     let tree = Tree::build(expanded, options, &mut diagnostics);
     let (model, diagnostics) = build::build(&tree, diagnostics, world);
-    Loaded { model, diagnostics, expanded: tree.into_expanded() }
+    Loaded {
+        model,
+        diagnostics,
+        expanded: tree.into_expanded(),
+    }
 }

@@ -53,7 +53,9 @@ impl<'t> Item<'t> {
 
     /// The place of an argument; of the keyword when there is none.
     pub fn argument_span(&self, index: usize) -> Span {
-        self.argument(index).unwrap_or(self.statement.keyword()).span()
+        self.argument(index)
+            .unwrap_or(self.statement.keyword())
+            .span()
     }
 
     /// The first argument; says what its absence means.
@@ -106,8 +108,17 @@ impl<'t> Item<'t> {
 
     fn extra_head_words(&self, context: &mut Context<'_>, expected: usize) {
         if let Some(extra) = self.argument(expected) {
-            let message = format!("Block {} has extra parameters {} ...", self.name(), quote(extra.bytes()));
-            context.diagnostics.advise(Class::General, extra.span(), message, "the words before the '{' that do not belong there are ignored");
+            let message = format!(
+                "Block {} has extra parameters {} ...",
+                self.name(),
+                quote(extra.bytes())
+            );
+            context.diagnostics.advise(
+                Class::General,
+                extra.span(),
+                message,
+                "the words before the '{' that do not belong there are ignored",
+            );
         }
     }
 
@@ -116,11 +127,21 @@ impl<'t> Item<'t> {
     pub fn open(&self, context: &mut Context<'_>) -> Option<Statements<'t>> {
         if !self.statement.has_block() {
             let message = format!("Missing '{{' after {}", self.name());
-            let help = format!("write: {} {}; this line has no effect", self.name(), self.keyword.syntax);
-            context.diagnostics.advise(Class::Braces, self.span(), message, help);
+            let help = format!(
+                "write: {} {}; this line has no effect",
+                self.name(),
+                self.keyword.syntax
+            );
+            context
+                .diagnostics
+                .advise(Class::Braces, self.span(), message, help);
             return None;
         }
-        if matches!(self.keyword.form, Form::Lines(_) | Form::Block(_, Head::Nothing)) && self.name() != "virtual_server_group" {
+        if matches!(
+            self.keyword.form,
+            Form::Lines(_) | Form::Block(_, Head::Nothing)
+        ) && self.name() != "virtual_server_group"
+        {
             self.extra_head_words(context, 0);
         }
         Some(self.statement.children())
@@ -128,11 +149,22 @@ impl<'t> Item<'t> {
 
     /// A boolean; nothing means true. None when it is neither.
     pub fn bool(&self, context: &mut Context<'_>) -> Option<bool> {
-        let Some(word) = self.argument(0) else { return Some(true) };
+        let Some(word) = self.argument(0) else {
+            return Some(true);
+        };
         let value = parse_bool(word.bytes());
         if value.is_none() {
-            let message = format!("Invalid {} parameter '{}'", self.name(), quote(word.bytes()));
-            context.diagnostics.advise(Class::General, word.span(), message, "write on, off, true, false, yes or no, in lower case");
+            let message = format!(
+                "Invalid {} parameter '{}'",
+                self.name(),
+                quote(word.bytes())
+            );
+            context.diagnostics.advise(
+                Class::General,
+                word.span(),
+                message,
+                "write on, off, true, false, yes or no, in lower case",
+            );
         }
         value
     }
@@ -140,7 +172,9 @@ impl<'t> Item<'t> {
     /// An integer in the range of the row.
     pub fn int(&self, context: &mut Context<'_>) -> Option<i64> {
         let (low, high, strictness) = match self.keyword.form {
-            Form::Int(low, high, strictness) | Form::OptionalInt(low, high, strictness) => (low, high, strictness),
+            Form::Int(low, high, strictness) | Form::OptionalInt(low, high, strictness) => {
+                (low, high, strictness)
+            }
             Form::Weight(low, high) => (low, high, Strictness::Strict),
             _ => return None,
         };
@@ -150,12 +184,14 @@ impl<'t> Item<'t> {
 
     /// The same as an unsigned number of 32 bits.
     pub fn u32(&self, context: &mut Context<'_>) -> Option<u32> {
-        self.int(context).and_then(|value| u32::try_from(value).ok())
+        self.int(context)
+            .and_then(|value| u32::try_from(value).ok())
     }
 
     /// Whole seconds.
     pub fn whole_seconds(&self, context: &mut Context<'_>) -> Option<Duration> {
-        self.u32(context).map(|seconds| Duration::from_secs(seconds.into()))
+        self.u32(context)
+            .map(|seconds| Duration::from_secs(seconds.into()))
     }
 
     /// Decimal seconds or milliseconds in the range of the row.
@@ -178,8 +214,17 @@ impl<'t> Item<'t> {
     fn utf8(&self, context: &mut Context<'_>, word: Word<'t>) -> Option<&'t str> {
         let text = word.as_str();
         if text.is_none() {
-            let message = format!("{} '{}' is not valid UTF-8", self.name(), quote(word.bytes()));
-            context.diagnostics.advise(Class::General, word.span(), message, "save the file as UTF-8, or keep to ASCII in names");
+            let message = format!(
+                "{} '{}' is not valid UTF-8",
+                self.name(),
+                quote(word.bytes())
+            );
+            context.diagnostics.advise(
+                Class::General,
+                word.span(),
+                message,
+                "save the file as UTF-8, or keep to ASCII in names",
+            );
         }
         text
     }
@@ -192,11 +237,19 @@ impl<'t> Item<'t> {
             _ => return None,
         };
         let word = self.required(context)?;
-        let same = |choice: &&&str| choice.as_bytes() == word.bytes() || any_case && choice.as_bytes().eq_ignore_ascii_case(word.bytes());
+        let same = |choice: &&&str| {
+            choice.as_bytes() == word.bytes()
+                || any_case && choice.as_bytes().eq_ignore_ascii_case(word.bytes())
+        };
         let found = choices.iter().find(same).copied();
         if found.is_none() {
             let message = format!("unknown {} '{}'", self.name(), quote(word.bytes()));
-            context.diagnostics.advise(Class::General, word.span(), message, format!("write one of {}", choices.join(", ")));
+            context.diagnostics.advise(
+                Class::General,
+                word.span(),
+                message,
+                format!("write one of {}", choices.join(", ")),
+            );
         }
         found
     }
@@ -205,9 +258,14 @@ impl<'t> Item<'t> {
     pub fn interface(&self, context: &mut Context<'_>) -> Option<&'t str> {
         let name = self.text(context)?;
         if name.len() > INTERFACE_NAME_MAX {
-            let message = format!("Interface name '{}' too long - ignoring", quote(name.as_bytes()));
+            let message = format!(
+                "Interface name '{}' too long - ignoring",
+                quote(name.as_bytes())
+            );
             let help = format!("interface names have at most {INTERFACE_NAME_MAX} bytes");
-            context.diagnostics.advise(Class::General, self.argument_span(0), message, help);
+            context
+                .diagnostics
+                .advise(Class::General, self.argument_span(0), message, help);
             return None;
         }
         Some(name)
@@ -219,14 +277,21 @@ impl<'t> Item<'t> {
         let address = word.as_str().and_then(|text| text.parse().ok());
         if address.is_none() {
             let message = format!("Invalid {} address '{}'", self.name(), quote(word.bytes()));
-            context.diagnostics.advise(Class::General, word.span(), message, "write an IPv4 or IPv6 address; names are not looked up here");
+            context.diagnostics.advise(
+                Class::General,
+                word.span(),
+                message,
+                "write an IPv4 or IPv6 address; names are not looked up here",
+            );
         }
         address
     }
 
     /// A multicast address of the family that the row asks for.
     pub fn multicast(&self, context: &mut Context<'_>) -> Option<IpAddr> {
-        let Form::Multicast(family) = self.keyword.form else { return None };
+        let Form::Multicast(family) = self.keyword.form else {
+            return None;
+        };
         let address = self.address(context)?;
         let right_family = match family {
             Family::V4 => address.is_ipv4(),
@@ -236,12 +301,21 @@ impl<'t> Item<'t> {
         if right_family && address.is_multicast() {
             return Some(address);
         }
-        let message = format!("{} '{address}' is not {} multicast address", self.name(), match family {
-            Family::V4 => "an IPv4",
-            Family::V6 => "an IPv6",
-            Family::Either => "a",
-        });
-        context.diagnostics.advise(Class::General, self.argument_span(0), message, "the line has no effect; multicast is 224.0.0.0/4 or ff00::/8");
+        let message = format!(
+            "{} '{address}' is not {} multicast address",
+            self.name(),
+            match family {
+                Family::V4 => "an IPv4",
+                Family::V6 => "an IPv6",
+                Family::Either => "a",
+            }
+        );
+        context.diagnostics.advise(
+            Class::General,
+            self.argument_span(0),
+            message,
+            "the line has no effect; multicast is 224.0.0.0/4 or ff00::/8",
+        );
         None
     }
 }

@@ -33,10 +33,15 @@ impl Context<'_> {
     /// Looks an account up: a user and perhaps a group, which a `:` may precede.
     pub fn account(&mut self, user: &[u8], group: Option<&[u8]>) -> Option<Account> {
         let account = self.world.user(std::str::from_utf8(user).ok()?)?;
-        let group = group.map(|group| group.strip_prefix(b":").unwrap_or(group)).filter(|group| !group.is_empty());
+        let group = group
+            .map(|group| group.strip_prefix(b":").unwrap_or(group))
+            .filter(|group| !group.is_empty());
         match group {
             None => Some(account),
-            Some(group) => Some(Account { gid: self.world.group(std::str::from_utf8(group).ok()?)?, ..account }),
+            Some(group) => Some(Account {
+                gid: self.world.group(std::str::from_utf8(group).ok()?)?,
+                ..account
+            }),
         }
     }
 
@@ -64,16 +69,29 @@ impl Context<'_> {
 
     /// Judges a script whose owner will run it. None when it cannot or must not run, which is said.
     pub fn vouch(&mut self, script: Script) -> Option<Script> {
-        let Some(program) = script.program() else { return Some(script) };
+        let Some(program) = script.program() else {
+            return Some(script);
+        };
         let shown = quote(program);
-        match self.world.program(path(program), &script.directory, script.account) {
+        match self
+            .world
+            .program(path(program), &script.directory, script.account)
+        {
             Program::Sound => {}
             Program::Missing => {
-                self.fault(script.span, format!("Unable to access script `{shown}`"), "it does not exist: give its full path; it is not run");
+                self.fault(
+                    script.span,
+                    format!("Unable to access script `{shown}`"),
+                    "it does not exist: give its full path; it is not run",
+                );
                 return None;
             }
             Program::NotExecutable => {
-                self.fault(script.span, format!("script `{shown}` is not executable"), "make it executable (chmod +x); it is not run");
+                self.fault(
+                    script.span,
+                    format!("script `{shown}` is not executable"),
+                    "make it executable (chmod +x); it is not run",
+                );
                 return None;
             }
             Program::Insecure { component, reason } => {
@@ -84,7 +102,8 @@ impl Context<'_> {
                     self.fault(script.span, message, format!("{help}; it is not run"));
                     return None;
                 }
-                self.diagnostics.advise(Class::Warning, script.span, message, help);
+                self.diagnostics
+                    .advise(Class::Warning, script.span, message, help);
             }
         }
         self.accounts.scripts = true;
@@ -94,10 +113,17 @@ impl Context<'_> {
     /// Says, once all is read, that scripts run without `enable_script_security`.
     pub fn report_security(&mut self) {
         if self.accounts.scripts && !self.accounts.script_security {
-            let insecure = if self.accounts.insecure { " There are insecure scripts." } else { "" };
-            let message = format!("SECURITY VIOLATION - scripts are being executed but script_security not enabled.{insecure}");
+            let insecure = if self.accounts.insecure {
+                " There are insecure scripts."
+            } else {
+                ""
+            };
+            let message = format!(
+                "SECURITY VIOLATION - scripts are being executed but script_security not enabled.{insecure}"
+            );
             let help = "add enable_script_security and script_user to global_defs";
-            self.diagnostics.advise(Class::Security, None, message, help);
+            self.diagnostics
+                .advise(Class::Security, None, message, help);
         }
     }
 }

@@ -42,7 +42,14 @@ struct Pending {
 impl<'w> Context<'w> {
     /// Nothing read yet.
     pub fn new(world: &'w dyn World, diagnostics: Diagnostics) -> Self {
-        Context { world, diagnostics, accounts: Accounts::default(), dynamic_interfaces: false, pending: Vec::new(), inside_pending: 0 }
+        Context {
+            world,
+            diagnostics,
+            accounts: Accounts::default(),
+            dynamic_interfaces: false,
+            pending: Vec::new(),
+            inside_pending: 0,
+        }
     }
 
     /// Something is wrong at a place; what to do about it.
@@ -55,8 +62,10 @@ impl<'w> Context<'w> {
         let exists = self.world.interface_exists(interface);
         if !exists && !self.dynamic_interfaces {
             let message = format!("interface {interface} doesn't exist");
-            let help = "name an interface that 'ip link' shows, or set dynamic_interfaces in global_defs";
-            self.diagnostics.advise(Class::BadInterface, span, message, help);
+            let help =
+                "name an interface that 'ip link' shows, or set dynamic_interfaces in global_defs";
+            self.diagnostics
+                .advise(Class::BadInterface, span, message, help);
         }
         exists
     }
@@ -66,13 +75,21 @@ impl<'w> Context<'w> {
         if self.inside_pending > 0 {
             return;
         }
-        let known = self.pending.iter_mut().find(|p| p.block == item.block && std::ptr::eq(p.keyword, item.keyword));
+        let known = self
+            .pending
+            .iter_mut()
+            .find(|p| p.block == item.block && std::ptr::eq(p.keyword, item.keyword));
         if let Some(known) = known {
             known.places += 1;
             return;
         }
         let first = item.statement.keyword().span();
-        self.pending.push(Pending { block: item.block, keyword: item.keyword, first, places: 1 });
+        self.pending.push(Pending {
+            block: item.block,
+            keyword: item.keyword,
+            first,
+            places: 1,
+        });
     }
 
     /// Runs `work` with the keywords of a block that nothing acts on unreported, when that is so.
@@ -85,9 +102,22 @@ impl<'w> Context<'w> {
 
     /// Says what was noted by `pend`.
     pub fn report_pending(&mut self) {
-        for Pending { keyword, first, places, .. } in std::mem::take(&mut self.pending) {
-            let places = if places == 1 { String::new() } else { format!(" ({places} places)") };
-            let message = format!("{} is not implemented yet; it has no effect{places}", keyword.word);
+        for Pending {
+            keyword,
+            first,
+            places,
+            ..
+        } in std::mem::take(&mut self.pending)
+        {
+            let places = if places == 1 {
+                String::new()
+            } else {
+                format!(" ({places} places)")
+            };
+            let message = format!(
+                "{} is not implemented yet; it has no effect{places}",
+                keyword.word
+            );
             self.diagnostics.say(Class::Unimplemented, first, message);
         }
     }

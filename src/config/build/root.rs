@@ -20,7 +20,9 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> (Model
         }
     });
     for item in &later {
-        context.inside(!item.keyword.acts, |context| block(&mut model, context, item));
+        context.inside(!item.keyword.acts, |context| {
+            block(&mut model, context, item)
+        });
     }
     context.report_security();
     context.report_pending();
@@ -33,7 +35,9 @@ fn daemon_wide(model: &mut Model, context: &mut Context<'_>, item: &Item<'_>) ->
         "global_defs" => item.check(context),
         "instance" => model.global.instance = item.text(context).map(str::to_owned),
         "use_pid_dir" => model.global.use_pid_dir = true,
-        "child_wait_time" => model.global.child_wait_time = item.u32(context).unwrap_or(model.global.child_wait_time),
+        "child_wait_time" => {
+            model.global.child_wait_time = item.u32(context).unwrap_or(model.global.child_wait_time)
+        }
         _ => return false,
     }
     true

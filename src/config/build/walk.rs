@@ -13,7 +13,9 @@ struct Seen([u64; 4]);
 impl Seen {
     /// Marks a row; whether it was marked before.
     fn mark(&mut self, place: usize) -> bool {
-        let Some(bits) = self.0.get_mut(place / 64) else { return false };
+        let Some(bits) = self.0.get_mut(place / 64) else {
+            return false;
+        };
         let bit = 1u64 << (place % 64);
         let before = *bits & bit != 0;
         *bits |= bit;
@@ -24,12 +26,19 @@ impl Seen {
 impl Context<'_> {
     /// Calls `act` for each statement of a block that the block knows, in order. Unknown ones are reported and lost with their own
     /// block, and with nothing else.
-    pub fn each_statement<'t>(&mut self, block: Block, statements: Statements<'t>, mut act: impl FnMut(&mut Self, Item<'t>)) {
+    pub fn each_statement<'t>(
+        &mut self,
+        block: Block,
+        statements: Statements<'t>,
+        mut act: impl FnMut(&mut Self, Item<'t>),
+    ) {
         let mut seen = Seen::default();
         for statement in statements {
             let mut rest = Some(statement);
             while let Some(statement) = rest.take() {
-                let Some(keyword) = self.recognise(block, statement) else { continue };
+                let Some(keyword) = self.recognise(block, statement) else {
+                    continue;
+                };
                 let statement = match self.next_on_line(block, keyword, statement) {
                     Some((this, next)) => {
                         rest = Some(next);
@@ -37,13 +46,20 @@ impl Context<'_> {
                     }
                     None => statement,
                 };
-                let item = Item { keyword, block, statement };
+                let item = Item {
+                    keyword,
+                    block,
+                    statement,
+                };
                 if statement.has_block() && !keyword.form.opens_block() {
                     self.diagnostics.advise(
                         Class::Braces,
                         statement.block_span(),
                         "Unexpected '{' - ignoring",
-                        format!("{} takes no block; what stands inside the braces is ignored", keyword.word),
+                        format!(
+                            "{} takes no block; what stands inside the braces is ignored",
+                            keyword.word
+                        ),
                     );
                 }
                 if seen.mark(block.place(keyword)) && !self.repeated(&item) {
@@ -63,8 +79,14 @@ impl Context<'_> {
         let Some(row) = block.find(word.bytes()) else {
             return self.unknown(block, statement);
         };
-        let meant = row.same_as.and_then(|target| block.find(target)).unwrap_or(row);
-        let instead = row.see.and_then(|see| see.split_once("use ")).map(|(_, other)| other);
+        let meant = row
+            .same_as
+            .and_then(|target| block.find(target))
+            .unwrap_or(row);
+        let instead = row
+            .see
+            .and_then(|see| see.split_once("use "))
+            .map(|(_, other)| other);
         let advice = match (row.same_as, instead) {
             (Some(other), _) | (None, Some(other)) => format!(" - please use '{other}'"),
             (None, None) => String::new(),
@@ -74,7 +96,11 @@ impl Context<'_> {
             Deprecation::Said => Class::Note,
             Deprecation::Counted => Class::Deprecated,
         };
-        self.diagnostics.say(class, word.span(), format!("{} is deprecated{advice}", row.word));
+        self.diagnostics.say(
+            class,
+            word.span(),
+            format!("{} is deprecated{advice}", row.word),
+        );
         Some(meant)
     }
 
@@ -83,13 +109,22 @@ impl Context<'_> {
         let message = format!("Unknown keyword '{}'", quote(word.bytes()));
         if let Some(meant) = taught_slip(block, word.bytes()) {
             let help = format!("it is taken as '{}'; write it that way", meant.word);
-            self.diagnostics.advise(Class::UnknownKeyword, word.span(), message, help);
+            self.diagnostics
+                .advise(Class::UnknownKeyword, word.span(), message, help);
             return Some(meant);
         }
-        let lost = if statement.has_block() { "the block is ignored" } else { "the line is ignored" };
-        let advice = word.as_str().and_then(|word| advise(block, word)).map(|advice| advice.help());
+        let lost = if statement.has_block() {
+            "the block is ignored"
+        } else {
+            "the line is ignored"
+        };
+        let advice = word
+            .as_str()
+            .and_then(|word| advise(block, word))
+            .map(|advice| advice.help());
         let help = advice.map_or(lost.to_owned(), |advice| format!("{advice} ({lost})"));
-        self.diagnostics.advise(Class::UnknownKeyword, word.span(), message, help);
+        self.diagnostics
+            .advise(Class::UnknownKeyword, word.span(), message, help);
         None
     }
 
@@ -99,11 +134,19 @@ impl Context<'_> {
         match item.keyword.repeated {
             Repeated::Last | Repeated::Appends => true,
             Repeated::KeepsFirst => {
-                self.fault(span, format!("{word} has already been specified - ignoring"), "the first one counts; remove this one");
+                self.fault(
+                    span,
+                    format!("{word} has already been specified - ignoring"),
+                    "the first one counts; remove this one",
+                );
                 false
             }
             Repeated::ReplacesLoudly => {
-                self.fault(span, format!("{word} has already been specified - replacing"), "this one counts; remove the other");
+                self.fault(
+                    span,
+                    format!("{word} has already been specified - replacing"),
+                    "this one counts; remove the other",
+                );
                 true
             }
         }
@@ -129,8 +172,16 @@ impl Context<'_> {
         let index = (1 + least..=1 + most.max(least)).find(starts)?;
         let (this, next) = statement.split(index)?;
         let word = next.keyword();
-        let message = format!("'{}' starts another statement on the same line", quote(word.bytes()));
-        self.diagnostics.advise(Class::Warning, word.span(), message, "write it on a line of its own: keepalived ignores it here");
+        let message = format!(
+            "'{}' starts another statement on the same line",
+            quote(word.bytes())
+        );
+        self.diagnostics.advise(
+            Class::Warning,
+            word.span(),
+            message,
+            "write it on a line of its own: keepalived ignores it here",
+        );
         Some((this, next))
     }
 }

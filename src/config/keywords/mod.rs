@@ -403,13 +403,16 @@ impl Block {
     /// Finds a keyword by its exact spelling.
     pub fn find(self, word: impl AsRef<[u8]>) -> Option<&'static Keyword> {
         let rows = SORTED.get(self as usize)?;
-        let place = rows.binary_search_by(|row| row.word.as_bytes().cmp(word.as_ref())).ok()?;
+        let place = rows
+            .binary_search_by(|row| row.word.as_bytes().cmp(word.as_ref()))
+            .ok()?;
         rows.get(place).copied()
     }
 
     /// The place of one of its rows in the order of the manual.
     pub fn place(self, row: &'static Keyword) -> usize {
-        let offset = (row as *const Keyword as usize).saturating_sub(self.keywords().as_ptr() as usize);
+        let offset =
+            (row as *const Keyword as usize).saturating_sub(self.keywords().as_ptr() as usize);
         offset / size_of::<Keyword>()
     }
 }
@@ -417,15 +420,21 @@ impl Block {
 /// Whether a word opens a block that stands at the outermost level and nowhere else: met inside another block, it shows that a
 /// brace is missing. Blocks that are a keyword of an inner block too (`track_file`, `track_group`) are left out.
 pub fn root_only(word: &[u8]) -> bool {
-    let opens = Block::Root.find(word).is_some_and(|row| matches!(row.form, Form::Block(..) | Form::Lines(_)));
+    let opens = Block::Root
+        .find(word)
+        .is_some_and(|row| matches!(row.form, Form::Block(..) | Form::Lines(_)));
     opens && Block::all().skip(1).all(|inner| inner.find(word).is_none())
 }
 
 /// Whether a keyword reads its line by the rules of a shell, in whatever block it stands.
 pub fn reads_raw(word: &[u8]) -> bool {
     static RAW: LazyLock<std::collections::HashSet<&'static [u8]>> = LazyLock::new(|| {
-        let raw = |row: &&Keyword| matches!(row.form, Form::Script | Form::OptionalScript | Form::Regex);
-        Block::all().flat_map(|block| block.keywords().iter().filter(raw)).map(|row| row.word.as_bytes()).collect()
+        let raw =
+            |row: &&Keyword| matches!(row.form, Form::Script | Form::OptionalScript | Form::Regex);
+        Block::all()
+            .flat_map(|block| block.keywords().iter().filter(raw))
+            .map(|row| row.word.as_bytes())
+            .collect()
     });
     RAW.contains(word)
 }

@@ -70,9 +70,19 @@ impl<'t> Item<'t> {
         let address = self.address(context)?;
         let port = match self.argument(1) {
             None => None,
-            Some(word) => Some(number::integer(context, word, 0, u16::MAX.into(), Strictness::Strict)?),
+            Some(word) => Some(number::integer(
+                context,
+                word,
+                0,
+                u16::MAX.into(),
+                Strictness::Strict,
+            )?),
         };
-        Some((address, port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port != 0)))
+        Some((
+            address,
+            port.and_then(|port| u16::try_from(port).ok())
+                .filter(|port| *port != 0),
+        ))
     }
 
     /// `INT [reverse]`: the weight and whether it is reversed.
@@ -84,7 +94,11 @@ impl<'t> Item<'t> {
             Some(word) if word == "noreverse" && self.keyword.syntax.contains("noreverse") => false,
             Some(word) => {
                 let message = format!("unknown weight option '{}'", quote(word.bytes()));
-                context.fault(word.span(), message, "only 'reverse' may follow the weight; the word is ignored");
+                context.fault(
+                    word.span(),
+                    message,
+                    "only 'reverse' may follow the weight; the word is ignored",
+                );
                 false
             }
         };
@@ -96,9 +110,20 @@ impl<'t> Item<'t> {
             return;
         }
         if let Some(user) = self.argument(1) {
-            if context.account(user.bytes(), self.argument(2).map(|word| word.bytes())).is_none() {
-                let message = format!("Unable to set uid/gid for {} '{}'", self.name(), quote(user.bytes()));
-                context.fault(user.span(), message, "the user or its group does not exist on this host");
+            if context
+                .account(user.bytes(), self.argument(2).map(|word| word.bytes()))
+                .is_none()
+            {
+                let message = format!(
+                    "Unable to set uid/gid for {} '{}'",
+                    self.name(),
+                    quote(user.bytes())
+                );
+                context.fault(
+                    user.span(),
+                    message,
+                    "the user or its group does not exist on this host",
+                );
             }
         }
     }
@@ -107,7 +132,11 @@ impl<'t> Item<'t> {
         match self.statement.shell_words() {
             Err(diagnostic) => context.diagnostics.push(diagnostic),
             Ok(words) if words.len() == 1 => {}
-            Ok(_) => context.fault(self.span(), format!("{} takes exactly one pattern", self.name()), "put the pattern in double quotes"),
+            Ok(_) => context.fault(
+                self.span(),
+                format!("{} takes exactly one pattern", self.name()),
+                "put the pattern in double quotes",
+            ),
         }
     }
 
@@ -127,13 +156,21 @@ impl<'t> Item<'t> {
                 integers(context, 0, MOST_CPUS);
             }
             Custom::TwoInts => integers(context, 0, i32::MAX.into()),
-            Custom::UseVmac | Custom::UseIpvlan | Custom::IncludeCheck | Custom::InitFile | Custom::HexPattern => {}
+            Custom::UseVmac
+            | Custom::UseIpvlan
+            | Custom::IncludeCheck
+            | Custom::InitFile
+            | Custom::HexPattern => {}
             _ => drop(self.required(context)),
         }
     }
 }
 
 /// Checks the statements of a block that nothing acts on yet.
-pub(crate) fn check_statements(context: &mut Context<'_>, block: Block, statements: Statements<'_>) {
+pub(crate) fn check_statements(
+    context: &mut Context<'_>,
+    block: Block,
+    statements: Statements<'_>,
+) {
     context.each_statement(block, statements, |context, item| item.check(context));
 }

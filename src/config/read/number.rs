@@ -31,16 +31,26 @@ pub fn parse_integer(text: &[u8]) -> Result<i64, Fault> {
         [b'+', rest @ ..] => (false, rest),
         _ => (false, text),
     };
-    let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let length = digits
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     if length == 0 {
         return Err(Fault::NotANumber);
     }
     let mut value: i64 = 0;
     for digit in digits.iter().take(length) {
-        value = value.checked_mul(10).and_then(|v| v.checked_add(i64::from(digit - b'0'))).ok_or(Fault::TooLarge)?;
+        value = value
+            .checked_mul(10)
+            .and_then(|v| v.checked_add(i64::from(digit - b'0')))
+            .ok_or(Fault::TooLarge)?;
     }
     let value = if negative { -value } else { value };
-    if length == digits.len() { Ok(value) } else { Err(Fault::Trailing(value)) }
+    if length == digits.len() {
+        Ok(value)
+    } else {
+        Err(Fault::Trailing(value))
+    }
 }
 
 /// Reads digits with an optional fraction into units of 10^-`scale`, keeping at most `decimals` of the fraction and rounding
@@ -51,14 +61,22 @@ pub fn parse_decimal(text: &[u8], scale: u32, decimals: u32) -> Result<u64, Faul
         return Err(Fault::Negative);
     }
     let mut parts = text.splitn(2, |byte| *byte == b'.');
-    let (whole, fraction) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    if whole.is_empty() && fraction.is_empty() || !whole.iter().chain(fraction).all(u8::is_ascii_digit) {
+    let (whole, fraction) = (
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    );
+    if whole.is_empty() && fraction.is_empty()
+        || !whole.iter().chain(fraction).all(u8::is_ascii_digit)
+    {
         return Err(Fault::NotANumber);
     }
     let kept = fraction.get(..decimals as usize).unwrap_or(fraction);
     let mut value: u64 = 0;
     for digit in whole.iter().chain(kept) {
-        value = value.checked_mul(10).and_then(|v| v.checked_add(u64::from(digit - b'0'))).ok_or(Fault::TooLarge)?;
+        value = value
+            .checked_mul(10)
+            .and_then(|v| v.checked_add(u64::from(digit - b'0')))
+            .ok_or(Fault::TooLarge)?;
     }
     let rest = fraction.get(kept.len()..).unwrap_or_default();
     let rounded = rest.iter().any(|digit| *digit != b'0');
@@ -66,28 +84,49 @@ pub fn parse_decimal(text: &[u8], scale: u32, decimals: u32) -> Result<u64, Faul
         value = value.checked_add(1).ok_or(Fault::TooLarge)?;
     }
     let missing = scale.saturating_sub(kept.len() as u32);
-    let value = 10u64.checked_pow(missing).and_then(|factor| value.checked_mul(factor)).ok_or(Fault::TooLarge)?;
-    if rounded { Err(Fault::Rounded(value)) } else { Ok(value) }
+    let value = 10u64
+        .checked_pow(missing)
+        .and_then(|factor| value.checked_mul(factor))
+        .ok_or(Fault::TooLarge)?;
+    if rounded {
+        Err(Fault::Rounded(value))
+    } else {
+        Ok(value)
+    }
 }
 
 /// An integer in a range; says what is wrong.
-pub(super) fn integer(context: &mut Context<'_>, word: Word<'_>, low: i64, high: i64, strictness: Strictness) -> Option<i64> {
+pub(super) fn integer(
+    context: &mut Context<'_>,
+    word: Word<'_>,
+    low: i64,
+    high: i64,
+    strictness: Strictness,
+) -> Option<i64> {
     let outside = |value: i64| value < low || value > high;
     let shown = || quote(word.bytes());
     let (message, value) = match parse_integer(word.bytes()) {
         Ok(value) if !outside(value) => return Some(value),
-        Err(Fault::Trailing(value)) if strictness == Strictness::Lenient && !outside(value) => {
-            (format!("WARNING - invalid number '{}'", shown()), Some(value))
+        Err(Fault::Trailing(value)) if strictness == Strictness::Lenient && !outside(value) => (
+            format!("WARNING - invalid number '{}'", shown()),
+            Some(value),
+        ),
+        Ok(value) | Err(Fault::Trailing(value)) if value < 0 && low >= 0 => {
+            (format!("negative number '{}'", shown()), None)
         }
-        Ok(value) | Err(Fault::Trailing(value)) if value < 0 && low >= 0 => (format!("negative number '{}'", shown()), None),
-        Ok(_) | Err(Fault::TooLarge) => (format!("number '{}' outside range [{low}, {high}]", shown()), None),
+        Ok(_) | Err(Fault::TooLarge) => (
+            format!("number '{}' outside range [{low}, {high}]", shown()),
+            None,
+        ),
         Err(_) => (format!("invalid number '{}'", shown()), None),
     };
     let help = match value {
         Some(value) => format!("{value} is used; write just the digits"),
         None => format!("write a whole number from {low} to {high}"),
     };
-    context.diagnostics.advise(Class::InvalidNumber, word.span(), message, help);
+    context
+        .diagnostics
+        .advise(Class::InvalidNumber, word.span(), message, help);
     value
 }
 
@@ -104,7 +143,13 @@ pub(super) enum Unit {
 }
 
 /// A decimal in a range, both in microseconds; says what is wrong.
-pub(super) fn decimal(context: &mut Context<'_>, word: Word<'_>, low: u64, high: u64, unit: Unit) -> Option<u64> {
+pub(super) fn decimal(
+    context: &mut Context<'_>,
+    word: Word<'_>,
+    low: u64,
+    high: u64,
+    unit: Unit,
+) -> Option<u64> {
     let (scale, decimals, name) = match unit {
         Unit::Seconds { decimals } => (MICRO_DIGITS, decimals, "seconds"),
         Unit::Milliseconds => (MICRO_DIGITS / 2, MICRO_DIGITS / 2, "milliseconds"),
@@ -115,21 +160,35 @@ pub(super) fn decimal(context: &mut Context<'_>, word: Word<'_>, low: u64, high:
     let outside = |value: u64| value < low || value > high;
     let (message, value) = match parse_decimal(word.bytes(), scale, decimals) {
         Ok(value) if !outside(value) => return Some(value),
-        Err(Fault::Rounded(value)) if !outside(value) => {
-            (format!("number '{text}' has more than {decimals} decimals - rounding to {}", shown(value, scale)), Some(value))
-        }
-        Ok(_) | Err(Fault::Rounded(_) | Fault::TooLarge) => (format!("number '{text}' outside range [{lowest}, {highest}]"), None),
+        Err(Fault::Rounded(value)) if !outside(value) => (
+            format!(
+                "number '{text}' has more than {decimals} decimals - rounding to {}",
+                shown(value, scale)
+            ),
+            Some(value),
+        ),
+        Ok(_) | Err(Fault::Rounded(_) | Fault::TooLarge) => (
+            format!("number '{text}' outside range [{lowest}, {highest}]"),
+            None,
+        ),
         Err(Fault::Negative) => (format!("negative number '{text}'"), None),
         Err(_) => (format!("invalid number '{text}'"), None),
     };
-    context.diagnostics.advise(Class::InvalidNumber, word.span(), message, help);
+    context
+        .diagnostics
+        .advise(Class::InvalidNumber, word.span(), message, help);
     value
 }
 
 /// Units of 10^-`scale` as a decimal without trailing zeros.
 fn shown(value: u64, scale: u32) -> String {
     let one = 10u64.pow(scale);
-    let text = format!("{}.{:0width$}", value / one, value % one, width = scale as usize);
+    let text = format!(
+        "{}.{:0width$}",
+        value / one,
+        value % one,
+        width = scale as usize
+    );
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 

@@ -24,13 +24,19 @@ pub struct Script {
 impl Script {
     /// The program; none for `</path`, which only asks whether a file can be opened.
     pub fn program(&self) -> Option<&[u8]> {
-        self.arguments.first().map(Vec::as_slice).filter(|program| !program.starts_with(b"<"))
+        self.arguments
+            .first()
+            .map(Vec::as_slice)
+            .filter(|program| !program.starts_with(b"<"))
     }
 }
 
 impl<'t> Item<'t> {
     /// The command alone, without a user: `None` when there is none or its quotes do not match, which is said.
-    pub fn command(&self, context: &mut Context<'_>) -> Option<(Vec<Vec<u8>>, Vec<shell::ShellWord>)> {
+    pub fn command(
+        &self,
+        context: &mut Context<'_>,
+    ) -> Option<(Vec<Vec<u8>>, Vec<shell::ShellWord>)> {
         let words = match self.statement.shell_words() {
             Ok(words) => words,
             Err(diagnostic) => {
@@ -45,12 +51,18 @@ impl<'t> Item<'t> {
         let arguments = match shell::arguments(&first.bytes) {
             Ok(arguments) => arguments,
             Err(error) => {
-                context.diagnostics.push(error.diagnostic(self.statement.raw_span(first.at.clone())));
+                context
+                    .diagnostics
+                    .push(error.diagnostic(self.statement.raw_span(first.at.clone())));
                 return None;
             }
         };
         if arguments.is_empty() {
-            context.fault(self.span(), format!("{} has an empty command", self.name()), "name the program to run, with its full path");
+            context.fault(
+                self.span(),
+                format!("{} has an empty command", self.name()),
+                "name the program to run, with its full path",
+            );
             return None;
         }
         Some((arguments, words))
@@ -75,8 +87,17 @@ impl<'t> Item<'t> {
 
     /// Puts a command and an account together.
     pub fn make_script(&self, arguments: Vec<Vec<u8>>, account: Account) -> Script {
-        let directory = self.statement.path().map_or(Path::new(""), directory).to_owned();
-        Script { arguments, account, directory, span: self.span() }
+        let directory = self
+            .statement
+            .path()
+            .map_or(Path::new(""), directory)
+            .to_owned();
+        Script {
+            arguments,
+            account,
+            directory,
+            span: self.span(),
+        }
     }
 
     /// The account of a `user` statement.
@@ -91,8 +112,14 @@ impl<'t> Item<'t> {
 
     fn no_such_account(&self, context: &mut Context<'_>, user: &[u8], program: Option<&Vec<u8>>) {
         let (name, user) = (self.name(), quote(user));
-        let what = program.map_or(format!("{name} '{user}'"), |program| format!("script '{}'", quote(program)));
+        let what = program.map_or(format!("{name} '{user}'"), |program| {
+            format!("script '{}'", quote(program))
+        });
         let message = format!("Unable to set uid/gid for {what}");
-        context.fault(self.span(), message, format!("user {user} or its group does not exist on this host"));
+        context.fault(
+            self.span(),
+            message,
+            format!("user {user} or its group does not exist on this host"),
+        );
     }
 }
