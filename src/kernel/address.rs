@@ -52,7 +52,11 @@ pub struct Claim {
 impl Placement {
     /// An address without a peer.
     pub fn new(address: IpAddr, prefix: u8) -> Self {
-        Placement { address, prefix, peer: None }
+        Placement {
+            address,
+            prefix,
+            peer: None,
+        }
     }
 }
 
@@ -101,9 +105,16 @@ impl Claim {
             None => (line.prefix, None),
         };
         Claim {
-            interface: line.interface.clone().unwrap_or_else(|| interface.to_owned()),
+            interface: line
+                .interface
+                .clone()
+                .unwrap_or_else(|| interface.to_owned()),
             address: Address {
-                placement: Placement { address: line.address, prefix, peer },
+                placement: Placement {
+                    address: line.address,
+                    prefix,
+                    peer,
+                },
                 label: line.label.clone(),
                 scope: line.scope,
                 broadcast: line.broadcast,
@@ -124,16 +135,57 @@ mod tests {
 
     #[test]
     fn what_counts_as_the_same_address() {
-        let wanted = Address { label: Some("eth0:0".into()), ..v4("172.18.100.66", 16) };
-        let kernel = Address { flags: 0x81, ..wanted.clone() };
+        let wanted = Address {
+            label: Some("eth0:0".into()),
+            ..v4("172.18.100.66", 16)
+        };
+        let kernel = Address {
+            flags: 0x81,
+            ..wanted.clone()
+        };
         let brd = Some(Ipv4Addr::new(172, 18, 255, 255));
         for (name, present, met) in [
             ("the kernel's own flags", kernel.clone(), true),
-            ("another label", Address { label: Some("eth0".into()), ..kernel.clone() }, false),
-            ("another prefix", Address { placement: Placement::new(kernel.placement.address, 32), ..kernel.clone() }, false),
-            ("another scope", Address { scope: 253, ..kernel.clone() }, false),
-            ("a broadcast address", Address { broadcast: brd, ..kernel.clone() }, false),
-            ("no prefix route", Address { flags: 0x281, ..kernel.clone() }, false),
+            (
+                "another label",
+                Address {
+                    label: Some("eth0".into()),
+                    ..kernel.clone()
+                },
+                false,
+            ),
+            (
+                "another prefix",
+                Address {
+                    placement: Placement::new(kernel.placement.address, 32),
+                    ..kernel.clone()
+                },
+                false,
+            ),
+            (
+                "another scope",
+                Address {
+                    scope: 253,
+                    ..kernel.clone()
+                },
+                false,
+            ),
+            (
+                "a broadcast address",
+                Address {
+                    broadcast: brd,
+                    ..kernel.clone()
+                },
+                false,
+            ),
+            (
+                "no prefix route",
+                Address {
+                    flags: 0x281,
+                    ..kernel.clone()
+                },
+                false,
+            ),
         ] {
             assert_eq!(wanted.is_met_by(&present, "eth0"), met, "{name}");
         }
@@ -141,7 +193,11 @@ mod tests {
 
     #[test]
     fn without_a_label_the_interface_is_the_label() {
-        let present = Address { label: Some("eth0".into()), flags: 0x80, ..v4("10.0.0.1", 32) };
+        let present = Address {
+            label: Some("eth0".into()),
+            flags: 0x80,
+            ..v4("10.0.0.1", 32)
+        };
         assert!(v4("10.0.0.1", 32).is_met_by(&present, "eth0"));
         assert!(!v4("10.0.0.1", 32).is_met_by(&present, "eth1"));
     }
@@ -161,6 +217,9 @@ mod tests {
         };
         let claim = Claim::from_virtual(&line, "eth0");
         assert_eq!(claim.interface, "tun0");
-        assert_eq!(claim.address.placement.to_string(), "10.0.0.1 peer 10.9.0.2/24");
+        assert_eq!(
+            claim.address.placement.to_string(),
+            "10.0.0.1 peer 10.9.0.2/24"
+        );
     }
 }

@@ -92,11 +92,20 @@ impl Known {
     }
     /// An address of a link.
     pub fn address(&self, index: u32, placement: &Placement) -> Option<&Address> {
-        self.links.get(&index)?.addresses.get(placement).map(|present| &present.address)
+        self.links
+            .get(&index)?
+            .addresses
+            .get(placement)
+            .map(|present| &present.address)
     }
     /// The addresses of a link in the order they appeared.
     pub fn addresses(&self, index: u32) -> Vec<&Address> {
-        let mut all: Vec<_> = self.links.get(&index).into_iter().flat_map(|link| link.addresses.values()).collect();
+        let mut all: Vec<_> = self
+            .links
+            .get(&index)
+            .into_iter()
+            .flat_map(|link| link.addresses.values())
+            .collect();
         all.sort_by_key(|present| present.order);
         all.into_iter().map(|present| &present.address).collect()
     }
@@ -141,7 +150,9 @@ impl Known {
 
     /// An address appeared or changed; true when it was not there. One on a link we have not heard of waits for the next dump.
     pub(super) fn set_address(&mut self, index: u32, address: Address) -> bool {
-        let Some(link) = self.links.get_mut(&index) else { return false };
+        let Some(link) = self.links.get_mut(&index) else {
+            return false;
+        };
         self.order += 1;
         let (order, generation) = (self.order, self.generation);
         let mut new = true;
@@ -152,14 +163,21 @@ impl Known {
                 present.address = address.clone();
                 present.generation = generation;
             })
-            .or_insert(Present { address, order, generation });
+            .or_insert(Present {
+                address,
+                order,
+                generation,
+            });
         self.dirty.insert(index);
         new
     }
 
     /// An address went away; true when it was there.
     pub(super) fn remove_address(&mut self, index: u32, placement: &Placement) -> bool {
-        let removed = self.links.get_mut(&index).is_some_and(|link| link.addresses.remove(placement).is_some());
+        let removed = self
+            .links
+            .get_mut(&index)
+            .is_some_and(|link| link.addresses.remove(placement).is_some());
         if removed {
             self.dirty.insert(index);
         }
@@ -173,13 +191,20 @@ impl Known {
 
     /// The dump of links is complete; gives indices that were not mentioned.
     pub(super) fn unmentioned_links(&self) -> Vec<u32> {
-        self.links.iter().filter(|(_, link)| link.generation != self.generation).map(|(index, _)| *index).collect()
+        self.links
+            .iter()
+            .filter(|(_, link)| link.generation != self.generation)
+            .map(|(index, _)| *index)
+            .collect()
     }
 
     /// The dump of addresses is complete; gives those that were not mentioned.
     pub(super) fn unmentioned_addresses(&self) -> Vec<(u32, Placement)> {
         let stale = |(index, link): (&u32, &Link)| -> Vec<(u32, Placement)> {
-            let old = link.addresses.iter().filter(|(_, present)| present.generation != self.generation);
+            let old = link
+                .addresses
+                .iter()
+                .filter(|(_, present)| present.generation != self.generation);
             old.map(|(placement, _)| (*index, *placement)).collect()
         };
         self.links.iter().flat_map(stale).collect()
@@ -191,10 +216,16 @@ impl Known {
     }
 
     /// What changed since the last call. `is_claimed` says which addresses are not the host's own.
-    pub(super) fn take_changes(&mut self, is_claimed: impl Fn(&str, &Placement) -> bool) -> Vec<LinkChange> {
+    pub(super) fn take_changes(
+        &mut self,
+        is_claimed: impl Fn(&str, &Placement) -> bool,
+    ) -> Vec<LinkChange> {
         let mut changes = Vec::new();
         for index in std::mem::take(&mut self.dirty) {
-            let now = self.links.get(&index).map(|link| link.state(index, &is_claimed));
+            let now = self
+                .links
+                .get(&index)
+                .map(|link| link.state(index, &is_claimed));
             let before = self.told.get(&index);
             if before == now.as_ref() {
                 continue;
@@ -202,7 +233,10 @@ impl Known {
             if let Some(before) = before
                 && now.as_ref().is_none_or(|now| now.name != before.name)
             {
-                changes.push(LinkChange::Gone { index, name: before.name.clone() });
+                changes.push(LinkChange::Gone {
+                    index,
+                    name: before.name.clone(),
+                });
             }
             match now {
                 Some(state) => {
@@ -227,13 +261,22 @@ impl Link {
     }
 
     fn state(&self, index: u32, is_claimed: &impl Fn(&str, &Placement) -> bool) -> LinkState {
-        let own = self.addresses.values().filter(|present| !is_claimed(&self.name, &present.address.placement));
+        let own = self
+            .addresses
+            .values()
+            .filter(|present| !is_claimed(&self.name, &present.address.placement));
         let primary = own
             .filter_map(|present| match present.address.placement.address {
                 IpAddr::V4(address) => Some((present, address)),
                 IpAddr::V6(_) => None,
             })
-            .min_by_key(|(present, _)| (present.address.scope, present.address.flags & IFA_F_SECONDARY, present.order));
+            .min_by_key(|(present, _)| {
+                (
+                    present.address.scope,
+                    present.address.flags & IFA_F_SECONDARY,
+                    present.order,
+                )
+            });
         LinkState {
             index,
             name: self.name.clone(),

@@ -5,10 +5,12 @@
 
 use super::address::{Address, Placement};
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_EXCL, NLM_F_MULTIPART, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader,
-    NetlinkMessage, NetlinkPayload, NlasIterator,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_EXCL, NLM_F_MULTIPART,
+    NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage, NetlinkPayload, NlasIterator,
 };
-use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressHeader, AddressMessage, AddressScope, CacheInfo};
+use netlink_packet_route::address::{
+    AddressAttribute, AddressFlags, AddressHeader, AddressMessage, AddressScope, CacheInfo,
+};
 use netlink_packet_route::link::{LinkHeader, LinkMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::fmt;
@@ -156,11 +158,18 @@ impl Request {
                 RouteNetlinkMessage::NewAddress(address_message(*index, address)),
                 NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
             ),
-            Request::DeleteAddress { index, placement } => {
-                (RouteNetlinkMessage::DelAddress(bare_message(*index, placement)), NLM_F_REQUEST | NLM_F_ACK)
-            }
-            Request::DumpLinks => (RouteNetlinkMessage::GetLink(LinkMessage::default()), NLM_F_REQUEST | NLM_F_DUMP),
-            Request::DumpAddresses => (RouteNetlinkMessage::GetAddress(AddressMessage::default()), NLM_F_REQUEST | NLM_F_DUMP),
+            Request::DeleteAddress { index, placement } => (
+                RouteNetlinkMessage::DelAddress(bare_message(*index, placement)),
+                NLM_F_REQUEST | NLM_F_ACK,
+            ),
+            Request::DumpLinks => (
+                RouteNetlinkMessage::GetLink(LinkMessage::default()),
+                NLM_F_REQUEST | NLM_F_DUMP,
+            ),
+            Request::DumpAddresses => (
+                RouteNetlinkMessage::GetAddress(AddressMessage::default()),
+                NLM_F_REQUEST | NLM_F_DUMP,
+            ),
         };
         let mut header = NetlinkHeader::default();
         header.flags = flags;
@@ -178,13 +187,21 @@ impl Request {
 fn bare_message(index: u32, placement: &Placement) -> AddressMessage {
     let mut message = AddressMessage::default();
     message.header = AddressHeader {
-        family: if placement.address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 },
+        family: if placement.address.is_ipv4() {
+            AddressFamily::Inet
+        } else {
+            AddressFamily::Inet6
+        },
         prefix_len: placement.prefix,
         index,
         ..AddressHeader::default()
     };
-    message.attributes.push(AddressAttribute::Local(placement.address));
-    message.attributes.push(AddressAttribute::Address(placement.peer.unwrap_or(placement.address)));
+    message
+        .attributes
+        .push(AddressAttribute::Local(placement.address));
+    message.attributes.push(AddressAttribute::Address(
+        placement.peer.unwrap_or(placement.address),
+    ));
     message
 }
 
@@ -192,19 +209,29 @@ fn address_message(index: u32, address: &Address) -> AddressMessage {
     let mut message = bare_message(index, &address.placement);
     message.header.scope = AddressScope::from(address.scope);
     if let Some(label) = &address.label {
-        message.attributes.push(AddressAttribute::Label(label.clone()));
+        message
+            .attributes
+            .push(AddressAttribute::Label(label.clone()));
     }
     if let Some(broadcast) = address.broadcast {
-        message.attributes.push(AddressAttribute::Broadcast(broadcast));
+        message
+            .attributes
+            .push(AddressAttribute::Broadcast(broadcast));
     }
     if address.flags != 0 {
-        message.attributes.push(AddressAttribute::Flags(AddressFlags::from_bits_retain(address.flags)));
+        message
+            .attributes
+            .push(AddressAttribute::Flags(AddressFlags::from_bits_retain(
+                address.flags,
+            )));
     }
     if let Some(preferred) = address.preferred_lifetime {
         let mut lifetimes = CacheInfo::default();
         lifetimes.ifa_preferred = preferred;
         lifetimes.ifa_valid = FOREVER;
-        message.attributes.push(AddressAttribute::CacheInfo(lifetimes));
+        message
+            .attributes
+            .push(AddressAttribute::CacheInfo(lifetimes));
     }
     message
 }
@@ -239,7 +266,10 @@ impl Iterator for Messages<'_> {
             interrupted: flags & NLM_F_DUMP_INTR != 0,
             message,
         });
-        self.rest = self.rest.get(length.next_multiple_of(ALIGNMENT)..).unwrap_or(&[]);
+        self.rest = self
+            .rest
+            .get(length.next_multiple_of(ALIGNMENT)..)
+            .unwrap_or(&[]);
         Some(received)
     }
 }
@@ -254,14 +284,21 @@ fn decode_payload(kind: u16, payload: &[u8]) -> Result<Message, Malformed> {
         RTM_DELLINK => {
             let header = LinkHeader::parse(payload).map_err(|_| Malformed::Header)?;
             // A bridge says DELLINK with its own family when a port leaves it; the link itself stays.
-            if u8::from(header.interface_family) == AF_UNSPEC { Ok(Message::LinkGone(header.index)) } else { Ok(Message::Other) }
+            if u8::from(header.interface_family) == AF_UNSPEC {
+                Ok(Message::LinkGone(header.index))
+            } else {
+                Ok(Message::Other)
+            }
         }
         RTM_NEWADDR => Ok(match decode_address(payload)? {
             Some((index, address)) => Message::Address { index, address },
             None => Message::Other,
         }),
         RTM_DELADDR => Ok(match decode_address(payload)? {
-            Some((index, address)) => Message::AddressGone { index, placement: address.placement },
+            Some((index, address)) => Message::AddressGone {
+                index,
+                placement: address.placement,
+            },
             None => Message::Other,
         }),
         _ => Ok(Message::Other),
@@ -270,7 +307,9 @@ fn decode_payload(kind: u16, payload: &[u8]) -> Result<Message, Malformed> {
 
 /// The kernel writes minus errno.
 fn errno(payload: &[u8]) -> Option<i32> {
-    payload.first_chunk().map(|bytes| i32::from_ne_bytes(*bytes).saturating_neg())
+    payload
+        .first_chunk()
+        .map(|bytes| i32::from_ne_bytes(*bytes).saturating_neg())
 }
 
 fn decode_link(payload: &[u8]) -> Result<Message, Malformed> {
@@ -312,35 +351,64 @@ fn decode_address(payload: &[u8]) -> Result<Option<(u32, Address)>, Malformed> {
             IFA_LOCAL => local = Some(ip(family, attribute.value())?),
             IFA_ADDRESS => remote = Some(ip(family, attribute.value())?),
             IFA_LABEL => label = Some(text(attribute.value())),
-            IFA_BROADCAST => broadcast = attribute.value().try_into().map(|octets: [u8; 4]| Ipv4Addr::from(octets)).ok(),
+            IFA_BROADCAST => {
+                broadcast = attribute
+                    .value()
+                    .try_into()
+                    .map(|octets: [u8; 4]| Ipv4Addr::from(octets))
+                    .ok()
+            }
             IFA_FLAGS => flags = number(attribute.value())?,
             _ => {}
         }
     }
     // IPv6 gives IFA_LOCAL only together with a peer; an address without either is nothing (anycast and multicast entries).
-    let Some(address) = local.or(remote) else { return Ok(None) };
-    let placement = Placement { address, prefix: header.prefix_len, peer: remote.filter(|peer| *peer != address) };
+    let Some(address) = local.or(remote) else {
+        return Ok(None);
+    };
+    let placement = Placement {
+        address,
+        prefix: header.prefix_len,
+        peer: remote.filter(|peer| *peer != address),
+    };
     Ok(Some((
         header.index,
-        Address { placement, label, scope: u8::from(header.scope), broadcast, flags, preferred_lifetime: None },
+        Address {
+            placement,
+            label,
+            scope: u8::from(header.scope),
+            broadcast,
+            flags,
+            preferred_lifetime: None,
+        },
     )))
 }
 
 fn ip(family: u8, value: &[u8]) -> Result<IpAddr, Malformed> {
     if family == AF_INET {
-        <[u8; 4]>::try_from(value).map(IpAddr::from).map_err(|_| Malformed::Attribute)
+        <[u8; 4]>::try_from(value)
+            .map(IpAddr::from)
+            .map_err(|_| Malformed::Attribute)
     } else {
-        <[u8; 16]>::try_from(value).map(IpAddr::from).map_err(|_| Malformed::Attribute)
+        <[u8; 16]>::try_from(value)
+            .map(IpAddr::from)
+            .map_err(|_| Malformed::Attribute)
     }
 }
 
 fn number(value: &[u8]) -> Result<u32, Malformed> {
-    value.try_into().map(u32::from_ne_bytes).map_err(|_| Malformed::Attribute)
+    value
+        .try_into()
+        .map(u32::from_ne_bytes)
+        .map_err(|_| Malformed::Attribute)
 }
 
 /// Names are bytes to the kernel; one that is not UTF-8 cannot be in a configuration either, so a replacement character is enough.
 fn text(value: &[u8]) -> String {
-    let end = value.iter().position(|byte| *byte == 0).unwrap_or(value.len());
+    let end = value
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(value.len());
     String::from_utf8_lossy(value.get(..end).unwrap_or(value)).into_owned()
 }
 

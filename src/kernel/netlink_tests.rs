@@ -20,20 +20,42 @@ fn echoed(request: &Request) -> Received {
 }
 
 fn addresses() -> impl Strategy<Value = Address> {
-    let v4 = (any::<[u8; 4]>(), 0u8..=32, prop::option::of(any::<[u8; 4]>()), prop::option::of("[a-z0-9:.]{1,15}"), any::<u8>());
-    let v4 = (v4, prop::option::of(any::<[u8; 4]>()), 0u32..0x1000).prop_map(|((a, prefix, peer, label, scope), brd, flags)| Address {
-        placement: Placement { address: a.into(), prefix, peer: peer.map(IpAddr::from).filter(|p| *p != IpAddr::from(a)) },
-        label,
-        scope,
-        broadcast: brd.map(Ipv4Addr::from),
-        flags,
-        preferred_lifetime: None,
-    });
-    let v6 = (any::<[u8; 16]>(), 0u8..=128, prop::option::of(any::<[u8; 16]>()), 0u32..0x1000).prop_map(|(a, prefix, peer, flags)| Address {
-        placement: Placement { address: a.into(), prefix, peer: peer.map(IpAddr::from).filter(|p| *p != IpAddr::from(a)) },
-        flags,
-        ..Address::new(IpAddr::from(a), prefix)
-    });
+    let v4 = (
+        any::<[u8; 4]>(),
+        0u8..=32,
+        prop::option::of(any::<[u8; 4]>()),
+        prop::option::of("[a-z0-9:.]{1,15}"),
+        any::<u8>(),
+    );
+    let v4 = (v4, prop::option::of(any::<[u8; 4]>()), 0u32..0x1000).prop_map(
+        |((a, prefix, peer, label, scope), brd, flags)| Address {
+            placement: Placement {
+                address: a.into(),
+                prefix,
+                peer: peer.map(IpAddr::from).filter(|p| *p != IpAddr::from(a)),
+            },
+            label,
+            scope,
+            broadcast: brd.map(Ipv4Addr::from),
+            flags,
+            preferred_lifetime: None,
+        },
+    );
+    let v6 = (
+        any::<[u8; 16]>(),
+        0u8..=128,
+        prop::option::of(any::<[u8; 16]>()),
+        0u32..0x1000,
+    )
+        .prop_map(|(a, prefix, peer, flags)| Address {
+            placement: Placement {
+                address: a.into(),
+                prefix,
+                peer: peer.map(IpAddr::from).filter(|p| *p != IpAddr::from(a)),
+            },
+            flags,
+            ..Address::new(IpAddr::from(a), prefix)
+        });
     prop_oneof![v4, v6]
 }
 
@@ -93,7 +115,10 @@ fn link_payload(family: u8, attributes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn adding_an_address_looks_as_iproute2_has_it() {
-    let address = Address { label: Some("eth0:0".into()), ..Address::new("172.18.100.66".parse().unwrap(), 16) };
+    let address = Address {
+        label: Some("eth0:0".into()),
+        ..Address::new("172.18.100.66".parse().unwrap(), 16)
+    };
     let mut bytes = Vec::new();
     Request::AddAddress { index: 2, address }.encode(1, &mut bytes);
     let mut expected = vec![];
@@ -116,28 +141,54 @@ fn adding_an_address_looks_as_iproute2_has_it() {
 fn several_requests_share_a_datagram() {
     let mut bytes = Vec::new();
     for sequence in 1..=3 {
-        let address = Address { label: Some("a".into()), ..Address::new("10.0.0.1".parse().unwrap(), 32) };
+        let address = Address {
+            label: Some("a".into()),
+            ..Address::new("10.0.0.1".parse().unwrap(), 32)
+        };
         Request::AddAddress { index: 1, address }.encode(sequence, &mut bytes);
     }
-    let sequences: Vec<u32> = decode(&bytes).map(|message| message.expect("well-formed").sequence).collect();
+    let sequences: Vec<u32> = decode(&bytes)
+        .map(|message| message.expect("well-formed").sequence)
+        .collect();
     assert_eq!(sequences, [1, 2, 3]);
 }
 
 #[test]
 fn acks_and_ends_of_dumps() {
     for (kind, payload, expected) in [
-        (NLMSG_ERROR, (-17i32).to_ne_bytes().to_vec(), Message::Ack(17)),
+        (
+            NLMSG_ERROR,
+            (-17i32).to_ne_bytes().to_vec(),
+            Message::Ack(17),
+        ),
         (NLMSG_ERROR, 0i32.to_ne_bytes().to_vec(), Message::Ack(0)),
-        (NLMSG_ERROR, i32::MIN.to_ne_bytes().to_vec(), Message::Ack(i32::MAX)),
+        (
+            NLMSG_ERROR,
+            i32::MIN.to_ne_bytes().to_vec(),
+            Message::Ack(i32::MAX),
+        ),
         (NLMSG_DONE, vec![], Message::Done(0)),
         (NLMSG_DONE, (-4i32).to_ne_bytes().to_vec(), Message::Done(4)),
         (NLMSG_OVERRUN, vec![], Message::Overrun),
         (4000, vec![1, 2, 3, 4], Message::Other),
     ] {
-        assert_eq!(one(&message(kind, 0, &payload)).map(|received| received.message), Ok(expected));
+        assert_eq!(
+            one(&message(kind, 0, &payload)).map(|received| received.message),
+            Ok(expected)
+        );
     }
-    assert_eq!(one(&message(NLMSG_ERROR, 0, &[1, 2])), Err(Malformed::Header));
-    assert!(one(&message(NLMSG_DONE, NLM_F_DUMP_INTR | NLM_F_MULTIPART, &[0; 4])).is_ok_and(|r| r.interrupted && r.part_of_dump));
+    assert_eq!(
+        one(&message(NLMSG_ERROR, 0, &[1, 2])),
+        Err(Malformed::Header)
+    );
+    assert!(
+        one(&message(
+            NLMSG_DONE,
+            NLM_F_DUMP_INTR | NLM_F_MULTIPART,
+            &[0; 4]
+        ))
+        .is_ok_and(|r| r.interrupted && r.part_of_dump)
+    );
 }
 
 #[test]
@@ -156,7 +207,11 @@ fn links_with_attributes_nobody_knows() {
         mtu: Some(1500),
         hardware: 1,
     };
-    let received = one(&message(RTM_NEWLINK, 0, &link_payload(AF_UNSPEC, &attributes)));
+    let received = one(&message(
+        RTM_NEWLINK,
+        0,
+        &link_payload(AF_UNSPEC, &attributes),
+    ));
     assert_eq!(received.map(|r| r.message), Ok(Message::Link(expected)));
     // A bridge speaks of its ports with its own family; such a message says nothing about the link itself.
     const AF_BRIDGE: u8 = 7;
@@ -164,7 +219,10 @@ fn links_with_attributes_nobody_knows() {
         let received = one(&message(kind, 0, &link_payload(AF_BRIDGE, &attributes)));
         assert_eq!(received.map(|r| r.message), Ok(Message::Other));
     }
-    assert_eq!(one(&message(RTM_DELLINK, 0, &link_payload(AF_UNSPEC, &[]))).map(|r| r.message), Ok(Message::LinkGone(5)));
+    assert_eq!(
+        one(&message(RTM_DELLINK, 0, &link_payload(AF_UNSPEC, &[]))).map(|r| r.message),
+        Ok(Message::LinkGone(5))
+    );
 }
 
 #[test]
@@ -173,12 +231,40 @@ fn what_is_cut_short_is_malformed() {
     let attribute_past_the_end = link_payload(AF_UNSPEC, &[40, 0, 3, 0, b'e']);
     for (name, bytes, expected) in [
         ("no header", vec![1, 2, 3], Malformed::Length),
-        ("length past the end", message(RTM_NEWLINK, 0, &[])[..15].to_vec(), Malformed::Length),
-        ("link header cut", message(RTM_NEWLINK, 0, &[0; 7]), Malformed::Header),
-        ("address header cut", message(RTM_NEWADDR, 0, &[2; 7]), Malformed::Header),
-        ("address of five bytes", message(RTM_NEWADDR, 0, &[2, 24, 0, 0, 1, 0, 0, 0, 9, 0, 2, 0, 1, 2, 3, 4, 5, 0, 0, 0]), Malformed::Attribute),
-        ("mtu of two bytes", message(RTM_NEWLINK, 0, &mtu_of_two_bytes), Malformed::Attribute),
-        ("attribute past the end", message(RTM_NEWLINK, 0, &attribute_past_the_end), Malformed::Attribute),
+        (
+            "length past the end",
+            message(RTM_NEWLINK, 0, &[])[..15].to_vec(),
+            Malformed::Length,
+        ),
+        (
+            "link header cut",
+            message(RTM_NEWLINK, 0, &[0; 7]),
+            Malformed::Header,
+        ),
+        (
+            "address header cut",
+            message(RTM_NEWADDR, 0, &[2; 7]),
+            Malformed::Header,
+        ),
+        (
+            "address of five bytes",
+            message(
+                RTM_NEWADDR,
+                0,
+                &[2, 24, 0, 0, 1, 0, 0, 0, 9, 0, 2, 0, 1, 2, 3, 4, 5, 0, 0, 0],
+            ),
+            Malformed::Attribute,
+        ),
+        (
+            "mtu of two bytes",
+            message(RTM_NEWLINK, 0, &mtu_of_two_bytes),
+            Malformed::Attribute,
+        ),
+        (
+            "attribute past the end",
+            message(RTM_NEWLINK, 0, &attribute_past_the_end),
+            Malformed::Attribute,
+        ),
     ] {
         assert_eq!(one(&bytes), Err(expected), "{name}");
     }
@@ -190,6 +276,15 @@ fn a_malformed_message_does_not_hide_the_next() {
     bytes[16..24].copy_from_slice(&[2, 24, 0, 0, 1, 0, 0, 0]);
     bytes.extend(message(RTM_NEWADDR, 0, &[2; 4]));
     bytes.extend(message(NLMSG_ERROR, 0, &[0; 4]));
-    let all: Vec<_> = decode(&bytes).map(|message| message.map(|received| received.message)).collect();
-    assert_eq!(all, [Ok(Message::Other), Err(Malformed::Header), Ok(Message::Ack(0))]);
+    let all: Vec<_> = decode(&bytes)
+        .map(|message| message.map(|received| received.message))
+        .collect();
+    assert_eq!(
+        all,
+        [
+            Ok(Message::Other),
+            Err(Malformed::Header),
+            Ok(Message::Ack(0))
+        ]
+    );
 }

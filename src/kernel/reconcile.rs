@@ -108,7 +108,9 @@ enum Op {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sync {
     /// Links, then addresses, have to be read.
-    Needed { not_before: Instant },
+    Needed {
+        not_before: Instant,
+    },
     Links(u32),
     Addresses(u32),
     Complete,
@@ -150,7 +152,9 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             retries: BTreeSet::new(),
             notices: Vec::new(),
             sequence: 0,
-            sync: Sync::Needed { not_before: Instant(0) },
+            sync: Sync::Needed {
+                not_before: Instant(0),
+            },
             disturbed: false,
             leftovers_known: false,
         }
@@ -169,16 +173,26 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         let mut held: HashMap<Key, bool> = HashMap::with_capacity(before.len());
         for key in before {
             if let Some(entry) = self.entries.get_mut(&key) {
-                held.insert(key.clone(), entry.claims.iter().any(|claim| claim.owner == owner && claim.held));
+                held.insert(
+                    key.clone(),
+                    entry
+                        .claims
+                        .iter()
+                        .any(|claim| claim.owner == owner && claim.held),
+                );
                 entry.claims.retain(|claim| claim.owner != owner);
             }
             self.mark(&key);
         }
         let mut keys = Vec::new();
         for Claim { interface, address } in claims {
-            let key = Key { interface, placement: address.placement };
+            let key = Key {
+                interface,
+                placement: address.placement,
+            };
             let index = self.known.index(&key.interface);
-            let present = index.filter(|index| self.known.address(*index, &key.placement).is_some());
+            let present =
+                index.filter(|index| self.known.address(*index, &key.placement).is_some());
             let entry = self.entries.entry(key.clone()).or_insert_with(|| Entry {
                 claims: Vec::new(),
                 ours: present,
@@ -191,8 +205,15 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             if entry.claims.iter().any(|claim| claim.owner == owner) {
                 continue;
             }
-            entry.claims.push(Held { owner, address, held: held.get(&key).copied().unwrap_or(false) });
-            self.names.entry(key.interface.clone()).or_default().insert(key.placement);
+            entry.claims.push(Held {
+                owner,
+                address,
+                held: held.get(&key).copied().unwrap_or(false),
+            });
+            self.names
+                .entry(key.interface.clone())
+                .or_default()
+                .insert(key.placement);
             self.mark(&key);
             keys.push(key);
         }
@@ -207,7 +228,12 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         let keys = self.owners.get(&owner).cloned().unwrap_or_default();
         for key in keys {
             let mut changed = false;
-            for claim in self.entries.get_mut(&key).into_iter().flat_map(|entry| &mut entry.claims) {
+            for claim in self
+                .entries
+                .get_mut(&key)
+                .into_iter()
+                .flat_map(|entry| &mut entry.claims)
+            {
                 if claim.owner == owner && claim.held != held {
                     claim.held = held;
                     changed = true;
@@ -226,8 +252,14 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
     /// True when `owner` holds its addresses and the kernel has every one of them.
     pub fn is_placed(&self, owner: O) -> bool {
         self.owners.get(&owner).into_iter().flatten().all(|key| {
-            let present = self.known.index(&key.interface).is_some_and(|index| self.known.address(index, &key.placement).is_some());
-            let held = self.entries.get(key).is_some_and(|e| e.claims.iter().any(|c| c.owner == owner && c.held));
+            let present = self
+                .known
+                .index(&key.interface)
+                .is_some_and(|index| self.known.address(index, &key.placement).is_some());
+            let held = self
+                .entries
+                .get(key)
+                .is_some_and(|e| e.claims.iter().any(|c| c.owner == owner && c.held));
             present && held
         })
     }
@@ -247,7 +279,12 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
 
     /// Takes in one message of the kernel.
     pub fn handle(&mut self, now: Instant, received: Received) {
-        let Received { sequence, interrupted, message, .. } = received;
+        let Received {
+            sequence,
+            interrupted,
+            message,
+            ..
+        } = received;
         self.disturbed |= interrupted;
         match message {
             Message::Link(report) => {
@@ -302,7 +339,9 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             self.mark(&key);
         }
         while requests.len() < limit && self.in_flight.len() < WINDOW {
-            let Some(key) = self.dirty.pop_front() else { break };
+            let Some(key) = self.dirty.pop_front() else {
+                break;
+            };
             if let Some(request) = self.look(now, &key) {
                 requests.push(request);
             }
@@ -334,7 +373,11 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             return Vec::new();
         }
         let names = &self.names;
-        self.known.take_changes(|name, placement| names.get(name).is_some_and(|claimed| claimed.contains(placement)))
+        self.known.take_changes(|name, placement| {
+            names
+                .get(name)
+                .is_some_and(|claimed| claimed.contains(placement))
+        })
     }
 
     /// What there is to say since the last call.
@@ -358,17 +401,32 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
     }
 
     fn mark_interface(&mut self, name: &str) {
-        let placements: Vec<Placement> = self.names.get(name).into_iter().flatten().copied().collect();
+        let placements: Vec<Placement> = self
+            .names
+            .get(name)
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect();
         for placement in placements {
-            self.mark(&Key { interface: name.to_owned(), placement });
+            self.mark(&Key {
+                interface: name.to_owned(),
+                placement,
+            });
         }
     }
 
     fn mark_at(&mut self, index: u32, placement: Placement) {
         if let Some(link) = self.known.link(index)
-            && self.names.get(&link.name).is_some_and(|claimed| claimed.contains(&placement))
+            && self
+                .names
+                .get(&link.name)
+                .is_some_and(|claimed| claimed.contains(&placement))
         {
-            let key = Key { interface: link.name.clone(), placement };
+            let key = Key {
+                interface: link.name.clone(),
+                placement,
+            };
             self.mark(&key);
         }
     }
@@ -377,16 +435,33 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         if !self.known.remove_address(index, &placement) {
             return;
         }
-        let Some(link) = self.known.link(index) else { return };
-        let key = Key { interface: link.name.clone(), placement };
-        let Some(entry) = self.entries.get_mut(&key) else { return };
-        let deleting = entry.in_flight.and_then(|sequence| self.in_flight.get(&sequence)).is_some_and(|(_, op)| *op == Op::Delete(index));
+        let Some(link) = self.known.link(index) else {
+            return;
+        };
+        let key = Key {
+            interface: link.name.clone(),
+            placement,
+        };
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return;
+        };
+        let deleting = entry
+            .in_flight
+            .and_then(|sequence| self.in_flight.get(&sequence))
+            .is_some_and(|(_, op)| *op == Op::Delete(index));
         if !deleting && entry.ours == Some(index) && entry.claims.iter().any(|claim| claim.held) {
             let delay = entry.attempt(now);
             let (interface, placement) = (key.interface.clone(), key.placement);
             self.notices.push(match delay {
-                Duration::ZERO => Notice::PutBack { interface, placement },
-                delay => Notice::Contested { interface, placement, delay },
+                Duration::ZERO => Notice::PutBack {
+                    interface,
+                    placement,
+                },
+                delay => Notice::Contested {
+                    interface,
+                    placement,
+                    delay,
+                },
             });
         }
         self.mark(&key);
@@ -394,11 +469,17 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
 
     fn answered(&mut self, now: Instant, sequence: u32, errno: i32) {
         if matches!(self.sync, Sync::Links(dump) | Sync::Addresses(dump) if dump == sequence) {
-            self.sync = Sync::Needed { not_before: now + DUMP_RETRY };
+            self.sync = Sync::Needed {
+                not_before: now + DUMP_RETRY,
+            };
             return;
         }
-        let Some((key, op)) = self.in_flight.remove(&sequence) else { return };
-        let Some(entry) = self.entries.get_mut(&key) else { return };
+        let Some((key, op)) = self.in_flight.remove(&sequence) else {
+            return;
+        };
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return;
+        };
         entry.in_flight = None;
         match (op, errno) {
             (_, 0) => {}
@@ -406,7 +487,9 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 // It is there, so its event was lost or it stands under another prefix (IPv6): only a dump can tell.
                 if self.known.address(index, &key.placement).is_none() {
                     entry.attempt(now);
-                    self.sync = Sync::Needed { not_before: now + DUMP_RETRY };
+                    self.sync = Sync::Needed {
+                        not_before: now + DUMP_RETRY,
+                    };
                 }
             }
             (Op::Delete(index), EADDRNOTAVAIL | ENODEV) => {
@@ -416,7 +499,12 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 let adding = matches!(op, Op::Add(_));
                 if entry.attempts == 0 || entry.attempts == PATIENCE {
                     let (interface, placement) = (key.interface.clone(), key.placement);
-                    self.notices.push(Notice::Refused { adding, interface, placement, errno });
+                    self.notices.push(Notice::Refused {
+                        adding,
+                        interface,
+                        placement,
+                        errno,
+                    });
                 }
                 // A refusal is not a fight: asking again at once would only be refused again.
                 entry.attempt(now);
@@ -430,7 +518,9 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         let whole = errno == 0 && !self.disturbed;
         match self.sync {
             Sync::Links(dump) | Sync::Addresses(dump) if dump == sequence && !whole => {
-                self.sync = Sync::Needed { not_before: now + DUMP_RETRY };
+                self.sync = Sync::Needed {
+                    not_before: now + DUMP_RETRY,
+                };
             }
             Sync::Links(dump) if dump == sequence => {
                 for index in self.known.unmentioned_links() {
@@ -457,7 +547,9 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
     fn adopt_leftovers(&mut self) {
         let mut leftovers = Vec::new();
         for (key, entry) in &mut self.entries {
-            let Some(index) = self.known.index(&key.interface) else { continue };
+            let Some(index) = self.known.index(&key.interface) else {
+                continue;
+            };
             if entry.ours.is_none() && self.known.address(index, &key.placement).is_some() {
                 entry.ours = Some(index);
                 leftovers.push(key.clone());
@@ -476,14 +568,21 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             return None;
         }
         let here = self.known.index(&key.interface);
-        let wanted = entry.claims.iter().find(|claim| claim.held).map(|claim| &claim.address);
+        let wanted = entry
+            .claims
+            .iter()
+            .find(|claim| claim.held)
+            .map(|claim| &claim.address);
         // The link we put it on may have been renamed away or be gone.
         if let Some(index) = entry.ours
             && (Some(index) != here || wanted.is_none())
         {
             if self.known.address(index, &key.placement).is_some() {
                 if entry.last_attempt == Instant(0) {
-                    self.notices.push(Notice::Leftover { interface: key.interface.clone(), placement: key.placement });
+                    self.notices.push(Notice::Leftover {
+                        interface: key.interface.clone(),
+                        placement: key.placement,
+                    });
                 }
                 return self.send(now, key, Op::Delete(index));
             }
@@ -519,11 +618,19 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         }
         let request = match op {
             Op::Add(index) => {
-                let address = entry.claims.iter().find(|claim| claim.held)?.address.clone();
+                let address = entry
+                    .claims
+                    .iter()
+                    .find(|claim| claim.held)?
+                    .address
+                    .clone();
                 entry.ours = Some(index);
                 Request::AddAddress { index, address }
             }
-            Op::Delete(index) => Request::DeleteAddress { index, placement: key.placement },
+            Op::Delete(index) => Request::DeleteAddress {
+                index,
+                placement: key.placement,
+            },
         };
         entry.last_attempt = now.max(Instant(1));
         entry.in_flight = Some(sequence);
@@ -552,7 +659,9 @@ impl<O> Entry<O> {
         self.attempts = self.attempts.saturating_add(1);
         let delay = match self.attempts.checked_sub(PATIENCE + 1) {
             None => Duration::ZERO,
-            Some(doublings) => FIRST_DELAY.saturating_mul(1u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(LONGEST_DELAY),
+            Some(doublings) => FIRST_DELAY
+                .saturating_mul(1u32.checked_shl(doublings).unwrap_or(u32::MAX))
+                .min(LONGEST_DELAY),
         };
         self.not_before = now + delay;
         delay

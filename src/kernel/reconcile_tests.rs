@@ -20,18 +20,35 @@ struct Kernel {
 
 impl Kernel {
     fn say(&mut self, sequence: u32, message: Message) {
-        self.unread.push_back(Received { sequence, part_of_dump: false, interrupted: false, message });
+        self.unread.push_back(Received {
+            sequence,
+            part_of_dump: false,
+            interrupted: false,
+            message,
+        });
     }
     fn report(index: u32, name: &str) -> Message {
         let name = Some(name.to_owned());
-        Message::Link(LinkReport { index, name, flags: UP, mac: Some([2, 0, 0, 0, 0, 1]), mtu: Some(1500), hardware: 1 })
+        Message::Link(LinkReport {
+            index,
+            name,
+            flags: UP,
+            mac: Some([2, 0, 0, 0, 0, 1]),
+            mtu: Some(1500),
+            hardware: 1,
+        })
     }
     fn link(&mut self, index: u32, name: &str) {
         self.links.insert(index, name.to_owned());
         self.say(0, Self::report(index, name));
     }
     fn unlink(&mut self, index: u32) {
-        let gone: Vec<_> = self.addresses.keys().filter(|(i, _)| *i == index).copied().collect();
+        let gone: Vec<_> = self
+            .addresses
+            .keys()
+            .filter(|(i, _)| *i == index)
+            .copied()
+            .collect();
         for (index, placement) in gone {
             self.delete(index, placement);
         }
@@ -43,7 +60,8 @@ impl Kernel {
         address.flags |= 0x80;
         if let Some(name) = self.links.get(&index) {
             address.label.get_or_insert(name.clone());
-            self.addresses.insert((index, address.placement), address.clone());
+            self.addresses
+                .insert((index, address.placement), address.clone());
             self.say(0, Message::Address { index, address });
         }
     }
@@ -90,7 +108,8 @@ impl Kernel {
         self.say(sequence, Message::Ack(errno));
     }
     fn has(&self, index: u32, text: &str) -> bool {
-        self.addresses.contains_key(&(index, address(text).placement))
+        self.addresses
+            .contains_key(&(index, address(text).placement))
     }
 }
 
@@ -106,7 +125,10 @@ fn address(text: &str) -> Address {
 }
 
 fn claim(interface: &str, text: &str) -> Claim {
-    Claim { interface: interface.into(), address: address(text) }
+    Claim {
+        interface: interface.into(),
+        address: address(text),
+    }
 }
 
 impl World {
@@ -114,11 +136,17 @@ impl World {
         let mut kernel = Kernel::default();
         build(&mut kernel);
         kernel.unread.clear();
-        World { now: Instant(1_000_000_000), kernel, reconciler: Reconciler::new() }
+        World {
+            now: Instant(1_000_000_000),
+            kernel,
+            reconciler: Reconciler::new(),
+        }
     }
     fn read(&mut self, count: usize) {
         for _ in 0..count {
-            let Some(message) = self.kernel.unread.pop_front() else { break };
+            let Some(message) = self.kernel.unread.pop_front() else {
+                break;
+            };
             self.reconciler.handle(self.now, message);
         }
     }
@@ -160,7 +188,13 @@ fn two_links(kernel: &mut Kernel) {
 #[test]
 fn holds_and_lets_go() {
     let mut world = World::new(two_links);
-    world.reconciler.claim(1, [claim("eth0", "172.18.100.66/16"), claim("eth1", "10.0.0.1/32")]);
+    world.reconciler.claim(
+        1,
+        [
+            claim("eth0", "172.18.100.66/16"),
+            claim("eth1", "10.0.0.1/32"),
+        ],
+    );
     world.settle();
     assert_eq!(world.kernel.writes, 0, "nothing is wanted yet");
     world.reconciler.hold(1, true);
@@ -168,13 +202,25 @@ fn holds_and_lets_go() {
     assert!(world.kernel.has(2, "172.18.100.66/16") && world.kernel.has(3, "10.0.0.1/32"));
     assert!(world.reconciler.is_placed(1) && world.reconciler.is_settled());
     world.reconciler.hold(1, true);
-    world.reconciler.claim(1, [claim("eth0", "172.18.100.66/16"), claim("eth1", "10.0.0.1/32")]);
+    world.reconciler.claim(
+        1,
+        [
+            claim("eth0", "172.18.100.66/16"),
+            claim("eth1", "10.0.0.1/32"),
+        ],
+    );
     world.settle();
-    assert_eq!(world.kernel.writes, 2, "saying the same again changes nothing");
+    assert_eq!(
+        world.kernel.writes, 2,
+        "saying the same again changes nothing"
+    );
     world.reconciler.hold(1, false);
     world.settle();
     assert!(!world.kernel.has(2, "172.18.100.66/16") && !world.kernel.has(3, "10.0.0.1/32"));
-    assert!(world.kernel.has(2, "172.18.0.11/16"), "the host's own address stays");
+    assert!(
+        world.kernel.has(2, "172.18.0.11/16"),
+        "the host's own address stays"
+    );
     assert_eq!(world.reconciler.take_notices(), []);
 }
 
@@ -188,7 +234,13 @@ fn what_was_deleted_is_put_back_at_once() {
     world.settle();
     assert!(world.kernel.has(2, "10.0.0.1/32"));
     let placement = address("10.0.0.1/32").placement;
-    assert_eq!(world.reconciler.take_notices(), [Notice::PutBack { interface: "eth0".into(), placement }]);
+    assert_eq!(
+        world.reconciler.take_notices(),
+        [Notice::PutBack {
+            interface: "eth0".into(),
+            placement
+        }]
+    );
 }
 
 #[test]
@@ -202,9 +254,19 @@ fn a_fight_is_bounded_and_the_last_word_is_ours() {
         world.kernel.delete(2, address("10.0.0.1/32").placement);
         world.pass(Duration::from_millis(10));
     }
-    assert!(world.kernel.writes < 30, "{} writes in a minute", world.kernel.writes);
+    assert!(
+        world.kernel.writes < 30,
+        "{} writes in a minute",
+        world.kernel.writes
+    );
     let notices = world.reconciler.take_notices();
-    assert!(notices.len() < 30 && notices.iter().any(|n| matches!(n, Notice::Contested { .. })), "{notices:?}");
+    assert!(
+        notices.len() < 30
+            && notices
+                .iter()
+                .any(|n| matches!(n, Notice::Contested { .. })),
+        "{notices:?}"
+    );
     world.pass(LONGEST_DELAY);
     assert!(world.kernel.has(2, "10.0.0.1/32"));
     // Letting go does not wait for the end of the fight.
@@ -227,10 +289,17 @@ fn leftovers_of_a_crash() {
         world.reconciler.hold(1, held);
         world.settle();
         assert_eq!(world.kernel.has(2, "10.0.0.1/32"), stays);
-        assert_eq!(world.kernel.writes, usize::from(!stays), "adopting writes nothing");
+        assert_eq!(
+            world.kernel.writes,
+            usize::from(!stays),
+            "adopting writes nothing"
+        );
         world.reconciler.hold(1, false);
         world.settle();
-        assert!(!world.kernel.has(2, "10.0.0.1/32"), "what was adopted is let go like our own");
+        assert!(
+            !world.kernel.has(2, "10.0.0.1/32"),
+            "what was adopted is let go like our own"
+        );
     }
 }
 
@@ -252,19 +321,49 @@ fn what_others_add_later_is_left_alone() {
 fn another_label_is_replaced_and_another_prefix_is_another_address() {
     let mut world = World::new(|kernel| {
         two_links(kernel);
-        kernel.add(2, Address { label: Some("eth0:9".into()), ..address("10.0.0.1/32") });
+        kernel.add(
+            2,
+            Address {
+                label: Some("eth0:9".into()),
+                ..address("10.0.0.1/32")
+            },
+        );
         kernel.add(2, address("10.0.0.1/24"));
     });
-    let labelled = Address { label: Some("eth0:0".into()), ..address("10.0.0.1/32") };
-    world.reconciler.claim(1, [Claim { interface: "eth0".into(), address: labelled.clone() }]);
+    let labelled = Address {
+        label: Some("eth0:0".into()),
+        ..address("10.0.0.1/32")
+    };
+    world.reconciler.claim(
+        1,
+        [Claim {
+            interface: "eth0".into(),
+            address: labelled.clone(),
+        }],
+    );
     world.reconciler.hold(1, true);
     world.settle();
-    let label = |world: &World| world.kernel.addresses.get(&(2, labelled.placement)).and_then(|a| a.label.clone());
+    let label = |world: &World| {
+        world
+            .kernel
+            .addresses
+            .get(&(2, labelled.placement))
+            .and_then(|a| a.label.clone())
+    };
     assert_eq!(label(&world).as_deref(), Some("eth0:0"));
     assert!(world.kernel.has(2, "10.0.0.1/24"));
     // A reload with another label.
-    let relabelled = Address { label: Some("eth0:1".into()), ..labelled.clone() };
-    world.reconciler.claim(1, [Claim { interface: "eth0".into(), address: relabelled }]);
+    let relabelled = Address {
+        label: Some("eth0:1".into()),
+        ..labelled.clone()
+    };
+    world.reconciler.claim(
+        1,
+        [Claim {
+            interface: "eth0".into(),
+            address: relabelled,
+        }],
+    );
     world.settle();
     assert_eq!(label(&world).as_deref(), Some("eth0:1"));
     assert!(world.reconciler.is_settled());
@@ -284,13 +383,19 @@ fn a_virtual_address_moves_between_instances_without_a_write() {
     assert_eq!(world.kernel.writes, 1);
     world.reconciler.claim(2, []);
     world.settle();
-    assert!(!world.kernel.has(2, "10.0.0.1/32"), "an owner that is forgotten lets go");
+    assert!(
+        !world.kernel.has(2, "10.0.0.1/32"),
+        "an owner that is forgotten lets go"
+    );
 }
 
 #[test]
 fn an_interface_made_anew_gets_its_addresses_back() {
     let mut world = World::new(two_links);
-    world.reconciler.claim(1, [claim("eth0", "10.0.0.1/32"), claim("eth7", "10.0.0.7/32")]);
+    world.reconciler.claim(
+        1,
+        [claim("eth0", "10.0.0.1/32"), claim("eth7", "10.0.0.7/32")],
+    );
     world.reconciler.hold(1, true);
     world.settle();
     assert!(!world.reconciler.is_placed(1), "eth7 is not there yet");
@@ -302,7 +407,13 @@ fn an_interface_made_anew_gets_its_addresses_back() {
     world.settle();
     assert!(world.kernel.has(9, "10.0.0.1/32") && world.kernel.has(10, "10.0.0.7/32"));
     let changes = world.reconciler.take_link_changes();
-    assert_eq!(changes.first(), Some(&LinkChange::Gone { index: 2, name: "eth0".into() }));
+    assert_eq!(
+        changes.first(),
+        Some(&LinkChange::Gone {
+            index: 2,
+            name: "eth0".into()
+        })
+    );
     assert!(changes.iter().any(|c| matches!(c, LinkChange::Changed(s) if s.index == 9 && s.name == "eth0" && s.primary_v4.is_none())));
 }
 
@@ -325,24 +436,50 @@ fn our_own_addresses_are_not_the_primary_one() {
     let mut world = World::new(|kernel| {
         kernel.link(2, "eth0");
         kernel.add(2, address("172.18.100.66/16"));
-        kernel.add(2, Address { scope: 253, ..address("169.254.1.1/16") });
-        kernel.add(2, Address { flags: 1, ..address("172.18.0.11/16") });
+        kernel.add(
+            2,
+            Address {
+                scope: 253,
+                ..address("169.254.1.1/16")
+            },
+        );
+        kernel.add(
+            2,
+            Address {
+                flags: 1,
+                ..address("172.18.0.11/16")
+            },
+        );
         kernel.add(2, address("172.18.0.12/16"));
     });
-    world.reconciler.claim(1, [claim("eth0", "172.18.100.66/16")]);
+    world
+        .reconciler
+        .claim(1, [claim("eth0", "172.18.100.66/16")]);
     world.reconciler.hold(1, true);
     world.settle();
     let primary = |changes: Vec<LinkChange>| match changes.as_slice() {
         [LinkChange::Changed(state)] => state.primary_v4,
         other => panic!("{other:?}"),
     };
-    assert_eq!(primary(world.reconciler.take_link_changes()), Some(Ipv4Addr::new(172, 18, 0, 12)));
+    assert_eq!(
+        primary(world.reconciler.take_link_changes()),
+        Some(Ipv4Addr::new(172, 18, 0, 12))
+    );
     world.kernel.delete(2, address("172.18.0.12/16").placement);
     world.settle();
-    assert_eq!(primary(world.reconciler.take_link_changes()), Some(Ipv4Addr::new(172, 18, 0, 11)));
-    world.kernel.delete(2, address("172.18.100.66/16").placement);
+    assert_eq!(
+        primary(world.reconciler.take_link_changes()),
+        Some(Ipv4Addr::new(172, 18, 0, 11))
+    );
+    world
+        .kernel
+        .delete(2, address("172.18.100.66/16").placement);
     world.settle();
-    assert_eq!(world.reconciler.take_link_changes(), [], "what happens to ours is no change of the link");
+    assert_eq!(
+        world.reconciler.take_link_changes(),
+        [],
+        "what happens to ours is no change of the link"
+    );
 }
 
 #[test]
@@ -354,7 +491,17 @@ fn a_refusal_is_said_and_tried_again_later() {
     world.reconciler.hold(1, true);
     world.pass(Duration::from_secs(60));
     let notices = world.reconciler.take_notices();
-    assert!(matches!(notices.first(), Some(Notice::Refused { adding: true, errno: EPERM, .. })), "{notices:?}");
+    assert!(
+        matches!(
+            notices.first(),
+            Some(Notice::Refused {
+                adding: true,
+                errno: EPERM,
+                ..
+            })
+        ),
+        "{notices:?}"
+    );
     assert!(notices.len() < 5, "{notices:?}");
     world.kernel.refuse = None;
     world.pass(LONGEST_DELAY);
@@ -364,7 +511,10 @@ fn a_refusal_is_said_and_tried_again_later() {
 #[test]
 fn lost_messages_are_made_up_for_by_reading_anew() {
     let mut world = World::new(two_links);
-    world.reconciler.claim(1, (1..=200u8).map(|n| claim("eth0", &format!("10.0.0.{n}/32"))));
+    world.reconciler.claim(
+        1,
+        (1..=200u8).map(|n| claim("eth0", &format!("10.0.0.{n}/32"))),
+    );
     world.settle();
     world.reconciler.hold(1, true);
     world.send(50);
