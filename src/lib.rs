@@ -18,6 +18,7 @@
 
 pub mod config;
 pub mod kernel;
+pub mod logging;
 pub mod os;
 pub mod report;
 pub mod role;

@@ -302,10 +302,10 @@ impl<K: Copy + Eq + Hash> Wheel<K> {
                 }
             }
         }
-        if let Earliest::Exactly(Some(earliest)) = self.earliest.get() {
-            if deadline == earliest {
-                self.earliest.set(Earliest::NotBefore(earliest));
-            }
+        if let Earliest::Exactly(Some(earliest)) = self.earliest.get()
+            && deadline == earliest
+        {
+            self.earliest.set(Earliest::NotBefore(earliest));
         }
         // `disarm` has taken the key out of the index before; `arm` has not, and arms it again at once.
         if self.index.is_empty() {

@@ -17,5 +17,52 @@ pub fn now() -> Instant {
     )
 }
 
+/// The wall clock, broken down in local time: for people to read, never to compute with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalTime {
+    /// Seconds since 1970 that this was made from.
+    pub unix: i64,
+    /// As in 2026.
+    pub year: i32,
+    /// 0..=11.
+    pub month: usize,
+    /// 1..=31.
+    pub day: u8,
+    /// 0 = Sunday.
+    pub weekday: usize,
+    /// 0..=23.
+    pub hour: u8,
+    /// 0..=59.
+    pub minute: u8,
+    /// 0..=60.
+    pub second: u8,
+}
+
+/// Seconds since 1970.
+pub fn unix_time() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// A time of the wall clock in the host's time zone. The first call reads the zone's file: make it before anything is urgent.
+pub fn local_time(unix: i64) -> LocalTime {
+    // SAFETY: all-zero is a valid `tm` (its zone pointer may be null); the call fills it in and keeps no pointer to it.
+    let broken_down = unsafe {
+        let mut broken_down: libc::tm = std::mem::zeroed();
+        libc::localtime_r(&unix, &mut broken_down);
+        broken_down
+    };
+    LocalTime {
+        unix,
+        year: broken_down.tm_year.saturating_add(1900),
+        month: broken_down.tm_mon.clamp(0, 11) as usize,
+        day: broken_down.tm_mday as u8,
+        weekday: broken_down.tm_wday.clamp(0, 6) as usize,
+        hour: broken_down.tm_hour as u8,
+        minute: broken_down.tm_min as u8,
+        second: broken_down.tm_sec as u8,
+    }
+}
+
 /// Nanoseconds in a second.
 pub(super) const NANOS_PER_SEC: u64 = 1_000_000_000;

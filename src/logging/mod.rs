@@ -1,0 +1,221 @@
+//! Logging that never waits: the `log` crate's macros put a message into bounded queues, and the process's loop hands it on when the
+//! sink takes it (`pump`). What finds no room is counted, and the count is logged once there is room again.
+//!
+//! The sinks themselves are in sink.rs, what a line looks like is in format.rs.
+
+mod format;
+mod queue;
+mod sink;
+
+use crate::os::clock;
+use crate::os::poll::{Loop, Want};
+use format::Format;
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use queue::Queue;
+use sink::{Outcome, Sink};
+use std::fmt::Write;
+use std::io;
+use std::os::fd::RawFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use syslog::Facility;
+
+/// How long `finish` waits for slow sinks, all of them together.
+const FINISH_LIMIT: Duration = Duration::from_millis(10);
+/// Longest message in bytes; the rest is cut. Syslog daemons take at least this much.
+const MESSAGE_MAX: usize = 4000;
+
+/// Where messages go, and as whom.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Name in every syslog message.
+    pub ident: String,
+    /// Syslog facility.
+    pub facility: Facility,
+    /// To /dev/log.
+    pub syslog: bool,
+    /// To standard error.
+    pub console: bool,
+    /// To a file.
+    pub file: Option<PathBuf>,
+    /// 0: what matters; 1: details (`debug!`); 2 and more: everything (`trace!`).
+    pub detail: u8,
+}
+
+/// The facade that the `log` crate calls.
+struct Facade;
+/// What the facade works with. A process has one thread, so that the lock is never waited for.
+static STATE: Mutex<Option<Logger>> = Mutex::new(None);
+
+struct Logger {
+    format: Format,
+    outputs: Vec<Output>,
+}
+
+/// A sink and what waits for it.
+struct Output {
+    sink: Sink,
+    queue: Queue,
+    /// The descriptor that the loop waits for.
+    registered: Option<RawFd>,
+}
+
+fn state() -> MutexGuard<'static, Option<Logger>> {
+    STATE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts logging, or starts anew with other settings: after a fork too, where messages of the parent that still wait are the
+/// parent's to send.
+pub fn start(settings: &Settings) {
+    // Reads the time zone now rather than with the first urgent message.
+    clock::local_time(clock::unix_time());
+    let mut sinks = Vec::new();
+    if settings.syslog {
+        sinks.push(Sink::syslog(sink::SYSLOG_SOCKET));
+    }
+    if settings.console {
+        sinks.push(Sink::console());
+    }
+    if let Some(path) = &settings.file {
+        sinks.push(Sink::file(path.clone()));
+    }
+    let outputs = sinks.into_iter().map(|sink| Output { sink, queue: Queue::default(), registered: None }).collect();
+    *state() = Some(Logger { format: Format::new(settings.ident.clone(), settings.facility), outputs });
+    // Refused when it is set already, by ourselves.
+    let _ = log::set_logger(&Facade);
+    log::set_max_level(match settings.detail {
+        0 => LevelFilter::Info,
+        1 => LevelFilter::Debug,
+        _ => LevelFilter::Trace,
+    });
+}
+
+/// Hands on what the sinks take, without waiting. The loop wakes up with `token` when one that is full takes more: then `writable`
+/// is to be called, and `pump` at the end of every turn of the loop.
+pub fn pump<T: Copy + PartialEq>(poll: &mut Loop<T>, token: T) {
+    let mut state = state();
+    let Some(logger) = state.as_mut() else { return };
+    // A sink that the loop waits for is left alone until then: it costs nothing while it is full.
+    for output in logger.outputs.iter_mut().filter(|output| output.registered.is_none() && !output.queue.is_empty()) {
+        if output.drain(&logger.format) == Outcome::Full
+            && let Some(fd) = output.sink.descriptor()
+            && poll.add(&fd, token, Want::Write).is_ok()
+        {
+            output.registered = Some(fd);
+        }
+    }
+}
+
+/// The loop says that a sink takes more.
+pub fn writable<T: Copy + PartialEq>(poll: &mut Loop<T>) {
+    if let Some(logger) = state().as_mut() {
+        for fd in logger.outputs.iter_mut().filter_map(|output| output.registered.take()) {
+            // No longer there when the sink was closed, which is as good.
+            let _ = poll.remove(&fd);
+        }
+    }
+}
+
+/// Hands on what the sinks take now: where there is no loop yet.
+pub fn flush() {
+    if let Some(logger) = state().as_mut() {
+        for output in &mut logger.outputs {
+            output.drain(&logger.format);
+        }
+    }
+}
+
+/// Before the process ends: like `flush`, but gives slow sinks a moment.
+pub fn finish() {
+    let limit = clock::now() + FINISH_LIMIT;
+    loop {
+        flush();
+        let waiting = state().as_ref().is_some_and(|logger| {
+            logger.outputs.iter().any(|output| output.sink.descriptor().is_some() && !output.queue.is_empty())
+        });
+        if !waiting || clock::now() >= limit {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Opens the log file anew, for those who rotate it.
+pub fn reopen() {
+    if let Some(logger) = state().as_mut() {
+        logger.outputs.iter_mut().for_each(|output| output.sink.reopen_file());
+    }
+}
+
+/// The log file of a process: the suffix goes before the last dot of the name.
+pub fn file_of_process(path: &Path, suffix: &str) -> PathBuf {
+    let (Some(stem), false) = (path.file_stem(), suffix.is_empty()) else { return path.to_owned() };
+    let mut name = stem.to_owned();
+    name.push(suffix);
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
+impl Output {
+    /// Writes until the queue is empty or the sink takes no more.
+    fn drain(&mut self, format: &Format) -> Outcome {
+        while let Some(line) = self.queue.front() {
+            match self.sink.write(line) {
+                Outcome::Taken(length) => self.queue.taken(length),
+                outcome => return outcome,
+            }
+            if let Some(lost) = self.queue.lost_and_room() {
+                let mut text = String::new();
+                let _ = write!(text, "{lost} messages lost: log reader too slow");
+                let line = self.sink.line(format, Level::Warn, &text);
+                self.queue.push(line);
+            }
+        }
+        Outcome::Taken(0)
+    }
+}
+
+impl Log for Facade {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= log::max_level()
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let mut state = state();
+        let Some(logger) = state.as_mut() else { return };
+        let text = format::one_line(&record.args().to_string(), MESSAGE_MAX);
+        for output in &mut logger.outputs {
+            let line = output.sink.line(&logger.format, record.level(), &text);
+            output.queue.push(line);
+        }
+    }
+
+    fn flush(&self) {
+        flush();
+    }
+}
+
+/// Says on standard error what cannot be logged yet. A reader that does not read cannot hold us up for longer than a start.
+pub fn to_terminal(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_suffix_of_a_process_goes_before_the_last_dot() {
+        for (path, expected) in
+            [("/tmp/keepalived.log", "/tmp/keepalived_vrrp.log"), ("/tmp/k", "/tmp/k_vrrp"), ("/t.x/k.a.b", "/t.x/k.a_vrrp.b")]
+        {
+            assert_eq!(file_of_process(Path::new(path), "_vrrp"), Path::new(expected));
+        }
+        assert_eq!(file_of_process(Path::new("/tmp/k.log"), ""), Path::new("/tmp/k.log"));
+    }
+}

@@ -1,0 +1,226 @@
+//! Where lines go: the syslog socket, standard error, a file. None of them is ever waited for, except that a regular file takes its
+//! bytes when the disk does.
+
+use super::format::Format;
+use crate::os::clock;
+use crate::time::Instant;
+use log::Level;
+use nix::poll::{PollFd, PollFlags, PollTimeout};
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where the syslog daemon listens.
+pub(super) const SYSLOG_SOCKET: &str = "/dev/log";
+/// How long a sink that is not there is left alone before it is looked for again.
+const RETRY: Duration = Duration::from_secs(1);
+/// Mode of a log file.
+const FILE_MODE: u32 = 0o600;
+
+/// What became of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// So many bytes of it were taken.
+    Taken(usize),
+    /// No room; the descriptor tells when there is.
+    Full,
+    /// The sink is not there; to be tried again later.
+    Broken,
+}
+
+/// A place for lines.
+pub(super) struct Sink {
+    kind: Kind,
+    open: Option<Open>,
+    /// Not to be opened again before.
+    retry: Instant,
+}
+
+enum Kind {
+    Syslog(PathBuf),
+    Console,
+    File(PathBuf),
+}
+
+enum Open {
+    Datagram(UnixDatagram),
+    Stream(UnixStream),
+    /// Opened non-blocking by ourselves, or a regular file.
+    File(File),
+    /// A descriptor that others share and that may block: asked before each write.
+    Shared(io::Stderr),
+}
+
+impl Sink {
+    /// The socket of a syslog daemon.
+    pub fn syslog(socket: impl Into<PathBuf>) -> Self {
+        Self::new(Kind::Syslog(socket.into()))
+    }
+
+    pub fn console() -> Self {
+        Self::new(Kind::Console)
+    }
+
+    pub fn file(path: PathBuf) -> Self {
+        Self::new(Kind::File(path))
+    }
+
+    fn new(kind: Kind) -> Self {
+        Sink { kind, open: None, retry: Instant::default() }
+    }
+
+    /// A message as this sink wants it.
+    pub fn line(&self, format: &Format, level: Level, message: &str) -> Vec<u8> {
+        match self.kind {
+            Kind::Syslog(_) => format.syslog(level, message),
+            Kind::Console | Kind::File(_) => format.plain(message),
+        }
+    }
+
+    /// What tells that there is room again.
+    pub fn descriptor(&self) -> Option<RawFd> {
+        match self.open.as_ref()? {
+            Open::Datagram(socket) => Some(socket.as_raw_fd()),
+            Open::Stream(socket) => Some(socket.as_raw_fd()),
+            Open::File(file) => Some(file.as_raw_fd()),
+            Open::Shared(stderr) => Some(stderr.as_raw_fd()),
+        }
+    }
+
+    /// Opens a log file anew.
+    pub fn reopen_file(&mut self) {
+        if matches!(self.kind, Kind::File(_)) {
+            self.open = None;
+            self.retry = Instant::default();
+        }
+    }
+
+    /// Writes what is taken now. A syslog daemon that was started anew is found at once: one that is open but broken is opened again.
+    pub fn write(&mut self, line: &[u8]) -> Outcome {
+        let was_open = self.open.is_some();
+        let outcome = self.write_once(line);
+        if outcome == Outcome::Broken && was_open {
+            self.open = None;
+            return self.write_once(line);
+        }
+        outcome
+    }
+
+    fn write_once(&mut self, line: &[u8]) -> Outcome {
+        if self.open.is_none() {
+            let now = clock::now();
+            if now < self.retry {
+                return Outcome::Broken;
+            }
+            match self.kind.open() {
+                Ok(open) => self.open = Some(open),
+                Err(_) => {
+                    self.retry = now + RETRY;
+                    return Outcome::Broken;
+                }
+            }
+        }
+        let Some(open) = self.open.as_mut() else { return Outcome::Broken };
+        let result = match open {
+            Open::Datagram(socket) => socket.send(line),
+            Open::Stream(socket) => socket.write(line),
+            Open::File(file) => file.write(line),
+            Open::Shared(stderr) if !takes_more(stderr) => return Outcome::Full,
+            Open::Shared(stderr) => stderr.write(line),
+        };
+        match result {
+            Ok(length) => Outcome::Taken(length),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Outcome::Full,
+            Err(error) if error.kind() == ErrorKind::Interrupted => Outcome::Full,
+            // A line that no datagram can hold: it is dropped, the sink is well.
+            Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => Outcome::Taken(line.len()),
+            Err(_) => Outcome::Broken,
+        }
+    }
+}
+
+impl Kind {
+    fn open(&self) -> io::Result<Open> {
+        match self {
+            Kind::Syslog(path) => {
+                let socket = UnixDatagram::unbound()?;
+                socket.set_nonblocking(true)?;
+                socket.connect(path)?;
+                Ok(Open::Datagram(socket))
+            }
+            Kind::Console => open_console(),
+            Kind::File(path) => {
+                let file = OpenOptions::new()
+                    .append(true)
+                    .create(true)
+                    .mode(FILE_MODE)
+                    .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
+                    .open(path)?;
+                Ok(Open::File(file))
+            }
+        }
+    }
+}
+
+/// Standard error, in a way that cannot block. Setting O_NONBLOCK on descriptor 2 itself would also set it for the shell or the
+/// supervisor that shares it, so that it is opened a second time where that can be.
+fn open_console() -> io::Result<Open> {
+    let stderr = io::stderr();
+    let owned = stderr.as_fd().try_clone_to_owned()?;
+    let kind = File::from(owned.try_clone()?).metadata()?.file_type();
+    if kind.is_socket() {
+        let socket = UnixStream::from(owned);
+        socket.set_nonblocking(true)?;
+        return Ok(Open::Stream(socket));
+    }
+    let again = OpenOptions::new()
+        .write(true)
+        .append(kind.is_file())
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open("/proc/self/fd/2");
+    Ok(again.map_or(Open::Shared(stderr), Open::File))
+}
+
+fn takes_more(stderr: &io::Stderr) -> bool {
+    let mut wait = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+    matches!(nix::poll::poll(&mut wait, PollTimeout::ZERO), Ok(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_syslog_daemon_that_is_full_gone_or_new_never_holds_us_up() {
+        let directory = std::env::temp_dir().join(format!("keepalived-sink-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).expect("a directory");
+        let path = directory.join("log");
+        let mut sink = Sink::syslog(&path);
+        assert_eq!(sink.write(b"x"), Outcome::Broken);
+        let daemon = UnixDatagram::bind(&path).expect("a socket");
+        sink.retry = Instant::default();
+        let mut taken = 0;
+        while sink.write(b"message") == Outcome::Taken(7) {
+            taken += 1;
+        }
+        assert!(taken > 0);
+        assert_eq!(sink.write(b"message"), Outcome::Full);
+        drop(daemon);
+        assert_eq!(sink.write(b"message"), Outcome::Broken);
+        std::fs::remove_file(&path).expect("remove");
+        let daemon = UnixDatagram::bind(&path).expect("a socket");
+        sink.retry = Instant::default();
+        assert_eq!(sink.write(b"again"), Outcome::Taken(5));
+        drop(daemon);
+        std::fs::remove_file(&path).expect("remove");
+        let daemon = UnixDatagram::bind(&path).expect("a socket");
+        assert_eq!(sink.write(b"at once"), Outcome::Taken(7), "a restarted daemon is found without a delay");
+        let mut buffer = [0; 16];
+        assert_eq!(daemon.recv(&mut buffer).expect("receive"), 7);
+        std::fs::remove_dir_all(&directory).expect("clean up");
+    }
+}
