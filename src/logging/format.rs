@@ -7,7 +7,9 @@ use std::fmt::Display;
 use std::io::Write;
 use syslog::{Facility, LogFormat, Severity};
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
 /// How the lines of this process look.
@@ -23,7 +25,12 @@ impl Format {
     /// The process id is taken now: made anew after a fork.
     pub fn new(ident: String, facility: Facility) -> Self {
         let second = Cell::new(clock::local_time(clock::unix_time()));
-        Format { ident, facility, pid: std::process::id(), second }
+        Format {
+            ident,
+            facility,
+            pid: std::process::id(),
+            second,
+        }
     }
 
     /// A datagram for a syslog daemon.
@@ -46,7 +53,11 @@ impl Format {
         let t = self.now();
         let (weekday, month) = (WEEKDAYS[t.weekday], MONTHS[t.month]);
         let (hour, minute, second) = (t.hour, t.minute, t.second);
-        format!("{weekday} {month} {:2} {hour:02}:{minute:02}:{second:02} {}: {message}\n", t.day, t.year).into_bytes()
+        format!(
+            "{weekday} {month} {:2} {hour:02}:{minute:02}:{second:02} {}: {message}\n",
+            t.day, t.year
+        )
+        .into_bytes()
     }
 
     fn now(&self) -> LocalTime {
@@ -66,9 +77,13 @@ impl<T: Display> LogFormat<T> for Format {
         let t = self.now();
         let priority = self.facility as i32 | severity as i32;
         let month = MONTHS[t.month];
-        write!(w, "<{priority}>{month} {:2} {:02}:{:02}:{:02} ", t.day, t.hour, t.minute, t.second)
-            .and_then(|()| write!(w, "{}[{}]: {message}", self.ident, self.pid))
-            .map_err(syslog::Error::Write)
+        write!(
+            w,
+            "<{priority}>{month} {:2} {:02}:{:02}:{:02} ",
+            t.day, t.hour, t.minute, t.second
+        )
+        .and_then(|()| write!(w, "{}[{}]: {message}", self.ident, self.pid))
+        .map_err(syslog::Error::Write)
     }
 }
 
@@ -96,18 +111,31 @@ mod tests {
     #[test]
     fn a_syslog_line_has_priority_local_time_ident_and_pid() {
         let format = Format::new("Keepalived_vrrp".into(), Facility::LOG_LOCAL0);
-        let line = String::from_utf8(format.syslog(Level::Info, "(VI_1) Entering MASTER STATE")).expect("text");
+        let line = String::from_utf8(format.syslog(Level::Info, "(VI_1) Entering MASTER STATE"))
+            .expect("text");
         let pid = std::process::id();
         assert!(line.starts_with("<134>"), "{line}");
-        assert!(line.ends_with(&format!(" Keepalived_vrrp[{pid}]: (VI_1) Entering MASTER STATE")), "{line}");
+        assert!(
+            line.ends_with(&format!(
+                " Keepalived_vrrp[{pid}]: (VI_1) Entering MASTER STATE"
+            )),
+            "{line}"
+        );
         // <134>Nov  1 04:05:06 Keepalived_vrrp...
-        assert_eq!(line.find(" Keepalived_vrrp"), Some("<134>Nov  1 04:05:06".len()), "{line}");
+        assert_eq!(
+            line.find(" Keepalived_vrrp"),
+            Some("<134>Nov  1 04:05:06".len()),
+            "{line}"
+        );
         assert!(format.syslog(Level::Error, "x").starts_with(b"<131>"));
     }
 
     #[test]
     fn control_characters_cannot_begin_a_line() {
         assert_eq!(one_line("a\nb\x1b[0m\tc\n", 100), "a\\nb\\u{1b}[0m\tc");
-        assert_eq!(one_line(&"é".repeat(100), 10), format!("{} ...", "é".repeat(5)));
+        assert_eq!(
+            one_line(&"é".repeat(100), 10),
+            format!("{} ...", "é".repeat(5))
+        );
     }
 }

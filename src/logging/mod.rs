@@ -80,8 +80,18 @@ pub fn start(settings: &Settings) {
     if let Some(path) = &settings.file {
         sinks.push(Sink::file(path.clone()));
     }
-    let outputs = sinks.into_iter().map(|sink| Output { sink, queue: Queue::default(), registered: None }).collect();
-    *state() = Some(Logger { format: Format::new(settings.ident.clone(), settings.facility), outputs });
+    let outputs = sinks
+        .into_iter()
+        .map(|sink| Output {
+            sink,
+            queue: Queue::default(),
+            registered: None,
+        })
+        .collect();
+    *state() = Some(Logger {
+        format: Format::new(settings.ident.clone(), settings.facility),
+        outputs,
+    });
     // Refused when it is set already, by ourselves.
     let _ = log::set_logger(&Facade);
     log::set_max_level(match settings.detail {
@@ -97,7 +107,11 @@ pub fn pump<T: Copy + PartialEq>(poll: &mut Loop<T>, token: T) {
     let mut state = state();
     let Some(logger) = state.as_mut() else { return };
     // A sink that the loop waits for is left alone until then: it costs nothing while it is full.
-    for output in logger.outputs.iter_mut().filter(|output| output.registered.is_none() && !output.queue.is_empty()) {
+    for output in logger
+        .outputs
+        .iter_mut()
+        .filter(|output| output.registered.is_none() && !output.queue.is_empty())
+    {
         if output.drain(&logger.format) == Outcome::Full
             && let Some(fd) = output.sink.descriptor()
             && poll.add(&fd, token, Want::Write).is_ok()
@@ -110,7 +124,11 @@ pub fn pump<T: Copy + PartialEq>(poll: &mut Loop<T>, token: T) {
 /// The loop says that a sink takes more.
 pub fn writable<T: Copy + PartialEq>(poll: &mut Loop<T>) {
     if let Some(logger) = state().as_mut() {
-        for fd in logger.outputs.iter_mut().filter_map(|output| output.registered.take()) {
+        for fd in logger
+            .outputs
+            .iter_mut()
+            .filter_map(|output| output.registered.take())
+        {
             // No longer there when the sink was closed, which is as good.
             let _ = poll.remove(&fd);
         }
@@ -132,7 +150,10 @@ pub fn finish() {
     loop {
         flush();
         let waiting = state().as_ref().is_some_and(|logger| {
-            logger.outputs.iter().any(|output| output.sink.descriptor().is_some() && !output.queue.is_empty())
+            logger
+                .outputs
+                .iter()
+                .any(|output| output.sink.descriptor().is_some() && !output.queue.is_empty())
         });
         if !waiting || clock::now() >= limit {
             return;
@@ -144,13 +165,18 @@ pub fn finish() {
 /// Opens the log file anew, for those who rotate it.
 pub fn reopen() {
     if let Some(logger) = state().as_mut() {
-        logger.outputs.iter_mut().for_each(|output| output.sink.reopen_file());
+        logger
+            .outputs
+            .iter_mut()
+            .for_each(|output| output.sink.reopen_file());
     }
 }
 
 /// The log file of a process: the suffix goes before the last dot of the name.
 pub fn file_of_process(path: &Path, suffix: &str) -> PathBuf {
-    let (Some(stem), false) = (path.file_stem(), suffix.is_empty()) else { return path.to_owned() };
+    let (Some(stem), false) = (path.file_stem(), suffix.is_empty()) else {
+        return path.to_owned();
+    };
     let mut name = stem.to_owned();
     name.push(suffix);
     if let Some(extension) = path.extension() {
@@ -211,11 +237,19 @@ mod tests {
 
     #[test]
     fn the_suffix_of_a_process_goes_before_the_last_dot() {
-        for (path, expected) in
-            [("/tmp/keepalived.log", "/tmp/keepalived_vrrp.log"), ("/tmp/k", "/tmp/k_vrrp"), ("/t.x/k.a.b", "/t.x/k.a_vrrp.b")]
-        {
-            assert_eq!(file_of_process(Path::new(path), "_vrrp"), Path::new(expected));
+        for (path, expected) in [
+            ("/tmp/keepalived.log", "/tmp/keepalived_vrrp.log"),
+            ("/tmp/k", "/tmp/k_vrrp"),
+            ("/t.x/k.a.b", "/t.x/k.a_vrrp.b"),
+        ] {
+            assert_eq!(
+                file_of_process(Path::new(path), "_vrrp"),
+                Path::new(expected)
+            );
         }
-        assert_eq!(file_of_process(Path::new("/tmp/k.log"), ""), Path::new("/tmp/k.log"));
+        assert_eq!(
+            file_of_process(Path::new("/tmp/k.log"), ""),
+            Path::new("/tmp/k.log")
+        );
     }
 }

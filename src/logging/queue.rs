@@ -24,7 +24,10 @@ impl Queue {
 
     /// Adds a line, or counts it as lost. Once one is lost, all are until that was reported: the log shows where the gap is.
     pub fn push(&mut self, line: Vec<u8>) {
-        if self.lost > 0 || self.lines.len() >= LINES_MAX || self.bytes.saturating_add(line.len()) > BYTES_MAX {
+        if self.lost > 0
+            || self.lines.len() >= LINES_MAX
+            || self.bytes.saturating_add(line.len()) > BYTES_MAX
+        {
             self.lost += 1;
             return;
         }
@@ -39,7 +42,9 @@ impl Queue {
 
     /// The sink took so many bytes of `front`.
     pub fn taken(&mut self, length: usize) {
-        let Some(line) = self.lines.front() else { return };
+        let Some(line) = self.lines.front() else {
+            return;
+        };
         self.taken += length;
         if self.taken >= line.len() {
             self.bytes -= line.len();

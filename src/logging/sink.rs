@@ -70,7 +70,11 @@ impl Sink {
     }
 
     fn new(kind: Kind) -> Self {
-        Sink { kind, open: None, retry: Instant::default() }
+        Sink {
+            kind,
+            open: None,
+            retry: Instant::default(),
+        }
     }
 
     /// A message as this sink wants it.
@@ -124,7 +128,9 @@ impl Sink {
                 }
             }
         }
-        let Some(open) = self.open.as_mut() else { return Outcome::Broken };
+        let Some(open) = self.open.as_mut() else {
+            return Outcome::Broken;
+        };
         let result = match open {
             Open::Datagram(socket) => socket.send(line),
             Open::Stream(socket) => socket.write(line),
@@ -137,7 +143,9 @@ impl Sink {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Outcome::Full,
             Err(error) if error.kind() == ErrorKind::Interrupted => Outcome::Full,
             // A line that no datagram can hold: it is dropped, the sink is well.
-            Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => Outcome::Taken(line.len()),
+            Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => {
+                Outcome::Taken(line.len())
+            }
             Err(_) => Outcome::Broken,
         }
     }
@@ -196,7 +204,8 @@ mod tests {
 
     #[test]
     fn a_syslog_daemon_that_is_full_gone_or_new_never_holds_us_up() {
-        let directory = std::env::temp_dir().join(format!("keepalived-sink-{}", std::process::id()));
+        let directory =
+            std::env::temp_dir().join(format!("keepalived-sink-{}", std::process::id()));
         std::fs::create_dir_all(&directory).expect("a directory");
         let path = directory.join("log");
         let mut sink = Sink::syslog(&path);
@@ -218,7 +227,11 @@ mod tests {
         drop(daemon);
         std::fs::remove_file(&path).expect("remove");
         let daemon = UnixDatagram::bind(&path).expect("a socket");
-        assert_eq!(sink.write(b"at once"), Outcome::Taken(7), "a restarted daemon is found without a delay");
+        assert_eq!(
+            sink.write(b"at once"),
+            Outcome::Taken(7),
+            "a restarted daemon is found without a delay"
+        );
         let mut buffer = [0; 16];
         assert_eq!(daemon.recv(&mut buffer).expect("receive"), 7);
         std::fs::remove_dir_all(&directory).expect("clean up");
