@@ -1,22 +1,53 @@
 //! The VRRP core: packets, timers and interface changes in, actions out. Knows no socket, clock or file.
 //!
-//! `Router` (router.rs) holds every virtual router of the process and finds the instance an event is for; `Instance` (instance.rs)
-//! is the state machine of RFC 3768 section 6.4 as one table; the rest are its tools.
+//! `Router` (router.rs, reload.rs) holds every virtual router of the process and finds the one an event is for. `Instance`
+//! (instance.rs) is one of them: its configuration and, apart from it, what runs. table.rs is the state machine of RFC 3768
+//! section 6.4 as one table; receive.rs judges packets (section 7.1); the rest are their tools. Every log line is a value of
+//! notice.rs, which alone knows the words.
+//!
+//! What the shell owes the core: events one at a time with a time that never goes back; packets drained from the sockets before
+//! timers are popped, so that a process that was stopped for a while hears the others before it asserts itself; actions
+//! performed in order.
 
+mod garp;
+mod instance;
+mod interfaces;
+mod notice;
+mod receive;
+mod reload;
+mod router;
+mod stats;
+mod table;
+mod timing;
+
+pub use instance::{Instance, Record};
+pub use interfaces::Unfit;
+pub use notice::{Notice, Said, Severity};
+pub use receive::{AddressFault, PacketFault};
+pub use router::Router;
+pub use stats::{RouterStats, Stats};
+pub use table::{Cause, State};
+pub use timing::{master_down_interval, skew_time};
+
+use crate::config::model::Vrrp;
 use crate::time::Instant;
+use std::net::Ipv4Addr;
 
-/// An instance, by its place in the router; stable until a reload says otherwise.
+/// An instance, by its place in the router. Stable for as long as an instance of that name is configured, across reloads too; a
+/// place that became free is given to another.
 pub type InstanceId = u32;
 
 /// What a timer is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TimerKey {
     /// Adver_Timer: the next advert of a MASTER (RFC 3768 6.1).
     Advert(InstanceId),
     /// Master_Down_Timer of a BACKUP (RFC 3768 6.1).
     MasterDown(InstanceId),
-    /// The next gratuitous ARP of an instance: second burst, refresh, or a paced rest.
+    /// The next burst of gratuitous ARPs of an instance: the second one, or a refresh.
     Garp(InstanceId),
+    /// Gratuitous ARPs that wait for their turn on an interface, by kernel index.
+    GarpQueue(u32),
 }
 
 /// What the shell knows of a network interface.
@@ -33,12 +64,14 @@ pub struct Interface {
     /// Path MTU of the link in bytes.
     pub mtu: u32,
     /// Primary IPv4 address that is not one of our own VIPs: the source of adverts.
-    pub primary_v4: Option<std::net::Ipv4Addr>,
+    pub primary_v4: Option<Ipv4Addr>,
 }
 
 /// What happens to the core.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
+    /// The interfaces are known (each was told by `Interface` before): every instance begins, in FAULT where it cannot run.
+    Start,
     /// An IPv4 packet, header included, of protocol 112 that arrived on an interface.
     Packet {
         /// Kernel index of the interface.
@@ -53,12 +86,31 @@ pub enum Event<'a> {
         /// When it was due.
         deadline: Instant,
     },
-    /// An interface appeared or changed.
+    /// An interface appeared or changed. Telling what is known already changes nothing.
     Interface(&'a Interface),
     /// An interface went away.
     InterfaceGone {
         /// Its index.
         index: u32,
+    },
+    /// An advert could not be sent.
+    SendFailed {
+        /// Of which instance.
+        instance: InstanceId,
+        /// The errno.
+        error: i32,
+    },
+    /// An address of a MASTER had to be put back: neighbours may have learned another owner, so announce it again.
+    AddressesRestored {
+        /// Of which instance.
+        instance: InstanceId,
+    },
+    /// Another configuration. Instances are matched by name; one that did not change is not touched at all.
+    Reload {
+        /// The new instances.
+        vrrp: &'a Vrrp,
+        /// `log_unknown_vrids`.
+        log_unknown_vrids: bool,
     },
     /// The daemon stops: resign everywhere.
     Stop,
@@ -69,8 +121,12 @@ pub enum Event<'a> {
 pub enum Action {
     /// Send an advert: a whole IPv4 packet, to its multicast destination, out of an interface.
     SendAdvert {
+        /// Whose advert.
+        instance: InstanceId,
         /// Kernel index of the interface.
         interface: u32,
+        /// Where to, as in the packet.
+        destination: Ipv4Addr,
         /// IP header and VRRP message.
         packet: Vec<u8>,
     },
@@ -85,12 +141,24 @@ pub enum Action {
     Arm(TimerKey, Instant),
     /// Forget a timer.
     Disarm(TimerKey),
-    /// The addresses of this instance shall be (or not be) on this host.
+    /// The addresses of this instance (`Router::instance(id).config().virtual_addresses`) shall be (or not be) on this host.
+    /// `true` again for an instance that holds them already: the list changed. `false` may be for an instance that a reload has
+    /// just removed.
     HoldAddresses(InstanceId, bool),
+    /// Keep this where the next VRRP process finds it (`Router::resume`). Follows every change of state and every advert.
+    Record(InstanceId, Record),
+    /// An instance went from one state to another; comes last of what that made to be done.
+    Changed {
+        /// Which.
+        instance: InstanceId,
+        /// From.
+        from: State,
+        /// To.
+        to: State,
+    },
     /// Say something in the log (wording in notice.rs).
     Tell(Notice),
 }
 
-/// A message of the core, as a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {}
+/// Where the core puts what it wants done.
+pub type Actions = Vec<Action>;

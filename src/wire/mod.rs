@@ -1,1 +1,12 @@
-//! To be furnished.
+//! Packets as bytes: parse and emit, no I/O, no state.
+//!
+//! One file per protocol. Every parser takes untrusted bytes, reads them through checked accessors only, allocates nothing and
+//! returns a named fault instead of panicking; every emitter makes what its parser accepts. Whether a well-formed packet is
+//! welcome is for `vrrp` to say.
+
+pub mod arp;
+pub mod bytes;
+pub mod checksum;
+pub mod ethernet;
+pub mod ip;
+pub mod vrrp;

@@ -1,0 +1,160 @@
+//! Gratuitous ARPs: when an instance is due for another burst, and how bursts of many instances share an interface.
+//!
+//! Bursts are never sent as one piece: each interface has a queue that gives out a bounded number of frames at a time, so that
+//! adverts of other instances, which are timers as well, get their turn in between.
+
+use super::notice::{Notice, Said};
+use super::{Action, Actions, Interface, TimerKey};
+use crate::config::model::GarpPolicy;
+use crate::time::Instant;
+use crate::wire::arp;
+use std::cell::Cell;
+use std::collections::{HashMap, VecDeque};
+use std::net::Ipv4Addr;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// As many frames leave an interface at once.
+const BURST: u32 = 64;
+/// A burst may follow the last one after this.
+const BURST_PERIOD: Duration = Duration::from_millis(1);
+
+/// When the next bursts of one instance are due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Schedule {
+    second: Option<(Instant, u32)>,
+    refresh: Option<Instant>,
+}
+
+impl Schedule {
+    /// The schedule of an instance that just became MASTER.
+    pub fn of_new_master(now: Instant, policy: &GarpPolicy) -> Self {
+        let after = |delay: Duration| (!delay.is_zero()).then(|| now + delay);
+        Schedule {
+            second: after(policy.master_delay).map(|at| (at, policy.master_repeat)),
+            refresh: after(policy.master_refresh),
+        }
+    }
+
+    /// A second burst after a lower-priority advert, unless one is coming anyhow.
+    pub fn add_second(&mut self, now: Instant, delay: Duration, rounds: u32) {
+        if self.second.is_none() && !delay.is_zero() && rounds > 0 {
+            self.second = Some((now + delay, rounds));
+        }
+    }
+
+    /// When to look again.
+    pub fn next(&self) -> Option<Instant> {
+        [self.second.map(|(at, _)| at), self.refresh].into_iter().flatten().min()
+    }
+
+    /// How many rounds are due; what was due is taken off, a refresh is put on again.
+    pub fn take_due(&mut self, now: Instant, policy: &GarpPolicy) -> u32 {
+        let mut rounds = 0;
+        if let Some((at, second)) = self.second
+            && at <= now
+        {
+            self.second = None;
+            rounds = second;
+        }
+        if let Some(at) = self.refresh
+            && at <= now
+        {
+            let next = at + policy.master_refresh;
+            self.refresh = (!policy.master_refresh.is_zero()).then_some(if next > now { next } else { now + policy.master_refresh });
+            rounds = rounds.max(policy.master_refresh_repeat);
+        }
+        rounds
+    }
+}
+
+/// Frames to send for one instance on one interface.
+#[derive(Debug)]
+pub(super) struct Job {
+    /// Whose, for the log.
+    pub name: Rc<str>,
+    /// Set to false when the instance has stopped being MASTER.
+    pub wanted: Rc<Cell<bool>>,
+    /// What to announce.
+    pub addresses: Rc<[Ipv4Addr]>,
+    /// How often each.
+    pub rounds: u32,
+    /// Least time between two frames; zero = only `BURST` bounds them.
+    pub spacing: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    jobs: VecDeque<(Job, usize)>,
+    /// Frames since `burst_began`.
+    burst: u32,
+    burst_began: Instant,
+    /// No frame before this.
+    free_at: Instant,
+}
+
+/// The queues of all interfaces, by kernel index.
+#[derive(Debug, Default)]
+pub(super) struct Pacer {
+    queues: HashMap<u32, Queue>,
+}
+
+impl Pacer {
+    /// Puts a job at the end of the queue of an interface and sends what may leave now.
+    pub fn add(&mut self, now: Instant, interface: &Interface, job: Job, actions: &mut Actions) {
+        if job.rounds == 0 || job.addresses.is_empty() {
+            return;
+        }
+        for address in job.addresses.iter() {
+            let said = Said::Announcing { interface: interface.name.clone(), address: *address };
+            actions.push(Action::Tell(Notice::Instance { name: job.name.clone(), said }));
+        }
+        self.queues.entry(interface.index).or_default().jobs.push_back((job, 0));
+        self.run(now, interface, actions);
+    }
+
+    /// Sends what may leave now and asks to be called again for the rest.
+    pub fn run(&mut self, now: Instant, interface: &Interface, actions: &mut Actions) {
+        let Some(queue) = self.queues.get_mut(&interface.index) else { return };
+        if now.since(queue.burst_began) >= BURST_PERIOD {
+            queue.burst = 0;
+            queue.burst_began = now;
+        }
+        while let Some((job, next)) = queue.jobs.front_mut() {
+            if !job.wanted.get() || !interface.up {
+                queue.jobs.pop_front();
+                continue;
+            }
+            if now < queue.free_at {
+                actions.push(Action::Arm(TimerKey::GarpQueue(interface.index), queue.free_at));
+                return;
+            }
+            let Some(address) = job.addresses.get(*next).copied() else {
+                // The round is over: others first.
+                job.rounds = job.rounds.saturating_sub(1);
+                *next = 0;
+                if let Some(done) = queue.jobs.pop_front()
+                    && done.0.rounds > 0
+                {
+                    queue.jobs.push_back(done);
+                }
+                continue;
+            };
+            *next += 1;
+            queue.burst += 1;
+            if !job.spacing.is_zero() {
+                queue.free_at = now + job.spacing;
+            } else if queue.burst >= BURST {
+                queue.free_at = now + BURST_PERIOD;
+            }
+            actions.push(Action::SendFrame { interface: interface.index, frame: arp::gratuitous(interface.mac, address) });
+        }
+    }
+
+    /// The interface is gone, and with it whatever waited for it.
+    pub fn forget(&mut self, interface: u32, actions: &mut Actions) {
+        if self.queues.remove(&interface).is_some() {
+            actions.push(Action::Disarm(TimerKey::GarpQueue(interface)));
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! Every log line of the core: what is said as values, how it is worded here and nowhere else, and how often at most.
+//!
+//! The fixed parts are those that people's log watchers look for; changing one is a change of behaviour.
+
+use super::receive::{AddressFault, PacketFault};
+use super::table::{Cause, State};
+use crate::time::Instant;
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Something is broken.
+    Error,
+    /// Something is not as it should be.
+    Warning,
+    /// A change of state.
+    Info,
+    /// Worth a line with `--log-detail`.
+    Detail,
+}
+
+/// A log line of the core, as a value. `Display` words it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// About one instance.
+    Instance {
+        /// Its name.
+        name: Rc<str>,
+        /// What is said.
+        said: Said,
+    },
+    /// A packet for a virtual router that is not configured on its interface; only with `log_unknown_vrids`.
+    UnknownVrid {
+        /// The virtual router ID.
+        vrid: u8,
+        /// Name of the interface.
+        interface: String,
+        /// Who sent it.
+        source: Ipv4Addr,
+        /// How many of these were not told since the last one.
+        suppressed: u32,
+    },
+}
+
+/// What can be said about an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// It is now in this state; `init` = it begins there.
+    Entering {
+        /// Which state.
+        state: State,
+        /// It comes from INIT.
+        init: bool,
+    },
+    /// Goes on as MASTER in the place of a process that died.
+    Resumed,
+    /// Cannot run: no interface of this name.
+    FaultMissing(String),
+    /// Cannot run: this interface is down.
+    FaultDown(String),
+    /// Cannot run: no address to send from.
+    FaultNoAddress,
+    /// Master_Down_Timer fired.
+    AdvertTimeout,
+    /// Stepping down for this sender of higher priority.
+    HeardHigher {
+        /// Who.
+        source: Ipv4Addr,
+        /// Theirs.
+        priority: u8,
+        /// Ours.
+        ours: u8,
+    },
+    /// Stepping down for this sender of the same priority and a higher address.
+    HeardEqualHigher {
+        /// Who.
+        source: Ipv4Addr,
+        /// Both.
+        priority: u8,
+    },
+    /// A lower-priority advert.
+    HeardLower {
+        /// Who.
+        source: Ipv4Addr,
+        /// Theirs.
+        priority: u8,
+        /// Ours.
+        ours: u8,
+        /// Not told since the last one.
+        suppressed: u32,
+    },
+    /// A resignation, heard as BACKUP.
+    HeardResign,
+    /// An advert of our priority from our own address.
+    HeardSelf {
+        /// The address.
+        source: Ipv4Addr,
+        /// Not told since the last one.
+        suppressed: u32,
+    },
+    /// Another router says that it owns the addresses, too.
+    HeardRivalOwner {
+        /// Who.
+        source: Ipv4Addr,
+        /// Not told since the last one.
+        suppressed: u32,
+    },
+    /// Sent priority 0.
+    Resigned,
+    /// The priority that counts is another.
+    Priority {
+        /// Before.
+        from: u8,
+        /// Now.
+        to: u8,
+    },
+    /// The first master heard of, or another one.
+    MasterIs {
+        /// Before.
+        before: Option<Ipv4Addr>,
+        /// Now.
+        now: Ipv4Addr,
+    },
+    /// Addresses on.
+    SettingVips,
+    /// Addresses off.
+    RemovingVips,
+    /// A burst of gratuitous ARPs begins.
+    Announcing {
+        /// Name of the interface.
+        interface: String,
+        /// Which address.
+        address: Ipv4Addr,
+    },
+    /// A packet was dropped.
+    BadPacket {
+        /// Who sent it.
+        source: Ipv4Addr,
+        /// What is wrong with it.
+        fault: PacketFault,
+        /// Virtual router ID.
+        vrid: u8,
+        /// Not told since the last one.
+        suppressed: u32,
+    },
+    /// An advert about other addresses than ours.
+    Addresses {
+        /// Who sent it.
+        source: Ipv4Addr,
+        /// What differs.
+        fault: AddressFault,
+        /// Virtual router ID.
+        vrid: u8,
+        /// Not told since the last one.
+        suppressed: u32,
+    },
+    /// The kernel refused an advert.
+    SendFailed {
+        /// errno.
+        error: i32,
+        /// Not told since the last one.
+        suppressed: u32,
+    },
+    /// The state machine has no row for this pair; nothing was done.
+    Unexpected {
+        /// Where it was.
+        state: State,
+        /// What came.
+        cause: Cause,
+    },
+    /// Removed from the configuration.
+    Removed,
+}
+
+impl Notice {
+    /// How much it matters.
+    pub fn severity(&self) -> Severity {
+        let Notice::Instance { said, .. } = self else { return Severity::Warning };
+        match said {
+            Said::Unexpected { .. } | Said::SendFailed { .. } => Severity::Error,
+            Said::FaultMissing(_)
+            | Said::FaultDown(_)
+            | Said::FaultNoAddress
+            | Said::HeardSelf { .. }
+            | Said::HeardRivalOwner { .. }
+            | Said::BadPacket { .. }
+            | Said::Addresses { .. } => Severity::Warning,
+            Said::Entering { .. }
+            | Said::Resumed
+            | Said::AdvertTimeout
+            | Said::HeardHigher { .. }
+            | Said::HeardEqualHigher { .. }
+            | Said::HeardLower { .. }
+            | Said::HeardResign
+            | Said::Resigned
+            | Said::Priority { .. }
+            | Said::Removed => Severity::Info,
+            Said::MasterIs { .. } | Said::SettingVips | Said::RemovingVips | Said::Announcing { .. } => Severity::Detail,
+        }
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::Instance { name, said } => said.word(name, f),
+            Notice::UnknownVrid { vrid, interface, source, suppressed } => {
+                write!(f, "Unknown VRID({vrid}) received on interface({interface}). ignoring... (from {source})")?;
+                more(f, *suppressed)
+            }
+        }
+    }
+}
+
+/// What every rate-limited line ends with when lines were left out.
+fn more(f: &mut fmt::Formatter<'_>, suppressed: u32) -> fmt::Result {
+    if suppressed > 0 {
+        write!(f, " ({suppressed} more like this since the last such message)")?;
+    }
+    Ok(())
+}
+
+impl Said {
+    fn word(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Said::Entering { state, init } => {
+                write!(f, "({name}) Entering {state} STATE{}", if *init { " (init)" } else { "" })
+            }
+            Said::Resumed => write!(f, "({name}) Continuing in MASTER STATE"),
+            Said::FaultMissing(interface) => write!(f, "({name}) entering FAULT state (interface {interface} does not exist)"),
+            // The colon is keepalived's, in this line alone.
+            Said::FaultDown(interface) => write!(f, "({name}): entering FAULT state (interface {interface} down)"),
+            Said::FaultNoAddress => write!(f, "({name}) entering FAULT state (no IPv4 address for interface)"),
+            Said::AdvertTimeout => write!(f, "({name}) Receive advertisement timeout"),
+            Said::HeardHigher { source, priority, ours } => {
+                write!(f, "({name}) Master received advert from {source} with higher priority {priority}, ours {ours}")
+            }
+            Said::HeardEqualHigher { source, priority } => write!(
+                f,
+                "({name}) Master received advert from {source} with same priority {priority} but higher IP address than ours"
+            ),
+            Said::HeardLower { source, priority, ours, suppressed } => {
+                write!(f, "({name}) Received advert from {source} with lower priority {priority}, ours {ours}")?;
+                more(f, *suppressed)
+            }
+            Said::HeardResign => write!(f, "({name}) Backup received priority 0 advertisement"),
+            Said::HeardSelf { source, suppressed } => {
+                write!(
+                    f,
+                    "({name}) Received advert with our own address {source} and priority: is the address used twice, or do our \
+                     packets come back?"
+                )?;
+                more(f, *suppressed)
+            }
+            Said::HeardRivalOwner { source, suppressed } => {
+                write!(
+                    f,
+                    "({name}) {source} claims priority 255 (address owner) as we do: give all but one router a lower priority"
+                )?;
+                more(f, *suppressed)
+            }
+            Said::Resigned => write!(f, "({name}) sent 0 priority"),
+            Said::Priority { from, to } => write!(f, "({name}) Changing effective priority from {from} to {to}"),
+            Said::MasterIs { before: None, now } => write!(f, "({name}) master set to {now}"),
+            Said::MasterIs { before: Some(before), now } => write!(f, "({name}) master changed from {before} to {now}"),
+            Said::SettingVips => write!(f, "({name}) setting VIPs."),
+            Said::RemovingVips => write!(f, "({name}) removing VIPs."),
+            Said::Announcing { interface, address } => {
+                write!(f, "({name}) Sending/queueing gratuitous ARPs on {interface} for {address}")
+            }
+            Said::BadPacket { source, fault, vrid, suppressed } => {
+                word_fault(name, *source, *vrid, fault, f)?;
+                more(f, *suppressed)
+            }
+            Said::Addresses { source, fault, vrid, suppressed } => {
+                match fault {
+                    AddressFault::Count { expected, got } => {
+                        write!(f, "({name}) expected {expected} VIPs but received {got} from {source}")?;
+                    }
+                    AddressFault::Absent(address) => write!(
+                        f,
+                        "({name}) ip address associated with VRID {vrid} not present in advert from {source}: {address}"
+                    )?,
+                }
+                more(f, *suppressed)
+            }
+            Said::SendFailed { error, suppressed } => {
+                write!(f, "({name}) advert could not be sent: {}", std::io::Error::from_raw_os_error(*error))?;
+                more(f, *suppressed)
+            }
+            Said::Unexpected { state, cause } => write!(f, "({name}) ignored {cause:?} in {state} state: please report this"),
+            Said::Removed => write!(f, "({name}) removed from the configuration"),
+        }
+    }
+}
+
+fn word_fault(name: &str, source: Ipv4Addr, vrid: u8, fault: &PacketFault, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match fault {
+        PacketFault::Ttl(ttl) => write!(f, "({name}) invalid TTL/HL from {source}. Received {ttl} and expect 255"),
+        PacketFault::Version(version) => {
+            write!(f, "({name}) wrong VRRP version from {source}. Received {version} and expect 2")
+        }
+        PacketFault::Length { got, expected } => {
+            write!(f, "({name}) wrong packet length from {source}. Received {got} bytes and expect {expected}")
+        }
+        PacketFault::Checksum => write!(f, "({name}) Invalid VRRPv2 checksum from {source}"),
+        PacketFault::Type(kind) => write!(f, "({name}) Invalid packet type from {source}. Received {kind} and expect 1"),
+        PacketFault::Destination(destination) => {
+            write!(f, "({name}) advert from {source} was sent to {destination}, which is not our multicast group")
+        }
+        PacketFault::AuthType(kind) => write!(f, "({name}) Invalid auth type {kind} from {source}"),
+        PacketFault::AuthMismatch { got, expected } => {
+            write!(f, "({name}) received a {got} auth from {source}, expecting {expected}!")
+        }
+        PacketFault::AuthFailure => write!(f, "({name}) received an invalid passwd from {source}!"),
+        PacketFault::Interval { got, expected } => write!(
+            f,
+            "({name}) advertisement interval mismatch with {source}: theirs {got} s, ours {expected} s. Its adverts are ignored, so \
+             both may become MASTER of VRID {vrid}: set the same advert_int on both"
+        ),
+    }
+}
+
+/// What lines are limited by: one of each per instance and `QUIET`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Topic {
+    Packet(std::mem::Discriminant<PacketFault>),
+    Addresses,
+    Lower,
+    OwnAddress,
+    RivalOwner,
+    SendFailed,
+    UnknownVrid,
+}
+
+/// The least time between two lines of one topic.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Remembers what was said when, so that whoever sends garbage cannot fill the log.
+#[derive(Debug, Default)]
+pub(super) struct Limiter {
+    said: Vec<(Topic, Instant, u32)>,
+}
+
+impl Limiter {
+    /// How many lines of this topic were kept back before, if one may be said now.
+    pub fn allow(&mut self, topic: Topic, now: Instant) -> Option<u32> {
+        match self.said.iter_mut().find(|(known, ..)| *known == topic) {
+            None => {
+                self.said.push((topic, now, 0));
+                Some(0)
+            }
+            Some((_, last, suppressed)) if now.since(*last) >= QUIET => {
+                *last = now;
+                Some(std::mem::take(suppressed))
+            }
+            Some((.., suppressed)) => {
+                *suppressed = suppressed.saturating_add(1);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Another configuration for a router that runs: instances are matched by name, and one that did not change is not touched.
+
+use super::instance::Instance;
+use super::router::{Network, Router};
+use super::{Actions, InstanceId};
+use crate::config::model::{Vrrp, VrrpInstance};
+use crate::time::Instant;
+use std::collections::HashSet;
+
+impl Router {
+    /// Goes over to another configuration. The removed resign first, so that an address that moves to another instance is free.
+    pub(super) fn reload(&mut self, now: Instant, config: &Vrrp, actions: &mut Actions) {
+        let kept: HashSet<&str> = config.instances.iter().map(|instance| instance.name.as_str()).collect();
+        let removed: Vec<InstanceId> =
+            self.instances().filter(|instance| !kept.contains(instance.name())).map(Instance::id).collect();
+        for id in removed {
+            self.with(now, id, actions, |instance, context| {
+                instance.shutdown(context);
+                instance.tell_removed(context);
+            });
+            let slot = usize::try_from(id).ok().and_then(|at| self.slots.get_mut(at));
+            if let Some(gone) = slot.and_then(Option::take) {
+                self.by_name.remove(gone.name());
+                self.free.push(id);
+            }
+        }
+        let mut added = Vec::new();
+        let mut changed = Vec::new();
+        for instance in &config.instances {
+            match self.find(&instance.name) {
+                None => added.push(self.insert(instance.clone())),
+                Some(known) if known.config() != instance => changed.push((known.id(), instance)),
+                Some(_) => {}
+            }
+        }
+        // Before anything is sent: a packet finds its instance by the new configuration.
+        for (id, config) in changed {
+            self.with(now, id, actions, |instance, context| instance.reconfigure(config.clone(), context));
+        }
+        self.index_networks();
+        if self.started {
+            for id in added {
+                self.with(now, id, actions, Instance::start);
+            }
+        }
+    }
+
+    /// Gives an instance a place: a free one, or a new one.
+    pub(super) fn insert(&mut self, config: VrrpInstance) -> InstanceId {
+        // More than u32::MAX instances do not fit into memory.
+        let next = || InstanceId::try_from(self.slots.len()).unwrap_or(InstanceId::MAX);
+        let id = self.free.pop().unwrap_or_else(next);
+        self.by_name.insert(config.name.clone(), id);
+        let instance = Some(Instance::new(id, config));
+        match usize::try_from(id).ok().and_then(|at| self.slots.get_mut(at)) {
+            Some(slot) => *slot = instance,
+            None => self.slots.push(instance),
+        }
+        id
+    }
+
+    /// Who is concerned by which interface, computed anew.
+    pub(super) fn index_networks(&mut self) {
+        let mut networks = std::mem::take(&mut self.networks);
+        networks.clear();
+        for instance in self.instances() {
+            let config = instance.config();
+            let network: &mut Network = networks.entry(config.interface.clone()).or_default();
+            network.by_vrid.insert(config.virtual_router_id, instance.id());
+            for interface in instance.announces_on() {
+                networks.entry(interface.to_owned()).or_default().guests.push(instance.id());
+            }
+        }
+        self.networks = networks;
+    }
+}

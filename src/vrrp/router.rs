@@ -1,0 +1,233 @@
+//! Every virtual router of the process: finds the one an event is for, in constant time, and keeps what they share.
+
+use super::garp::Pacer;
+use super::instance::{Context, Instance, Record};
+use super::interfaces::Interfaces;
+use super::notice::{Limiter, Notice, Said, Topic};
+use super::stats::RouterStats;
+use super::{Action, Actions, Event, InstanceId, Interface, TimerKey};
+use crate::config::model::Vrrp;
+use crate::time::Instant;
+use crate::wire::{ip, vrrp};
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+
+/// Who is concerned by an interface.
+#[derive(Debug, Default)]
+pub(super) struct Network {
+    /// The instances that run on it, by virtual router ID.
+    pub by_vrid: HashMap<u8, InstanceId>,
+    /// The instances that have addresses on it, whether or not they run on it.
+    pub guests: Vec<InstanceId>,
+}
+
+/// All virtual routers of the process.
+#[derive(Debug, Default)]
+pub struct Router {
+    pub(super) slots: Vec<Option<Instance>>,
+    /// Empty slots.
+    pub(super) free: Vec<InstanceId>,
+    pub(super) by_name: HashMap<String, InstanceId>,
+    pub(super) networks: HashMap<String, Network>,
+    pub(super) interfaces: Interfaces,
+    pub(super) garp: Pacer,
+    pub(super) started: bool,
+    pub(super) log_unknown_vrids: bool,
+    limiter: Limiter,
+    stats: RouterStats,
+}
+
+impl Router {
+    /// The virtual routers of a configuration, none of them started: tell the interfaces, then `Event::Start`.
+    pub fn new(config: &Vrrp, log_unknown_vrids: bool) -> Self {
+        let mut router = Router { log_unknown_vrids, ..Router::default() };
+        for instance in &config.instances {
+            router.insert(instance.clone());
+        }
+        router.index_networks();
+        router
+    }
+
+    /// Says what a process before this one recorded of an instance; call it before `Event::Start`. One that was MASTER until a
+    /// moment ago goes on as MASTER with an advert at once; its addresses are taken to be on the host still.
+    pub fn resume(&mut self, instance: InstanceId, record: Record) {
+        if let Some(instance) = self.instance_mut(instance) {
+            instance.set_resume(record);
+        }
+    }
+
+    /// An instance.
+    pub fn instance(&self, id: InstanceId) -> Option<&Instance> {
+        self.slots.get(usize::try_from(id).ok()?)?.as_ref()
+    }
+
+    /// An instance by its name in the file.
+    pub fn find(&self, name: &str) -> Option<&Instance> {
+        self.by_name.get(name).and_then(|id| self.instance(*id))
+    }
+
+    /// All instances, by place.
+    pub fn instances(&self) -> impl Iterator<Item = &Instance> {
+        self.slots.iter().flatten()
+    }
+
+    /// What is known of an interface.
+    pub fn interface(&self, index: u32) -> Option<&Interface> {
+        self.interfaces.numbered(index)
+    }
+
+    /// What is known of an interface.
+    pub fn interface_named(&self, name: &str) -> Option<&Interface> {
+        self.interfaces.named(name)
+    }
+
+    /// Counters of packets that belong to no instance.
+    pub fn stats(&self) -> RouterStats {
+        self.stats
+    }
+
+    /// Counts from zero again, everywhere.
+    pub fn clear_stats(&mut self) {
+        self.stats = RouterStats::default();
+        self.slots.iter_mut().flatten().for_each(Instance::clear_stats);
+    }
+
+    /// Takes one event at the time `now`, which never goes back, and appends what is to be done to `actions`.
+    pub fn handle(&mut self, now: Instant, event: Event<'_>, actions: &mut Actions) {
+        match event {
+            Event::Start => {
+                self.started = true;
+                self.each(now, actions, Instance::start);
+            }
+            Event::Packet { interface, bytes } => self.packet(now, interface, bytes, actions),
+            Event::Timer { key, deadline } => self.timer(now, key, deadline, actions),
+            Event::Interface(interface) => self.learn(now, interface, actions),
+            Event::InterfaceGone { index } => {
+                self.garp.forget(index, actions);
+                if let Some(name) = self.interfaces.forget(index) {
+                    self.refit(now, &name, actions);
+                }
+            }
+            Event::SendFailed { instance, error } => self.with(now, instance, actions, |instance, context| {
+                let stats = instance.stats_mut();
+                stats.advert_send_failed = stats.advert_send_failed.saturating_add(1);
+                instance.tell_limited(Topic::SendFailed, context, |suppressed| Said::SendFailed { error, suppressed });
+            }),
+            Event::AddressesRestored { instance } => self.with(now, instance, actions, Instance::announce_again),
+            Event::Reload { vrrp, log_unknown_vrids } => {
+                self.log_unknown_vrids = log_unknown_vrids;
+                self.reload(now, vrrp, actions);
+            }
+            Event::Stop => {
+                self.started = false;
+                self.each(now, actions, Instance::shutdown);
+            }
+        }
+    }
+
+    fn packet(&mut self, now: Instant, interface: u32, bytes: &[u8], actions: &mut Actions) {
+        let parsed = ip::Header::parse(bytes).ok().filter(|(header, _)| header.protocol == ip::PROTOCOL_VRRP);
+        let Some((header, message)) = parsed else {
+            self.stats.unreadable = self.stats.unreadable.saturating_add(1);
+            return;
+        };
+        let Some(vrid) = vrrp::peek_vrid(message) else {
+            self.stats.unreadable = self.stats.unreadable.saturating_add(1);
+            return;
+        };
+        let network = self.interfaces.numbered(interface).and_then(|interface| self.networks.get(&interface.name));
+        match network.and_then(|network| network.by_vrid.get(&vrid)).copied() {
+            Some(id) => self.with(now, id, actions, |instance, context| instance.packet(&header, message, context)),
+            None => self.unknown_vrid(now, interface, vrid, header.source, actions),
+        }
+    }
+
+    fn unknown_vrid(&mut self, now: Instant, interface: u32, vrid: u8, source: Ipv4Addr, actions: &mut Actions) {
+        self.stats.unknown_vrid = self.stats.unknown_vrid.saturating_add(1);
+        if !self.log_unknown_vrids {
+            return;
+        }
+        if let Some(suppressed) = self.limiter.allow(Topic::UnknownVrid, now) {
+            let interface = self.interfaces.numbered(interface).map_or_else(|| interface.to_string(), |known| known.name.clone());
+            actions.push(Action::Tell(Notice::UnknownVrid { vrid, interface, source, suppressed }));
+        }
+    }
+
+    fn timer(&mut self, now: Instant, key: TimerKey, deadline: Instant, actions: &mut Actions) {
+        match key {
+            TimerKey::Advert(id) => self.with(now, id, actions, |instance, context| instance.advert_due(deadline, context)),
+            TimerKey::MasterDown(id) => self.with(now, id, actions, Instance::master_down),
+            TimerKey::Garp(id) => self.with(now, id, actions, Instance::garp_due),
+            TimerKey::GarpQueue(index) => {
+                if let Some(interface) = self.interfaces.numbered(index) {
+                    self.garp.run(now, interface, actions);
+                }
+            }
+        }
+    }
+
+    fn learn(&mut self, now: Instant, interface: &Interface, actions: &mut Actions) {
+        let was_up = self.interfaces.named(&interface.name).is_some_and(|known| known.up);
+        for name in self.interfaces.learn(interface) {
+            self.refit(now, &name, actions);
+        }
+        if interface.up && !was_up && self.started {
+            // Switches forget who is where when a link goes down. Whoever became MASTER by this has announced itself already.
+            let guests = self.networks.get(&interface.name).map(|network| network.guests.clone()).unwrap_or_default();
+            for id in guests {
+                self.with(now, id, actions, |instance, context| {
+                    if instance.last_transition() != Some(now) {
+                        instance.announce_again(context);
+                    }
+                });
+            }
+        }
+    }
+
+    /// Lets the instances that run on an interface look anew.
+    fn refit(&mut self, now: Instant, name: &str, actions: &mut Actions) {
+        let Some(network) = self.networks.get(name) else { return };
+        let mut concerned: Vec<InstanceId> = network.by_vrid.values().copied().collect();
+        concerned.sort_unstable();
+        for id in concerned {
+            self.with(now, id, actions, Instance::refit);
+        }
+    }
+
+    fn instance_mut(&mut self, id: InstanceId) -> Option<&mut Instance> {
+        self.slots.get_mut(usize::try_from(id).ok()?)?.as_mut()
+    }
+
+    /// Lets one instance do something; nothing when there is none of that place.
+    pub(super) fn with(
+        &mut self,
+        now: Instant,
+        id: InstanceId,
+        actions: &mut Actions,
+        act: impl FnOnce(&mut Instance, &mut Context<'_>),
+    ) {
+        let slot = usize::try_from(id).ok().and_then(|at| self.slots.get_mut(at));
+        if let Some(Some(instance)) = slot {
+            act(instance, &mut Context { now, interfaces: &self.interfaces, garp: &mut self.garp, actions });
+        }
+    }
+
+    fn each(&mut self, now: Instant, actions: &mut Actions, act: impl Fn(&mut Instance, &mut Context<'_>)) {
+        let mut context = Context { now, interfaces: &self.interfaces, garp: &mut self.garp, actions };
+        for instance in self.slots.iter_mut().flatten() {
+            act(instance, &mut context);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[test]
+    fn smoke() {
+        let mut r = Router::new(&Vrrp::default(), false);
+        let mut a = Vec::new();
+        r.handle(Instant(0), Event::Start, &mut a);
+        assert!(a.is_empty());
+    }
+}

@@ -1,0 +1,72 @@
+//! What is counted. Numbers only; their presentation is `report`'s.
+
+use super::receive::PacketFault;
+
+/// Counters of an instance, named as in keepalived's JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Adverts heard and accepted for judgement.
+    pub advert_rcvd: u64,
+    /// Adverts sent, resignations included.
+    pub advert_sent: u64,
+    /// Adverts that the kernel refused to send.
+    pub advert_send_failed: u64,
+    /// Times it became MASTER.
+    pub become_master: u64,
+    /// Times it stopped being MASTER.
+    pub release_master: u64,
+    /// Packets of a wrong length, or with a broken IP header.
+    pub packet_len_err: u64,
+    /// Adverts with another interval than ours (RFC 3768 7.1).
+    pub advert_interval_err: u64,
+    /// Packets that came through a router: TTL not 255.
+    pub ip_ttl_err: u64,
+    /// Packets of another type than advertisement.
+    pub invalid_type_rcvd: u64,
+    /// Adverts about other addresses than ours (accepted all the same).
+    pub addr_list_err: u64,
+    /// Packets with an authentication type that does not exist.
+    pub invalid_authtype: u64,
+    /// Packets with another authentication type than ours.
+    pub authtype_mismatch: u64,
+    /// Packets with a wrong password.
+    pub auth_failure: u64,
+    /// Packets of another version.
+    pub version_err: u64,
+    /// Packets with a wrong checksum.
+    pub checksum_err: u64,
+    /// Packets sent to another address than our multicast group.
+    pub destination_err: u64,
+    /// Resignations heard.
+    pub pri_zero_rcvd: u64,
+    /// Resignations sent.
+    pub pri_zero_sent: u64,
+}
+
+impl Stats {
+    /// Counts a packet that was not accepted.
+    pub(super) fn count_fault(&mut self, fault: &PacketFault) {
+        let counter = match fault {
+            PacketFault::Length { .. } => &mut self.packet_len_err,
+            PacketFault::Ttl(_) => &mut self.ip_ttl_err,
+            PacketFault::Version(_) => &mut self.version_err,
+            PacketFault::Checksum => &mut self.checksum_err,
+            PacketFault::Type(_) => &mut self.invalid_type_rcvd,
+            PacketFault::Destination(_) => &mut self.destination_err,
+            PacketFault::AuthType(_) => &mut self.invalid_authtype,
+            PacketFault::AuthMismatch { .. } => &mut self.authtype_mismatch,
+            PacketFault::AuthFailure => &mut self.auth_failure,
+            PacketFault::Interval { .. } => &mut self.advert_interval_err,
+        };
+        *counter = counter.saturating_add(1);
+    }
+}
+
+/// Counters of packets that belong to no instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RouterStats {
+    /// Packets for a virtual router ID that is not configured on their interface.
+    pub unknown_vrid: u64,
+    /// Packets too damaged to say which virtual router they are for.
+    pub unreadable: u64,
+}
