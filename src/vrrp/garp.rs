@@ -45,7 +45,10 @@ impl Schedule {
 
     /// When to look again.
     pub fn next(&self) -> Option<Instant> {
-        [self.second.map(|(at, _)| at), self.refresh].into_iter().flatten().min()
+        [self.second.map(|(at, _)| at), self.refresh]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// How many rounds are due; what was due is taken off, a refresh is put on again.
@@ -61,7 +64,11 @@ impl Schedule {
             && at <= now
         {
             let next = at + policy.master_refresh;
-            self.refresh = (!policy.master_refresh.is_zero()).then_some(if next > now { next } else { now + policy.master_refresh });
+            self.refresh = (!policy.master_refresh.is_zero()).then_some(if next > now {
+                next
+            } else {
+                now + policy.master_refresh
+            });
             rounds = rounds.max(policy.master_refresh_repeat);
         }
         rounds
@@ -106,16 +113,28 @@ impl Pacer {
             return;
         }
         for address in job.addresses.iter() {
-            let said = Said::Announcing { interface: interface.name.clone(), address: *address };
-            actions.push(Action::Tell(Notice::Instance { name: job.name.clone(), said }));
+            let said = Said::Announcing {
+                interface: interface.name.clone(),
+                address: *address,
+            };
+            actions.push(Action::Tell(Notice::Instance {
+                name: job.name.clone(),
+                said,
+            }));
         }
-        self.queues.entry(interface.index).or_default().jobs.push_back((job, 0));
+        self.queues
+            .entry(interface.index)
+            .or_default()
+            .jobs
+            .push_back((job, 0));
         self.run(now, interface, actions);
     }
 
     /// Sends what may leave now and asks to be called again for the rest.
     pub fn run(&mut self, now: Instant, interface: &Interface, actions: &mut Actions) {
-        let Some(queue) = self.queues.get_mut(&interface.index) else { return };
+        let Some(queue) = self.queues.get_mut(&interface.index) else {
+            return;
+        };
         if now.since(queue.burst_began) >= BURST_PERIOD {
             queue.burst = 0;
             queue.burst_began = now;
@@ -126,7 +145,10 @@ impl Pacer {
                 continue;
             }
             if now < queue.free_at {
-                actions.push(Action::Arm(TimerKey::GarpQueue(interface.index), queue.free_at));
+                actions.push(Action::Arm(
+                    TimerKey::GarpQueue(interface.index),
+                    queue.free_at,
+                ));
                 return;
             }
             let Some(address) = job.addresses.get(*next).copied() else {
@@ -147,7 +169,10 @@ impl Pacer {
             } else if queue.burst >= BURST {
                 queue.free_at = now + BURST_PERIOD;
             }
-            actions.push(Action::SendFrame { interface: interface.index, frame: arp::gratuitous(interface.mac, address) });
+            actions.push(Action::SendFrame {
+                interface: interface.index,
+                frame: arp::gratuitous(interface.mac, address),
+            });
         }
     }
 

@@ -60,14 +60,22 @@ impl Derived {
             IpAddr::V4(address) => Some(address),
             IpAddr::V6(_) => None,
         };
-        let addresses = config.virtual_addresses.iter().filter_map(|virtual_address| v4(virtual_address.address));
+        let addresses = config
+            .virtual_addresses
+            .iter()
+            .filter_map(|virtual_address| v4(virtual_address.address));
         let addresses: Vec<Ipv4Addr> = addresses.take(v2::MAX_ADDRESSES).collect();
         let mut sorted_addresses = addresses.clone();
         sorted_addresses.sort_unstable();
         let mut announced: Vec<(String, Vec<Ipv4Addr>)> = Vec::new();
         for virtual_address in &config.virtual_addresses {
-            let Some(address) = v4(virtual_address.address) else { continue };
-            let interface = virtual_address.interface.as_ref().unwrap_or(&config.interface);
+            let Some(address) = v4(virtual_address.address) else {
+                continue;
+            };
+            let interface = virtual_address
+                .interface
+                .as_ref()
+                .unwrap_or(&config.interface);
             match announced.iter_mut().find(|(name, _)| name == interface) {
                 Some((_, list)) => list.push(address),
                 None => announced.push((interface.clone(), vec![address])),
@@ -76,12 +84,17 @@ impl Derived {
         Derived {
             address_bytes: v2::address_bytes(addresses),
             sorted_addresses,
-            interval_seconds: u8::try_from(config.advert_interval.as_secs()).unwrap_or(u8::MAX).max(1),
+            interval_seconds: u8::try_from(config.advert_interval.as_secs())
+                .unwrap_or(u8::MAX)
+                .max(1),
             password: match &config.authentication {
                 Authentication::None => Secret::default(),
                 Authentication::Pass(password) => Secret::new(v2::pad_password(password.expose())),
             },
-            announced: announced.into_iter().map(|(name, list)| (name, list.into())).collect(),
+            announced: announced
+                .into_iter()
+                .map(|(name, list)| (name, list.into()))
+                .collect(),
         }
     }
 }
@@ -180,7 +193,11 @@ impl Instance {
     }
     /// The priority that counts now.
     pub fn effective_priority(&self) -> u8 {
-        if self.yielded { PRIORITY_YIELDED } else { self.config.priority }
+        if self.yielded {
+            PRIORITY_YIELDED
+        } else {
+            self.config.priority
+        }
     }
     /// When the state last changed.
     pub fn last_transition(&self) -> Option<Instant> {
@@ -204,7 +221,11 @@ impl Instance {
     }
     /// What the next process needs to know.
     pub fn record(&self) -> Record {
-        Record { state: self.state, advert_due: self.advert_due, ip_id: self.ip_id }
+        Record {
+            state: self.state,
+            advert_due: self.advert_due,
+            ip_id: self.ip_id,
+        }
     }
 
     pub(super) fn set_resume(&mut self, record: Record) {
@@ -225,8 +246,15 @@ impl Instance {
         self.unfit = context.interfaces.unfit(&self.config);
         let resumed = self.resume.filter(|record| {
             // Later than this another may have taken over: listen first.
-            let silence = context.now.since(record.advert_due - self.config.advert_interval);
-            record.state == State::Master && silence < self.config.advert_interval.saturating_mul(self.config.down_timer_adverts)
+            let silence = context
+                .now
+                .since(record.advert_due - self.config.advert_interval);
+            record.state == State::Master
+                && silence
+                    < self
+                        .config
+                        .advert_interval
+                        .saturating_mul(self.config.down_timer_adverts)
         });
         let cause = match resumed {
             _ if !self.unfit.is_none() => Cause::StartUnfit,
@@ -249,7 +277,9 @@ impl Instance {
         let before = std::mem::replace(&mut self.unfit, context.interfaces.unfit(&self.config));
         match (before.is_none(), self.unfit.is_none()) {
             (true, false) => self.apply(Cause::BecameUnfit, context),
-            (false, true) if self.config.priority == PRIORITY_OWNER => self.apply(Cause::BecameFitOwner, context),
+            (false, true) if self.config.priority == PRIORITY_OWNER => {
+                self.apply(Cause::BecameFitOwner, context)
+            }
             (false, true) => self.apply(Cause::BecameFit, context),
             _ => {}
         }
@@ -294,19 +324,28 @@ impl Instance {
     }
 
     /// A packet for this instance (RFC 3768 7.1).
-    pub(super) fn packet(&mut self, header: &ip::Header, message: &[u8], context: &mut Context<'_>) {
+    pub(super) fn packet(
+        &mut self,
+        header: &ip::Header,
+        message: &[u8],
+        context: &mut Context<'_>,
+    ) {
         let vrid = self.config.virtual_router_id;
         let source = header.source;
         let advert = match judge(&self.config, &self.derived, header, message) {
             Ok(advert) => advert,
             Err(fault) => {
                 self.stats.count_fault(&fault);
-                self.tell_limited(Topic::Packet(std::mem::discriminant(&fault)), context, |suppressed| Said::BadPacket {
-                    source,
-                    fault,
-                    vrid,
-                    suppressed,
-                });
+                self.tell_limited(
+                    Topic::Packet(std::mem::discriminant(&fault)),
+                    context,
+                    |suppressed| Said::BadPacket {
+                        source,
+                        fault,
+                        vrid,
+                        suppressed,
+                    },
+                );
                 return;
             }
         };
@@ -319,7 +358,12 @@ impl Instance {
             && let Some(fault) = compare_addresses(&self.derived, &advert)
         {
             self.stats.addr_list_err = self.stats.addr_list_err.saturating_add(1);
-            self.tell_limited(Topic::Addresses, context, |suppressed| Said::Addresses { source, fault, vrid, suppressed });
+            self.tell_limited(Topic::Addresses, context, |suppressed| Said::Addresses {
+                source,
+                fault,
+                vrid,
+                suppressed,
+            });
         }
         let cause = self.rank(&advert, source, context);
         self.heard(cause, &advert, source, context);
@@ -328,13 +372,19 @@ impl Instance {
 
     /// The interface's source of adverts, if it has one.
     fn source(&self, context: &Context<'_>) -> Option<Ipv4Addr> {
-        self.config.source.or_else(|| context.interfaces.named(&self.config.interface).and_then(|interface| interface.primary_v4))
+        self.config.source.or_else(|| {
+            context
+                .interfaces
+                .named(&self.config.interface)
+                .and_then(|interface| interface.primary_v4)
+        })
     }
 
     /// Where an advert stands against us.
     fn rank(&mut self, advert: &Advert<'_>, source: Ipv4Addr, context: &mut Context<'_>) -> Cause {
         let own = self.source(context).or(self.last_source);
-        let owners = self.effective_priority() == PRIORITY_OWNER && advert.priority == PRIORITY_OWNER;
+        let owners =
+            self.effective_priority() == PRIORITY_OWNER && advert.priority == PRIORITY_OWNER;
         if self.state == State::Master && owners && own != Some(source) {
             // Of two owners the one with the lower address stays; the other hears it out and gives way.
             if own.is_none_or(|own| source > own) || !self.rival_outlasts(context.now) {
@@ -342,21 +392,42 @@ impl Instance {
             }
             self.set_yielded(true, context);
         }
-        standing(advert.priority, source, self.effective_priority(), own, self.config.nopreempt)
+        standing(
+            advert.priority,
+            source,
+            self.effective_priority(),
+            own,
+            self.config.nopreempt,
+        )
     }
 
     /// Counts another advert of a rival owner; true when it was given two adverts and 1.2 intervals to go away and did not.
     fn rival_outlasts(&mut self, now: Instant) -> bool {
         let interval = self.config.advert_interval;
         let rival = match self.rival {
-            Some(rival) if now.since(rival.last) < interval.saturating_mul(self.config.down_timer_adverts) => rival,
-            _ => Rival { adverts: 0, last: now, yield_at: None },
+            Some(rival)
+                if now.since(rival.last)
+                    < interval.saturating_mul(self.config.down_timer_adverts) =>
+            {
+                rival
+            }
+            _ => Rival {
+                adverts: 0,
+                last: now,
+                yield_at: None,
+            },
         };
         let adverts = rival.adverts.saturating_add(1);
         // 1.2 times the interval: v2 has but one for both.
         let patience = interval.saturating_add(interval / 5);
-        let yield_at = rival.yield_at.or_else(|| (adverts >= RIVAL_PATIENCE_ADVERTS).then(|| now + patience));
-        self.rival = Some(Rival { adverts, last: now, yield_at });
+        let yield_at = rival
+            .yield_at
+            .or_else(|| (adverts >= RIVAL_PATIENCE_ADVERTS).then(|| now + patience));
+        self.rival = Some(Rival {
+            adverts,
+            last: now,
+            yield_at,
+        });
         yield_at.is_some_and(|at| now >= at)
     }
 
@@ -371,7 +442,13 @@ impl Instance {
     }
 
     /// What an accepted advert leaves behind besides a change of state: counters, the master's name, log lines.
-    fn heard(&mut self, cause: Cause, advert: &Advert<'_>, source: Ipv4Addr, context: &mut Context<'_>) {
+    fn heard(
+        &mut self,
+        cause: Cause,
+        advert: &Advert<'_>,
+        source: Ipv4Addr,
+        context: &mut Context<'_>,
+    ) {
         let (priority, ours) = (advert.priority, self.effective_priority());
         match (self.state, cause) {
             (_, Cause::HeardResign) => {
@@ -380,17 +457,39 @@ impl Instance {
                     self.tell(Said::HeardResign, context);
                 }
             }
-            (State::Master, Cause::HeardHigher) => self.tell(Said::HeardHigher { source, priority, ours }, context),
-            (State::Master, Cause::HeardEqualHigher) => self.tell(Said::HeardEqualHigher { source, priority }, context),
-            (State::Master, Cause::HeardLower | Cause::HeardLowerNoPreempt | Cause::HeardEqualLower)
+            (State::Master, Cause::HeardHigher) => self.tell(
+                Said::HeardHigher {
+                    source,
+                    priority,
+                    ours,
+                },
+                context,
+            ),
+            (State::Master, Cause::HeardEqualHigher) => {
+                self.tell(Said::HeardEqualHigher { source, priority }, context)
+            }
+            (
+                State::Master,
+                Cause::HeardLower | Cause::HeardLowerNoPreempt | Cause::HeardEqualLower,
+            )
             | (State::Backup, Cause::HeardLower) => {
-                self.tell_limited(Topic::Lower, context, |suppressed| Said::HeardLower { source, priority, ours, suppressed });
+                self.tell_limited(Topic::Lower, context, |suppressed| Said::HeardLower {
+                    source,
+                    priority,
+                    ours,
+                    suppressed,
+                });
             }
             (State::Master, Cause::HeardEqualSelf) => {
-                self.tell_limited(Topic::OwnAddress, context, |suppressed| Said::HeardSelf { source, suppressed });
+                self.tell_limited(Topic::OwnAddress, context, |suppressed| Said::HeardSelf {
+                    source,
+                    suppressed,
+                });
             }
             (State::Master, Cause::HeardRivalOwner) => {
-                self.tell_limited(Topic::RivalOwner, context, |suppressed| Said::HeardRivalOwner { source, suppressed });
+                self.tell_limited(Topic::RivalOwner, context, |suppressed| {
+                    Said::HeardRivalOwner { source, suppressed }
+                });
             }
             _ => {}
         }
@@ -400,9 +499,18 @@ impl Instance {
             State::Initialize | State::Fault => false,
         };
         if follows_it {
-            let before = self.master.replace((source, priority)).map(|(before, _)| before);
+            let before = self
+                .master
+                .replace((source, priority))
+                .map(|(before, _)| before);
             if before != Some(source) {
-                self.tell(Said::MasterIs { before, now: source }, context);
+                self.tell(
+                    Said::MasterIs {
+                        before,
+                        now: source,
+                    },
+                    context,
+                );
             }
         }
     }
@@ -411,7 +519,13 @@ impl Instance {
 
     fn apply(&mut self, cause: Cause, context: &mut Context<'_>) {
         let Some((steps, next)) = follows(self.state, cause) else {
-            self.tell(Said::Unexpected { state: self.state, cause }, context);
+            self.tell(
+                Said::Unexpected {
+                    state: self.state,
+                    cause,
+                },
+                context,
+            );
             return;
         };
         let from = self.state;
@@ -435,14 +549,24 @@ impl Instance {
             match (next, cause) {
                 (State::Initialize, _) => {}
                 (_, Cause::ResumeMaster) => self.tell(Said::Resumed, context),
-                _ => self.tell(Said::Entering { state: next, init: from == State::Initialize && next != State::Master }, context),
+                _ => self.tell(
+                    Said::Entering {
+                        state: next,
+                        init: from == State::Initialize && next != State::Master,
+                    },
+                    context,
+                ),
             }
         }
         if from != next || sent != self.stats.advert_sent {
             context.actions.push(Action::Record(self.id, self.record()));
         }
         if from != next {
-            context.actions.push(Action::Changed { instance: self.id, from, to: next });
+            context.actions.push(Action::Changed {
+                instance: self.id,
+                from,
+                to: next,
+            });
         }
     }
 
@@ -459,19 +583,30 @@ impl Instance {
             Step::NextAdvert => {
                 // From when it was due, so that lateness does not add up; from now when a whole interval was slept through.
                 let next = self.advert_due + self.config.advert_interval;
-                let next = if next > context.now { next } else { context.now + self.config.advert_interval };
+                let next = if next > context.now {
+                    next
+                } else {
+                    context.now + self.config.advert_interval
+                };
                 self.arm_advert(next, context);
             }
             Step::ArmMasterDown => {
                 self.listening_since = Some(context.now);
-                context.actions.push(Action::Arm(TimerKey::MasterDown(self.id), context.now + self.master_down_interval()));
+                context.actions.push(Action::Arm(
+                    TimerKey::MasterDown(self.id),
+                    context.now + self.master_down_interval(),
+                ));
             }
             Step::ArmStart => {
-                let eager = self.config.initial_state == InitialState::Master && self.resume.is_none();
+                let eager =
+                    self.config.initial_state == InitialState::Master && self.resume.is_none();
                 if eager {
                     self.listening_since = None;
                     let wait = eager_start_interval(self.config.advert_interval);
-                    context.actions.push(Action::Arm(TimerKey::MasterDown(self.id), context.now + wait));
+                    context.actions.push(Action::Arm(
+                        TimerKey::MasterDown(self.id),
+                        context.now + wait,
+                    ));
                 } else {
                     self.perform(Step::ArmMasterDown, context);
                 }
@@ -479,7 +614,10 @@ impl Instance {
             Step::ArmSkew => {
                 self.listening_since = None;
                 let wait = skew_time(self.effective_priority());
-                context.actions.push(Action::Arm(TimerKey::MasterDown(self.id), context.now + wait));
+                context.actions.push(Action::Arm(
+                    TimerKey::MasterDown(self.id),
+                    context.now + wait,
+                ));
             }
             Step::DisarmAll => {
                 self.listening_since = None;
@@ -490,7 +628,9 @@ impl Instance {
                     State::Master => &[TimerKey::Advert(id), TimerKey::Garp(id)][..],
                     _ => &[TimerKey::MasterDown(id)][..],
                 };
-                context.actions.extend(keys.iter().map(|key| Action::Disarm(*key)));
+                context
+                    .actions
+                    .extend(keys.iter().map(|key| Action::Disarm(*key)));
             }
             Step::TakeAddresses => {
                 self.tell(Said::SettingVips, context);
@@ -514,21 +654,35 @@ impl Instance {
 
     /// Master_Down_Interval of this instance now.
     pub fn master_down_interval(&self) -> Duration {
-        master_down_interval(self.config.advert_interval, self.config.down_timer_adverts, self.effective_priority())
+        master_down_interval(
+            self.config.advert_interval,
+            self.config.down_timer_adverts,
+            self.effective_priority(),
+        )
     }
 
     fn arm_advert(&mut self, due: Instant, context: &mut Context<'_>) {
         self.advert_due = due;
-        context.actions.push(Action::Arm(TimerKey::Advert(self.id), due));
+        context
+            .actions
+            .push(Action::Arm(TimerKey::Advert(self.id), due));
     }
 
     fn send_advert(&mut self, priority: u8, context: &mut Context<'_>) {
-        let Some(interface) = context.interfaces.named(&self.config.interface) else { return };
-        let Some(source) = self.source(context).or(self.last_source) else { return };
+        let Some(interface) = context.interfaces.named(&self.config.interface) else {
+            return;
+        };
+        let Some(source) = self.source(context).or(self.last_source) else {
+            return;
+        };
         self.last_source = Some(source);
         self.ip_id = ip::next_id(self.ip_id);
-        let mut advert =
-            Advert::new(self.config.virtual_router_id, priority, self.derived.interval_seconds, &self.derived.address_bytes);
+        let mut advert = Advert::new(
+            self.config.virtual_router_id,
+            priority,
+            self.derived.interval_seconds,
+            &self.derived.address_bytes,
+        );
         if let Authentication::Pass(_) = self.config.authentication {
             advert = advert.with_password(self.derived.password.expose());
         }
@@ -543,12 +697,20 @@ impl Instance {
         };
         let packet = header.emit(&advert.emit());
         self.stats.advert_sent = self.stats.advert_sent.saturating_add(1);
-        context.actions.push(Action::SendAdvert { instance: self.id, interface: interface.index, destination, packet });
+        context.actions.push(Action::SendAdvert {
+            instance: self.id,
+            interface: interface.index,
+            destination,
+            packet,
+        });
     }
 
     /// Priority 0, if the interface is there to take it.
     fn resign(&mut self, context: &mut Context<'_>) {
-        let sendable = context.interfaces.named(&self.config.interface).is_some_and(|interface| interface.up);
+        let sendable = context
+            .interfaces
+            .named(&self.config.interface)
+            .is_some_and(|interface| interface.up);
         if sendable && self.source(context).or(self.last_source).is_some() {
             self.send_advert(PRIORITY_RESIGN, context);
             self.stats.pri_zero_sent = self.stats.pri_zero_sent.saturating_add(1);
@@ -560,22 +722,31 @@ impl Instance {
     fn contradict(&mut self, context: &mut Context<'_>) {
         let now = context.now;
         let interval = self.config.advert_interval;
-        let rested = |last: Option<Instant>, rest: Duration| last.is_none_or(|last| now.since(last) >= rest);
-        if !self.config.lower_prio_no_advert && rested(self.last_answer, interval / ANSWERS_PER_INTERVAL) {
+        let rested =
+            |last: Option<Instant>, rest: Duration| last.is_none_or(|last| now.since(last) >= rest);
+        if !self.config.lower_prio_no_advert
+            && rested(self.last_answer, interval / ANSWERS_PER_INTERVAL)
+        {
             self.last_answer = Some(now);
             self.send_advert(self.effective_priority(), context);
         }
         if self.config.garp.lower_prio_repeat > 0 && rested(self.last_answer_garp, interval) {
             self.last_answer_garp = Some(now);
             self.queue_garps(self.config.garp.lower_prio_repeat, context);
-            self.announcing.add_second(now, self.config.garp.lower_prio_delay, self.config.garp.lower_prio_repeat);
+            self.announcing.add_second(
+                now,
+                self.config.garp.lower_prio_delay,
+                self.config.garp.lower_prio_repeat,
+            );
             self.arm_garp(context);
         }
     }
 
     fn queue_garps(&mut self, rounds: u32, context: &mut Context<'_>) {
         for (name, addresses) in &self.derived.announced {
-            let Some(interface) = context.interfaces.named(name) else { continue };
+            let Some(interface) = context.interfaces.named(name) else {
+                continue;
+            };
             // An interface without hardware address (loopback, tunnels) has no neighbours that ask.
             if !interface.up || interface.mac == [0; 6] {
                 continue;
@@ -587,13 +758,17 @@ impl Instance {
                 rounds,
                 spacing: self.config.garp.interval,
             };
-            context.garp.add(context.now, interface, job, context.actions);
+            context
+                .garp
+                .add(context.now, interface, job, context.actions);
         }
     }
 
     fn arm_garp(&mut self, context: &mut Context<'_>) {
         if let Some(at) = self.announcing.next() {
-            context.actions.push(Action::Arm(TimerKey::Garp(self.id), at));
+            context
+                .actions
+                .push(Action::Arm(TimerKey::Garp(self.id), at));
         }
     }
 
@@ -644,7 +819,9 @@ impl Instance {
             self.perform(Step::Announce, context);
         } else if before.garp != self.config.garp {
             self.announcing = Schedule::of_new_master(context.now, &self.config.garp);
-            context.actions.push(Action::Disarm(TimerKey::Garp(self.id)));
+            context
+                .actions
+                .push(Action::Disarm(TimerKey::Garp(self.id)));
             self.arm_garp(context);
         }
     }
@@ -652,26 +829,39 @@ impl Instance {
     fn reconfigured_backup(&mut self, before: &VrrpInstance, context: &mut Context<'_>) {
         if self.config.priority == PRIORITY_OWNER && before.priority != PRIORITY_OWNER {
             // An owner does not listen (6.4.1).
-            context.actions.push(Action::Arm(TimerKey::MasterDown(self.id), context.now));
+            context
+                .actions
+                .push(Action::Arm(TimerKey::MasterDown(self.id), context.now));
             return;
         }
         // A timer that counts something shorter than the master down interval runs out as it is.
         if let Some(since) = self.listening_since {
-            context.actions.push(Action::Arm(TimerKey::MasterDown(self.id), since + self.master_down_interval()));
+            context.actions.push(Action::Arm(
+                TimerKey::MasterDown(self.id),
+                since + self.master_down_interval(),
+            ));
         }
     }
 
     // ---- words
 
     fn notice(&self, said: Said) -> Action {
-        Action::Tell(Notice::Instance { name: self.name.clone(), said })
+        Action::Tell(Notice::Instance {
+            name: self.name.clone(),
+            said,
+        })
     }
 
     fn tell(&self, said: Said, context: &mut Context<'_>) {
         context.actions.push(self.notice(said));
     }
 
-    pub(super) fn tell_limited(&mut self, topic: Topic, context: &mut Context<'_>, said: impl FnOnce(u32) -> Said) {
+    pub(super) fn tell_limited(
+        &mut self,
+        topic: Topic,
+        context: &mut Context<'_>,
+        said: impl FnOnce(u32) -> Said,
+    ) {
         if let Some(suppressed) = self.limiter.allow(topic, context.now) {
             self.tell(said(suppressed), context);
         }
@@ -701,6 +891,9 @@ impl Instance {
 
     /// The interfaces that its addresses are announced on.
     pub(super) fn announces_on(&self) -> impl Iterator<Item = &str> {
-        self.derived.announced.iter().map(|(interface, _)| interface.as_str())
+        self.derived
+            .announced
+            .iter()
+            .map(|(interface, _)| interface.as_str())
     }
 }

@@ -34,7 +34,8 @@ impl Interfaces {
     /// Learns an interface. The names whose meaning changed: the new one, and the old one after a renaming. Empty when nothing did.
     pub fn learn(&mut self, interface: &Interface) -> Vec<String> {
         let before = self.by_index.get(&interface.index);
-        if before == Some(interface) && self.by_name.get(&interface.name) == Some(&interface.index) {
+        if before == Some(interface) && self.by_name.get(&interface.name) == Some(&interface.index)
+        {
             return Vec::new();
         }
         let mut changed = vec![interface.name.clone()];
@@ -63,7 +64,9 @@ impl Interfaces {
     }
 
     pub fn named(&self, name: &str) -> Option<&Interface> {
-        self.by_name.get(name).and_then(|index| self.by_index.get(index))
+        self.by_name
+            .get(name)
+            .and_then(|index| self.by_index.get(index))
     }
 
     pub fn numbered(&self, index: u32) -> Option<&Interface> {
@@ -73,7 +76,10 @@ impl Interfaces {
     /// What keeps an instance of this configuration from running.
     pub fn unfit(&self, config: &VrrpInstance) -> Unfit {
         match self.named(&config.interface) {
-            None => Unfit { missing: true, ..Unfit::default() },
+            None => Unfit {
+                missing: true,
+                ..Unfit::default()
+            },
             Some(interface) => Unfit {
                 missing: false,
                 down: !interface.up && !config.dont_track_primary,

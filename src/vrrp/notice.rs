@@ -179,7 +179,9 @@ pub enum Said {
 impl Notice {
     /// How much it matters.
     pub fn severity(&self) -> Severity {
-        let Notice::Instance { said, .. } = self else { return Severity::Warning };
+        let Notice::Instance { said, .. } = self else {
+            return Severity::Warning;
+        };
         match said {
             Said::Unexpected { .. } | Said::SendFailed { .. } => Severity::Error,
             Said::FaultMissing(_)
@@ -199,7 +201,10 @@ impl Notice {
             | Said::Resigned
             | Said::Priority { .. }
             | Said::Removed => Severity::Info,
-            Said::MasterIs { .. } | Said::SettingVips | Said::RemovingVips | Said::Announcing { .. } => Severity::Detail,
+            Said::MasterIs { .. }
+            | Said::SettingVips
+            | Said::RemovingVips
+            | Said::Announcing { .. } => Severity::Detail,
         }
     }
 }
@@ -208,8 +213,16 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Notice::Instance { name, said } => said.word(name, f),
-            Notice::UnknownVrid { vrid, interface, source, suppressed } => {
-                write!(f, "Unknown VRID({vrid}) received on interface({interface}). ignoring... (from {source})")?;
+            Notice::UnknownVrid {
+                vrid,
+                interface,
+                source,
+                suppressed,
+            } => {
+                write!(
+                    f,
+                    "Unknown VRID({vrid}) received on interface({interface}). ignoring... (from {source})"
+                )?;
                 more(f, *suppressed)
             }
         }
@@ -219,7 +232,10 @@ impl fmt::Display for Notice {
 /// What every rate-limited line ends with when lines were left out.
 fn more(f: &mut fmt::Formatter<'_>, suppressed: u32) -> fmt::Result {
     if suppressed > 0 {
-        write!(f, " ({suppressed} more like this since the last such message)")?;
+        write!(
+            f,
+            " ({suppressed} more like this since the last such message)"
+        )?;
     }
     Ok(())
 }
@@ -228,23 +244,51 @@ impl Said {
     fn word(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Said::Entering { state, init } => {
-                write!(f, "({name}) Entering {state} STATE{}", if *init { " (init)" } else { "" })
+                write!(
+                    f,
+                    "({name}) Entering {state} STATE{}",
+                    if *init { " (init)" } else { "" }
+                )
             }
             Said::Resumed => write!(f, "({name}) Continuing in MASTER STATE"),
-            Said::FaultMissing(interface) => write!(f, "({name}) entering FAULT state (interface {interface} does not exist)"),
+            Said::FaultMissing(interface) => write!(
+                f,
+                "({name}) entering FAULT state (interface {interface} does not exist)"
+            ),
             // The colon is keepalived's, in this line alone.
-            Said::FaultDown(interface) => write!(f, "({name}): entering FAULT state (interface {interface} down)"),
-            Said::FaultNoAddress => write!(f, "({name}) entering FAULT state (no IPv4 address for interface)"),
+            Said::FaultDown(interface) => write!(
+                f,
+                "({name}): entering FAULT state (interface {interface} down)"
+            ),
+            Said::FaultNoAddress => write!(
+                f,
+                "({name}) entering FAULT state (no IPv4 address for interface)"
+            ),
             Said::AdvertTimeout => write!(f, "({name}) Receive advertisement timeout"),
-            Said::HeardHigher { source, priority, ours } => {
-                write!(f, "({name}) Master received advert from {source} with higher priority {priority}, ours {ours}")
+            Said::HeardHigher {
+                source,
+                priority,
+                ours,
+            } => {
+                write!(
+                    f,
+                    "({name}) Master received advert from {source} with higher priority {priority}, ours {ours}"
+                )
             }
             Said::HeardEqualHigher { source, priority } => write!(
                 f,
                 "({name}) Master received advert from {source} with same priority {priority} but higher IP address than ours"
             ),
-            Said::HeardLower { source, priority, ours, suppressed } => {
-                write!(f, "({name}) Received advert from {source} with lower priority {priority}, ours {ours}")?;
+            Said::HeardLower {
+                source,
+                priority,
+                ours,
+                suppressed,
+            } => {
+                write!(
+                    f,
+                    "({name}) Received advert from {source} with lower priority {priority}, ours {ours}"
+                )?;
                 more(f, *suppressed)
             }
             Said::HeardResign => write!(f, "({name}) Backup received priority 0 advertisement"),
@@ -264,22 +308,44 @@ impl Said {
                 more(f, *suppressed)
             }
             Said::Resigned => write!(f, "({name}) sent 0 priority"),
-            Said::Priority { from, to } => write!(f, "({name}) Changing effective priority from {from} to {to}"),
+            Said::Priority { from, to } => write!(
+                f,
+                "({name}) Changing effective priority from {from} to {to}"
+            ),
             Said::MasterIs { before: None, now } => write!(f, "({name}) master set to {now}"),
-            Said::MasterIs { before: Some(before), now } => write!(f, "({name}) master changed from {before} to {now}"),
+            Said::MasterIs {
+                before: Some(before),
+                now,
+            } => write!(f, "({name}) master changed from {before} to {now}"),
             Said::SettingVips => write!(f, "({name}) setting VIPs."),
             Said::RemovingVips => write!(f, "({name}) removing VIPs."),
             Said::Announcing { interface, address } => {
-                write!(f, "({name}) Sending/queueing gratuitous ARPs on {interface} for {address}")
+                write!(
+                    f,
+                    "({name}) Sending/queueing gratuitous ARPs on {interface} for {address}"
+                )
             }
-            Said::BadPacket { source, fault, vrid, suppressed } => {
+            Said::BadPacket {
+                source,
+                fault,
+                vrid,
+                suppressed,
+            } => {
                 word_fault(name, *source, *vrid, fault, f)?;
                 more(f, *suppressed)
             }
-            Said::Addresses { source, fault, vrid, suppressed } => {
+            Said::Addresses {
+                source,
+                fault,
+                vrid,
+                suppressed,
+            } => {
                 match fault {
                     AddressFault::Count { expected, got } => {
-                        write!(f, "({name}) expected {expected} VIPs but received {got} from {source}")?;
+                        write!(
+                            f,
+                            "({name}) expected {expected} VIPs but received {got} from {source}"
+                        )?;
                     }
                     AddressFault::Absent(address) => write!(
                         f,
@@ -289,32 +355,63 @@ impl Said {
                 more(f, *suppressed)
             }
             Said::SendFailed { error, suppressed } => {
-                write!(f, "({name}) advert could not be sent: {}", std::io::Error::from_raw_os_error(*error))?;
+                write!(
+                    f,
+                    "({name}) advert could not be sent: {}",
+                    std::io::Error::from_raw_os_error(*error)
+                )?;
                 more(f, *suppressed)
             }
-            Said::Unexpected { state, cause } => write!(f, "({name}) ignored {cause:?} in {state} state: please report this"),
+            Said::Unexpected { state, cause } => write!(
+                f,
+                "({name}) ignored {cause:?} in {state} state: please report this"
+            ),
             Said::Removed => write!(f, "({name}) removed from the configuration"),
         }
     }
 }
 
-fn word_fault(name: &str, source: Ipv4Addr, vrid: u8, fault: &PacketFault, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn word_fault(
+    name: &str,
+    source: Ipv4Addr,
+    vrid: u8,
+    fault: &PacketFault,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
     match fault {
-        PacketFault::Ttl(ttl) => write!(f, "({name}) invalid TTL/HL from {source}. Received {ttl} and expect 255"),
+        PacketFault::Ttl(ttl) => write!(
+            f,
+            "({name}) invalid TTL/HL from {source}. Received {ttl} and expect 255"
+        ),
         PacketFault::Version(version) => {
-            write!(f, "({name}) wrong VRRP version from {source}. Received {version} and expect 2")
+            write!(
+                f,
+                "({name}) wrong VRRP version from {source}. Received {version} and expect 2"
+            )
         }
         PacketFault::Length { got, expected } => {
-            write!(f, "({name}) wrong packet length from {source}. Received {got} bytes and expect {expected}")
+            write!(
+                f,
+                "({name}) wrong packet length from {source}. Received {got} bytes and expect {expected}"
+            )
         }
         PacketFault::Checksum => write!(f, "({name}) Invalid VRRPv2 checksum from {source}"),
-        PacketFault::Type(kind) => write!(f, "({name}) Invalid packet type from {source}. Received {kind} and expect 1"),
+        PacketFault::Type(kind) => write!(
+            f,
+            "({name}) Invalid packet type from {source}. Received {kind} and expect 1"
+        ),
         PacketFault::Destination(destination) => {
-            write!(f, "({name}) advert from {source} was sent to {destination}, which is not our multicast group")
+            write!(
+                f,
+                "({name}) advert from {source} was sent to {destination}, which is not our multicast group"
+            )
         }
         PacketFault::AuthType(kind) => write!(f, "({name}) Invalid auth type {kind} from {source}"),
         PacketFault::AuthMismatch { got, expected } => {
-            write!(f, "({name}) received a {got} auth from {source}, expecting {expected}!")
+            write!(
+                f,
+                "({name}) received a {got} auth from {source}, expecting {expected}!"
+            )
         }
         PacketFault::AuthFailure => write!(f, "({name}) received an invalid passwd from {source}!"),
         PacketFault::Interval { got, expected } => write!(

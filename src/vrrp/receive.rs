@@ -104,11 +104,16 @@ pub(super) fn judge<'a>(
     if got != expected {
         return Err(PacketFault::AuthMismatch { got, expected });
     }
-    if expected == v2::AUTH_PASS && !secret::equal(&advert.authentication, derived.password.expose()) {
+    if expected == v2::AUTH_PASS
+        && !secret::equal(&advert.authentication, derived.password.expose())
+    {
         return Err(PacketFault::AuthFailure);
     }
     if advert.interval != derived.interval_seconds {
-        return Err(PacketFault::Interval { got: advert.interval, expected: derived.interval_seconds });
+        return Err(PacketFault::Interval {
+            got: advert.interval,
+            expected: derived.interval_seconds,
+        });
     }
     Ok(advert)
 }
@@ -120,15 +125,26 @@ pub(super) fn compare_addresses(derived: &Derived, advert: &Advert<'_>) -> Optio
     }
     let (ours, theirs) = (&derived.sorted_addresses, advert.addresses());
     if theirs.len() != ours.len() {
-        return Some(AddressFault::Count { expected: ours.len(), got: theirs.len() });
+        return Some(AddressFault::Count {
+            expected: ours.len(),
+            got: theirs.len(),
+        });
     }
     let mut theirs: Vec<Ipv4Addr> = theirs.collect();
     theirs.sort_unstable();
-    ours.iter().find(|address| theirs.binary_search(address).is_err()).map(|absent| AddressFault::Absent(*absent))
+    ours.iter()
+        .find(|address| theirs.binary_search(address).is_err())
+        .map(|absent| AddressFault::Absent(*absent))
 }
 
 /// Where an advert stands against our priority and address (RFC 3768 sections 6.4.2 and 6.4.3).
-pub(super) fn standing(priority: u8, source: Ipv4Addr, ours: u8, own_source: Option<Ipv4Addr>, nopreempt: bool) -> Cause {
+pub(super) fn standing(
+    priority: u8,
+    source: Ipv4Addr,
+    ours: u8,
+    own_source: Option<Ipv4Addr>,
+    nopreempt: bool,
+) -> Cause {
     if priority == PRIORITY_RESIGN {
         return Cause::HeardResign;
     }

@@ -10,15 +10,24 @@ use std::collections::HashSet;
 impl Router {
     /// Goes over to another configuration. The removed resign first, so that an address that moves to another instance is free.
     pub(super) fn reload(&mut self, now: Instant, config: &Vrrp, actions: &mut Actions) {
-        let kept: HashSet<&str> = config.instances.iter().map(|instance| instance.name.as_str()).collect();
-        let removed: Vec<InstanceId> =
-            self.instances().filter(|instance| !kept.contains(instance.name())).map(Instance::id).collect();
+        let kept: HashSet<&str> = config
+            .instances
+            .iter()
+            .map(|instance| instance.name.as_str())
+            .collect();
+        let removed: Vec<InstanceId> = self
+            .instances()
+            .filter(|instance| !kept.contains(instance.name()))
+            .map(Instance::id)
+            .collect();
         for id in removed {
             self.with(now, id, actions, |instance, context| {
                 instance.shutdown(context);
                 instance.tell_removed(context);
             });
-            let slot = usize::try_from(id).ok().and_then(|at| self.slots.get_mut(at));
+            let slot = usize::try_from(id)
+                .ok()
+                .and_then(|at| self.slots.get_mut(at));
             if let Some(gone) = slot.and_then(Option::take) {
                 self.by_name.remove(gone.name());
                 self.free.push(id);
@@ -35,7 +44,9 @@ impl Router {
         }
         // Before anything is sent: a packet finds its instance by the new configuration.
         for (id, config) in changed {
-            self.with(now, id, actions, |instance, context| instance.reconfigure(config.clone(), context));
+            self.with(now, id, actions, |instance, context| {
+                instance.reconfigure(config.clone(), context)
+            });
         }
         self.index_networks();
         if self.started {
@@ -52,7 +63,10 @@ impl Router {
         let id = self.free.pop().unwrap_or_else(next);
         self.by_name.insert(config.name.clone(), id);
         let instance = Some(Instance::new(id, config));
-        match usize::try_from(id).ok().and_then(|at| self.slots.get_mut(at)) {
+        match usize::try_from(id)
+            .ok()
+            .and_then(|at| self.slots.get_mut(at))
+        {
             Some(slot) => *slot = instance,
             None => self.slots.push(instance),
         }
@@ -66,9 +80,15 @@ impl Router {
         for instance in self.instances() {
             let config = instance.config();
             let network: &mut Network = networks.entry(config.interface.clone()).or_default();
-            network.by_vrid.insert(config.virtual_router_id, instance.id());
+            network
+                .by_vrid
+                .insert(config.virtual_router_id, instance.id());
             for interface in instance.announces_on() {
-                networks.entry(interface.to_owned()).or_default().guests.push(instance.id());
+                networks
+                    .entry(interface.to_owned())
+                    .or_default()
+                    .guests
+                    .push(instance.id());
             }
         }
         self.networks = networks;

@@ -40,7 +40,10 @@ pub struct Router {
 impl Router {
     /// The virtual routers of a configuration, none of them started: tell the interfaces, then `Event::Start`.
     pub fn new(config: &Vrrp, log_unknown_vrids: bool) -> Self {
-        let mut router = Router { log_unknown_vrids, ..Router::default() };
+        let mut router = Router {
+            log_unknown_vrids,
+            ..Router::default()
+        };
         for instance in &config.instances {
             router.insert(instance.clone());
         }
@@ -89,7 +92,10 @@ impl Router {
     /// Counts from zero again, everywhere.
     pub fn clear_stats(&mut self) {
         self.stats = RouterStats::default();
-        self.slots.iter_mut().flatten().for_each(Instance::clear_stats);
+        self.slots
+            .iter_mut()
+            .flatten()
+            .for_each(Instance::clear_stats);
     }
 
     /// Takes one event at the time `now`, which never goes back, and appends what is to be done to `actions`.
@@ -108,13 +114,22 @@ impl Router {
                     self.refit(now, &name, actions);
                 }
             }
-            Event::SendFailed { instance, error } => self.with(now, instance, actions, |instance, context| {
-                let stats = instance.stats_mut();
-                stats.advert_send_failed = stats.advert_send_failed.saturating_add(1);
-                instance.tell_limited(Topic::SendFailed, context, |suppressed| Said::SendFailed { error, suppressed });
-            }),
-            Event::AddressesRestored { instance } => self.with(now, instance, actions, Instance::announce_again),
-            Event::Reload { vrrp, log_unknown_vrids } => {
+            Event::SendFailed { instance, error } => {
+                self.with(now, instance, actions, |instance, context| {
+                    let stats = instance.stats_mut();
+                    stats.advert_send_failed = stats.advert_send_failed.saturating_add(1);
+                    instance.tell_limited(Topic::SendFailed, context, |suppressed| {
+                        Said::SendFailed { error, suppressed }
+                    });
+                })
+            }
+            Event::AddressesRestored { instance } => {
+                self.with(now, instance, actions, Instance::announce_again)
+            }
+            Event::Reload {
+                vrrp,
+                log_unknown_vrids,
+            } => {
                 self.log_unknown_vrids = log_unknown_vrids;
                 self.reload(now, vrrp, actions);
             }
@@ -126,7 +141,9 @@ impl Router {
     }
 
     fn packet(&mut self, now: Instant, interface: u32, bytes: &[u8], actions: &mut Actions) {
-        let parsed = ip::Header::parse(bytes).ok().filter(|(header, _)| header.protocol == ip::PROTOCOL_VRRP);
+        let parsed = ip::Header::parse(bytes)
+            .ok()
+            .filter(|(header, _)| header.protocol == ip::PROTOCOL_VRRP);
         let Some((header, message)) = parsed else {
             self.stats.unreadable = self.stats.unreadable.saturating_add(1);
             return;
@@ -135,27 +152,52 @@ impl Router {
             self.stats.unreadable = self.stats.unreadable.saturating_add(1);
             return;
         };
-        let network = self.interfaces.numbered(interface).and_then(|interface| self.networks.get(&interface.name));
-        match network.and_then(|network| network.by_vrid.get(&vrid)).copied() {
-            Some(id) => self.with(now, id, actions, |instance, context| instance.packet(&header, message, context)),
+        let network = self
+            .interfaces
+            .numbered(interface)
+            .and_then(|interface| self.networks.get(&interface.name));
+        match network
+            .and_then(|network| network.by_vrid.get(&vrid))
+            .copied()
+        {
+            Some(id) => self.with(now, id, actions, |instance, context| {
+                instance.packet(&header, message, context)
+            }),
             None => self.unknown_vrid(now, interface, vrid, header.source, actions),
         }
     }
 
-    fn unknown_vrid(&mut self, now: Instant, interface: u32, vrid: u8, source: Ipv4Addr, actions: &mut Actions) {
+    fn unknown_vrid(
+        &mut self,
+        now: Instant,
+        interface: u32,
+        vrid: u8,
+        source: Ipv4Addr,
+        actions: &mut Actions,
+    ) {
         self.stats.unknown_vrid = self.stats.unknown_vrid.saturating_add(1);
         if !self.log_unknown_vrids {
             return;
         }
         if let Some(suppressed) = self.limiter.allow(Topic::UnknownVrid, now) {
-            let interface = self.interfaces.numbered(interface).map_or_else(|| interface.to_string(), |known| known.name.clone());
-            actions.push(Action::Tell(Notice::UnknownVrid { vrid, interface, source, suppressed }));
+            let interface = self
+                .interfaces
+                .numbered(interface)
+                .map_or_else(|| interface.to_string(), |known| known.name.clone());
+            actions.push(Action::Tell(Notice::UnknownVrid {
+                vrid,
+                interface,
+                source,
+                suppressed,
+            }));
         }
     }
 
     fn timer(&mut self, now: Instant, key: TimerKey, deadline: Instant, actions: &mut Actions) {
         match key {
-            TimerKey::Advert(id) => self.with(now, id, actions, |instance, context| instance.advert_due(deadline, context)),
+            TimerKey::Advert(id) => self.with(now, id, actions, |instance, context| {
+                instance.advert_due(deadline, context)
+            }),
             TimerKey::MasterDown(id) => self.with(now, id, actions, Instance::master_down),
             TimerKey::Garp(id) => self.with(now, id, actions, Instance::garp_due),
             TimerKey::GarpQueue(index) => {
@@ -167,13 +209,20 @@ impl Router {
     }
 
     fn learn(&mut self, now: Instant, interface: &Interface, actions: &mut Actions) {
-        let was_up = self.interfaces.named(&interface.name).is_some_and(|known| known.up);
+        let was_up = self
+            .interfaces
+            .named(&interface.name)
+            .is_some_and(|known| known.up);
         for name in self.interfaces.learn(interface) {
             self.refit(now, &name, actions);
         }
         if interface.up && !was_up && self.started {
             // Switches forget who is where when a link goes down. Whoever became MASTER by this has announced itself already.
-            let guests = self.networks.get(&interface.name).map(|network| network.guests.clone()).unwrap_or_default();
+            let guests = self
+                .networks
+                .get(&interface.name)
+                .map(|network| network.guests.clone())
+                .unwrap_or_default();
             for id in guests {
                 self.with(now, id, actions, |instance, context| {
                     if instance.last_transition() != Some(now) {
@@ -186,7 +235,9 @@ impl Router {
 
     /// Lets the instances that run on an interface look anew.
     fn refit(&mut self, now: Instant, name: &str, actions: &mut Actions) {
-        let Some(network) = self.networks.get(name) else { return };
+        let Some(network) = self.networks.get(name) else {
+            return;
+        };
         let mut concerned: Vec<InstanceId> = network.by_vrid.values().copied().collect();
         concerned.sort_unstable();
         for id in concerned {
@@ -206,14 +257,34 @@ impl Router {
         actions: &mut Actions,
         act: impl FnOnce(&mut Instance, &mut Context<'_>),
     ) {
-        let slot = usize::try_from(id).ok().and_then(|at| self.slots.get_mut(at));
+        let slot = usize::try_from(id)
+            .ok()
+            .and_then(|at| self.slots.get_mut(at));
         if let Some(Some(instance)) = slot {
-            act(instance, &mut Context { now, interfaces: &self.interfaces, garp: &mut self.garp, actions });
+            act(
+                instance,
+                &mut Context {
+                    now,
+                    interfaces: &self.interfaces,
+                    garp: &mut self.garp,
+                    actions,
+                },
+            );
         }
     }
 
-    fn each(&mut self, now: Instant, actions: &mut Actions, act: impl Fn(&mut Instance, &mut Context<'_>)) {
-        let mut context = Context { now, interfaces: &self.interfaces, garp: &mut self.garp, actions };
+    fn each(
+        &mut self,
+        now: Instant,
+        actions: &mut Actions,
+        act: impl Fn(&mut Instance, &mut Context<'_>),
+    ) {
+        let mut context = Context {
+            now,
+            interfaces: &self.interfaces,
+            garp: &mut self.garp,
+            actions,
+        };
         for instance in self.slots.iter_mut().flatten() {
             act(instance, &mut context);
         }

@@ -167,31 +167,70 @@ pub(super) fn follows(state: State, cause: Cause) -> Option<(&'static [Step], St
 mod tests {
     use super::*;
 
-    const STATES: [State; 4] = [State::Initialize, State::Backup, State::Master, State::Fault];
+    const STATES: [State; 4] = [
+        State::Initialize,
+        State::Backup,
+        State::Master,
+        State::Fault,
+    ];
 
     /// Every path out of MASTER takes the addresses off, every path in puts them on and speaks first.
     #[test]
     fn addresses_follow_the_state() {
         use Cause::*;
         let causes = [
-            StartOwner, Start, StartUnfit, ResumeMaster, MasterDown, AdvertDue, HeardResign, HeardLower, HeardEqualLower,
-            HeardEqualSelf, HeardEqualHigher, HeardHigher, HeardLowerNoPreempt, BecameUnfit, BecameFit, BecameFitOwner, Shutdown,
+            StartOwner,
+            Start,
+            StartUnfit,
+            ResumeMaster,
+            MasterDown,
+            AdvertDue,
+            HeardResign,
+            HeardLower,
+            HeardEqualLower,
+            HeardEqualSelf,
+            HeardEqualHigher,
+            HeardHigher,
+            HeardLowerNoPreempt,
+            BecameUnfit,
+            BecameFit,
+            BecameFitOwner,
+            Shutdown,
         ];
         let mut entries = 0;
         for state in STATES {
             for cause in causes {
-                let Some((steps, next)) = follows(state, cause) else { continue };
+                let Some((steps, next)) = follows(state, cause) else {
+                    continue;
+                };
                 let takes = steps.iter().position(|step| *step == Step::TakeAddresses);
                 let drops = steps.contains(&Step::DropAddresses);
-                assert_eq!(takes.is_some(), state != State::Master && next == State::Master, "{state} {cause:?}");
-                assert_eq!(drops, state == State::Master && next != State::Master, "{state} {cause:?}");
+                assert_eq!(
+                    takes.is_some(),
+                    state != State::Master && next == State::Master,
+                    "{state} {cause:?}"
+                );
+                assert_eq!(
+                    drops,
+                    state == State::Master && next != State::Master,
+                    "{state} {cause:?}"
+                );
                 if let Some(at) = takes {
                     entries += 1;
-                    assert_eq!(steps.first(), Some(&Step::Advert), "{state} {cause:?}: the advert comes first");
+                    assert_eq!(
+                        steps.first(),
+                        Some(&Step::Advert),
+                        "{state} {cause:?}: the advert comes first"
+                    );
                     assert!(at > 0);
                 }
                 if next == State::Backup && state != State::Backup {
-                    assert!(steps.iter().any(|s| matches!(s, Step::ArmMasterDown | Step::ArmStart)), "{state} {cause:?}");
+                    assert!(
+                        steps
+                            .iter()
+                            .any(|s| matches!(s, Step::ArmMasterDown | Step::ArmStart)),
+                        "{state} {cause:?}"
+                    );
                 }
             }
         }
@@ -208,6 +247,9 @@ mod tests {
                 }
             }
         }
-        assert!(follows(State::Master, Cause::Shutdown).is_some_and(|(steps, _)| steps.contains(&Step::Resign)));
+        assert!(
+            follows(State::Master, Cause::Shutdown)
+                .is_some_and(|(steps, _)| steps.contains(&Step::Resign))
+        );
     }
 }

@@ -16,7 +16,9 @@ pub fn skew_time(priority: u8) -> Duration {
 
 /// Master_Down_Interval: `adverts` (3 in the RFC, `down_timer_adverts`) intervals and the skew time (RFC 3768 section 6.1).
 pub fn master_down_interval(interval: Duration, adverts: u32, priority: u8) -> Duration {
-    interval.saturating_mul(adverts).saturating_add(skew_time(priority))
+    interval
+        .saturating_mul(adverts)
+        .saturating_add(skew_time(priority))
 }
 
 /// How long an instance with `state MASTER` listens at start before it takes over: one interval and the smallest skew. Not in the
@@ -31,21 +33,41 @@ mod tests {
 
     #[test]
     fn skew_is_exact() {
-        for (priority, nanos) in [(0, 1_000_000_000), (1, 996_093_750), (100, 609_375_000), (254, 7_812_500), (255, 3_906_250)] {
-            assert_eq!(skew_time(priority), Duration::from_nanos(nanos), "priority {priority}");
+        for (priority, nanos) in [
+            (0, 1_000_000_000),
+            (1, 996_093_750),
+            (100, 609_375_000),
+            (254, 7_812_500),
+            (255, 3_906_250),
+        ] {
+            assert_eq!(
+                skew_time(priority),
+                Duration::from_nanos(nanos),
+                "priority {priority}"
+            );
         }
     }
 
     #[test]
     fn master_down_is_exact() {
         // (interval s, adverts, priority, nanoseconds)
-        for (interval, adverts, priority, nanos) in
-            [(1, 3, 100, 3_609_375_000), (1, 3, 200, 3_218_750_000), (5, 3, 100, 15_609_375_000), (1, 2, 255, 2_003_906_250)]
-        {
+        for (interval, adverts, priority, nanos) in [
+            (1, 3, 100, 3_609_375_000),
+            (1, 3, 200, 3_218_750_000),
+            (5, 3, 100, 15_609_375_000),
+            (1, 2, 255, 2_003_906_250),
+        ] {
             let got = master_down_interval(Duration::from_secs(interval), adverts, priority);
-            assert_eq!(got, Duration::from_nanos(nanos), "{interval} s x {adverts}, priority {priority}");
+            assert_eq!(
+                got,
+                Duration::from_nanos(nanos),
+                "{interval} s x {adverts}, priority {priority}"
+            );
         }
-        assert_eq!(eager_start_interval(Duration::from_secs(1)), Duration::from_nanos(1_003_906_250));
+        assert_eq!(
+            eager_start_interval(Duration::from_secs(1)),
+            Duration::from_nanos(1_003_906_250)
+        );
     }
 
     #[test]

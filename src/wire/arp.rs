@@ -53,7 +53,10 @@ impl Arp {
     /// and IPv4.
     pub fn parse(packet: &[u8]) -> Option<Arp> {
         let lengths = (u8_at(packet, 4)?, u8_at(packet, 5)?);
-        if u16_at(packet, 0)? != HARDWARE_ETHERNET || u16_at(packet, 2)? != TYPE_IPV4 || lengths != (6, 4) {
+        if u16_at(packet, 0)? != HARDWARE_ETHERNET
+            || u16_at(packet, 2)? != TYPE_IPV4
+            || lengths != (6, 4)
+        {
             return None;
         }
         Some(Arp {
@@ -82,7 +85,19 @@ impl Arp {
 /// target hardware address is the broadcast address, as keepalived sends it.
 pub fn gratuitous(mac: Mac, address: Ipv4Addr) -> Vec<u8> {
     let mut frame = Vec::with_capacity(ethernet::HEADER_LENGTH + LENGTH);
-    ethernet::Header { destination: BROADCAST, source: mac, kind: TYPE_ARP }.emit(&mut frame);
-    Arp { opcode: REQUEST, sender_mac: mac, sender_ip: address, target_mac: BROADCAST, target_ip: address }.emit(&mut frame);
+    ethernet::Header {
+        destination: BROADCAST,
+        source: mac,
+        kind: TYPE_ARP,
+    }
+    .emit(&mut frame);
+    Arp {
+        opcode: REQUEST,
+        sender_mac: mac,
+        sender_ip: address,
+        target_mac: BROADCAST,
+        target_ip: address,
+    }
+    .emit(&mut frame);
     frame
 }

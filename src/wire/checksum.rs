@@ -30,10 +30,26 @@ mod tests {
     /// (what, bytes, checksum)
     const TABLE: &[(&str, &[u8], u16)] = &[
         ("nothing", &[], 0xffff),
-        ("RFC 1071 section 3", &[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7], !0xddf2),
-        ("an odd length is padded with zero", &[0x01, 0x02, 0x03], !(0x0102 + 0x0300)),
-        ("the carry is added back", &[0xff, 0xff, 0x00, 0x01], !0x0001),
-        ("it can carry twice", &[0xff, 0xff, 0xff, 0xff, 0x00, 0x01], !0x0001),
+        (
+            "RFC 1071 section 3",
+            &[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7],
+            !0xddf2,
+        ),
+        (
+            "an odd length is padded with zero",
+            &[0x01, 0x02, 0x03],
+            !(0x0102 + 0x0300),
+        ),
+        (
+            "the carry is added back",
+            &[0xff, 0xff, 0x00, 0x01],
+            !0x0001,
+        ),
+        (
+            "it can carry twice",
+            &[0xff, 0xff, 0xff, 0xff, 0x00, 0x01],
+            !0x0001,
+        ),
     ];
 
     #[test]
@@ -45,6 +61,9 @@ mod tests {
 
     #[test]
     fn parts_are_one_run() {
-        assert_eq!(checksum(&[&[1, 2], &[3, 4, 5]]), checksum(&[&[1, 2, 3, 4, 5]]));
+        assert_eq!(
+            checksum(&[&[1, 2], &[3, 4, 5]]),
+            checksum(&[&[1, 2, 3, 4, 5]])
+        );
     }
 }

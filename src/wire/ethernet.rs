@@ -43,7 +43,11 @@ pub struct Header {
 impl Header {
     /// Header and payload of a frame; `None` when it is shorter than a header.
     pub fn parse(frame: &[u8]) -> Option<(Header, &[u8])> {
-        let header = Header { destination: array(frame, 0)?, source: array(frame, 6)?, kind: u16_at(frame, 12)? };
+        let header = Header {
+            destination: array(frame, 0)?,
+            source: array(frame, 6)?,
+            kind: u16_at(frame, 12)?,
+        };
         Some((header, frame.get(HEADER_LENGTH..)?))
     }
 

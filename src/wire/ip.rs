@@ -74,7 +74,9 @@ impl Header {
         if header_length < HEADER_LENGTH {
             return Err(Fault::Length);
         }
-        let payload = packet.get(header_length..total_length).ok_or(Fault::Length)?;
+        let payload = packet
+            .get(header_length..total_length)
+            .ok_or(Fault::Length)?;
         let header = packet.get(..header_length).ok_or(Fault::Length)?;
         if checksum(&[header]) != 0 {
             return Err(Fault::Checksum);

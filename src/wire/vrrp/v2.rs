@@ -77,8 +77,17 @@ impl<'a> Advert<'a> {
     /// An advert about `addresses` (4 bytes each, as `address_bytes` makes them); addresses past the 255th are left out.
     pub fn new(vrid: u8, priority: u8, interval: u8, addresses: &'a [u8]) -> Self {
         let whole = addresses.len() - addresses.len() % 4;
-        let addresses = addresses.get(..whole.min(MAX_ADDRESSES * 4)).unwrap_or_default();
-        Advert { vrid, priority, auth_type: AUTH_NONE, interval, addresses, authentication: [0; AUTHENTICATION_LENGTH] }
+        let addresses = addresses
+            .get(..whole.min(MAX_ADDRESSES * 4))
+            .unwrap_or_default();
+        Advert {
+            vrid,
+            priority,
+            auth_type: AUTH_NONE,
+            interval,
+            addresses,
+            authentication: [0; AUTHENTICATION_LENGTH],
+        }
     }
 
     /// The same advert with a password: at most 8 bytes of it, zero padded.
@@ -94,7 +103,10 @@ impl<'a> Advert<'a> {
     /// A `Fault` when the message is damaged or no advertisement of this version.
     pub fn parse(message: &'a [u8]) -> Result<Self, Fault> {
         let smallest = HEADER_LENGTH + AUTHENTICATION_LENGTH;
-        let short = Fault::Length { got: message.len(), expected: smallest };
+        let short = Fault::Length {
+            got: message.len(),
+            expected: smallest,
+        };
         let first = u8_at(message, 0).ok_or(short)?;
         if first >> 4 != VERSION {
             return Err(Fault::Version(first >> 4));
@@ -102,7 +114,10 @@ impl<'a> Advert<'a> {
         let count = usize::from(u8_at(message, 3).ok_or(short)?);
         let expected = smallest + count * 4;
         if message.len() != expected {
-            return Err(Fault::Length { got: message.len(), expected });
+            return Err(Fault::Length {
+                got: message.len(),
+                expected,
+            });
         }
         if checksum(&[message]) != 0 {
             return Err(Fault::Checksum);
@@ -128,8 +143,14 @@ impl<'a> Advert<'a> {
     pub fn emit(&self) -> Vec<u8> {
         // `new` and `parse` both hold the count to what fits.
         let count = u8::try_from(self.addresses.len() / 4).unwrap_or(u8::MAX);
-        let mut message = Vec::with_capacity(HEADER_LENGTH + self.addresses.len() + AUTHENTICATION_LENGTH);
-        message.extend_from_slice(&[VERSION << 4 | TYPE_ADVERTISEMENT, self.vrid, self.priority, count]);
+        let mut message =
+            Vec::with_capacity(HEADER_LENGTH + self.addresses.len() + AUTHENTICATION_LENGTH);
+        message.extend_from_slice(&[
+            VERSION << 4 | TYPE_ADVERTISEMENT,
+            self.vrid,
+            self.priority,
+            count,
+        ]);
         message.extend_from_slice(&[self.auth_type, self.interval]);
         let sum = checksum(&[&message, self.addresses, &self.authentication]);
         message.extend_from_slice(&sum.to_be_bytes());
@@ -152,7 +173,10 @@ impl<'a> Advert<'a> {
 
 /// Addresses in the form `Advert::new` takes.
 pub fn address_bytes(addresses: impl IntoIterator<Item = Ipv4Addr>) -> Vec<u8> {
-    addresses.into_iter().flat_map(|address| address.octets()).collect()
+    addresses
+        .into_iter()
+        .flat_map(|address| address.octets())
+        .collect()
 }
 
 /// A password as it stands in the trailer: its first 8 bytes, zero padded (RFC 2338 section 5.3.6.2).
