@@ -1,11 +1,24 @@
 //! Files to logical lines: comments, `@` conditions, `$` definitions, `~SEQ` and `~LST`, includes. Reads nothing but through
 //! `source::Files`; host name, environment and random numbers come in as values.
 
-use super::diagnostic::{Class, Diagnostics};
-use super::expanded::Expanded;
+mod clean;
+mod define;
+mod draft;
+mod include;
+mod sequence;
+#[cfg(test)]
+mod tests;
+
+use super::diagnostic::{Class, Diagnostics, FileId, Span};
+use super::expanded::{Expanded, Origin};
+use super::line::{Grammar, Rule, structure};
 use super::source::{Files, Lines};
-use std::collections::BTreeMap;
-use std::path::Path;
+use clean::{Clean, Look};
+use define::Lead;
+use draft::Draft;
+use pest::Parser;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// What the world outside contributes.
@@ -15,6 +28,8 @@ pub struct Context {
     pub config_id: Vec<u8>,
     /// For `${_ENV NAME}`.
     pub environment: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// The working directory, which a relative path of the top-level file is relative to; for `${_PWD}`.
+    pub directory: PathBuf,
     /// For `${_RANDOM}`.
     pub seed: u64,
     /// The checks of plain `include` lines (`-e` sets all).
@@ -59,39 +74,395 @@ impl Default for Limits {
 
 /// Reads the top-level file and all it includes. Always gives what could be understood; a top-level file that cannot be read is
 /// `Class::NoConfiguration`.
-pub fn expand(
-    path: &Path,
-    context: &Context,
-    files: &dyn Files,
-    diagnostics: &mut Diagnostics,
-) -> Expanded {
-    let _ = context;
-    let mut expanded = Expanded::default();
+pub fn expand(path: &Path, context: &Context, files: &dyn Files, diagnostics: &mut Diagnostics) -> Expanded {
+    let mut expander = Expander {
+        context,
+        files,
+        expanded: Expanded::default(),
+        frames: Vec::new(),
+        definitions: HashMap::new(),
+        collecting: None,
+        checks: context.checks,
+        seed: context.seed,
+        work: 0,
+        diagnostics,
+    };
     match files.read(path) {
         Ok(text) => {
-            let text = Rc::new(text);
-            let file = diagnostics.add_file(path, Some(text.clone()));
-            for ((_, line), number) in Lines::new(&text).zip(1..) {
-                let line = &line[..line
-                    .iter()
-                    .position(|&b| b == b'#' || b == b'!')
-                    .unwrap_or(line.len())];
-                let blanks = line.len() - line.trim_ascii_start().len();
-                if !line.trim_ascii().is_empty() {
-                    expanded.push(line.trim_ascii(), file, number, blanks as u32 + 1);
-                }
+            let identity = files.identity(path);
+            let outcome = expander.push_file(path, identity, text, None).and_then(|()| expander.run());
+            if let Err(fault) = outcome {
+                expander.tell(fault);
             }
         }
         Err(reason) => {
+            diagnostics.add_file(path, None);
             let message = format!("cannot read {}: {reason}", path.display());
-            diagnostics.advise(
-                Class::NoConfiguration,
-                None,
-                message,
-                "name the configuration with -f",
-            );
+            let help = "-f names the file; it must be a plain text file that is not executable";
+            diagnostics.advise(Class::NoConfiguration, None, message, help);
+            let mut expanded = Expanded::default();
+            expanded.set_files(diagnostics.paths());
+            return expanded;
         }
     }
+    let Expander { mut expanded, diagnostics, .. } = expander;
     expanded.set_files(diagnostics.paths());
     expanded
+}
+
+/// Why a line, or everything that follows, is given up.
+enum Fault {
+    /// The line at this place.
+    Line(Span, &'static str),
+    /// All of it: the bounds of `Limits` are reached.
+    All(&'static str),
+}
+
+/// Where lines come from. The topmost gives the next one; it is left when it has no more.
+enum Frame {
+    /// A file.
+    File(FileFrame),
+    /// The files of an include, one after the other.
+    Files { paths: Rc<[PathBuf]>, next: usize, checks: Checks, span: Span },
+    /// The further lines of a value, and what goes behind the last of them.
+    Value { lines: define::Value, next: usize, tail: Draft },
+    /// A line that is read once for each value.
+    Sequence { names: Vec<Vec<u8>>, values: sequence::Values, line: Draft },
+}
+
+struct FileFrame {
+    file: FileId,
+    path: PathBuf,
+    identity: PathBuf,
+    text: Rc<Vec<u8>>,
+    at: usize,
+    number: u32,
+    returns: bool,
+    /// What the include checks were when this file was begun.
+    checks: Checks,
+}
+
+/// A definition of which lines are still to come.
+struct Collecting {
+    /// None: behind a condition that does not hold.
+    name: Option<Vec<u8>>,
+    lines: Vec<Draft>,
+}
+
+/// What a frame gave.
+enum Step {
+    Line(Draft),
+    Include(PathBuf, Checks, Span),
+    File,
+    Done,
+}
+
+/// What a line costs beside its bytes.
+const LINE: usize = 16;
+
+struct Expander<'a> {
+    context: &'a Context,
+    files: &'a dyn Files,
+    diagnostics: &'a mut Diagnostics,
+    expanded: Expanded,
+    frames: Vec<Frame>,
+    definitions: HashMap<Vec<u8>, define::Value>,
+    collecting: Option<Collecting>,
+    checks: Checks,
+    seed: u64,
+    work: u64,
+}
+
+impl Expander<'_> {
+    fn run(&mut self) -> Result<(), Fault> {
+        while let Some(frame) = self.frames.last_mut() {
+            let step = match frame {
+                Frame::File(_) => Step::File,
+                Frame::Files { paths, next, checks, span } => match paths.get(*next) {
+                    Some(path) => {
+                        *next += 1;
+                        Step::Include(path.clone(), *checks, *span)
+                    }
+                    None => Step::Done,
+                },
+                Frame::Value { lines, next, tail } => match lines.get(*next) {
+                    Some(line) => {
+                        *next += 1;
+                        let mut line = line.clone();
+                        if *next == lines.len() {
+                            line.push_part(tail, 0..tail.len());
+                        }
+                        Step::Line(line)
+                    }
+                    None => Step::Done,
+                },
+                Frame::Sequence { names, values, line } => match values.next(names.len()) {
+                    Some(set) => {
+                        for (name, value) in names.iter().zip(set) {
+                            match self.definitions.get_mut(name) {
+                                Some(old) => *old = value,
+                                None => _ = self.definitions.insert(name.clone(), value),
+                            }
+                        }
+                        Step::Line(line.clone())
+                    }
+                    None => Step::Done,
+                },
+            };
+            match step {
+                Step::File => self.file_lines()?,
+                Step::Line(line) => {
+                    self.charge(line.len() + LINE)?;
+                    self.line_or_tell(line)?;
+                }
+                Step::Include(path, checks, span) => self.open(&path, checks, span)?,
+                Step::Done => _ = self.frames.pop(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads lines of the topmost file until one opens another frame, or the file ends.
+    fn file_lines(&mut self) -> Result<(), Fault> {
+        let Some(Frame::File(frame)) = self.frames.last_mut() else { return Ok(()) };
+        let (text, file) = (frame.text.clone(), frame.file);
+        let mut number = frame.number;
+        let depth = self.frames.len();
+        let mut lines = match self.frames.last() {
+            Some(Frame::File(frame)) => Lines::from(&text, frame.at, frame.returns),
+            _ => return Ok(()),
+        };
+        while let Some((_, line)) = lines.next() {
+            number = number.saturating_add(1);
+            let (blanks, trimmed) = clean::trim(line);
+            let look = clean::look(trimmed);
+            if look == Look::Plain && self.collecting.is_none() && !include::candidate(trimmed) {
+                if !self.expanded.push(trimmed, file, number, blanks as u32 + 1) {
+                    return Err(Fault::All(TOO_MUCH));
+                }
+                continue;
+            }
+            if look == Look::Empty && self.collecting.is_none() {
+                continue;
+            }
+            if let Some(Frame::File(frame)) = self.frames.last_mut() {
+                (frame.at, frame.number) = (lines.offset(), number);
+            }
+            let clean = clean::clean(line, file, number, self.diagnostics);
+            self.physical(clean)?;
+            if self.frames.len() > depth {
+                return Ok(());
+            }
+        }
+        // A definition does not go on in the next file.
+        self.end_definition();
+        if let Some(Frame::File(frame)) = self.frames.pop() {
+            self.checks = frame.checks;
+        }
+        Ok(())
+    }
+
+    /// A line of a file without its comment.
+    fn physical(&mut self, clean: Clean) -> Result<(), Fault> {
+        let Clean { draft, continued } = clean;
+        if let Some(collecting) = &mut self.collecting {
+            let last = !continued;
+            if draft.len() > 0 {
+                collecting.lines.push(draft);
+            }
+            if last {
+                self.end_definition();
+            }
+            return Ok(());
+        }
+        if draft.len() == 0 {
+            return Ok(());
+        }
+        if !continued {
+            return self.line_or_tell(draft);
+        }
+        // Only definitions go on: to all else the backslash belongs.
+        let (kept, start) = self.condition(&draft);
+        match definition(draft.text().get(start..).unwrap_or_default()) {
+            Some((name, value)) => {
+                let name = kept.then_some(name);
+                let first = draft.part(start + value..draft.len());
+                let lines = if first.len() == 0 { Vec::new() } else { vec![first] };
+                self.collecting = Some(Collecting { name, lines });
+                Ok(())
+            }
+            None if kept => {
+                let mut line = draft.part(start..draft.len());
+                let origin = draft.replaced(draft.len() - 1..draft.len());
+                line.push(b"\\", origin);
+                self.line_or_tell(line)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn end_definition(&mut self) {
+        if let Some(Collecting { name: Some(name), lines }) = self.collecting.take() {
+            self.definitions.insert(name, Rc::from(lines));
+        }
+    }
+
+    /// One line, whatever frame it came from; says what is wrong with it alone, and passes on what ends everything.
+    fn line_or_tell(&mut self, draft: Draft) -> Result<(), Fault> {
+        match self.line(draft) {
+            Err(fault @ Fault::Line(..)) => {
+                self.tell(fault);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn line(&mut self, mut draft: Draft) -> Result<(), Fault> {
+        for _ in 0..self.context.limits.depth {
+            let (kept, start) = self.condition(&draft);
+            if !kept {
+                return Ok(());
+            }
+            if start > 0 {
+                draft = draft.part(start..draft.len());
+            }
+            if let Some((name, value)) = definition(draft.text()) {
+                let value = draft.part(value..draft.len());
+                let value = if value.len() == 0 { Rc::from([]) } else { Rc::from([value]) };
+                self.definitions.insert(name, value);
+                return Ok(());
+            }
+            if draft.text().first() == Some(&b'~') && self.sequence(&draft)?.is_some() {
+                return Ok(());
+            }
+            match self.lead(&draft)? {
+                Lead::None => break,
+                Lead::Text(line) => draft = line,
+                Lead::Frame => return Ok(()),
+            }
+        }
+        let draft = self.substitute(draft)?.draft;
+        self.emit(draft)
+    }
+
+    fn emit(&mut self, draft: Draft) -> Result<(), Fault> {
+        if draft.len() == 0 || (include::candidate(draft.text()) && self.include(&draft)?) {
+            return Ok(());
+        }
+        self.charge(draft.len())?;
+        if draft.emit(&mut self.expanded) { Ok(()) } else { Err(Fault::All(TOO_MUCH)) }
+    }
+
+    /// Whether the conditions before a line hold, and where the line itself begins.
+    fn condition(&mut self, draft: &Draft) -> (bool, usize) {
+        let mut start = 0;
+        if draft.text().first() != Some(&b'@') {
+            return (true, start);
+        }
+        let front = structure(draft.text());
+        while let Some(pair) = front.get(start..).and_then(|rest| Grammar::parse(Rule::condition, rest).ok()?.next()) {
+            let after = start + pair.as_span().end();
+            let (mut unless, mut id) = (false, start..start);
+            for inner in pair.into_inner() {
+                match inner.as_rule() {
+                    Rule::unless => unless = true,
+                    _ => id = start + inner.as_span().start()..start + inner.as_span().end(),
+                }
+            }
+            if id.is_empty() {
+                let help = "write @ID or @^ID without a blank";
+                self.diagnostics.advise(Class::General, draft.span(start..start + 1), "a condition without an id", help);
+                return (false, start);
+            }
+            if (draft.text().get(id) == Some(self.context.config_id.as_slice())) == unless {
+                return (false, after);
+            }
+            start = after;
+        }
+        (true, start)
+    }
+
+    fn push_frame(&mut self, frame: Frame, span: Span) -> Result<(), Fault> {
+        if self.frames.len() >= self.context.limits.depth {
+            return Err(Fault::Line(span, "includes, sequences or definitions lie too deep in one another, or refer to themselves"));
+        }
+        self.frames.push(frame);
+        Ok(())
+    }
+
+    fn push_file(&mut self, path: &Path, identity: PathBuf, text: Vec<u8>, span: Option<Span>) -> Result<(), Fault> {
+        self.charge(text.len() + FILE)?;
+        let (text, mark) = match clean::without_mark(text) {
+            Ok(text) => text,
+            Err(reason) => {
+                let class = if span.is_some() { Class::General } else { Class::NoConfiguration };
+                self.diagnostics.add_file(path, None);
+                self.diagnostics.say(class, span, format!("cannot read {}: {reason}", path.display()));
+                return Ok(());
+            }
+        };
+        let text = Rc::new(text);
+        let file = self.diagnostics.add_file(path, Some(text.clone()));
+        if mark {
+            let help = "it was passed over; save the file without it";
+            let span = Span { file, line: 1, column: 1, length: 0 };
+            self.diagnostics.advise(Class::Warning, span, "there is a byte order mark before the first line", help);
+        }
+        let returns = memchr::memchr(b'\r', &text).is_some();
+        let checks = self.checks;
+        let frame = FileFrame { file, path: path.to_owned(), identity, text, at: 0, number: 0, returns, checks };
+        let whole = span.unwrap_or(Span { file, line: 1, column: 1, length: 0 });
+        self.push_frame(Frame::File(frame), whole)
+    }
+
+    /// The file that lines come from, whatever lies above it.
+    fn current_path(&self) -> &Path {
+        let path = self.frames.iter().rev().find_map(|frame| match frame {
+            Frame::File(file) => Some(file.path.as_path()),
+            _ => None,
+        });
+        path.unwrap_or(Path::new(""))
+    }
+
+    /// Counts work done; an error when it is too much. Whatever the text says, this ends it.
+    fn charge(&mut self, bytes: usize) -> Result<(), Fault> {
+        self.work = self.work.saturating_add(bytes as u64);
+        if self.work > self.context.limits.work { Err(Fault::All(TOO_MUCH)) } else { Ok(()) }
+    }
+
+    fn advise(&mut self, class: Class, origin: Origin, message: impl Into<String>, help: impl Into<String>) {
+        let Origin { file, line, column, length } = origin;
+        self.diagnostics.advise(class, Span { file, line, column, length }, message, help);
+    }
+
+    fn tell(&mut self, fault: Fault) {
+        match fault {
+            Fault::Line(span, message) => self.diagnostics.advise(Class::General, span, message, "the line is left out"),
+            Fault::All(message) => {
+                let place = self.frames.iter().rev().find_map(|frame| match frame {
+                    Frame::File(FileFrame { file, number, .. }) => Some(Span { file: *file, line: *number, column: 1, length: 0 }),
+                    _ => None,
+                });
+                self.diagnostics.advise(Class::General, place, message, "what follows is left out");
+            }
+        }
+    }
+}
+
+const TOO_MUCH: &str = "the configuration grows beyond all bounds here";
+
+/// What reading a file costs beside its bytes.
+const FILE: usize = 4096;
+
+/// The name of a definition and where its value begins.
+fn definition(text: &[u8]) -> Option<(Vec<u8>, usize)> {
+    if text.first() != Some(&b'$') {
+        return None;
+    }
+    let front = structure(text);
+    let pair = Grammar::parse(Rule::definition, &front).ok()?.next()?;
+    let value = pair.as_span().end();
+    let name = pair.into_inner().next()?.as_span();
+    Some((text.get(name.start()..name.end())?.to_vec(), value))
 }

@@ -118,7 +118,6 @@ impl Expanded {
     }
 
     /// Adds a line put together of pieces; the marks count from its start. False when the text is full.
-    #[allow(dead_code)]
     pub(super) fn push_marked(&mut self, text: &[u8], marks: &[Mark]) -> bool {
         let start = self.text.len() as u32;
         let Some(first) = marks.first() else {

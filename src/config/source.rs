@@ -46,6 +46,8 @@ impl std::fmt::Display for Unreadable {
 pub trait Files {
     /// The bytes of a file.
     fn read(&self, path: &Path) -> Result<Vec<u8>, Unreadable>;
+    /// Whether there is anything by that name.
+    fn exists(&self, path: &Path) -> bool;
     /// The files that a pattern of `* ? [ ]` matches, sorted. Relative patterns are relative to `directory`.
     fn matching(&self, directory: &Path, pattern: &[u8]) -> Result<Vec<PathBuf>, String>;
     /// A path by which a file is known again, whatever name it was reached by.
@@ -75,6 +77,10 @@ impl Files for Disk {
             return Err(Unreadable::TooLarge);
         }
         std::fs::read(path).map_err(failed)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
     }
 
     fn matching(&self, directory: &Path, pattern: &[u8]) -> Result<Vec<PathBuf>, String> {
@@ -132,6 +138,10 @@ impl Memory {
 impl Files for Memory {
     fn read(&self, path: &Path) -> Result<Vec<u8>, Unreadable> {
         self.0.get(path).cloned().ok_or(Unreadable::Missing)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        self.0.contains_key(path)
     }
 
     fn matching(&self, directory: &Path, pattern: &[u8]) -> Result<Vec<PathBuf>, String> {
