@@ -74,7 +74,12 @@ impl Default for Limits {
 
 /// Reads the top-level file and all it includes. Always gives what could be understood; a top-level file that cannot be read is
 /// `Class::NoConfiguration`.
-pub fn expand(path: &Path, context: &Context, files: &dyn Files, diagnostics: &mut Diagnostics) -> Expanded {
+pub fn expand(
+    path: &Path,
+    context: &Context,
+    files: &dyn Files,
+    diagnostics: &mut Diagnostics,
+) -> Expanded {
     let mut expander = Expander {
         context,
         files,
@@ -90,7 +95,9 @@ pub fn expand(path: &Path, context: &Context, files: &dyn Files, diagnostics: &m
     match files.read(path) {
         Ok(text) => {
             let identity = files.identity(path);
-            let outcome = expander.push_file(path, identity, text, None).and_then(|()| expander.run());
+            let outcome = expander
+                .push_file(path, identity, text, None)
+                .and_then(|()| expander.run());
             if let Err(fault) = outcome {
                 expander.tell(fault);
             }
@@ -105,7 +112,11 @@ pub fn expand(path: &Path, context: &Context, files: &dyn Files, diagnostics: &m
             return expanded;
         }
     }
-    let Expander { mut expanded, diagnostics, .. } = expander;
+    let Expander {
+        mut expanded,
+        diagnostics,
+        ..
+    } = expander;
     expanded.set_files(diagnostics.paths());
     expanded
 }
@@ -123,11 +134,24 @@ enum Frame {
     /// A file.
     File(FileFrame),
     /// The files of an include, one after the other.
-    Files { paths: Rc<[PathBuf]>, next: usize, checks: Checks, span: Span },
+    Files {
+        paths: Rc<[PathBuf]>,
+        next: usize,
+        checks: Checks,
+        span: Span,
+    },
     /// The further lines of a value, and what goes behind the last of them.
-    Value { lines: define::Value, next: usize, tail: Draft },
+    Value {
+        lines: define::Value,
+        next: usize,
+        tail: Draft,
+    },
     /// A line that is read once for each value.
-    Sequence { names: Vec<Vec<u8>>, values: sequence::Values, line: Draft },
+    Sequence {
+        names: Vec<Vec<u8>>,
+        values: sequence::Values,
+        line: Draft,
+    },
 }
 
 struct FileFrame {
@@ -178,7 +202,12 @@ impl Expander<'_> {
         while let Some(frame) = self.frames.last_mut() {
             let step = match frame {
                 Frame::File(_) => Step::File,
-                Frame::Files { paths, next, checks, span } => match paths.get(*next) {
+                Frame::Files {
+                    paths,
+                    next,
+                    checks,
+                    span,
+                } => match paths.get(*next) {
                     Some(path) => {
                         *next += 1;
                         Step::Include(path.clone(), *checks, *span)
@@ -196,7 +225,11 @@ impl Expander<'_> {
                     }
                     None => Step::Done,
                 },
-                Frame::Sequence { names, values, line } => match values.next(names.len()) {
+                Frame::Sequence {
+                    names,
+                    values,
+                    line,
+                } => match values.next(names.len()) {
                     Some(set) => {
                         for (name, value) in names.iter().zip(set) {
                             match self.definitions.get_mut(name) {
@@ -224,7 +257,9 @@ impl Expander<'_> {
 
     /// Reads lines of the topmost file until one opens another frame, or the file ends.
     fn file_lines(&mut self) -> Result<(), Fault> {
-        let Some(Frame::File(frame)) = self.frames.last_mut() else { return Ok(()) };
+        let Some(Frame::File(frame)) = self.frames.last_mut() else {
+            return Ok(());
+        };
         let (text, file) = (frame.text.clone(), frame.file);
         let mut number = frame.number;
         let depth = self.frames.len();
@@ -287,7 +322,11 @@ impl Expander<'_> {
             Some((name, value)) => {
                 let name = kept.then_some(name);
                 let first = draft.part(start + value..draft.len());
-                let lines = if first.len() == 0 { Vec::new() } else { vec![first] };
+                let lines = if first.len() == 0 {
+                    Vec::new()
+                } else {
+                    vec![first]
+                };
                 self.collecting = Some(Collecting { name, lines });
                 Ok(())
             }
@@ -302,7 +341,11 @@ impl Expander<'_> {
     }
 
     fn end_definition(&mut self) {
-        if let Some(Collecting { name: Some(name), lines }) = self.collecting.take() {
+        if let Some(Collecting {
+            name: Some(name),
+            lines,
+        }) = self.collecting.take()
+        {
             self.definitions.insert(name, Rc::from(lines));
         }
     }
@@ -329,7 +372,11 @@ impl Expander<'_> {
             }
             if let Some((name, value)) = definition(draft.text()) {
                 let value = draft.part(value..draft.len());
-                let value = if value.len() == 0 { Rc::from([]) } else { Rc::from([value]) };
+                let value = if value.len() == 0 {
+                    Rc::from([])
+                } else {
+                    Rc::from([value])
+                };
                 self.definitions.insert(name, value);
                 return Ok(());
             }
@@ -351,7 +398,11 @@ impl Expander<'_> {
             return Ok(());
         }
         self.charge(draft.len())?;
-        if draft.emit(&mut self.expanded) { Ok(()) } else { Err(Fault::All(TOO_MUCH)) }
+        if draft.emit(&mut self.expanded) {
+            Ok(())
+        } else {
+            Err(Fault::All(TOO_MUCH))
+        }
     }
 
     /// Whether the conditions before a line hold, and where the line itself begins.
@@ -361,7 +412,10 @@ impl Expander<'_> {
             return (true, start);
         }
         let front = structure(draft.text());
-        while let Some(pair) = front.get(start..).and_then(|rest| Grammar::parse(Rule::condition, rest).ok()?.next()) {
+        while let Some(pair) = front
+            .get(start..)
+            .and_then(|rest| Grammar::parse(Rule::condition, rest).ok()?.next())
+        {
             let after = start + pair.as_span().end();
             let (mut unless, mut id) = (false, start..start);
             for inner in pair.into_inner() {
@@ -372,7 +426,12 @@ impl Expander<'_> {
             }
             if id.is_empty() {
                 let help = "write @ID or @^ID without a blank";
-                self.diagnostics.advise(Class::General, draft.span(start..start + 1), "a condition without an id", help);
+                self.diagnostics.advise(
+                    Class::General,
+                    draft.span(start..start + 1),
+                    "a condition without an id",
+                    help,
+                );
                 return (false, start);
             }
             if (draft.text().get(id) == Some(self.context.config_id.as_slice())) == unless {
@@ -385,20 +444,37 @@ impl Expander<'_> {
 
     fn push_frame(&mut self, frame: Frame, span: Span) -> Result<(), Fault> {
         if self.frames.len() >= self.context.limits.depth {
-            return Err(Fault::Line(span, "includes, sequences or definitions lie too deep in one another, or refer to themselves"));
+            return Err(Fault::Line(
+                span,
+                "includes, sequences or definitions lie too deep in one another, or refer to themselves",
+            ));
         }
         self.frames.push(frame);
         Ok(())
     }
 
-    fn push_file(&mut self, path: &Path, identity: PathBuf, text: Vec<u8>, span: Option<Span>) -> Result<(), Fault> {
+    fn push_file(
+        &mut self,
+        path: &Path,
+        identity: PathBuf,
+        text: Vec<u8>,
+        span: Option<Span>,
+    ) -> Result<(), Fault> {
         self.charge(text.len() + FILE)?;
         let (text, mark) = match clean::without_mark(text) {
             Ok(text) => text,
             Err(reason) => {
-                let class = if span.is_some() { Class::General } else { Class::NoConfiguration };
+                let class = if span.is_some() {
+                    Class::General
+                } else {
+                    Class::NoConfiguration
+                };
                 self.diagnostics.add_file(path, None);
-                self.diagnostics.say(class, span, format!("cannot read {}: {reason}", path.display()));
+                self.diagnostics.say(
+                    class,
+                    span,
+                    format!("cannot read {}: {reason}", path.display()),
+                );
                 return Ok(());
             }
         };
@@ -406,13 +482,37 @@ impl Expander<'_> {
         let file = self.diagnostics.add_file(path, Some(text.clone()));
         if mark {
             let help = "it was passed over; save the file without it";
-            let span = Span { file, line: 1, column: 1, length: 0 };
-            self.diagnostics.advise(Class::Warning, span, "there is a byte order mark before the first line", help);
+            let span = Span {
+                file,
+                line: 1,
+                column: 1,
+                length: 0,
+            };
+            self.diagnostics.advise(
+                Class::Warning,
+                span,
+                "there is a byte order mark before the first line",
+                help,
+            );
         }
         let returns = memchr::memchr(b'\r', &text).is_some();
         let checks = self.checks;
-        let frame = FileFrame { file, path: path.to_owned(), identity, text, at: 0, number: 0, returns, checks };
-        let whole = span.unwrap_or(Span { file, line: 1, column: 1, length: 0 });
+        let frame = FileFrame {
+            file,
+            path: path.to_owned(),
+            identity,
+            text,
+            at: 0,
+            number: 0,
+            returns,
+            checks,
+        };
+        let whole = span.unwrap_or(Span {
+            file,
+            line: 1,
+            column: 1,
+            length: 0,
+        });
         self.push_frame(Frame::File(frame), whole)
     }
 
@@ -428,23 +528,57 @@ impl Expander<'_> {
     /// Counts work done; an error when it is too much. Whatever the text says, this ends it.
     fn charge(&mut self, bytes: usize) -> Result<(), Fault> {
         self.work = self.work.saturating_add(bytes as u64);
-        if self.work > self.context.limits.work { Err(Fault::All(TOO_MUCH)) } else { Ok(()) }
+        if self.work > self.context.limits.work {
+            Err(Fault::All(TOO_MUCH))
+        } else {
+            Ok(())
+        }
     }
 
-    fn advise(&mut self, class: Class, origin: Origin, message: impl Into<String>, help: impl Into<String>) {
-        let Origin { file, line, column, length } = origin;
-        self.diagnostics.advise(class, Span { file, line, column, length }, message, help);
+    fn advise(
+        &mut self,
+        class: Class,
+        origin: Origin,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let Origin {
+            file,
+            line,
+            column,
+            length,
+        } = origin;
+        self.diagnostics.advise(
+            class,
+            Span {
+                file,
+                line,
+                column,
+                length,
+            },
+            message,
+            help,
+        );
     }
 
     fn tell(&mut self, fault: Fault) {
         match fault {
-            Fault::Line(span, message) => self.diagnostics.advise(Class::General, span, message, "the line is left out"),
+            Fault::Line(span, message) => {
+                self.diagnostics
+                    .advise(Class::General, span, message, "the line is left out")
+            }
             Fault::All(message) => {
                 let place = self.frames.iter().rev().find_map(|frame| match frame {
-                    Frame::File(FileFrame { file, number, .. }) => Some(Span { file: *file, line: *number, column: 1, length: 0 }),
+                    Frame::File(FileFrame { file, number, .. }) => Some(Span {
+                        file: *file,
+                        line: *number,
+                        column: 1,
+                        length: 0,
+                    }),
                     _ => None,
                 });
-                self.diagnostics.advise(Class::General, place, message, "what follows is left out");
+                self.diagnostics
+                    .advise(Class::General, place, message, "what follows is left out");
             }
         }
     }

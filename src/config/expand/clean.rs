@@ -53,28 +53,56 @@ pub(super) fn look(line: &[u8]) -> Look {
         slashes |= before == b'/' && byte == b'/';
         before = byte;
     }
-    if special || slashes { Look::Special } else { Look::Plain }
+    if special || slashes {
+        Look::Special
+    } else {
+        Look::Plain
+    }
 }
 
 /// The line without blanks at its ends, and how many stood before it.
 #[inline]
 pub(super) fn trim(line: &[u8]) -> (usize, &[u8]) {
-    let start = line.iter().position(|&byte| !is_blank(byte)).unwrap_or(line.len());
-    let end = line.iter().rposition(|&byte| !is_blank(byte)).map_or(start, |last| last + 1);
+    let start = line
+        .iter()
+        .position(|&byte| !is_blank(byte))
+        .unwrap_or(line.len());
+    let end = line
+        .iter()
+        .rposition(|&byte| !is_blank(byte))
+        .map_or(start, |last| last + 1);
     (start, line.get(start..end).unwrap_or_default())
 }
 
 /// Makes a special line plain text.
-pub(super) fn clean(line: &[u8], file: FileId, number: u32, diagnostics: &mut Diagnostics) -> Clean {
+pub(super) fn clean(
+    line: &[u8],
+    file: FileId,
+    number: u32,
+    diagnostics: &mut Diagnostics,
+) -> Clean {
     let span = |text: &[u8], at: usize, length: u32| {
         let column = characters(text.get(..at).unwrap_or_default()) + 1;
-        Span { file, line: number, column, length }
+        Span {
+            file,
+            line: number,
+            column,
+            length,
+        }
     };
     let continued = trim(line).1.ends_with(b"\\");
     if memchr::memchr(0, line).is_some() {
         let help = "the line is ignored; save the file as plain text";
-        diagnostics.advise(Class::General, span(line, 0, 0), "there is a NUL byte in this line", help);
-        return Clean { draft: Draft::default(), continued: false };
+        diagnostics.advise(
+            Class::General,
+            span(line, 0, 0),
+            "there is a NUL byte in this line",
+            help,
+        );
+        return Clean {
+            draft: Draft::default(),
+            continued: false,
+        };
     }
     let (line, foreign) = readable(line);
     let text = structure(&line);
@@ -84,9 +112,18 @@ pub(super) fn clean(line: &[u8], file: FileId, number: u32, diagnostics: &mut Di
     // The columns of the pieces between removed backslashes.
     let origin = |at: usize| {
         let span = span(&line, at, 0);
-        Origin { file, line: number, column: span.column, length: 0 }
+        Origin {
+            file,
+            line: number,
+            column: span.column,
+            length: 0,
+        }
     };
-    for pair in Grammar::parse(Rule::physical, &text).into_iter().flatten().flat_map(|pair| pair.into_inner()) {
+    for pair in Grammar::parse(Rule::physical, &text)
+        .into_iter()
+        .flatten()
+        .flat_map(|pair| pair.into_inner())
+    {
         let at = pair.as_span().start();
         match pair.as_rule() {
             Rule::literal => {
@@ -98,7 +135,12 @@ pub(super) fn clean(line: &[u8], file: FileId, number: u32, diagnostics: &mut Di
                 end = at;
                 let length = characters(line.get(at..).unwrap_or_default());
                 let help = "write '#' or '!' before it";
-                diagnostics.advise(Class::Warning, span(&line, at, length), "'//' does not begin a comment", help);
+                diagnostics.advise(
+                    Class::Warning,
+                    span(&line, at, length),
+                    "'//' does not begin a comment",
+                    help,
+                );
             }
             _ => {}
         }
@@ -126,8 +168,14 @@ enum Foreign {
 impl Foreign {
     fn words(self) -> (&'static str, &'static str) {
         match self {
-            Foreign::Blank => ("this is not an ordinary blank", "it was taken for one; replace it"),
-            Foreign::Quote => ("this is a typographic quote", "it was taken for a plain one; write \" or '"),
+            Foreign::Blank => (
+                "this is not an ordinary blank",
+                "it was taken for one; replace it",
+            ),
+            Foreign::Quote => (
+                "this is a typographic quote",
+                "it was taken for a plain one; write \" or '",
+            ),
         }
     }
 }
@@ -144,7 +192,9 @@ fn readable(line: &[u8]) -> (Cow<'_, [u8]>, Vec<(usize, Foreign)>) {
     let mut quote = None;
     let mut at = 0;
     while let Some(rest) = line.get(at..).filter(|rest| !rest.is_empty()) {
-        let word_start = out.last().is_none_or(|&byte| is_blank(byte) || matches!(byte, b'{' | b'}'));
+        let word_start = out
+            .last()
+            .is_none_or(|&byte| is_blank(byte) || matches!(byte, b'{' | b'}'));
         let (length, replacement) = match *rest {
             [b'\\', _, ..] => (2, None),
             [b'"', ..] => {

@@ -2,7 +2,7 @@
 //! there and then. Values are whole texts: a reference never begins in one and ends in another.
 
 use super::draft::Draft;
-use super::{Expander, Frame, Fault};
+use super::{Expander, Fault, Frame};
 use crate::config::diagnostic::{Class, quote};
 use crate::config::expanded::Origin;
 use crate::config::line::{Grammar, Rule, structure};
@@ -67,7 +67,11 @@ impl Expander<'_> {
         let mut out = Draft::default();
         let whole = draft.span(0..draft.len());
         let mut more = false;
-        let mut stack = vec![Source { draft, at: 0, reference: None }];
+        let mut stack = vec![Source {
+            draft,
+            at: 0,
+            reference: None,
+        }];
         while let Some(top) = stack.last_mut() {
             let rest = top.draft.text().get(top.at..).unwrap_or_default();
             let next = memchr(b'$', rest).map_or(top.draft.len(), |at| at + top.at);
@@ -86,7 +90,9 @@ impl Expander<'_> {
                 top.at = next + 1;
                 continue;
             };
-            let origin = top.reference.unwrap_or_else(|| top.draft.replaced(reference.part.clone()));
+            let origin = top
+                .reference
+                .unwrap_or_else(|| top.draft.replaced(reference.part.clone()));
             let part = reference.part.clone();
             let found = self.look_up(&reference, origin, &out);
             top.at = part.end;
@@ -105,43 +111,85 @@ impl Expander<'_> {
                 [] => {}
                 [only] => {
                     if stack.len() >= self.context.limits.depth {
-                        return Err(Fault::Line(whole, "a definition refers to itself, or definitions lie too deep in one another"));
+                        return Err(Fault::Line(
+                            whole,
+                            "a definition refers to itself, or definitions lie too deep in one another",
+                        ));
                     }
-                    stack.push(Source { draft: only.clone(), at: 0, reference: Some(origin) });
+                    stack.push(Source {
+                        draft: only.clone(),
+                        at: 0,
+                        reference: Some(origin),
+                    });
                 }
                 [first, ..] => {
                     more = true;
                     // What stands behind the reference belongs behind the last line of the value.
                     let mut tail = Draft::default();
                     for source in stack.drain(..).rev() {
-                        append(&mut tail, &source.draft, source.at..source.draft.len(), source.reference);
+                        append(
+                            &mut tail,
+                            &source.draft,
+                            source.at..source.draft.len(),
+                            source.reference,
+                        );
                     }
-                    stack.push(Source { draft: first.clone(), at: 0, reference: None });
-                    self.push_frame(Frame::Value { lines: value, next: 1, tail: tail.trimmed() }, whole)?;
+                    stack.push(Source {
+                        draft: first.clone(),
+                        at: 0,
+                        reference: None,
+                    });
+                    self.push_frame(
+                        Frame::Value {
+                            lines: value,
+                            next: 1,
+                            tail: tail.trimmed(),
+                        },
+                        whole,
+                    )?;
                 }
             }
         }
-        Ok(Substituted { draft: out.trimmed(), more })
+        Ok(Substituted {
+            draft: out.trimmed(),
+            more,
+        })
     }
 
     /// Puts the value of the reference that a line begins with in its place, and nothing else: the value may be a condition, a
     /// definition or a sequence, whose line is not to be touched yet.
     pub(super) fn lead(&mut self, draft: &Draft) -> Result<Lead, Fault> {
-        let Some(reference) = find(draft, 0).filter(|reference| !reference.near) else { return Ok(Lead::None) };
-        let Some(value) = self.definitions.get(reference.name).cloned() else { return Ok(Lead::None) };
+        let Some(reference) = find(draft, 0).filter(|reference| !reference.near) else {
+            return Ok(Lead::None);
+        };
+        let Some(value) = self.definitions.get(reference.name).cloned() else {
+            return Ok(Lead::None);
+        };
         let rest = reference.part.end..draft.len();
         self.charge(draft.len() + STEP)?;
         match &*value {
             [] => Ok(Lead::Text(draft.part(rest).trimmed())),
             [only] => {
                 let mut line = Draft::default();
-                append(&mut line, only, 0..only.len(), Some(draft.replaced(reference.part)));
+                append(
+                    &mut line,
+                    only,
+                    0..only.len(),
+                    Some(draft.replaced(reference.part)),
+                );
                 line.push_part(draft, rest);
                 Ok(Lead::Text(line))
             }
             _ => {
                 let tail = draft.part(rest).trimmed();
-                self.push_frame(Frame::Value { lines: value, next: 0, tail }, draft.span(0..draft.len()))?;
+                self.push_frame(
+                    Frame::Value {
+                        lines: value,
+                        next: 0,
+                        tail,
+                    },
+                    draft.span(0..draft.len()),
+                )?;
                 Ok(Lead::Frame)
             }
         }
@@ -154,7 +202,12 @@ impl Expander<'_> {
         match self.definitions.get(reference.name) {
             Some(_) if reference.near => {
                 let name = quote(reference.name);
-                self.advise(Class::Note, origin, format!("'${name}' is not replaced here"), format!("write '${{{name}}}'"));
+                self.advise(
+                    Class::Note,
+                    origin,
+                    format!("'${name}' is not replaced here"),
+                    format!("write '${{{name}}}'"),
+                );
                 return Found::Nothing;
             }
             Some(value) => return Found::Value(value.clone()),
@@ -180,20 +233,37 @@ impl Expander<'_> {
             (b"_INSTANCE", []) => self.context.config_id.clone(),
             (b"_HASH", []) => b"#".to_vec(),
             (b"_BANG", []) => b"!".to_vec(),
-            (b"_ENV", [name]) => self.context.environment.get(*name).cloned().unwrap_or_default(),
+            (b"_ENV", [name]) => self
+                .context
+                .environment
+                .get(*name)
+                .cloned()
+                .unwrap_or_default(),
             (b"_RANDOM", [] | [_] | [_, _]) => {
                 let number = |text: &&[u8]| std::str::from_utf8(text).ok()?.parse::<u32>().ok();
                 let least = arguments.first().map_or(Some(0), number);
                 let most = arguments.get(1).map_or(Some(RANDOM_MOST), number);
                 match (least, most) {
-                    (Some(least), Some(most)) if least <= most || arguments.len() < 2 => self.random(least, most.max(least)),
+                    (Some(least), Some(most)) if least <= most || arguments.len() < 2 => {
+                        self.random(least, most.max(least))
+                    }
                     (Some(least), Some(_)) => {
-                        self.advise(Class::General, origin, "the smallest number is above the largest", "write ${_RANDOM MIN MAX}");
+                        self.advise(
+                            Class::General,
+                            origin,
+                            "the smallest number is above the largest",
+                            "write ${_RANDOM MIN MAX}",
+                        );
                         least
                     }
                     _ => {
                         let help = "write ${_RANDOM MIN MAX} with numbers";
-                        self.advise(Class::General, origin, "these are no bounds for a random number", help);
+                        self.advise(
+                            Class::General,
+                            origin,
+                            "these are no bounds for a random number",
+                            help,
+                        );
                         return Some(None);
                     }
                 }
@@ -203,7 +273,12 @@ impl Expander<'_> {
             (b"_PWD" | b"_INSTANCE" | b"_HASH" | b"_BANG" | b"_ENV" | b"_RANDOM", _) => {
                 let name = quote(reference.name);
                 let help = "${_ENV NAME} takes one, ${_RANDOM MIN MAX} up to two, the others none";
-                self.advise(Class::General, origin, format!("'{name}' with a wrong number of arguments"), help);
+                self.advise(
+                    Class::General,
+                    origin,
+                    format!("'{name}' with a wrong number of arguments"),
+                    help,
+                );
                 return Some(None);
             }
             _ => return None,
@@ -214,7 +289,10 @@ impl Expander<'_> {
     /// The directory of the file being read.
     fn directory(&self) -> Vec<u8> {
         use std::os::unix::ffi::OsStrExt;
-        let directory = self.context.directory.join(source::directory(self.current_path()));
+        let directory = self
+            .context
+            .directory
+            .join(source::directory(self.current_path()));
         directory.as_os_str().as_bytes().to_vec()
     }
 
@@ -247,13 +325,25 @@ fn find(draft: &Draft, at: usize) -> Option<Reference<'_>> {
     // No reference is longer than the text up to the next `$`, its own aside.
     let end = memchr(b'$', text.get(at + 1..)?).map_or(text.len(), |next| at + 1 + next);
     let rest = text.get(at..end)?;
-    let rest = if rest.starts_with(b"${") { rest.get(..=memchr(b'}', rest)?)? } else { rest };
+    let rest = if rest.starts_with(b"${") {
+        rest.get(..=memchr(b'}', rest)?)?
+    } else {
+        rest
+    };
     let front = structure(rest);
     let pair = Grammar::parse(Rule::reference, &front).ok()?.next()?;
     let part = at..at + pair.as_span().end();
-    let mut reference = Reference { part, name: b"", arguments: Vec::new(), near: false, braced: rest.starts_with(b"${") };
+    let mut reference = Reference {
+        part,
+        name: b"",
+        arguments: Vec::new(),
+        near: false,
+        braced: rest.starts_with(b"${"),
+    };
     let mut visit = |pair: &pest::iterators::Pair<'_, Rule>| {
-        let text = rest.get(pair.as_span().start()..pair.as_span().end()).unwrap_or_default();
+        let text = rest
+            .get(pair.as_span().start()..pair.as_span().end())
+            .unwrap_or_default();
         match pair.as_rule() {
             Rule::name => reference.name = text,
             Rule::argument => reference.arguments.push(text),

@@ -45,11 +45,20 @@ impl Draft {
 
     /// Adds a part of another draft with its origins.
     pub fn push_part(&mut self, other: &Draft, part: Range<usize>) {
-        let Some(text) = other.text.get(part.clone()).filter(|text| !text.is_empty()) else { return };
+        let Some(text) = other.text.get(part.clone()).filter(|text| !text.is_empty()) else {
+            return;
+        };
         let base = self.text.len();
         self.mark(base as u32, other.origin(part.start));
-        let first = other.marks.partition_point(|mark| mark.at as usize <= part.start);
-        for mark in other.marks.iter().skip(first).take_while(|mark| (mark.at as usize) < part.end) {
+        let first = other
+            .marks
+            .partition_point(|mark| mark.at as usize <= part.start);
+        for mark in other
+            .marks
+            .iter()
+            .skip(first)
+            .take_while(|mark| (mark.at as usize) < part.end)
+        {
             self.mark((base + mark.at as usize - part.start) as u32, mark.origin);
         }
         self.quotes += count_quotes(text);
@@ -74,17 +83,29 @@ impl Draft {
     pub fn trimmed(self) -> Draft {
         let start = self.text.len() - self.text.trim_ascii_start().len();
         let end = start + self.text.trim_ascii().len();
-        if (start, end) == (0, self.text.len()) { self } else { self.part(start..end) }
+        if (start, end) == (0, self.text.len()) {
+            self
+        } else {
+            self.part(start..end)
+        }
     }
 
     /// Where the text at an offset came from.
     pub fn origin(&self, at: usize) -> Origin {
-        let index = self.marks.partition_point(|mark| mark.at as usize <= at).saturating_sub(1);
-        let Some(mark) = self.marks.get(index) else { return Origin::default() };
+        let index = self
+            .marks
+            .partition_point(|mark| mark.at as usize <= at)
+            .saturating_sub(1);
+        let Some(mark) = self.marks.get(index) else {
+            return Origin::default();
+        };
         match mark.origin.length {
             0 => {
                 let before = self.text.get(mark.at as usize..at).unwrap_or_default();
-                Origin { column: mark.origin.column.saturating_add(characters(before)), ..mark.origin }
+                Origin {
+                    column: mark.origin.column.saturating_add(characters(before)),
+                    ..mark.origin
+                }
             }
             _ => mark.origin,
         }
@@ -94,15 +115,28 @@ impl Draft {
     pub fn replaced(&self, part: Range<usize>) -> Origin {
         let origin = self.origin(part.start);
         match origin.length {
-            0 => Origin { length: characters(self.text.get(part).unwrap_or_default()).max(1), ..origin },
+            0 => Origin {
+                length: characters(self.text.get(part).unwrap_or_default()).max(1),
+                ..origin
+            },
             _ => origin,
         }
     }
 
     /// The place of a part.
     pub fn span(&self, part: Range<usize>) -> Span {
-        let Origin { file, line, column, length } = self.replaced(part);
-        Span { file, line, column, length }
+        let Origin {
+            file,
+            line,
+            column,
+            length,
+        } = self.replaced(part);
+        Span {
+            file,
+            line,
+            column,
+            length,
+        }
     }
 
     /// Adds it to the expanded text. False when that is full.

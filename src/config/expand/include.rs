@@ -10,7 +10,12 @@ use std::rc::Rc;
 
 impl Checks {
     /// Everything that can be checked, as `-e` and a bare `include_check` have it.
-    pub const ALL: Checks = Checks { readable: true, matching: true, wildcard: true, braces: true };
+    pub const ALL: Checks = Checks {
+        readable: true,
+        matching: true,
+        wildcard: true,
+        braces: true,
+    };
 
     /// With those of the other, too.
     fn and(self, other: Checks) -> Checks {
@@ -38,14 +43,26 @@ impl Checks {
 
 /// The checks that an include keyword adds; None for any other word.
 fn keyword(word: &[u8]) -> Option<Checks> {
-    let readable = Checks { readable: true, ..Checks::default() };
-    let matching = Checks { matching: true, ..readable };
+    let readable = Checks {
+        readable: true,
+        ..Checks::default()
+    };
+    let matching = Checks {
+        matching: true,
+        ..readable
+    };
     Some(match word {
         b"include" => Checks::default(),
         b"includer" => readable,
         b"includem" => matching,
-        b"includew" => Checks { wildcard: true, ..matching },
-        b"includeb" => Checks { braces: true, ..readable },
+        b"includew" => Checks {
+            wildcard: true,
+            ..matching
+        },
+        b"includeb" => Checks {
+            braces: true,
+            ..readable
+        },
         b"includea" => Checks::ALL,
         _ => return None,
     })
@@ -62,14 +79,22 @@ impl Expander<'_> {
     /// later includes are read, but stays in the text for the keyword table to judge.
     pub(super) fn include(&mut self, draft: &Draft) -> Result<bool, Fault> {
         let text = draft.text();
-        let end = text.iter().position(|&byte| !(byte.is_ascii_alphanumeric() || byte == b'_')).unwrap_or(text.len());
+        let end = text
+            .iter()
+            .position(|&byte| !(byte.is_ascii_alphanumeric() || byte == b'_'))
+            .unwrap_or(text.len());
         let (word, rest) = text.split_at(end);
         if word == b"include_check" {
             self.include_check(rest);
             return Ok(false);
         }
-        let Some(checks) = keyword(word) else { return Ok(false) };
-        if rest.first().is_some_and(|&byte| !crate::config::line::is_blank(byte) && byte != b'"') {
+        let Some(checks) = keyword(word) else {
+            return Ok(false);
+        };
+        if rest
+            .first()
+            .is_some_and(|&byte| !crate::config::line::is_blank(byte) && byte != b'"')
+        {
             return Ok(false);
         }
         let start = end + rest.len() - rest.trim_ascii_start().len();
@@ -77,10 +102,19 @@ impl Expander<'_> {
         if let [b'"', inner @ .., b'"'] = pattern {
             pattern = inner;
         }
-        let span = draft.span(if pattern.is_empty() { 0..end } else { start..text.len() });
+        let span = draft.span(if pattern.is_empty() {
+            0..end
+        } else {
+            start..text.len()
+        });
         if pattern.is_empty() {
             let message = format!("'{}' without a file", quote(word));
-            self.diagnostics.advise(Class::MissingArgument, span, message, "name a file or a pattern");
+            self.diagnostics.advise(
+                Class::MissingArgument,
+                span,
+                message,
+                "name a file or a pattern",
+            );
             return Ok(true);
         }
         self.include_pattern(pattern, checks.and(self.checks), span)?;
@@ -90,55 +124,117 @@ impl Expander<'_> {
     fn include_pattern(&mut self, pattern: &[u8], checks: Checks, span: Span) -> Result<(), Fault> {
         let Some(patterns) = alternatives(pattern) else {
             let help = "name the files with wildcards, or in several includes";
-            self.diagnostics.advise(Class::IncludeCheck, span, "the braces stand for too many files", help);
+            self.diagnostics.advise(
+                Class::IncludeCheck,
+                span,
+                "the braces stand for too many files",
+                help,
+            );
             return Ok(());
         };
         let directory = source::directory(self.current_path()).to_owned();
-        let wildcards = pattern.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['));
+        let wildcards = pattern
+            .iter()
+            .any(|byte| matches!(byte, b'*' | b'?' | b'['));
         let mut paths = Vec::new();
         for alternative in &patterns {
             self.charge(alternative.len())?;
             let found = self.matching(&directory, alternative, wildcards, span);
             if found.is_empty() {
-                let required = (patterns.len() > 1 && checks.braces) || (wildcards && checks.wildcard);
-                let class = if required { Class::IncludeCheck } else { Class::Note };
+                let required =
+                    (patterns.len() > 1 && checks.braces) || (wildcards && checks.wildcard);
+                let class = if required {
+                    Class::IncludeCheck
+                } else {
+                    Class::Note
+                };
                 if required || patterns.len() > 1 {
-                    self.diagnostics.say(class, span, format!("no file matches '{}'", quote(alternative)));
+                    self.diagnostics.say(
+                        class,
+                        span,
+                        format!("no file matches '{}'", quote(alternative)),
+                    );
                 }
             }
             paths.extend(found);
         }
         if paths.is_empty() && patterns.len() == 1 {
-            let required = if wildcards { checks.wildcard } else { checks.matching };
-            let class = if required { Class::IncludeCheck } else { Class::Note };
-            self.diagnostics.advise(class, span, format!("no file '{}'", quote(pattern)), "nothing is included here");
+            let required = if wildcards {
+                checks.wildcard
+            } else {
+                checks.matching
+            };
+            let class = if required {
+                Class::IncludeCheck
+            } else {
+                Class::Note
+            };
+            self.diagnostics.advise(
+                class,
+                span,
+                format!("no file '{}'", quote(pattern)),
+                "nothing is included here",
+            );
         } else if paths.is_empty() && checks.matching && !wildcards {
-            self.diagnostics.say(Class::IncludeCheck, span, format!("no file matches '{}'", quote(pattern)));
+            self.diagnostics.say(
+                Class::IncludeCheck,
+                span,
+                format!("no file matches '{}'", quote(pattern)),
+            );
         }
         paths.sort();
-        self.push_frame(Frame::Files { paths: Rc::from(paths), next: 0, checks, span }, span)
+        self.push_frame(
+            Frame::Files {
+                paths: Rc::from(paths),
+                next: 0,
+                checks,
+                span,
+            },
+            span,
+        )
     }
 
     /// The files that one pattern without braces means.
-    fn matching(&mut self, directory: &Path, pattern: &[u8], wildcards: bool, span: Span) -> Vec<PathBuf> {
+    fn matching(
+        &mut self,
+        directory: &Path,
+        pattern: &[u8],
+        wildcards: bool,
+        span: Span,
+    ) -> Vec<PathBuf> {
         let path = directory.join(source::path(pattern));
         if !wildcards {
-            return if self.files.exists(&path) { vec![path] } else { Vec::new() };
+            return if self.files.exists(&path) {
+                vec![path]
+            } else {
+                Vec::new()
+            };
         }
-        self.files.matching(directory, pattern).unwrap_or_else(|reason| {
-            let message = format!("the pattern '{}' cannot be read: {reason}", quote(pattern));
-            self.diagnostics.say(Class::General, span, message);
-            Vec::new()
-        })
+        self.files
+            .matching(directory, pattern)
+            .unwrap_or_else(|reason| {
+                let message = format!("the pattern '{}' cannot be read: {reason}", quote(pattern));
+                self.diagnostics.say(Class::General, span, message);
+                Vec::new()
+            })
     }
 
     /// Begins to read a file that an include names, unless something speaks against it.
     pub(super) fn open(&mut self, path: &Path, checks: Checks, span: Span) -> Result<(), Fault> {
         let shown = path.display();
         let identity = self.files.identity(path);
-        if self.frames.iter().any(|frame| matches!(frame, Frame::File(file) if file.identity == identity)) {
+        if self
+            .frames
+            .iter()
+            .any(|frame| matches!(frame, Frame::File(file) if file.identity == identity))
+        {
             let message = format!("'{shown}' includes itself, perhaps by way of other files");
-            self.diagnostics.advise(Class::General, span, message, "it is not read again; remove this include");
+            self.diagnostics.advise(
+                Class::General,
+                span,
+                message,
+                "it is not read again; remove this include",
+            );
             return Ok(());
         }
         match self.files.read(path) {
@@ -150,7 +246,12 @@ impl Expander<'_> {
                     _ => Class::General,
                 };
                 let message = format!("'{shown}' is not included: {reason}");
-                self.diagnostics.advise(class, span, message, "includes take plain text files that are not executable");
+                self.diagnostics.advise(
+                    class,
+                    span,
+                    message,
+                    "includes take plain text files that are not executable",
+                );
                 Ok(())
             }
         }
@@ -160,7 +261,9 @@ impl Expander<'_> {
     /// checks are the keyword table's to report.
     fn include_check(&mut self, arguments: &[u8]) {
         let mut words = Vec::new();
-        pieces(arguments, |Piece { start, end, .. }| words.extend(arguments.get(start..end)));
+        pieces(arguments, |Piece { start, end, .. }| {
+            words.extend(arguments.get(start..end))
+        });
         if words.is_empty() {
             self.checks = Checks::ALL;
         }
@@ -179,4 +282,3 @@ impl Expander<'_> {
         }
     }
 }
-

@@ -15,7 +15,12 @@ use std::rc::Rc;
 #[derive(Clone, Debug)]
 pub(super) enum Values {
     /// Numbers from `next` to `end`, both included; None after the last.
-    Numbers { next: Option<i64>, step: i64, end: i64, hex: bool },
+    Numbers {
+        next: Option<i64>,
+        step: i64,
+        end: i64,
+        hex: bool,
+    },
     /// Sets of texts, one for each name.
     Sets { sets: Rc<[Vec<Value>]>, next: usize },
 }
@@ -24,10 +29,21 @@ impl Values {
     /// The next value of each name.
     pub(super) fn next(&mut self, names: usize) -> Option<Vec<Value>> {
         match self {
-            Values::Numbers { next, step, end, hex } => {
+            Values::Numbers {
+                next,
+                step,
+                end,
+                hex,
+            } => {
                 let number = (*next)?;
-                *next = number.checked_add(*step).filter(|n| if *step > 0 { n <= end } else { n >= end });
-                let text = if *hex { format!("{number:x}") } else { number.to_string() };
+                *next = number
+                    .checked_add(*step)
+                    .filter(|n| if *step > 0 { n <= end } else { n >= end });
+                let text = if *hex {
+                    format!("{number:x}")
+                } else {
+                    number.to_string()
+                };
                 Some(vec![Rc::from([Draft::literal(text.as_bytes())])])
             }
             Values::Sets { sets, next } => {
@@ -45,24 +61,51 @@ impl Expander<'_> {
     pub(super) fn sequence(&mut self, draft: &Draft) -> Result<Option<()>, Fault> {
         let text = draft.text();
         let (rule, form) = if text.starts_with(b"~SEQ") {
-            (Rule::sequence, "write ~SEQ(NAME, [START, [STEP,]] END) TEXT")
+            (
+                Rule::sequence,
+                "write ~SEQ(NAME, [START, [STEP,]] END) TEXT",
+            )
         } else if text.starts_with(b"~LST") {
-            (Rule::list, "write ~LST(NAME, VALUE, ...) TEXT or ~LST({NAME, ...}, {VALUE, ...}, ...) TEXT")
+            (
+                Rule::list,
+                "write ~LST(NAME, VALUE, ...) TEXT or ~LST({NAME, ...}, {VALUE, ...}, ...) TEXT",
+            )
         } else {
             return Ok(None);
         };
         let front = structure(text);
-        let Some(pair) = Grammar::parse(rule, &front).ok().and_then(|mut pairs| pairs.next()) else {
-            self.diagnostics.advise(Class::General, draft.span(0..draft.len()), "this sequence cannot be read", form);
+        let Some(pair) = Grammar::parse(rule, &front)
+            .ok()
+            .and_then(|mut pairs| pairs.next())
+        else {
+            self.diagnostics.advise(
+                Class::General,
+                draft.span(0..draft.len()),
+                "this sequence cannot be read",
+                form,
+            );
             return Ok(Some(()));
         };
         let end = pair.as_span().end();
         let header = draft.span(0..end);
         let line = draft.part(end..draft.len());
-        let parsed = if rule == Rule::sequence { self.numbers(draft, pair)? } else { lists(draft, pair) };
+        let parsed = if rule == Rule::sequence {
+            self.numbers(draft, pair)?
+        } else {
+            lists(draft, pair)
+        };
         match parsed {
-            Ok((names, values)) => self.push_frame(Frame::Sequence { names, values, line }, header)?,
-            Err(message) => self.diagnostics.advise(Class::General, header, message, form),
+            Ok((names, values)) => self.push_frame(
+                Frame::Sequence {
+                    names,
+                    values,
+                    line,
+                },
+                header,
+            )?,
+            Err(message) => self
+                .diagnostics
+                .advise(Class::General, header, message, form),
         }
         Ok(Some(()))
     }
@@ -101,13 +144,23 @@ impl Expander<'_> {
             [start, step, end] => (start, step, end),
             _ => return Ok(Err("one, two or three bounds are needed")),
         };
-        Ok(if step == 0 || (step > 0) != (end >= start) && start != end {
-            Err("this never comes to its end")
-        } else if hex && (start < 0 || end < 0) {
-            Err("negative numbers have no hexadecimal form here")
-        } else {
-            Ok((vec![name], Values::Numbers { next: Some(start), step, end, hex }))
-        })
+        Ok(
+            if step == 0 || (step > 0) != (end >= start) && start != end {
+                Err("this never comes to its end")
+            } else if hex && (start < 0 || end < 0) {
+                Err("negative numbers have no hexadecimal form here")
+            } else {
+                Ok((
+                    vec![name],
+                    Values::Numbers {
+                        next: Some(start),
+                        step,
+                        end,
+                        hex,
+                    },
+                ))
+            },
+        )
     }
 }
 
@@ -118,12 +171,24 @@ fn lists(draft: &Draft, pair: Pair<'_, Rule>) -> Parsed {
     let mut names = Vec::new();
     let mut sets = Vec::new();
     let value = |pair: Pair<'_, Rule>| -> Value {
-        let part = draft.part(pair.as_span().start()..pair.as_span().end()).trimmed();
-        if part.len() == 0 { Rc::from([]) } else { Rc::from([part]) }
+        let part = draft
+            .part(pair.as_span().start()..pair.as_span().end())
+            .trimmed();
+        if part.len() == 0 {
+            Rc::from([])
+        } else {
+            Rc::from([part])
+        }
     };
     for pair in pair.into_inner() {
         match pair.as_rule() {
-            Rule::name => names.push(draft.text().get(pair.as_span().start()..pair.as_span().end()).unwrap_or_default().to_vec()),
+            Rule::name => names.push(
+                draft
+                    .text()
+                    .get(pair.as_span().start()..pair.as_span().end())
+                    .unwrap_or_default()
+                    .to_vec(),
+            ),
             Rule::set => sets.push(pair.into_inner().map(value).collect::<Vec<_>>()),
             Rule::value => sets.push(vec![value(pair)]),
             _ => {}
@@ -132,7 +197,13 @@ fn lists(draft: &Draft, pair: Pair<'_, Rule>) -> Parsed {
     if sets.iter().any(|set| set.len() > names.len()) {
         return Err("there are more values than names");
     }
-    Ok((names, Values::Sets { sets: Rc::from(sets), next: 0 }))
+    Ok((
+        names,
+        Values::Sets {
+            sets: Rc::from(sets),
+            next: 0,
+        },
+    ))
 }
 
 /// A number as C reads it: decimal, 0x, or octal after a 0.
@@ -142,7 +213,10 @@ fn number(text: &[u8]) -> Option<i64> {
         Some(digits) => (true, digits),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    let (digits, base) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+    let (digits, base) = match digits
+        .strip_prefix("0x")
+        .or_else(|| digits.strip_prefix("0X"))
+    {
         Some(digits) => (digits, 16),
         None if digits.len() > 1 && digits.starts_with('0') => (digits, 8),
         None => (digits, 10),
@@ -157,6 +231,12 @@ fn number(text: &[u8]) -> Option<i64> {
 impl Draft {
     /// Text that stands nowhere: its place is that of the reference it will take the place of.
     pub(super) fn literal(text: &[u8]) -> Draft {
-        Draft::new(text, Origin { length: characters(text).max(1), ..Origin::default() })
+        Draft::new(
+            text,
+            Origin {
+                length: characters(text).max(1),
+                ..Origin::default()
+            },
+        )
     }
 }

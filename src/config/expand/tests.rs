@@ -10,7 +10,11 @@ use std::path::{Path, PathBuf};
 fn context() -> Context {
     Context {
         config_id: b"node1".to_vec(),
-        environment: [(b"VIP".to_vec(), b"10.0.0.1".to_vec()), (b"ODD".to_vec(), b"# ${X} @a".to_vec())].into(),
+        environment: [
+            (b"VIP".to_vec(), b"10.0.0.1".to_vec()),
+            (b"ODD".to_vec(), b"# ${X} @a".to_vec()),
+        ]
+        .into(),
         directory: PathBuf::from("/here"),
         seed: 7,
         ..Context::default()
@@ -20,8 +24,14 @@ fn context() -> Context {
 fn read(files: &Memory, context: &Context) -> (Vec<String>, Vec<String>, Diagnostics, Expanded) {
     let mut diagnostics = Diagnostics::new();
     let expanded = expand(Path::new("f"), context, files, &mut diagnostics);
-    let lines = expanded.lines().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
-    let said = diagnostics.iter().map(|d| format!("{:?} {}", d.class, diagnostics.line(d))).collect();
+    let lines = expanded
+        .lines()
+        .map(|line| String::from_utf8_lossy(line).into_owned())
+        .collect();
+    let said = diagnostics
+        .iter()
+        .map(|d| format!("{:?} {}", d.class, diagnostics.line(d)))
+        .collect();
     (lines, said, diagnostics, expanded)
 }
 
@@ -34,7 +44,11 @@ fn lines(text: impl Into<Vec<u8>>) -> (Vec<String>, Vec<String>) {
 fn table(rows: &[(&str, &[&str])]) {
     for (text, expected) in rows {
         let (lines, said) = lines(*text);
-        assert_eq!((lines, said), (expected.iter().map(|s| s.to_string()).collect(), vec![]), "{text:?}");
+        assert_eq!(
+            (lines, said),
+            (expected.iter().map(|s| s.to_string()).collect(), vec![]),
+            "{text:?}"
+        );
     }
 }
 
@@ -46,7 +60,10 @@ fn faults(rows: &[(&[u8], &[&str], &[&str])]) {
         assert_eq!(lines, *expected, "{shown:?} {said:?}");
         assert_eq!(said.len(), messages.len(), "{shown:?} {said:?}");
         for (said, message) in said.iter().zip(*messages) {
-            assert!(said.starts_with(message), "{shown:?}: {said} is not {message}");
+            assert!(
+                said.starts_with(message),
+                "{shown:?}: {said} is not {message}"
+            );
         }
     }
 }
@@ -73,10 +90,27 @@ fn comments() {
 #[test]
 fn comments_with_slashes() {
     faults(&[
-        (b"a b //c", &["a b"], &["Warning (f: Line 1, column 5) '//' does not begin a comment - write '#' or '!' before it"]),
+        (
+            b"a b //c",
+            &["a b"],
+            &[
+                "Warning (f: Line 1, column 5) '//' does not begin a comment - write '#' or '!' before it",
+            ],
+        ),
         (b"// c", &[], &["Warning (f: Line 1, column 1)"]),
-        (b"a {//c\n}// d", &["a {", "}"], &["Warning (f: Line 1, column 4)", "Warning (f: Line 2, column 2)"]),
-        (b"script\" pidof nginx \"//up", &["script\" pidof nginx \""], &["Warning (f: Line 1, column 22)"]),
+        (
+            b"a {//c\n}// d",
+            &["a {", "}"],
+            &[
+                "Warning (f: Line 1, column 4)",
+                "Warning (f: Line 2, column 2)",
+            ],
+        ),
+        (
+            b"script\" pidof nginx \"//up",
+            &["script\" pidof nginx \""],
+            &["Warning (f: Line 1, column 22)"],
+        ),
         (b"a # // b", &["a"], &[]),
     ]);
 }
@@ -93,18 +127,58 @@ fn odd_bytes() {
         ("a #\u{a0}“", &["a"]),
     ]);
     faults(&[
-        (b"\xef\xbb\xbfa b", &["a b"], &["Warning (f: Line 1, column 1) there is a byte order mark"]),
-        (b"\xff\xfea\0", &[], &["NoConfiguration cannot read f: it is UTF-16"]),
-        (b"a\n b\0c\nd", &["a", "d"], &["General (f: Line 2, column 1) there is a NUL byte"]),
-        (b"a\xc2\xa0b", &["a b"], &["Warning (f: Line 1, column 2) this is not an ordinary blank"]),
-        (b"\xc3\xa9\xe3\x80\x80b", &["é b"], &["Warning (f: Line 1, column 2) this is not an ordinary blank"]),
+        (
+            b"\xef\xbb\xbfa b",
+            &["a b"],
+            &["Warning (f: Line 1, column 1) there is a byte order mark"],
+        ),
+        (
+            b"\xff\xfea\0",
+            &[],
+            &["NoConfiguration cannot read f: it is UTF-16"],
+        ),
+        (
+            b"a\n b\0c\nd",
+            &["a", "d"],
+            &["General (f: Line 2, column 1) there is a NUL byte"],
+        ),
+        (
+            b"a\xc2\xa0b",
+            &["a b"],
+            &["Warning (f: Line 1, column 2) this is not an ordinary blank"],
+        ),
+        (
+            b"\xc3\xa9\xe3\x80\x80b",
+            &["é b"],
+            &["Warning (f: Line 1, column 2) this is not an ordinary blank"],
+        ),
         (b"a\xa0b", &["a b"], &["Warning (f: Line 1, column 2)"]),
-        ("script “a # b” c".as_bytes(), &["script \"a # b\" c"], &["Warning (f: Line 1, column 8) this is a typographic quote", "Warning (f: Line 1, column 14)"]),
-        ("script ‘a’".as_bytes(), &["script 'a'"], &["Warning (f: Line 1, column 8)", "Warning (f: Line 1, column 10)"]),
+        (
+            "script “a # b” c".as_bytes(),
+            &["script \"a # b\" c"],
+            &[
+                "Warning (f: Line 1, column 8) this is a typographic quote",
+                "Warning (f: Line 1, column 14)",
+            ],
+        ),
+        (
+            "script ‘a’".as_bytes(),
+            &["script 'a'"],
+            &[
+                "Warning (f: Line 1, column 8)",
+                "Warning (f: Line 1, column 10)",
+            ],
+        ),
     ]);
     // Latin-1 is passed through byte by byte.
-    let (_, said, _, expanded) = read(&Memory::default().with("f", b"a J\xfcrgen # \xfc".to_vec()), &context());
-    assert_eq!((expanded.lines().next(), said.len()), (Some(&b"a J\xfcrgen"[..]), 0));
+    let (_, said, _, expanded) = read(
+        &Memory::default().with("f", b"a J\xfcrgen # \xfc".to_vec()),
+        &context(),
+    );
+    assert_eq!(
+        (expanded.lines().next(), said.len()),
+        (Some(&b"a J\xfcrgen"[..]), 0)
+    );
 }
 
 #[test]
@@ -118,7 +192,11 @@ fn conditions() {
         ("@node2 $X= \\\n a \\\n b\nc", &["c"]),
         ("@node1 ~SEQ(N, 2) a${N}", &["a1", "a2"]),
     ]);
-    faults(&[(b"@ a", &[], &["General (f: Line 1, column 1) a condition without an id"])]);
+    faults(&[(
+        b"@ a",
+        &[],
+        &["General (f: Line 1, column 1) a condition without an id"],
+    )]);
 }
 
 #[test]
@@ -140,9 +218,24 @@ fn definitions() {
         ("$A =1", &["$A =1"]),
     ]);
     faults(&[
-        (b"$A=1\na $A/24 $A$A", &["a $A/24 $A1"], &["Note (f: Line 2, column 3) '$A' is not replaced here - write '${A}'", "Note (f: Line 2, column 9)"]),
-        (b"a b${C}d", &["a b${C}d"], &["General (f: Line 1, column 4) 'C' is not defined"]),
-        (b"$A=${A}\na ${A}\nb", &["b"], &["General (f: Line 2, column 1) a definition refers to itself"]),
+        (
+            b"$A=1\na $A/24 $A$A",
+            &["a $A/24 $A1"],
+            &[
+                "Note (f: Line 2, column 3) '$A' is not replaced here - write '${A}'",
+                "Note (f: Line 2, column 9)",
+            ],
+        ),
+        (
+            b"a b${C}d",
+            &["a b${C}d"],
+            &["General (f: Line 1, column 4) 'C' is not defined"],
+        ),
+        (
+            b"$A=${A}\na ${A}\nb",
+            &["b"],
+            &["General (f: Line 2, column 1) a definition refers to itself"],
+        ),
     ]);
 }
 
@@ -156,28 +249,59 @@ fn built_ins() {
         ("a ${_RANDOM 5 5} ${_RANDOM 32767}", &["a 5 32767"]),
     ]);
     faults(&[
-        (b"a ${_RANDOM 9 5}", &["a 9"], &["General (f: Line 1, column 3) the smallest number"]),
-        (b"a ${_ENV}", &["a ${_ENV}"], &["General (f: Line 1, column 3) '_ENV' with a wrong number"]),
-        (b"a ${_RANDOM x}", &["a ${_RANDOM x}"], &["General (f: Line 1, column 3)"]),
+        (
+            b"a ${_RANDOM 9 5}",
+            &["a 9"],
+            &["General (f: Line 1, column 3) the smallest number"],
+        ),
+        (
+            b"a ${_ENV}",
+            &["a ${_ENV}"],
+            &["General (f: Line 1, column 3) '_ENV' with a wrong number"],
+        ),
+        (
+            b"a ${_RANDOM x}",
+            &["a ${_RANDOM x}"],
+            &["General (f: Line 1, column 3)"],
+        ),
     ]);
     let (lines, _) = lines("${_RANDOM 10 12}\n".repeat(100));
     for number in ["10", "11", "12"] {
-        assert!(lines.iter().any(|line| line == number), "{number} never came");
+        assert!(
+            lines.iter().any(|line| line == number),
+            "{number} never came"
+        );
     }
-    assert!(lines.iter().all(|line| ["10", "11", "12"].contains(&line.as_str())));
+    assert!(
+        lines
+            .iter()
+            .all(|line| ["10", "11", "12"].contains(&line.as_str()))
+    );
 }
 
 #[test]
 fn several_lines() {
     table(&[
-        ("$X= \\\n a b \\\n  c { # d \\\n e\n$X\nf", &["a b", "c {", "e", "f"]),
+        (
+            "$X= \\\n a b \\\n  c { # d \\\n e\n$X\nf",
+            &["a b", "c {", "e", "f"],
+        ),
         ("$X=a \\\n b\nx $X\ny ${X}z", &["x a", "b", "y a", "bz"]),
         ("$X= \\\n a \\\n\nb\n$X", &["b", "a"]),
         ("$X= \\\n a \\\n# c\nb\n$X", &["b", "a"]),
         ("$X= \\\n a \\\n# c \\\nb\n$X", &["a", "b"]),
-        ("$X= \\\n @node1 a \\\n @node2 b \\\n $N=5 \\\n c${N}\n$X", &["a", "c5"]),
-        ("$IN= \\\n i \\\n j\n$X= \\\n a \\\n $IN \\\n b\n$X\nc", &["a", "i", "j", "b", "c"]),
-        ("$X= \\\n i${N} \\\n ~SEQ(M, 2) j${M}\n~SEQ(N, 2) $X", &["i1", "j1", "j2", "i2", "j1", "j2"]),
+        (
+            "$X= \\\n @node1 a \\\n @node2 b \\\n $N=5 \\\n c${N}\n$X",
+            &["a", "c5"],
+        ),
+        (
+            "$IN= \\\n i \\\n j\n$X= \\\n a \\\n $IN \\\n b\n$X\nc",
+            &["a", "i", "j", "b", "c"],
+        ),
+        (
+            "$X= \\\n i${N} \\\n ~SEQ(M, 2) j${M}\n~SEQ(N, 2) $X",
+            &["i1", "j1", "j2", "i2", "j1", "j2"],
+        ),
         ("$X=1 # c \\\nb\na $X", &["a 1", "b"]),
         ("$X=@node2 a \\\n b\n$X", &["b"]),
         ("$X= \\\n a \\\n b\npre $X", &["pre a", "b"]),
@@ -198,22 +322,55 @@ fn sequences() {
         ("~SEQ(N, 8, -3, 1) a${N}", &["a8", "a5", "a2"]),
         ("~SEQx(N, 9, 0x0b) a${N}", &["a9", "aa", "ab"]),
         ("$E=2\n~SEQ(N, ${E}) a${N}", &["a1", "a2"]),
-        ("~SEQ(N, 2) ~SEQ(M, 2) ${N}-${M}", &["1-1", "1-2", "2-1", "2-2"]),
+        (
+            "~SEQ(N, 2) ~SEQ(M, 2) ${N}-${M}",
+            &["1-1", "1-2", "2-1", "2-2"],
+        ),
         ("~SEQ(N, 2) @node1 a $N b", &["a 1 b", "a 2 b"]),
-        ("~SEQ(N, 9223372036854775807, 9223372036854775807) a", &["a"]),
+        (
+            "~SEQ(N, 9223372036854775807, 9223372036854775807) a",
+            &["a"],
+        ),
         ("~LST(V, a, b c , ) x${V}.", &["xa.", "xb c.", "x."]),
         ("~LST(V, \"a,b\", c) x ${V}", &["x \"a,b\"", "x c"]),
-        ("~LST({A, B}, {1, 2}, {3}, {4,5}) ${A}-${B}", &["1-2", "3-", "4-5"]),
+        (
+            "~LST({A, B}, {1, 2}, {3}, {4,5}) ${A}-${B}",
+            &["1-2", "3-", "4-5"],
+        ),
         ("~SEQ(N, 2) x\na ${N}", &["x", "x", "a 2"]),
         ("~FOO(N)", &["~FOO(N)"]),
     ]);
     faults(&[
-        (b"~SEQ(N, 1, 0, 5) a\nb", &["b"], &["General (f: Line 1, column 1) this never comes to its end"]),
-        (b"~SEQ(N, 1, -1, 5) a", &[], &["General (f: Line 1, column 1) this never comes"]),
-        (b"~SEQ(N, x) a", &[], &["General (f: Line 1, column 1) a bound is not a number"]),
-        (b"~SEQ(N) a", &[], &["General (f: Line 1, column 1) this sequence cannot be read"]),
-        (b"~SEQx(N, -2) a", &[], &["General (f: Line 1, column 1) negative"]),
-        (b"~LST({A,B}, {1,2,3}) a", &[], &["General (f: Line 1, column 1) there are more values than names"]),
+        (
+            b"~SEQ(N, 1, 0, 5) a\nb",
+            &["b"],
+            &["General (f: Line 1, column 1) this never comes to its end"],
+        ),
+        (
+            b"~SEQ(N, 1, -1, 5) a",
+            &[],
+            &["General (f: Line 1, column 1) this never comes"],
+        ),
+        (
+            b"~SEQ(N, x) a",
+            &[],
+            &["General (f: Line 1, column 1) a bound is not a number"],
+        ),
+        (
+            b"~SEQ(N) a",
+            &[],
+            &["General (f: Line 1, column 1) this sequence cannot be read"],
+        ),
+        (
+            b"~SEQx(N, -2) a",
+            &[],
+            &["General (f: Line 1, column 1) negative"],
+        ),
+        (
+            b"~LST({A,B}, {1,2,3}) a",
+            &[],
+            &["General (f: Line 1, column 1) there are more values than names"],
+        ),
     ]);
 }
 
@@ -229,47 +386,105 @@ fn includes() {
         .with("q.conf", "q");
     let (lines, said, diagnostics, expanded) = read(&files, &context());
     let b = ["b", "deep /here/sub", "b2"];
-    let expected: Vec<&str> = [&["a"][..], &b, &["c", "x1", "x2", "p", "q"], &b, &["p", "q", "last"]].concat();
-    assert_eq!((lines.iter().map(String::as_str).collect::<Vec<_>>(), said), (expected, vec![]));
+    let expected: Vec<&str> = [
+        &["a"][..],
+        &b,
+        &["c", "x1", "x2", "p", "q"],
+        &b,
+        &["p", "q", "last"],
+    ]
+    .concat();
+    assert_eq!(
+        (lines.iter().map(String::as_str).collect::<Vec<_>>(), said),
+        (expected, vec![])
+    );
     assert_eq!(diagnostics.exit_status(), 0);
     // Each line knows its file.
     let span = expanded.span(expanded.line(2).0, 4);
-    assert_eq!((expanded.path(span.file), span.line), (Some(Path::new("sub/deep.conf")), 1));
+    assert_eq!(
+        (expanded.path(span.file), span.line),
+        (Some(Path::new("sub/deep.conf")), 1)
+    );
 }
 
 #[test]
 fn include_faults() {
-    let files = |text: &str| Memory::default().with("f", text).with("a.conf", "include f\ninclude b.conf").with("b.conf", "include a.conf\nb");
+    let files = |text: &str| {
+        Memory::default()
+            .with("f", text)
+            .with("a.conf", "include f\ninclude b.conf")
+            .with("b.conf", "include a.conf\nb")
+    };
     for (text, status, message) in [
-        ("include a.conf", 5, "General (a.conf: Line 1, column 9) 'f' includes itself"),
-        ("include none", 0, "Note (f: Line 1, column 9) no file 'none'"),
-        ("include *.none", 0, "Note (f: Line 1, column 9) no file '*.none'"),
+        (
+            "include a.conf",
+            5,
+            "General (a.conf: Line 1, column 9) 'f' includes itself",
+        ),
+        (
+            "include none",
+            0,
+            "Note (f: Line 1, column 9) no file 'none'",
+        ),
+        (
+            "include *.none",
+            0,
+            "Note (f: Line 1, column 9) no file '*.none'",
+        ),
         ("includer none", 0, "Note"),
         ("includem none", 6, "IncludeCheck"),
         ("includem none*", 0, "Note"),
         ("includew none*", 6, "IncludeCheck"),
-        ("includeb {b,none}.conf", 6, "IncludeCheck (f: Line 1, column 10) no file matches 'none.conf'"),
+        (
+            "includeb {b,none}.conf",
+            6,
+            "IncludeCheck (f: Line 1, column 10) no file matches 'none.conf'",
+        ),
         ("includea none", 6, "IncludeCheck"),
         ("include_check match\ninclude none", 6, "IncludeCheck"),
         ("include_check\ninclude none*", 6, "IncludeCheck"),
-        ("include_check match\ninclude_check -match\ninclude none", 0, "Note"),
-        ("include", 2, "MissingArgument (f: Line 1, column 1) 'include' without a file"),
-        ("include {1,2,3,4,5,6,7,8,9,0}{1,2,3,4,5,6,7,8,9,0}{1,2,3,4,5,6,7,8,9,0}{1,2,3}", 6, "IncludeCheck"),
+        (
+            "include_check match\ninclude_check -match\ninclude none",
+            0,
+            "Note",
+        ),
+        (
+            "include",
+            2,
+            "MissingArgument (f: Line 1, column 1) 'include' without a file",
+        ),
+        (
+            "include {1,2,3,4,5,6,7,8,9,0}{1,2,3,4,5,6,7,8,9,0}{1,2,3,4,5,6,7,8,9,0}{1,2,3}",
+            6,
+            "IncludeCheck",
+        ),
     ] {
         let (_, said, diagnostics, _) = read(&files(text), &context());
         assert_eq!(diagnostics.exit_status(), status, "{text} {said:?}");
         assert!(said[0].starts_with(message), "{text} {said:?}");
     }
-    let all = Context { checks: Checks::ALL, ..context() };
+    let all = Context {
+        checks: Checks::ALL,
+        ..context()
+    };
     assert_eq!(read(&files("include none*"), &all).2.exit_status(), 6);
     let (lines, said, diagnostics, _) = read(&Memory::default(), &context());
-    assert_eq!((lines.len(), said.len(), diagnostics.exit_status()), (0, 1, 6));
+    assert_eq!(
+        (lines.len(), said.len(), diagnostics.exit_status()),
+        (0, 1, 6)
+    );
     assert!(diagnostics.has(Class::NoConfiguration));
 }
 
 #[test]
 fn places() {
-    let (_, _, _, expanded) = read(&Memory::default().with("f", "$A=long value\n\té  b ${A} \\#c ${A}d\n$M= \\\n  m n \\\n o\nx $M"), &context());
+    let (_, _, _, expanded) = read(
+        &Memory::default().with(
+            "f",
+            "$A=long value\n\té  b ${A} \\#c ${A}d\n$M= \\\n  m n \\\n o\nx $M",
+        ),
+        &context(),
+    );
     let place = |line: usize, word: &str| {
         let (start, text) = expanded.line(line);
         let at = memchr::memmem::find(text, word.as_bytes()).expect(word);
@@ -288,8 +503,14 @@ fn places() {
 /// Texts that grow: each is ended by the bounds, with an error.
 #[test]
 fn bounds() {
-    let limits = Limits { work: 1 << 20, line: 1 << 12, depth: 64 };
-    let doubling: String = (0..40).map(|i| format!("$A{i}=${{A{}}}${{A{}}}\n", i + 1, i + 1)).collect();
+    let limits = Limits {
+        work: 1 << 20,
+        line: 1 << 12,
+        depth: 64,
+    };
+    let doubling: String = (0..40)
+        .map(|i| format!("$A{i}=${{A{}}}${{A{}}}\n", i + 1, i + 1))
+        .collect();
     for text in [
         "~SEQ(N, 9223372036854775807) a".to_owned(),
         "~SEQ(N, 9223372036854775807) @none a".to_owned(),
@@ -301,16 +522,34 @@ fn bounds() {
         "$X=~SEQ(N, 9) $X\n$X".to_owned(),
         "$X=@node1 $X\n$X".to_owned(),
     ] {
-        let context = Context { limits, ..context() };
+        let context = Context {
+            limits,
+            ..context()
+        };
         let (_, said, ..) = read(&Memory::default().with("f", text.as_str()), &context);
-        assert!(said.iter().any(|said| said.starts_with("General")), "{text} {said:?}");
+        assert!(
+            said.iter().any(|said| said.starts_with("General")),
+            "{text} {said:?}"
+        );
     }
     // An include bomb: every file includes the next one twice.
     let files = (0..20).fold(Memory::default().with("f", "include 0"), |files, i| {
-        files.with(&i.to_string(), format!("include {}\ninclude {}\n", i + 1, i + 1))
+        files.with(
+            &i.to_string(),
+            format!("include {}\ninclude {}\n", i + 1, i + 1),
+        )
     });
-    let (_, said, ..) = read(&files, &Context { limits, ..context() });
-    assert!(said.iter().any(|said| said.contains("beyond all bounds")), "{said:?}");
+    let (_, said, ..) = read(
+        &files,
+        &Context {
+            limits,
+            ..context()
+        },
+    );
+    assert!(
+        said.iter().any(|said| said.contains("beyond all bounds")),
+        "{said:?}"
+    );
 }
 
 proptest! {
@@ -352,7 +591,50 @@ proptest! {
 
 /// What lines of the language are made of.
 const WORDS: &[&str] = &[
-    "\n", "\n", "\n", "\r", " ", " ", "$A=", "$B=", "${A}", "${B}", "$A", "$B\n", "\\\n", "\\", "\"", "\"", "'", "#", "!", "//", "{", "}", "@node1 ",
-    "@node2 ", "@^", "~SEQ(A, 3) ", "~SEQ(B,", "~SEQx(", "~LST({A,B},{1,2},{3}) ", "~LST(A, b, c) ", "include f\n", "include ", "a", "b c", "é", "\u{a0}",
-    "“", "”", "${_RANDOM}", "${_ENV VIP}", "${_HASH}", "${", "3", ")", ",", "\0",
+    "\n",
+    "\n",
+    "\n",
+    "\r",
+    " ",
+    " ",
+    "$A=",
+    "$B=",
+    "${A}",
+    "${B}",
+    "$A",
+    "$B\n",
+    "\\\n",
+    "\\",
+    "\"",
+    "\"",
+    "'",
+    "#",
+    "!",
+    "//",
+    "{",
+    "}",
+    "@node1 ",
+    "@node2 ",
+    "@^",
+    "~SEQ(A, 3) ",
+    "~SEQ(B,",
+    "~SEQx(",
+    "~LST({A,B},{1,2},{3}) ",
+    "~LST(A, b, c) ",
+    "include f\n",
+    "include ",
+    "a",
+    "b c",
+    "é",
+    "\u{a0}",
+    "“",
+    "”",
+    "${_RANDOM}",
+    "${_ENV VIP}",
+    "${_HASH}",
+    "${",
+    "3",
+    ")",
+    ",",
+    "\0",
 ];
