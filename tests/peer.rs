@@ -1,0 +1,25 @@
+//! Our daemon against the distribution's keepalived, each once as the first and once as the second host, through the cases of
+//! `support::cases`; two of the distribution's are also run against each other when `KEEPALIVED_PEER_ALONE=1` (to tell a
+//! fault of these tests from one of ours).
+
+mod support;
+
+use support::Binary::{Ours, Peer};
+use support::{cases, stage};
+
+fn main() -> std::process::ExitCode {
+    let mut pairs = vec![("ours_first", [Ours, Peer]), ("peer_first", [Peer, Ours])];
+    if std::env::var_os("KEEPALIVED_PEER_ALONE").is_some() {
+        pairs = vec![("peer_alone", [Peer, Peer])];
+    }
+    let mut list = Vec::new();
+    for (pair_name, pair) in pairs {
+        for (name, body) in cases::common() {
+            list.push(stage::peer_case(
+                &format!("{pair_name}::{name}"),
+                move || body(pair),
+            ));
+        }
+    }
+    stage::run(list)
+}

@@ -1,0 +1,110 @@
+//! Test hosts without root and without a trace: each case runs as process 1 of its own user, mount, process and network
+//! namespaces; its hosts are further network namespaces joined by a bridge. When the case ends, everything it made ends.
+//!
+//! `stage` enters the namespaces and runs the cases, `world` builds hosts and cables, `node` runs programs on a host and looks
+//! at it, `wire` records and makes frames. Nothing here uses the library under test: it is an independent witness.
+
+// Each test binary uses its own part of this module.
+#![allow(dead_code)]
+
+pub mod cases;
+pub mod node;
+pub mod stage;
+pub mod wire;
+pub mod world;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How often a condition is looked at while waiting for it.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Which implementation runs on a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binary {
+    /// The daemon of this package.
+    Ours,
+    /// The distribution's keepalived.
+    Peer,
+}
+
+impl Binary {
+    /// Path of the executable: `KEEPALIVED_BIN` or the freshly built one; `KEEPALIVED_PEER` or the distribution's place.
+    pub fn path(self) -> PathBuf {
+        match self {
+            Binary::Ours => std::env::var_os("KEEPALIVED_BIN")
+                .map(PathBuf::from)
+                .or_else(|| option_env!("CARGO_BIN_EXE_keepalived").map(PathBuf::from))
+                .or_else(beside_example)
+                .expect("KEEPALIVED_BIN names no binary and cargo built none"),
+            Binary::Peer => std::env::var_os("KEEPALIVED_PEER")
+                .map_or_else(|| PathBuf::from("/usr/sbin/keepalived"), PathBuf::from),
+        }
+    }
+
+    /// Where a host sees the executable, whatever is mounted over the original's folder.
+    pub fn inside(self) -> &'static str {
+        match self {
+            Binary::Ours => "/run/test/ours/keepalived",
+            Binary::Peer => "/run/test/peer/keepalived",
+        }
+    }
+}
+
+/// An example lies one folder below the binaries of its profile.
+fn beside_example() -> Option<PathBuf> {
+    let here = std::env::current_exe().ok()?;
+    let binary = here.parent()?.parent()?.join("keepalived");
+    binary.exists().then_some(binary)
+}
+
+/// Whether a test that cannot run has to fail (`KEEPALIVED_TEST_ALL=1`, as in CI).
+pub fn must_run_all() -> bool {
+    std::env::var("KEEPALIVED_TEST_ALL").is_ok_and(|value| value == "1")
+}
+
+/// Polls until `look` gives something; panics with `what` after `bound`.
+#[track_caller]
+pub fn wait_for<T>(what: &str, bound: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(
+            start.elapsed() < bound,
+            "waited {bound:?} in vain for: {what}"
+        );
+        std::thread::sleep(POLL);
+    }
+}
+
+/// Polls until `look` holds; panics with `what` after `bound`.
+#[track_caller]
+pub fn wait_until(what: &str, bound: Duration, mut look: impl FnMut() -> bool) {
+    wait_for(what, bound, || look().then_some(()));
+}
+
+/// Watches for all of `span` that `look` holds; panics with `what` as soon as it does not.
+#[track_caller]
+pub fn stays(what: &str, span: Duration, mut look: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while start.elapsed() < span {
+        assert!(
+            look(),
+            "after {:?} it was no longer so: {what}",
+            start.elapsed()
+        );
+        std::thread::sleep(POLL);
+    }
+}
+
+/// Seconds, for readable bounds.
+pub const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Milliseconds, for readable bounds.
+pub const fn millis(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}

@@ -1,0 +1,271 @@
+//! Enters the namespaces: the test binary executes itself again, once to make them (`make`), once as their process 1 (`case`),
+//! once a host (`host`, see `world`) and once a program started on a host (`enter`). Also the list of cases and its runner.
+
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+
+use super::{Binary, must_run_all};
+
+/// What the re-executed binary is to do: `ROLE` or `ROLE:ARGUMENT`.
+pub const STAGE: &str = "KEEPALIVED_TEST_STAGE";
+
+/// A case may take this long before it is ended as hung.
+const CASE_LIMIT: Duration = Duration::from_secs(100);
+
+/// Cases spend their time waiting for timers of seconds, so many run at once even on two processors.
+const CASES_AT_ONCE: usize = 16;
+
+/// The status of a case that ran into `CASE_LIMIT`.
+const HUNG: i32 = 102;
+
+/// The name of the case that only finds out whether this machine lets us make hosts.
+const PROBE: &str = "probe";
+
+/// One case: its name, what it does, and whether it needs the distribution's keepalived.
+pub struct Case {
+    name: String,
+    body: Box<dyn Fn() + Send + Sync>,
+    peer: bool,
+}
+
+/// A case whose hosts run our daemon.
+pub fn case(name: &str, body: impl Fn() + Send + Sync + 'static) -> Case {
+    Case {
+        name: name.into(),
+        body: Box::new(body),
+        peer: false,
+    }
+}
+
+/// A case that also needs the distribution's keepalived.
+pub fn peer_case(name: &str, body: impl Fn() + Send + Sync + 'static) -> Case {
+    Case {
+        name: name.into(),
+        body: Box::new(body),
+        peer: true,
+    }
+}
+
+/// The `main` of a test binary made of cases.
+pub fn run(cases: Vec<Case>) -> ExitCode {
+    if let Some(status) = act_stage(&cases) {
+        return status;
+    }
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(CASES_AT_ONCE);
+    let obstacle = if arguments.list { None } else { obstacle() };
+    let trials = cases
+        .iter()
+        .map(|case| trial(case, obstacle.as_deref()))
+        .collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Runs one body in namespaces of its own from a program that is no test (the demonstration, the benchmark).
+/// The process must not have started a thread yet.
+pub fn run_single(body: impl Fn() + Send + Sync + 'static) -> ExitCode {
+    let cases = vec![case("single", body)];
+    if let Some(status) = act_stage(&cases) {
+        return status;
+    }
+    let status = itself("make:single")
+        .status()
+        .expect("cannot execute this program again");
+    ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1))
+}
+
+/// Why no hosts can be made here, if so.
+pub fn obstacle() -> Option<String> {
+    let (success, output) = run_staged(PROBE);
+    (!success).then(|| format!("cannot make network namespaces here: {}", output.trim()))
+}
+
+fn trial(case: &Case, obstacle: Option<&str>) -> Trial {
+    let name = case.name.clone();
+    let mut obstacle = obstacle.map(str::to_owned);
+    if case.peer && !Binary::Peer.path().exists() {
+        obstacle = Some(format!(
+            "no other keepalived at {}",
+            Binary::Peer.path().display()
+        ));
+    }
+    match obstacle {
+        Some(why) if must_run_all() => Trial::test(name, move || Err(Failed::from(why))),
+        Some(why) => {
+            eprintln!("{name}: not run: {why}");
+            Trial::test(name, move || Err(Failed::from(why))).with_ignored_flag(true)
+        }
+        None => Trial::test(name.clone(), move || {
+            let (success, output) = run_staged(&name);
+            if success {
+                Ok(())
+            } else {
+                Err(Failed::from(output))
+            }
+        }),
+    }
+}
+
+/// Runs a case in fresh namespaces; whether it passed, and all it printed.
+fn run_staged(name: &str) -> (bool, String) {
+    let (mut reader, writer) = io::pipe().expect("pipe");
+    let mut command = itself(&format!("make:{name}"));
+    command
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone().expect("pipe"))
+        .stderr(writer);
+    let mut child = command.spawn().expect("cannot execute this test again");
+    // The command keeps the writing ends until it is dropped; the reader would never see the end.
+    drop(command);
+    let mut output = Vec::new();
+    reader
+        .read_to_end(&mut output)
+        .expect("reading the case's output");
+    let status = child.wait().expect("waiting for the case");
+    let mut output = String::from_utf8_lossy(&output).into_owned();
+    if !status.success() {
+        output.push_str(&format!("\n(case ended with {status})"));
+    }
+    (status.success(), output)
+}
+
+/// This program again, as `stage`.
+pub fn itself(stage: &str) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.env(STAGE, stage);
+    command
+}
+
+/// Does what a re-executed binary is there for; `None` in the first process.
+fn act_stage(cases: &[Case]) -> Option<ExitCode> {
+    let stage = std::env::var(STAGE).ok()?;
+    let (role, argument) = stage.split_once(':').unwrap_or((&stage, ""));
+    // Whoever started us is gone: so are we.
+    set_pdeathsig(Signal::SIGKILL).expect("PR_SET_PDEATHSIG");
+    let result = match role {
+        "make" => make(argument),
+        "case" => be_case(cases, argument),
+        "host" => super::world::be_host().map(|()| 0),
+        "enter" => Err(enter(argument)),
+        other => Err(io::Error::other(format!("no such stage: {other}"))),
+    };
+    Some(match result {
+        Ok(status) => ExitCode::from(u8::try_from(status).unwrap_or(1)),
+        Err(error) => {
+            eprintln!("{stage}: {error}");
+            ExitCode::FAILURE
+        }
+    })
+}
+
+/// Makes the namespaces and starts the case as their process 1.
+fn make(name: &str) -> io::Result<i32> {
+    let (user, group) = (nix::unistd::getuid(), nix::unistd::getgid());
+    let spaces = CloneFlags::CLONE_NEWNET
+        | CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWUTS;
+    match unshare(spaces | CloneFlags::CLONE_NEWUSER) {
+        Ok(()) => {
+            fs::write("/proc/self/setgroups", "deny")?;
+            fs::write("/proc/self/uid_map", format!("0 {user} 1"))?;
+            fs::write("/proc/self/gid_map", format!("0 {group} 1"))?;
+        }
+        // Root in a container may be refused user namespaces and still be allowed the others.
+        Err(_) if user.is_root() => unshare(spaces)?,
+        Err(error) => {
+            return Err(io::Error::other(format!(
+                "user namespaces are refused: {error}"
+            )));
+        }
+    }
+    let status = itself(&format!("case:{name}")).status()?;
+    Ok(status
+        .code()
+        .unwrap_or_else(|| status.signal().unwrap_or(0) + 128))
+}
+
+/// Runs the case as process 1 of the namespaces.
+fn be_case(cases: &[Case], name: &str) -> io::Result<i32> {
+    private_mounts()?;
+    mount(
+        Some("proc"),
+        "/proc",
+        Some("proc"),
+        MsFlags::empty(),
+        None::<&str>,
+    )?;
+    mount(
+        Some("sysfs"),
+        "/sys",
+        Some("sysfs"),
+        MsFlags::empty(),
+        None::<&str>,
+    )?;
+    if name == PROBE {
+        super::world::World::new(&[super::world::HostSpec::numbered(1)]);
+        return Ok(0);
+    }
+    let case = cases
+        .iter()
+        .find(|case| case.name == name)
+        .ok_or_else(|| io::Error::other("no such case"))?;
+    if name != "single" {
+        std::thread::spawn(|| {
+            std::thread::sleep(CASE_LIMIT);
+            eprintln!("the case did not end within {CASE_LIMIT:?}");
+            std::process::exit(HUNG);
+        });
+    }
+    (case.body)();
+    Ok(0)
+}
+
+/// Keeps our mounts from the world outside.
+pub fn private_mounts() -> io::Result<()> {
+    Ok(mount(
+        None::<&str>,
+        "/",
+        None::<&str>,
+        MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+        None::<&str>,
+    )?)
+}
+
+/// Goes to the host kept by process `holder` and becomes the program named by the arguments.
+fn enter(holder: &str) -> io::Error {
+    let go = || -> io::Result<()> {
+        let spaces = Path::new("/proc").join(holder).join("ns");
+        let (net, mounts) = (
+            fs::File::open(spaces.join("net"))?,
+            fs::File::open(spaces.join("mnt"))?,
+        );
+        setns(net, CloneFlags::CLONE_NEWNET)?;
+        setns(mounts, CloneFlags::CLONE_NEWNS)?;
+        // A daemon must be able to outlive the thread that started it.
+        set_pdeathsig(None)?;
+        Ok(())
+    };
+    if let Err(error) = go() {
+        return error;
+    }
+    let mut arguments = std::env::args_os().skip(1);
+    let Some(program) = arguments.next() else {
+        return io::Error::other("no program to run");
+    };
+    let error = Command::new(&program)
+        .args(arguments)
+        .env_remove(STAGE)
+        .exec();
+    io::Error::new(error.kind(), format!("{}: {error}", program.display()))
+}
