@@ -6,11 +6,15 @@
 pub mod clock;
 pub mod link_socket;
 pub mod netlink;
+pub mod pid_file;
 pub mod poll;
+pub mod process;
 pub mod shared;
+pub mod signals;
 mod socket;
 mod timer;
 pub mod vrrp_socket;
+pub mod world;
 
 use std::io;
 

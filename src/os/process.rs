@@ -1,0 +1,193 @@
+//! Processes: forking a role, becoming a daemon, learning of the end of children, what a process may do.
+
+use super::check;
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, chdir, getpid, getppid, setsid};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+/// A process id.
+pub type ProcessId = i32;
+
+/// Which side of a fork this is.
+#[derive(Debug)]
+pub enum Fork {
+    /// The old process; the id of the new one.
+    Parent(ProcessId),
+    /// The new process. All signals are held back until `Held` is dropped.
+    Child(Held),
+}
+
+/// Signals are held back for as long as this lives.
+#[derive(Debug)]
+pub struct Held(SigSet);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.0), None);
+    }
+}
+
+fn hold_signals() -> io::Result<Held> {
+    let mut before = SigSet::empty();
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&SigSet::all()), Some(&mut before))?;
+    Ok(Held(before))
+}
+
+/// Forks. The child gets SIGTERM when this process ends, and a session of its own, so that a terminal's ^C reaches the parent alone.
+pub fn fork() -> io::Result<Fork> {
+    let parent = getpid();
+    let held = hold_signals()?;
+    // SAFETY: this process has one thread, so the child's memory is whole and no lock is held by a thread that is not there.
+    match unsafe { nix::unistd::fork() }? {
+        ForkResult::Parent { child } => Ok(Fork::Parent(child.as_raw())),
+        ForkResult::Child => {
+            let _ = setsid();
+            let _ = prctl::set_pdeathsig(Signal::SIGTERM);
+            // The parent may have ended before the line above.
+            if getppid() != parent {
+                std::process::exit(0);
+            }
+            Ok(Fork::Child(held))
+        }
+    }
+}
+
+/// Leaves the terminal and the caller: the caller's process waits until `Daemon::ready`, then exits with status 0, so that whoever
+/// started the daemon finds its pid file written. When the daemon ends before, the caller exits with the same status.
+pub fn daemonise(keep_stderr: bool) -> io::Result<Daemon> {
+    let (ready_read, ready_write) = io::pipe()?;
+    // SAFETY: as in `fork`; nothing was started yet.
+    if let ForkResult::Parent { child } = unsafe { nix::unistd::fork() }? {
+        drop(ready_write);
+        wait_until_ready(ready_read, child);
+    }
+    drop(ready_read);
+    setsid()?;
+    // SAFETY: as above. The second fork gives up the session's leadership, and with it the chance to acquire a terminal.
+    if let ForkResult::Parent { child } = unsafe { nix::unistd::fork() }? {
+        drop(ready_write);
+        // The caller learns the status of an early end from this process.
+        pass_on_status(child);
+    }
+    chdir("/")?;
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    for standard in 0..=if keep_stderr { 1 } else { 2 } {
+        // SAFETY: both are open descriptors; the standard streams' owners do not mind where they lead.
+        check(unsafe { libc::dup2(null.as_raw_fd(), standard) })?;
+    }
+    Ok(Daemon(ready_write))
+}
+
+/// A daemon whose starter still waits.
+pub struct Daemon(io::PipeWriter);
+
+impl Daemon {
+    /// Lets the starter go.
+    pub fn ready(mut self) {
+        let _ = self.0.write_all(b"!");
+    }
+}
+
+fn wait_until_ready(mut ready: io::PipeReader, child: Pid) -> ! {
+    let mut byte = [0];
+    match ready.read(&mut byte) {
+        Ok(1) => std::process::exit(0),
+        _ => pass_on_status(child),
+    }
+}
+
+/// The exit status of a process that a signal ended.
+const STATUS_SIGNALLED: i32 = 128;
+
+fn pass_on_status(child: Pid) -> ! {
+    loop {
+        match waitpid(child, None) {
+            Ok(WaitStatus::Exited(_, status)) => std::process::exit(status),
+            Ok(WaitStatus::Signaled(_, signal, _)) => std::process::exit(STATUS_SIGNALLED + signal as i32),
+            Err(Errno::EINTR) | Ok(_) => {}
+            Err(_) => std::process::exit(1),
+        }
+    }
+}
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With an exit status.
+    Status(i32),
+    /// By a signal.
+    Signal(i32),
+}
+
+/// The next child that ended, if any; also one that is not ours but was left to us, as happens to process 1.
+pub fn ended_child() -> Option<(ProcessId, End)> {
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, status)) => return Some((pid.as_raw(), End::Status(status))),
+            Ok(WaitStatus::Signaled(pid, signal, _)) => return Some((pid.as_raw(), End::Signal(signal as i32))),
+            Err(Errno::EINTR) => {}
+            Ok(WaitStatus::StillAlive) | Err(_) => return None,
+            Ok(_) => {}
+        }
+    }
+}
+
+/// Ends a process at once.
+pub fn kill_now(pid: ProcessId) -> io::Result<()> {
+    Ok(kill(Pid::from_raw(pid), Signal::SIGKILL)?)
+}
+
+/// Allows core files of any size, of a daemon that changed its user too.
+pub fn allow_core_dumps() -> io::Result<()> {
+    setrlimit(Resource::RLIMIT_CORE, libc::RLIM_INFINITY, libc::RLIM_INFINITY)?;
+    Ok(prctl::set_dumpable(true)?)
+}
+
+/// Mode bits that new files shall not have.
+pub fn set_umask(mask: u32) {
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
+}
+
+/// Enters a network namespace by its file, as `ip netns` keeps them in /run/netns.
+pub fn enter_network_namespace(path: &Path) -> io::Result<()> {
+    Ok(nix::sched::setns(File::open(path)?, nix::sched::CloneFlags::CLONE_NEWNET)?)
+}
+
+/// What the VRRP role cannot do without, and this process has not: names of capabilities.
+pub fn missing_capabilities() -> Vec<&'static str> {
+    const NEEDED: [(u32, &str); 2] = [(12, "CAP_NET_ADMIN"), (13, "CAP_NET_RAW")];
+    /// `_LINUX_CAPABILITY_VERSION_3`: two sets of 32.
+    const VERSION: u32 = 0x2008_0522;
+    let mut header = [VERSION, 0];
+    // Effective, permitted and inheritable, for capabilities 0..=31 and again for 32..=63.
+    let mut data = [0u32; 6];
+    // SAFETY: the header is version and pid (0: this process); version 3 writes two sets of three words.
+    let result = unsafe { libc::syscall(libc::SYS_capget, header.as_mut_ptr(), data.as_mut_ptr()) };
+    let effective = if result == 0 { data[0] } else { 0 };
+    NEEDED.iter().filter(|(bit, _)| effective & (1 << bit) == 0).map(|&(_, name)| name).collect()
+}
+
+/// Host name, up to its first dot.
+pub fn host_name() -> String {
+    let name = nix::unistd::gethostname().unwrap_or_default();
+    let name = name.to_string_lossy();
+    name.split('.').next().unwrap_or_default().to_owned()
+}
+
+/// The kernel, as in "Linux 6.1.0 #1 SMP ... (for x86_64)".
+pub fn kernel_description() -> String {
+    nix::sys::utsname::uname().map_or_else(
+        |_| "an unknown kernel".to_owned(),
+        |name| {
+            let part = |part: &std::ffi::OsStr| part.to_string_lossy().into_owned();
+            format!("{} {} {} (for {})", part(name.sysname()), part(name.release()), part(name.version()), part(name.machine()))
+        },
+    )
+}

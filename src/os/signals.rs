@@ -1,0 +1,34 @@
+//! Signals as events of the loop: a handler writes to a socket pair that the loop reads.
+//!
+//! Made after every fork anew, never shared across one: a child drops its parent's and makes its own before it lets signals through
+//! (`process::fork` holds them back until then).
+
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::SignalOnly;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+
+/// The signals this process listens to.
+pub struct Signals(SignalDelivery<UnixStream, SignalOnly>);
+
+impl Signals {
+    /// Listens to these from now on.
+    pub fn new(signals: &[i32]) -> io::Result<Self> {
+        let (read, write) = UnixStream::pair()?;
+        read.set_nonblocking(true)?;
+        write.set_nonblocking(true)?;
+        SignalDelivery::with_pipe(read, write, SignalOnly::default(), signals).map(Signals)
+    }
+
+    /// The signals that arrived since the last call, each once.
+    pub fn pending(&mut self) -> impl Iterator<Item = i32> {
+        self.0.pending()
+    }
+}
+
+impl AsRawFd for Signals {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.get_read().as_raw_fd()
+    }
+}

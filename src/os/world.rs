@@ -1,0 +1,192 @@
+//! The world as the system knows it: the answers that `config` asks for while it judges a configuration.
+//!
+//! Some of these calls may take their time (name servers, network accounts): the parent alone lets them.
+
+use crate::config::world::{Account, Names, Program, World};
+use nix::net::if_::if_nametoindex;
+use nix::unistd::{Group, User, getgid, getuid};
+use std::fs::{self, Metadata};
+use std::net::ToSocketAddrs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Component, Path, PathBuf};
+
+/// Where programs are looked for when PATH is not set.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Where iproute2 keeps its tables of names, the administrator's first.
+const NAME_DIRECTORIES: [&str; 2] = ["/etc/iproute2", "/usr/share/iproute2"];
+
+/// This host.
+pub struct System {
+    /// Ask name servers. A role must not: to it every name that the parent let pass resolves.
+    pub may_wait: bool,
+}
+
+impl World for System {
+    fn interface_exists(&self, name: &str) -> bool {
+        if_nametoindex(name).is_ok()
+    }
+
+    fn user(&self, name: &str) -> Option<Account> {
+        let user = match name.parse() {
+            Ok(number) => User::from_uid(nix::unistd::Uid::from_raw(number)),
+            Err(_) => User::from_name(name),
+        };
+        let user = user.ok()??;
+        Some(Account { uid: user.uid.as_raw(), gid: user.gid.as_raw() })
+    }
+
+    fn group(&self, name: &str) -> Option<u32> {
+        if let Ok(number) = name.parse() {
+            return Some(number);
+        }
+        Some(Group::from_name(name).ok()??.gid.as_raw())
+    }
+
+    fn own_account(&self) -> Account {
+        Account { uid: getuid().as_raw(), gid: getgid().as_raw() }
+    }
+
+    fn program(&self, program: &Path, directory: &Path, account: Account) -> Program {
+        let Some(path) = find_program(program, directory) else { return Program::Missing };
+        // Who can change a directory on the way to a link can change where it leads, so both ways are looked at.
+        let Ok(real) = path.canonicalize() else { return Program::Missing };
+        let Ok(metadata) = fs::metadata(&real) else { return Program::Missing };
+        if !metadata.is_file() || !may_execute(&metadata, account) {
+            return Program::NotExecutable;
+        }
+        insecure_component(&path).or_else(|| insecure_component(&real)).unwrap_or(Program::Sound)
+    }
+
+    fn resolves(&self, host: &str) -> bool {
+        !self.may_wait || (host, 0).to_socket_addrs().is_ok_and(|mut addresses| addresses.next().is_some())
+    }
+
+    fn number(&self, table: Names, name: &str) -> Option<u32> {
+        let (file, known): (&str, &[(&str, u32)]) = match table {
+            Names::Tables => ("rt_tables", &[("unspec", 0), ("default", 253), ("main", 254), ("local", 255)]),
+            Names::Protocols => ("rt_protos", &[("unspec", 0), ("redirect", 1), ("kernel", 2), ("boot", 3), ("static", 4)]),
+            Names::Scopes => {
+                ("rt_scopes", &[("global", 0), ("universe", 0), ("site", 200), ("link", 253), ("host", 254), ("nowhere", 255)])
+            }
+            Names::DsField => ("rt_dsfield", &[]),
+            Names::Realms => ("rt_realms", &[("unknown", 0)]),
+            Names::Groups => ("group", &[("default", 0)]),
+        };
+        let listed = NAME_DIRECTORIES
+            .iter()
+            .filter_map(|directory| fs::read_to_string(Path::new(directory).join(file)).ok())
+            .find_map(|text| listed_number(&text, name));
+        listed.or_else(|| known.iter().find(|(word, _)| *word == name).map(|&(_, number)| number))
+    }
+
+    fn directory_exists(&self, path: &Path) -> bool {
+        path.is_dir()
+    }
+}
+
+fn find_program(program: &Path, directory: &Path) -> Option<PathBuf> {
+    if program.components().count() > 1 || program.is_absolute() {
+        let path = directory.join(program);
+        return path.is_file().then_some(path);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
+    std::env::split_paths(&path).map(|part| part.join(program)).find(|path| path.is_file())
+}
+
+fn may_execute(metadata: &Metadata, account: Account) -> bool {
+    let mode = metadata.permissions().mode();
+    if account.uid == 0 {
+        return mode & 0o111 != 0;
+    }
+    let bit = if metadata.uid() == account.uid {
+        0o100
+    } else if metadata.gid() == account.gid {
+        0o010
+    } else {
+        0o001
+    };
+    mode & bit != 0
+}
+
+/// The first part of a path that someone other than root could change.
+fn insecure_component(path: &Path) -> Option<Program> {
+    let mut so_far = PathBuf::new();
+    for component in path.components() {
+        so_far.push(component);
+        if matches!(component, Component::ParentDir | Component::CurDir) {
+            continue;
+        }
+        let metadata = fs::symlink_metadata(&so_far).ok()?;
+        // The mode of a symbolic link means nothing; its owner and its directory do.
+        let mode = if metadata.is_symlink() { 0 } else { metadata.permissions().mode() };
+        let reason = if metadata.uid() != 0 {
+            "is not owned by root"
+        } else if mode & 0o002 != 0 {
+            "is writable by everybody"
+        } else if mode & 0o020 != 0 && metadata.gid() != 0 {
+            "is writable by its group"
+        } else {
+            continue;
+        };
+        return Some(Program::Insecure { component: so_far.display().to_string(), reason });
+    }
+    None
+}
+
+/// A number in iproute2's form: `NUMBER NAME` a line, `#` begins a comment.
+fn listed_number(text: &str, name: &str) -> Option<u32> {
+    text.lines().filter(|line| !line.trim_start().starts_with('#')).find_map(|line| {
+        let mut words = line.split_whitespace();
+        let number = words.next()?;
+        if words.next()? != name {
+            return None;
+        }
+        match number.strip_prefix("0x") {
+            Some(hex) => u32::from_str_radix(hex, 16).ok(),
+            None => number.parse().ok(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: System = System { may_wait: true };
+
+    #[test]
+    fn well_known_things_are_known() {
+        assert!(HERE.interface_exists("lo"));
+        assert!(!HERE.interface_exists("nonesuch0"));
+        assert_eq!(HERE.user("root"), Some(Account::ROOT));
+        assert_eq!(HERE.user("no-such-user"), None);
+        assert_eq!(HERE.number(Names::Scopes, "link"), Some(253));
+        assert_eq!(HERE.number(Names::Tables, "main"), Some(254));
+        assert_eq!(HERE.number(Names::Tables, "nonesuch"), None);
+        assert!(HERE.directory_exists(Path::new("/")));
+    }
+
+    #[test]
+    fn programs_are_found_and_judged_by_every_part_of_their_path() {
+        let root = Account::ROOT;
+        assert_eq!(HERE.program(Path::new("no-such-program"), Path::new("/"), root), Program::Missing);
+        assert_eq!(HERE.program(Path::new("/etc/passwd"), Path::new("/"), root), Program::NotExecutable);
+        let directory = std::env::temp_dir().join(format!("keepalived-world-{}", std::process::id()));
+        fs::create_dir_all(&directory).expect("a directory");
+        let script = directory.join("check");
+        fs::write(&script, "#!/bin/sh\n").expect("write");
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o777)).expect("mode");
+        let judged = HERE.program(Path::new("check"), &directory, root);
+        assert_eq!(judged, Program::Missing, "a bare name is looked for in PATH alone");
+        assert!(matches!(HERE.program(&script, Path::new("/"), root), Program::Insecure { .. }));
+        fs::remove_dir_all(&directory).expect("clean up");
+    }
+
+    #[test]
+    fn tables_of_names_are_read() {
+        let text = "# comment\n 100 blue\n0x1f\tred # more\nrubbish\n";
+        assert_eq!(listed_number(text, "blue"), Some(100));
+        assert_eq!(listed_number(text, "red"), Some(31));
+        assert_eq!(listed_number(text, "comment"), None);
+    }
+}
