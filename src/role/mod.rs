@@ -3,15 +3,50 @@
 //! This file is what the roles share: what a child is given when it is forked, and how it ends.
 
 pub mod board;
+pub mod configuration;
 pub mod control;
+pub mod dump;
 pub mod handover;
+pub mod paths;
+mod systemd;
 
 use crate::cli::Options;
 use crate::config::model::Model;
+use crate::os::signals::Signals;
 use board::Board;
 use control::ToParent;
 use handover::Handover;
 use std::rc::Rc;
+
+/// A process that the parent forks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Speaks VRRP.
+    Vrrp,
+    /// Checks real servers.
+    Checker,
+}
+
+impl Role {
+    /// All of them, in the order they are started.
+    pub const ALL: [Role; 2] = [Role::Vrrp, Role::Checker];
+
+    /// As in "VRRP child process(123) died".
+    pub fn title(self) -> &'static str {
+        match self {
+            Role::Vrrp => "VRRP",
+            Role::Checker => "Healthcheck",
+        }
+    }
+
+    /// The name in syslog.
+    pub fn ident(self) -> &'static str {
+        match self {
+            Role::Vrrp => "Keepalived_vrrp",
+            Role::Checker => "Keepalived_healthcheckers",
+        }
+    }
+}
 
 /// How a role ends: the exit statuses that the parent understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,10 +71,26 @@ pub struct RoleContext {
     pub model: Rc<Model>,
     /// The line to the parent; to be registered with the loop, and `alive` called every turn.
     pub parent: ToParent,
+    /// To be registered with the loop. SIGTERM means `Order::Stop` (it comes when the parent has died); the others are the
+    /// parent's business, and only taken off here so that they do no harm.
+    pub signals: Signals,
     /// What a predecessor left, and where this process leaves its own state.
     pub board: Rc<Board>,
     /// Where the text of `Order::Reload` is found.
     pub handover: Rc<Handover>,
     /// This process replaces one that died: carry on from the board.
     pub resume: bool,
+}
+
+impl RoleContext {
+    /// The configuration that `Order::Reload` announced. The error says what is wrong with it or with us.
+    pub fn handed_over(&self, length: u64) -> Result<Rc<Model>, String> {
+        let bytes = self.handover.read(length).map_err(|error| error.to_string())?;
+        configuration::decode(&bytes).map(Rc::new)
+    }
+
+    /// Whether SIGTERM has arrived.
+    pub fn terminated(&mut self) -> bool {
+        self.signals.pending().filter(|&signal| signal == libc::SIGTERM).count() > 0
+    }
 }
