@@ -42,15 +42,22 @@ impl PidFile {
             // SAFETY: no pointers. The lock belongs to the open file: children share it until they close theirs.
             match check(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }) {
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(Failure::Running),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Err(Failure::Running);
+                }
                 Err(error) => return Err(Failure::Io(error)),
             }
             let ours = file.metadata().map_err(Failure::Io)?;
             if !ours.is_file() {
                 return Err(Failure::Io(io::Error::other("not a regular file")));
             }
-            if fs::symlink_metadata(path).is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())) {
-                return Ok(PidFile { path: path.to_owned(), file: Some(file) });
+            if fs::symlink_metadata(path)
+                .is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino()))
+            {
+                return Ok(PidFile {
+                    path: path.to_owned(),
+                    file: Some(file),
+                });
             }
         }
         Err(Failure::Running)
@@ -58,7 +65,9 @@ impl PidFile {
 
     /// Writes the id of this process.
     pub fn write(&mut self) -> io::Result<()> {
-        let Some(file) = self.file.as_mut() else { return Ok(()) };
+        let Some(file) = self.file.as_mut() else {
+            return Ok(());
+        };
         // The umask of a daemon would take the readers' bits away.
         file.set_permissions(Permissions::from_mode(MODE))?;
         file.set_len(0)?;
@@ -87,7 +96,8 @@ mod tests {
     use super::*;
 
     fn place(name: &str) -> PathBuf {
-        let directory = std::env::temp_dir().join(format!("keepalived-pid-{}-{name}", std::process::id()));
+        let directory =
+            std::env::temp_dir().join(format!("keepalived-pid-{}-{name}", std::process::id()));
         fs::create_dir_all(&directory).expect("a directory");
         directory.join("k.pid")
     }
@@ -98,7 +108,10 @@ mod tests {
         fs::write(&path, "99999999 left by a crash\n").expect("write");
         let mut held = PidFile::lock(&path).expect("a stale file is no obstacle");
         held.write().expect("write");
-        assert_eq!(fs::read_to_string(&path).expect("read"), format!("{}\n", std::process::id()));
+        assert_eq!(
+            fs::read_to_string(&path).expect("read"),
+            format!("{}\n", std::process::id())
+        );
         assert_eq!(fs::metadata(&path).expect("metadata").mode() & 0o777, MODE);
         assert!(matches!(PidFile::lock(&path), Err(Failure::Running)));
         drop(held);

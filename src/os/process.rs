@@ -36,7 +36,11 @@ impl Drop for Held {
 
 fn hold_signals() -> io::Result<Held> {
     let mut before = SigSet::empty();
-    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&SigSet::all()), Some(&mut before))?;
+    sigprocmask(
+        SigmaskHow::SIG_BLOCK,
+        Some(&SigSet::all()),
+        Some(&mut before),
+    )?;
     Ok(Held(before))
 }
 
@@ -77,7 +81,10 @@ pub fn daemonise(keep_stderr: bool) -> io::Result<Daemon> {
         pass_on_status(child);
     }
     chdir("/")?;
-    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    let null = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/null")?;
     for standard in 0..=if keep_stderr { 1 } else { 2 } {
         // SAFETY: both are open descriptors; the standard streams' owners do not mind where they lead.
         check(unsafe { libc::dup2(null.as_raw_fd(), standard) })?;
@@ -110,7 +117,9 @@ fn pass_on_status(child: Pid) -> ! {
     loop {
         match waitpid(child, None) {
             Ok(WaitStatus::Exited(_, status)) => std::process::exit(status),
-            Ok(WaitStatus::Signaled(_, signal, _)) => std::process::exit(STATUS_SIGNALLED + signal as i32),
+            Ok(WaitStatus::Signaled(_, signal, _)) => {
+                std::process::exit(STATUS_SIGNALLED + signal as i32)
+            }
             Err(Errno::EINTR) | Ok(_) => {}
             Err(_) => std::process::exit(1),
         }
@@ -130,8 +139,12 @@ pub enum End {
 pub fn ended_child() -> Option<(ProcessId, End)> {
     loop {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, status)) => return Some((pid.as_raw(), End::Status(status))),
-            Ok(WaitStatus::Signaled(pid, signal, _)) => return Some((pid.as_raw(), End::Signal(signal as i32))),
+            Ok(WaitStatus::Exited(pid, status)) => {
+                return Some((pid.as_raw(), End::Status(status)));
+            }
+            Ok(WaitStatus::Signaled(pid, signal, _)) => {
+                return Some((pid.as_raw(), End::Signal(signal as i32)));
+            }
             Err(Errno::EINTR) => {}
             Ok(WaitStatus::StillAlive) | Err(_) => return None,
             Ok(_) => {}
@@ -146,7 +159,11 @@ pub fn kill_now(pid: ProcessId) -> io::Result<()> {
 
 /// Allows core files of any size, of a daemon that changed its user too.
 pub fn allow_core_dumps() -> io::Result<()> {
-    setrlimit(Resource::RLIMIT_CORE, libc::RLIM_INFINITY, libc::RLIM_INFINITY)?;
+    setrlimit(
+        Resource::RLIMIT_CORE,
+        libc::RLIM_INFINITY,
+        libc::RLIM_INFINITY,
+    )?;
     Ok(prctl::set_dumpable(true)?)
 }
 
@@ -157,7 +174,10 @@ pub fn set_umask(mask: u32) {
 
 /// Enters a network namespace by its file, as `ip netns` keeps them in /run/netns.
 pub fn enter_network_namespace(path: &Path) -> io::Result<()> {
-    Ok(nix::sched::setns(File::open(path)?, nix::sched::CloneFlags::CLONE_NEWNET)?)
+    Ok(nix::sched::setns(
+        File::open(path)?,
+        nix::sched::CloneFlags::CLONE_NEWNET,
+    )?)
 }
 
 /// What the VRRP role cannot do without, and this process has not: names of capabilities.
@@ -171,7 +191,11 @@ pub fn missing_capabilities() -> Vec<&'static str> {
     // SAFETY: the header is version and pid (0: this process); version 3 writes two sets of three words.
     let result = unsafe { libc::syscall(libc::SYS_capget, header.as_mut_ptr(), data.as_mut_ptr()) };
     let effective = if result == 0 { data[0] } else { 0 };
-    NEEDED.iter().filter(|(bit, _)| effective & (1 << bit) == 0).map(|&(_, name)| name).collect()
+    NEEDED
+        .iter()
+        .filter(|(bit, _)| effective & (1 << bit) == 0)
+        .map(|&(_, name)| name)
+        .collect()
 }
 
 /// Host name, up to its first dot.
@@ -187,7 +211,13 @@ pub fn kernel_description() -> String {
         |_| "an unknown kernel".to_owned(),
         |name| {
             let part = |part: &std::ffi::OsStr| part.to_string_lossy().into_owned();
-            format!("{} {} {} (for {})", part(name.sysname()), part(name.release()), part(name.version()), part(name.machine()))
+            format!(
+                "{} {} {} (for {})",
+                part(name.sysname()),
+                part(name.release()),
+                part(name.version()),
+                part(name.machine())
+            )
         },
     )
 }

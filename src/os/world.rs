@@ -32,7 +32,10 @@ impl World for System {
             Err(_) => User::from_name(name),
         };
         let user = user.ok()??;
-        Some(Account { uid: user.uid.as_raw(), gid: user.gid.as_raw() })
+        Some(Account {
+            uid: user.uid.as_raw(),
+            gid: user.gid.as_raw(),
+        })
     }
 
     fn group(&self, name: &str) -> Option<u32> {
@@ -43,31 +46,70 @@ impl World for System {
     }
 
     fn own_account(&self) -> Account {
-        Account { uid: getuid().as_raw(), gid: getgid().as_raw() }
+        Account {
+            uid: getuid().as_raw(),
+            gid: getgid().as_raw(),
+        }
     }
 
     fn program(&self, program: &Path, directory: &Path, account: Account) -> Program {
-        let Some(path) = find_program(program, directory) else { return Program::Missing };
+        let Some(path) = find_program(program, directory) else {
+            return Program::Missing;
+        };
         // Who can change a directory on the way to a link can change where it leads, so both ways are looked at.
-        let Ok(real) = path.canonicalize() else { return Program::Missing };
-        let Ok(metadata) = fs::metadata(&real) else { return Program::Missing };
+        let Ok(real) = path.canonicalize() else {
+            return Program::Missing;
+        };
+        let Ok(metadata) = fs::metadata(&real) else {
+            return Program::Missing;
+        };
         if !metadata.is_file() || !may_execute(&metadata, account) {
             return Program::NotExecutable;
         }
-        insecure_component(&path).or_else(|| insecure_component(&real)).unwrap_or(Program::Sound)
+        insecure_component(&path)
+            .or_else(|| insecure_component(&real))
+            .unwrap_or(Program::Sound)
     }
 
     fn resolves(&self, host: &str) -> bool {
-        !self.may_wait || (host, 0).to_socket_addrs().is_ok_and(|mut addresses| addresses.next().is_some())
+        !self.may_wait
+            || (host, 0)
+                .to_socket_addrs()
+                .is_ok_and(|mut addresses| addresses.next().is_some())
     }
 
     fn number(&self, table: Names, name: &str) -> Option<u32> {
         let (file, known): (&str, &[(&str, u32)]) = match table {
-            Names::Tables => ("rt_tables", &[("unspec", 0), ("default", 253), ("main", 254), ("local", 255)]),
-            Names::Protocols => ("rt_protos", &[("unspec", 0), ("redirect", 1), ("kernel", 2), ("boot", 3), ("static", 4)]),
-            Names::Scopes => {
-                ("rt_scopes", &[("global", 0), ("universe", 0), ("site", 200), ("link", 253), ("host", 254), ("nowhere", 255)])
-            }
+            Names::Tables => (
+                "rt_tables",
+                &[
+                    ("unspec", 0),
+                    ("default", 253),
+                    ("main", 254),
+                    ("local", 255),
+                ],
+            ),
+            Names::Protocols => (
+                "rt_protos",
+                &[
+                    ("unspec", 0),
+                    ("redirect", 1),
+                    ("kernel", 2),
+                    ("boot", 3),
+                    ("static", 4),
+                ],
+            ),
+            Names::Scopes => (
+                "rt_scopes",
+                &[
+                    ("global", 0),
+                    ("universe", 0),
+                    ("site", 200),
+                    ("link", 253),
+                    ("host", 254),
+                    ("nowhere", 255),
+                ],
+            ),
             Names::DsField => ("rt_dsfield", &[]),
             Names::Realms => ("rt_realms", &[("unknown", 0)]),
             Names::Groups => ("group", &[("default", 0)]),
@@ -76,7 +118,12 @@ impl World for System {
             .iter()
             .filter_map(|directory| fs::read_to_string(Path::new(directory).join(file)).ok())
             .find_map(|text| listed_number(&text, name));
-        listed.or_else(|| known.iter().find(|(word, _)| *word == name).map(|&(_, number)| number))
+        listed.or_else(|| {
+            known
+                .iter()
+                .find(|(word, _)| *word == name)
+                .map(|&(_, number)| number)
+        })
     }
 
     fn directory_exists(&self, path: &Path) -> bool {
@@ -90,7 +137,9 @@ fn find_program(program: &Path, directory: &Path) -> Option<PathBuf> {
         return path.is_file().then_some(path);
     }
     let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
-    std::env::split_paths(&path).map(|part| part.join(program)).find(|path| path.is_file())
+    std::env::split_paths(&path)
+        .map(|part| part.join(program))
+        .find(|path| path.is_file())
 }
 
 fn may_execute(metadata: &Metadata, account: Account) -> bool {
@@ -118,7 +167,11 @@ fn insecure_component(path: &Path) -> Option<Program> {
         }
         let metadata = fs::symlink_metadata(&so_far).ok()?;
         // The mode of a symbolic link means nothing; its owner and its directory do.
-        let mode = if metadata.is_symlink() { 0 } else { metadata.permissions().mode() };
+        let mode = if metadata.is_symlink() {
+            0
+        } else {
+            metadata.permissions().mode()
+        };
         let reason = if metadata.uid() != 0 {
             "is not owned by root"
         } else if mode & 0o002 != 0 {
@@ -128,24 +181,29 @@ fn insecure_component(path: &Path) -> Option<Program> {
         } else {
             continue;
         };
-        return Some(Program::Insecure { component: so_far.display().to_string(), reason });
+        return Some(Program::Insecure {
+            component: so_far.display().to_string(),
+            reason,
+        });
     }
     None
 }
 
 /// A number in iproute2's form: `NUMBER NAME` a line, `#` begins a comment.
 fn listed_number(text: &str, name: &str) -> Option<u32> {
-    text.lines().filter(|line| !line.trim_start().starts_with('#')).find_map(|line| {
-        let mut words = line.split_whitespace();
-        let number = words.next()?;
-        if words.next()? != name {
-            return None;
-        }
-        match number.strip_prefix("0x") {
-            Some(hex) => u32::from_str_radix(hex, 16).ok(),
-            None => number.parse().ok(),
-        }
-    })
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .find_map(|line| {
+            let mut words = line.split_whitespace();
+            let number = words.next()?;
+            if words.next()? != name {
+                return None;
+            }
+            match number.strip_prefix("0x") {
+                Some(hex) => u32::from_str_radix(hex, 16).ok(),
+                None => number.parse().ok(),
+            }
+        })
 }
 
 #[cfg(test)]
@@ -169,16 +227,30 @@ mod tests {
     #[test]
     fn programs_are_found_and_judged_by_every_part_of_their_path() {
         let root = Account::ROOT;
-        assert_eq!(HERE.program(Path::new("no-such-program"), Path::new("/"), root), Program::Missing);
-        assert_eq!(HERE.program(Path::new("/etc/passwd"), Path::new("/"), root), Program::NotExecutable);
-        let directory = std::env::temp_dir().join(format!("keepalived-world-{}", std::process::id()));
+        assert_eq!(
+            HERE.program(Path::new("no-such-program"), Path::new("/"), root),
+            Program::Missing
+        );
+        assert_eq!(
+            HERE.program(Path::new("/etc/passwd"), Path::new("/"), root),
+            Program::NotExecutable
+        );
+        let directory =
+            std::env::temp_dir().join(format!("keepalived-world-{}", std::process::id()));
         fs::create_dir_all(&directory).expect("a directory");
         let script = directory.join("check");
         fs::write(&script, "#!/bin/sh\n").expect("write");
         fs::set_permissions(&script, fs::Permissions::from_mode(0o777)).expect("mode");
         let judged = HERE.program(Path::new("check"), &directory, root);
-        assert_eq!(judged, Program::Missing, "a bare name is looked for in PATH alone");
-        assert!(matches!(HERE.program(&script, Path::new("/"), root), Program::Insecure { .. }));
+        assert_eq!(
+            judged,
+            Program::Missing,
+            "a bare name is looked for in PATH alone"
+        );
+        assert!(matches!(
+            HERE.program(&script, Path::new("/"), root),
+            Program::Insecure { .. }
+        ));
         fs::remove_dir_all(&directory).expect("clean up");
     }
 

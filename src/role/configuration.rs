@@ -16,13 +16,22 @@ use std::os::unix::ffi::OsStringExt;
 /// Reads the files.
 pub fn read(options: &Options) -> Loaded {
     let context = Context {
-        config_id: options.config_id.clone().unwrap_or_else(host_name).into_bytes(),
-        environment: std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec())).collect(),
+        config_id: options
+            .config_id
+            .clone()
+            .unwrap_or_else(host_name)
+            .into_bytes(),
+        environment: std::env::vars_os()
+            .map(|(name, value)| (name.into_vec(), value.into_vec()))
+            .collect(),
         seed: clock::now().0 ^ u64::from(std::process::id()),
         checks: Checks::default(),
         limits: Limits::default(),
     };
-    let options = config::Options { path: options.file.clone(), context };
+    let options = config::Options {
+        path: options.file.clone(),
+        context,
+    };
     config::load(&options, &Disk, &System { may_wait: true })
 }
 
@@ -44,7 +53,10 @@ pub fn tell(diagnostics: &Diagnostics) {
         }
     }
     if diagnostics.dropped() > 0 {
-        warn!("{} more messages about the configuration were left out", diagnostics.dropped());
+        warn!(
+            "{} more messages about the configuration were left out",
+            diagnostics.dropped()
+        );
     }
 }
 
@@ -56,7 +68,9 @@ enum Severity {
 
 fn severity(diagnostic: &Diagnostic) -> Severity {
     match diagnostic.class {
-        Class::Warning | Class::Deprecated | Class::Security | Class::Unimplemented => Severity::Warning,
+        Class::Warning | Class::Deprecated | Class::Security | Class::Unimplemented => {
+            Severity::Warning
+        }
         Class::Note => Severity::Note,
         _ => Severity::Error,
     }

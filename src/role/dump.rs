@@ -13,7 +13,10 @@ const ATTEMPTS: u32 = 100;
 
 /// Replaces the file at `path`. A symbolic link there is replaced, not followed.
 pub fn write(path: &Path, text: &[u8]) -> io::Result<()> {
-    let name = path.file_name().ok_or(ErrorKind::InvalidInput)?.to_string_lossy();
+    let name = path
+        .file_name()
+        .ok_or(ErrorKind::InvalidInput)?
+        .to_string_lossy();
     for attempt in 0..ATTEMPTS {
         let temporary = path.with_file_name(format!(".{name}.{}.{attempt}", std::process::id()));
         let file = OpenOptions::new()
@@ -26,9 +29,12 @@ pub fn write(path: &Path, text: &[u8]) -> io::Result<()> {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
             file => file?,
         };
-        return file.write_all(text).and_then(|()| fs::rename(&temporary, path)).inspect_err(|_| {
-            let _ = fs::remove_file(&temporary);
-        });
+        return file
+            .write_all(text)
+            .and_then(|()| fs::rename(&temporary, path))
+            .inspect_err(|_| {
+                let _ = fs::remove_file(&temporary);
+            });
     }
     Err(ErrorKind::AlreadyExists.into())
 }
@@ -40,7 +46,8 @@ mod tests {
 
     #[test]
     fn links_are_not_followed_and_old_readers_see_nothing_new() {
-        let directory = std::env::temp_dir().join(format!("keepalived-dump-{}", std::process::id()));
+        let directory =
+            std::env::temp_dir().join(format!("keepalived-dump-{}", std::process::id()));
         fs::create_dir_all(&directory).expect("a directory");
         let (path, victim) = (directory.join("keepalived.data"), directory.join("victim"));
         fs::write(&victim, "precious").expect("write");
@@ -54,7 +61,10 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("mode");
         write(&path, b"second").expect("write");
         assert_eq!(fs::read_to_string(&path).expect("read"), "second");
-        assert_eq!(fs::metadata(&path).expect("metadata").permissions().mode() & 0o777, MODE);
+        assert_eq!(
+            fs::metadata(&path).expect("metadata").permissions().mode() & 0o777,
+            MODE
+        );
         assert!(write(&directory.join("missing/x"), b"").is_err());
         fs::remove_dir_all(&directory).expect("clean up");
     }

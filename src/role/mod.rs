@@ -85,12 +85,19 @@ pub struct RoleContext {
 impl RoleContext {
     /// The configuration that `Order::Reload` announced. The error says what is wrong with it or with us.
     pub fn handed_over(&self, length: u64) -> Result<Rc<Model>, String> {
-        let bytes = self.handover.read(length).map_err(|error| error.to_string())?;
+        let bytes = self
+            .handover
+            .read(length)
+            .map_err(|error| error.to_string())?;
         configuration::decode(&bytes).map(Rc::new)
     }
 
     /// Whether SIGTERM has arrived.
     pub fn terminated(&mut self) -> bool {
-        self.signals.pending().filter(|&signal| signal == libc::SIGTERM).count() > 0
+        self.signals
+            .pending()
+            .filter(|&signal| signal == libc::SIGTERM)
+            .count()
+            > 0
     }
 }

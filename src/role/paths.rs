@@ -23,7 +23,11 @@ pub fn pid_file(options: &Options, global: &Global, role: Option<Role>) -> PathB
         return path.clone();
     }
     let own = global.use_pid_dir || global.instance.is_some() || options.namespace.is_some();
-    let directory = if own { OWN_RUN_DIRECTORY } else { RUN_DIRECTORY };
+    let directory = if own {
+        OWN_RUN_DIRECTORY
+    } else {
+        RUN_DIRECTORY
+    };
     match &global.instance {
         Some(instance) => Path::new(directory).join(format!("{name}_{instance}.pid")),
         None => Path::new(directory).join(format!("{name}.pid")),
@@ -65,15 +69,29 @@ mod tests {
         let mut options = Options::default();
         let mut global = Global::default();
         let paths = |options: &Options, global: &Global| {
-            [None, Some(Role::Vrrp), Some(Role::Checker)].map(|role| pid_file(options, global, role).display().to_string())
+            [None, Some(Role::Vrrp), Some(Role::Checker)]
+                .map(|role| pid_file(options, global, role).display().to_string())
         };
-        assert_eq!(paths(&options, &global), ["/run/keepalived.pid", "/run/vrrp.pid", "/run/checkers.pid"]);
+        assert_eq!(
+            paths(&options, &global),
+            ["/run/keepalived.pid", "/run/vrrp.pid", "/run/checkers.pid"]
+        );
         global.use_pid_dir = true;
         assert_eq!(paths(&options, &global)[1], "/run/keepalived/vrrp.pid");
         global.instance = Some("blue".into());
         global.use_pid_dir = false;
-        assert_eq!(paths(&options, &global)[0], "/run/keepalived/keepalived_blue.pid");
+        assert_eq!(
+            paths(&options, &global)[0],
+            "/run/keepalived/keepalived_blue.pid"
+        );
         options.pid_file = Some("/x.pid".into());
-        assert_eq!(paths(&options, &global), ["/x.pid", "/run/keepalived/vrrp_blue.pid", "/run/keepalived/checkers_blue.pid"]);
+        assert_eq!(
+            paths(&options, &global),
+            [
+                "/x.pid",
+                "/run/keepalived/vrrp_blue.pid",
+                "/run/keepalived/checkers_blue.pid"
+            ]
+        );
     }
 }

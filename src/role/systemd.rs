@@ -23,16 +23,23 @@ pub enum Progress {
 pub fn notify(progress: Progress) {
     let text = match progress {
         Progress::Ready => "READY=1".to_owned(),
-        Progress::Reloading => format!("RELOADING=1\nMONOTONIC_USEC={}", clock::now().0 / NANOS_PER_MICRO),
+        Progress::Reloading => format!(
+            "RELOADING=1\nMONOTONIC_USEC={}",
+            clock::now().0 / NANOS_PER_MICRO
+        ),
         Progress::Stopping => "STOPPING=1".to_owned(),
     };
-    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else {
+        return;
+    };
     let address = match path.as_bytes().strip_prefix(b"@") {
         Some(name) => SocketAddr::from_abstract_name(name),
         None => SocketAddr::from_pathname(&path),
     };
     let Ok(address) = address else { return };
-    let Ok(socket) = UnixDatagram::unbound() else { return };
+    let Ok(socket) = UnixDatagram::unbound() else {
+        return;
+    };
     if socket.set_nonblocking(true).is_ok() {
         let _ = socket.send_to_addr(text.as_bytes(), &address);
     }
