@@ -21,6 +21,7 @@ pub fn read(options: &Options) -> Loaded {
             .clone()
             .unwrap_or_else(host_name)
             .into_bytes(),
+        directory: std::env::current_dir().unwrap_or_default(),
         environment: std::env::vars_os()
             .map(|(name, value)| (name.into_vec(), value.into_vec()))
             .collect(),
