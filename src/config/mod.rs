@@ -8,6 +8,7 @@ pub mod expanded;
 pub mod keywords;
 pub mod line;
 pub mod model;
+pub mod phrase;
 pub mod read;
 pub mod secret;
 pub mod shell;
@@ -39,6 +40,8 @@ pub struct Loaded {
     pub model: Model,
     /// What was found wrong.
     pub diagnostics: Diagnostics,
+    /// Whether there is any object that a daemon could run.
+    pub runnable: bool,
     /// The text without comments, conditions and definitions: what is handed to the children.
     pub expanded: Expanded,
 }
@@ -47,13 +50,8 @@ impl Loaded {
     /// Whether the daemon must not start (or not reload) with this: a keyword without its argument, a failed include check, or
     /// nothing to run at all.
     pub fn refused(&self) -> bool {
-        [
-            Class::MissingArgument,
-            Class::IncludeCheck,
-            Class::NoConfiguration,
-        ]
-        .into_iter()
-        .any(|class| self.diagnostics.has(class))
+        const REFUSING: [Class; 3] = [Class::MissingArgument, Class::IncludeCheck, Class::NoConfiguration];
+        !self.runnable || REFUSING.into_iter().any(|class| self.diagnostics.has(class))
     }
 }
 
@@ -76,10 +74,6 @@ pub fn load_expanded(
         reads_raw: Some(&keywords::reads_raw),
     };
     let tree = Tree::build(expanded, options, &mut diagnostics);
-    let (model, diagnostics) = build::build(&tree, diagnostics, world);
-    Loaded {
-        model,
-        diagnostics,
-        expanded: tree.into_expanded(),
-    }
+    let build::Built { model, diagnostics, runnable } = build::build(&tree, diagnostics, world);
+    Loaded { model, diagnostics, runnable, expanded: tree.into_expanded() }
 }

@@ -1,6 +1,7 @@
 //! What a configuration is judged against besides its own text: interfaces, accounts, programs, host names. The parent answers
 //! from the system (`os::world`), tests from a table, a child at reload from what the parent knew.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// A user and its primary group.
@@ -70,4 +71,63 @@ pub trait World {
     fn number(&self, table: Names, name: &str) -> Option<u32>;
     /// Whether this is an existing directory.
     fn directory_exists(&self, path: &Path) -> bool;
+}
+
+/// A world that is written down: for tests, fuzzing and checks of a configuration that is meant for another host.
+#[derive(Clone, Debug, Default)]
+pub struct Imagined {
+    /// The interfaces; `None` = any.
+    pub interfaces: Option<BTreeSet<String>>,
+    /// The users, each with a group of the same name and number.
+    pub users: BTreeMap<String, u32>,
+    /// The programs, all sound; `None` = any.
+    pub programs: Option<BTreeSet<String>>,
+    /// The host names that resolve.
+    pub hosts: BTreeSet<String>,
+}
+
+impl Imagined {
+    /// A host on which there is every interface and program, and no user but root.
+    pub fn generous() -> Self {
+        Imagined { users: BTreeMap::from([("root".to_owned(), 0)]), ..Imagined::default() }
+    }
+}
+
+impl World for Imagined {
+    fn interface_exists(&self, name: &str) -> bool {
+        self.interfaces.as_ref().is_none_or(|known| known.contains(name))
+    }
+    fn user(&self, name: &str) -> Option<Account> {
+        let id = self.users.get(name).copied().or_else(|| name.parse().ok())?;
+        Some(Account { uid: id, gid: id })
+    }
+    fn group(&self, name: &str) -> Option<u32> {
+        self.users.get(name).copied().or_else(|| name.parse().ok())
+    }
+    fn own_account(&self) -> Account {
+        Account::ROOT
+    }
+    fn program(&self, program: &Path, _directory: &Path, _account: Account) -> Program {
+        match (&self.programs, program.to_str()) {
+            (None, _) => Program::Sound,
+            (Some(known), Some(program)) if known.contains(program) => Program::Sound,
+            _ => Program::Missing,
+        }
+    }
+    fn resolves(&self, host: &str) -> bool {
+        self.hosts.contains(host)
+    }
+    fn number(&self, table: Names, name: &str) -> Option<u32> {
+        match (table, name) {
+            (Names::Tables, "main") => Some(254),
+            (Names::Tables, "default") => Some(253),
+            (Names::Tables, "local") => Some(255),
+            (Names::Protocols, "static") => Some(4),
+            (Names::Protocols, "keepalived") => Some(18),
+            _ => None,
+        }
+    }
+    fn directory_exists(&self, _path: &Path) -> bool {
+        true
+    }
 }

@@ -4,11 +4,19 @@
 //! and several statements on one line. The builders are one file a group of blocks.
 
 mod accounts;
+mod finish;
+mod global;
+mod group;
+mod instance;
+mod lines;
 mod root;
+mod state;
+mod statics;
+mod tracked;
 mod walk;
 
 pub use accounts::Accounts;
-pub use root::build;
+pub use root::{Built, build};
 
 use super::diagnostic::{Class, Diagnostics, Span};
 use super::keywords::{Block, Keyword};
@@ -90,6 +98,18 @@ impl<'w> Context<'w> {
             first,
             places: 1,
         });
+    }
+
+    /// The same for trackers of interfaces: those of an instance's own interface are acted on, the others not.
+    fn pend_interfaces(&mut self, places: &[Span]) {
+        let Some(keyword) = Block::VrrpInstance.find("track_interface") else { return };
+        for span in places {
+            let block = Block::VrrpInstance;
+            match self.pending.iter_mut().find(|p| p.block == block && std::ptr::eq(p.keyword, keyword)) {
+                Some(known) => known.places += 1,
+                None => self.pending.push(Pending { block, keyword, first: *span, places: 1 }),
+            }
+        }
     }
 
     /// Runs `work` with the keywords of a block that nothing acts on unreported, when that is so.

@@ -1,52 +1,92 @@
 //! Statements outside any block, and the order in which blocks are built: daemon-wide settings first, wherever they stand, then
 //! the rest in the order of the text.
 
-use super::Context;
-use crate::config::diagnostic::Diagnostics;
+use super::state::Builder;
+use super::{Context, global, group, instance, statics, tracked};
+use crate::config::diagnostic::{Class, Diagnostics, status};
 use crate::config::keywords::Block;
 use crate::config::model::Model;
 use crate::config::read::Item;
 use crate::config::tree::Tree;
 use crate::config::world::World;
 
+/// A model and how it came about.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// What to run.
+    pub model: Model,
+    /// What was found wrong.
+    pub diagnostics: Diagnostics,
+    /// Whether there is any object that a daemon could run, whether this one can or not.
+    pub runnable: bool,
+}
+
 /// Builds the model of a tree.
-pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> (Model, Diagnostics) {
+pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built {
     let mut context = Context::new(world, diagnostics);
-    let mut model = Model::default();
+    let mut builder = Builder::default();
     let mut later: Vec<Item<'_>> = Vec::new();
     context.each_statement(Block::Root, tree.statements(), |context, item| {
-        if !daemon_wide(&mut model, context, &item) {
+        if !daemon_wide(&mut builder, context, &item) {
             later.push(item);
         }
     });
+    builder.defaults.settle();
     for item in &later {
-        context.inside(!item.keyword.acts, |context| {
-            block(&mut model, context, item)
-        });
+        context.inside(!item.keyword.acts, |context| block(&mut builder, context, item));
     }
+    group::finish_sync_groups(&mut builder, &mut context);
+    group::finish_track_groups(&mut builder, &mut context);
     context.report_security();
     context.report_pending();
-    (model, context.diagnostics)
+    if builder.objects == 0 {
+        nothing_to_run(&mut context);
+    }
+    Built { model: builder.model, diagnostics: context.diagnostics, runnable: builder.objects > 0 }
+}
+
+/// There is not one object that a daemon could run: not a start, and a fault of its own when no other was found.
+fn nothing_to_run(context: &mut Context<'_>) {
+    if context.diagnostics.has(Class::NoConfiguration) {
+        return;
+    }
+    let clean = context.diagnostics.exit_status() == status::CLEAN;
+    let class = if clean { Class::NoConfiguration } else { Class::General };
+    let help = "add a vrrp_instance or a virtual_server, or name another file with -f";
+    context.diagnostics.advise(class, None, "there is nothing to run in this configuration", help);
 }
 
 /// Acts on a statement about the whole daemon; false when it is another one.
-fn daemon_wide(model: &mut Model, context: &mut Context<'_>, item: &Item<'_>) -> bool {
+fn daemon_wide(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) -> bool {
+    let global = &mut builder.model.global;
     match item.name() {
-        "global_defs" => item.check(context),
-        "instance" => model.global.instance = item.text(context).map(str::to_owned),
-        "use_pid_dir" => model.global.use_pid_dir = true,
-        "child_wait_time" => {
-            model.global.child_wait_time = item.u32(context).unwrap_or(model.global.child_wait_time)
-        }
+        "global_defs" => global::global_defs(builder, context, item),
+        "instance" => global.instance = item.text(context).map(str::to_owned),
+        "use_pid_dir" => global.use_pid_dir = true,
+        "child_wait_time" => global.child_wait_time = item.u32(context).unwrap_or(global.child_wait_time),
         _ => return false,
     }
     true
 }
 
 /// Builds a block.
-fn block(_model: &mut Model, context: &mut Context<'_>, item: &Item<'_>) {
+fn block(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
     match item.name() {
-        // The checker's half: virtual_server, virtual_server_group, SSL, bfd_instance.
+        "vrrp_instance" => instance::instance(builder, context, item),
+        "vrrp_sync_group" => group::sync_group(builder, context, item),
+        "vrrp_script" => tracked::script(builder, context, item),
+        "vrrp_track_process" => tracked::process(builder, context, item),
+        "track_file" => tracked::file(builder, context, item),
+        "track_group" => group::track_group(builder, context, item),
+        "garp_group" => group::garp_group(context, item),
+        "static_ipaddress" => statics::addresses(builder, context, item),
+        "static_routes" | "static_rules" => statics::routes_and_rules(builder, context, item),
+        "linkbeat_interfaces" | "interface_up_down_delays" => statics::interfaces(context, item),
+        // The checker's half.
+        "virtual_server" | "bfd_instance" => {
+            builder.objects += 1;
+            item.check(context);
+        }
         _ => item.check(context),
     }
 }

@@ -17,6 +17,10 @@ pub struct Global {
     pub child_wait_time: u32,
     /// `log_unknown_vrids`.
     pub log_unknown_vrids: bool,
+    /// `dynamic_interfaces`: interfaces may come and go.
+    pub dynamic_interfaces: bool,
+    /// `umask`; the command line goes before it.
+    pub umask: Option<u32>,
 }
 
 impl Default for Global {
@@ -28,6 +32,8 @@ impl Default for Global {
             use_pid_dir: false,
             child_wait_time: 5,
             log_unknown_vrids: false,
+            dynamic_interfaces: false,
+            umask: None,
         }
     }
 }

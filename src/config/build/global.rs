@@ -1,0 +1,218 @@
+//! `global_defs`: daemon-wide settings, and the defaults that instances inherit.
+
+use super::state::Builder;
+use super::{Context, lines};
+use crate::config::diagnostic::{Class, quote};
+use crate::config::keywords::Block;
+use crate::config::model::GarpPolicy;
+use crate::config::read::Item;
+use crate::config::world::Account;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// What instances inherit; `None` where the default depends on the instance.
+#[derive(Clone, Debug)]
+pub(super) struct Defaults {
+    pub garp: GarpPolicy,
+    pub lower_prio_delay: Option<Duration>,
+    pub lower_prio_repeat: Option<u32>,
+    pub min_garp: bool,
+    pub version: u8,
+    pub strict: bool,
+    pub skip_check_adv_addr: bool,
+    pub lower_prio_no_advert: Option<bool>,
+    pub higher_prio_send_advert: bool,
+    pub down_timer_adverts: u32,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Defaults {
+            garp: GarpPolicy::default(),
+            lower_prio_delay: None,
+            lower_prio_repeat: None,
+            min_garp: false,
+            version: 2,
+            strict: false,
+            skip_check_adv_addr: false,
+            lower_prio_no_advert: None,
+            higher_prio_send_advert: false,
+            down_timer_adverts: 3,
+        }
+    }
+}
+
+impl Defaults {
+    /// `vrrp_min_garp`: one gratuitous ARP and no second burst, where nothing else was asked for.
+    pub fn settle(&mut self) {
+        if !self.min_garp {
+            return;
+        }
+        let usual = GarpPolicy::default();
+        if self.garp.master_delay == usual.master_delay {
+            self.garp.master_delay = Duration::ZERO;
+        }
+        if self.garp.master_repeat == usual.master_repeat {
+            self.garp.master_repeat = 1;
+        }
+        self.lower_prio_delay.get_or_insert(Duration::ZERO);
+        self.lower_prio_repeat.get_or_insert(1);
+    }
+}
+
+/// Reads one `global_defs` block.
+pub(super) fn global_defs(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
+    let Some(statements) = item.open(context) else { return };
+    context.each_statement(Block::GlobalDefs, statements, |context, item| statement(builder, context, &item));
+}
+
+fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
+    let global = &mut builder.model.global;
+    match item.name() {
+        "router_id" => global.router_id = item.text(context).map(str::to_owned).or(global.router_id.take()),
+        "vrrp_mcast_group4" => {
+            if let Some(IpAddr::V4(group)) = item.multicast(context) {
+                global.vrrp_mcast_group4 = group;
+            }
+        }
+        "log_unknown_vrids" => global.log_unknown_vrids = true,
+        "umask" => umask(builder, context, item),
+        "dynamic_interfaces" => {
+            // An unknown word behind it is said, but does not turn it off.
+            item.check(context);
+            context.dynamic_interfaces = true;
+            global.dynamic_interfaces = true;
+        }
+        "enable_script_security" => context.accounts.script_security = true,
+        "script_user" => script_user(context, item),
+        "include_check" => {}
+        "smtp_server" => smtp_server(context, item),
+        "notification_email" => {
+            if let Some(lines) = item.open(context) {
+                if lines::names(context, lines).is_empty() {
+                    let help = "write the addresses inside the braces, one a line";
+                    context.diagnostics.advise(Class::Warning, item.span(), "Warning - empty notification_email block", help);
+                }
+            }
+        }
+        _ => inherited(builder, context, item),
+    }
+}
+
+/// The defaults of instances; what is none of them is checked by its form.
+fn inherited(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
+    let defaults = &mut builder.defaults;
+    let garp = &mut defaults.garp;
+    match item.name() {
+        "vrrp_garp_master_delay" => set(&mut garp.master_delay, item.whole_seconds(context)),
+        "vrrp_garp_master_repeat" => set(&mut garp.master_repeat, at_least_one(context, item)),
+        "vrrp_garp_master_refresh" => garp.master_refresh = item.whole_seconds(context).unwrap_or_default(),
+        "vrrp_garp_master_refresh_repeat" => set(&mut garp.master_refresh_repeat, at_least_one(context, item)),
+        "vrrp_garp_lower_prio_delay" => defaults.lower_prio_delay = item.whole_seconds(context).or(defaults.lower_prio_delay),
+        "vrrp_garp_lower_prio_repeat" => defaults.lower_prio_repeat = item.u32(context).or(defaults.lower_prio_repeat),
+        "vrrp_garp_interval" => set(&mut garp.interval, pause(context, item)),
+        "vrrp_gna_interval" => drop(pause(context, item)),
+        "vrrp_min_garp" => set(&mut defaults.min_garp, item.bool(context)),
+        "vrrp_version" => set(&mut defaults.version, item.int(context).and_then(|version| u8::try_from(version).ok())),
+        "vrrp_strict" => set(&mut defaults.strict, item.bool(context)),
+        "vrrp_skip_check_adv_addr" => set(&mut defaults.skip_check_adv_addr, item.bool(context)),
+        "vrrp_lower_prio_no_advert" => defaults.lower_prio_no_advert = item.bool(context).or(defaults.lower_prio_no_advert),
+        "vrrp_higher_prio_send_advert" => set(&mut defaults.higher_prio_send_advert, item.bool(context)),
+        "vrrp_down_timer_adverts" => set(&mut defaults.down_timer_adverts, item.u32(context)),
+        _ => item.check(context),
+    }
+}
+
+/// Sets a value when one was read.
+pub(super) fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+/// A count that cannot be zero.
+pub(super) fn at_least_one(context: &mut Context<'_>, item: &Item<'_>) -> Option<u32> {
+    let count = item.u32(context)?;
+    if count == 0 {
+        context.fault(item.argument_span(0), format!("{} must be greater than 0", item.name()), "1 is used");
+    }
+    Some(count.max(1))
+}
+
+/// The pause between two gratuitous packets.
+fn pause(context: &mut Context<'_>, item: &Item<'_>) -> Option<Duration> {
+    let pause = item.duration(context);
+    match pause {
+        None if item.count() > 0 => {
+            let message = format!("{} '{}' is invalid", item.name(), quote(item.argument(0)?.bytes()));
+            context.fault(item.argument_span(0), message, "no pause is the default: delete the line to have none");
+        }
+        Some(long) if long >= Duration::from_secs(1) => {
+            let message = format!("The {} is very large - {} seconds", item.name(), long.as_secs_f64());
+            context.diagnostics.advise(Class::Note, item.argument_span(0), message, "it is given in seconds, usually a fraction of one");
+        }
+        _ => {}
+    }
+    pause
+}
+
+fn script_user(context: &mut Context<'_>, item: &Item<'_>) {
+    let Some(user) = item.required(context) else { return };
+    let account: Option<Account> = context.account(user.bytes(), item.argument(1).map(|word| word.bytes()));
+    if account.is_none() {
+        let help = format!("user {} or its group does not exist on this host; scripts without a user of their own are not run", quote(user.bytes()));
+        context.fault(item.argument_span(0), "Error setting global script uid/gid", help);
+    }
+    context.set_script_user(account);
+}
+
+fn smtp_server(context: &mut Context<'_>, item: &Item<'_>) {
+    const SMTP_PORT: &str = "25";
+    let Some(host) = item.required(context) else { return };
+    let port = item.argument(1).map_or(SMTP_PORT.into(), |word| word.text());
+    let valid_port = port.parse::<u16>().is_ok_and(|port| port != 0);
+    let known = host.as_str().is_some_and(|host| host.parse::<IpAddr>().is_ok() || context.world.resolves(host));
+    if !valid_port || !known {
+        let message = format!("Invalid smtp server {} {port}", quote(host.bytes()));
+        context.fault(item.argument_span(0), message, "write an address, or a name that resolves now; mail is not sent");
+    }
+}
+
+/// A number in any base, or permission bits by name.
+fn umask(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
+    const MOST: u32 = 0o777;
+    let Some(first) = item.required(context) else { return };
+    let bit = |name: &str| {
+        let shift = match name.as_bytes() {
+            [b'I', _, b'U', b'S', b'R'] => 6,
+            [b'I', _, b'G', b'R', b'P'] => 3,
+            [b'I', _, b'O', b'T', b'H'] => 0,
+            b"IRWXU" => return Some(0o700),
+            b"IRWXG" => return Some(0o070),
+            b"IRWXO" => return Some(0o007),
+            _ => return None,
+        };
+        let right = match name.as_bytes().get(1) {
+            Some(b'R') => 4,
+            Some(b'W') => 2,
+            Some(b'X') => 1,
+            _ => return None,
+        };
+        Some(right << shift)
+    };
+    let text = first.text();
+    let number = match text.strip_prefix("0x") {
+        Some(hex) => u32::from_str_radix(hex, 16).ok(),
+        None if text.starts_with('0') => u32::from_str_radix(&text, 8).ok(),
+        None => text.parse().ok(),
+    };
+    let words: Vec<_> = item.statement.arguments().map(|word| word.text().into_owned()).collect();
+    let named = || words.iter().flat_map(|word| word.split('|')).filter(|name| !name.is_empty()).try_fold(0, |sum, name| Some(sum | bit(name)?));
+    match number.or_else(named).filter(|mask| *mask <= MOST) {
+        Some(mask) => builder.model.global.umask = Some(mask),
+        None => {
+            let message = format!("invalid umask '{}'", quote(first.bytes()));
+            context.fault(item.argument_span(0), message, "write an octal number such as 0177, or names such as IRWXG|IRWXO");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Value blocks that several owners have: trackers, routes, rules, lists of names.
+
+use super::Context;
+use super::state::Tracked;
+use crate::config::diagnostic::{Span, quote};
+use crate::config::keywords::Form;
+use crate::config::keywords::form::Line;
+use crate::config::phrase::{TrackerKind, check_route, check_rule, tracker};
+use crate::config::read::Item;
+use crate::config::tree::{Statement, Statements};
+use std::collections::HashSet;
+
+/// Every word of every line.
+pub(super) fn names(context: &mut Context<'_>, lines: Statements<'_>) -> Vec<(String, Span)> {
+    let mut found = Vec::new();
+    for line in lines {
+        no_block(context, line);
+        found.extend(line.words().map(|word| (word.text().into_owned(), word.span())));
+    }
+    found
+}
+
+/// A line of a value block that opens a block of its own: said, and the inner block is lost.
+pub(super) fn no_block(context: &mut Context<'_>, line: Statement<'_>) {
+    if line.has_block() {
+        let message = format!("Unexpected '{{' after '{}'", quote(line.keyword().bytes()));
+        context.diagnostics.advise(
+            crate::config::diagnostic::Class::Braces,
+            line.block_span(),
+            message,
+            "a line of this block takes no braces; what stands inside them is ignored",
+        );
+    }
+}
+
+/// The routes or rules of an owner. `fixed`: of the static blocks.
+pub(super) fn routes_and_rules(context: &mut Context<'_>, item: &Item<'_>, fixed: bool) {
+    let Some(lines) = item.open(context) else { return };
+    for line in lines {
+        no_block(context, line);
+        match item.keyword.form {
+            Form::Lines(Line::Routes) => check_route(context, line, fixed),
+            _ => check_rule(context, line, fixed),
+        };
+    }
+}
+
+/// The trackers of an instance or a group. `own` is the interface of an instance, which needs no tracking; `weighted` what to say
+/// of weights that have no effect.
+pub(super) fn trackers(context: &mut Context<'_>, tracked: &Tracked, item: &Item<'_>, owner: &str, met: &mut Met) {
+    let (kind, known) = match item.keyword.form {
+        Form::Lines(Line::TrackInterfaces) => (TrackerKind::Interface, None),
+        Form::Lines(Line::TrackScripts) => (TrackerKind::Script, Some(&tracked.scripts)),
+        Form::Lines(Line::TrackFiles) => (TrackerKind::File, Some(&tracked.files)),
+        Form::Lines(Line::TrackProcesses) => (TrackerKind::Process, Some(&tracked.processes)),
+        _ => (TrackerKind::Bfd, Some(&tracked.bfds)),
+    };
+    let Some(lines) = item.open(context) else { return };
+    for line in lines {
+        no_block(context, line);
+        let Some(tracker) = tracker(context, owner, kind, line) else { continue };
+        let name = tracker.name.text().into_owned();
+        let span = tracker.name.span();
+        let what = kind.name();
+        match known {
+            Some(known) if !known.contains(&name) => {
+                let help = format!("define it above with {}, or correct the name", definition(kind));
+                context.fault(span, format!("({owner}) track {what} {} not found, ignoring...", quote(name.as_bytes())), help);
+                continue;
+            }
+            None if !context.world.interface_exists(&name) && !context.dynamic_interfaces => {
+                let message = format!("({owner}) tracked interface {} doesn't exist", quote(name.as_bytes()));
+                context.fault(span, message, "name an interface that 'ip link' shows, or set dynamic_interfaces in global_defs");
+                continue;
+            }
+            _ => {}
+        }
+        if !met.names.insert((kind as u8, name.clone())) {
+            context.fault(span, format!("({owner}) {what} {name} is tracked twice"), "remove one of the lines; the first one counts");
+            continue;
+        }
+        met.lines.push(TrackedLine { kind, name, span, weighted: tracker.weight.is_some_and(|weight| weight != 0) });
+    }
+}
+
+fn definition(kind: TrackerKind) -> &'static str {
+    match kind {
+        TrackerKind::Interface => "an interface",
+        TrackerKind::Script => "vrrp_script",
+        TrackerKind::File => "track_file",
+        TrackerKind::Process => "vrrp_track_process",
+        TrackerKind::Bfd => "bfd_instance",
+    }
+}
+
+/// The trackers of one owner.
+#[derive(Default)]
+pub(super) struct Met {
+    names: HashSet<(u8, String)>,
+    /// Those that stand.
+    pub lines: Vec<TrackedLine>,
+}
+
+/// A tracker that stands.
+pub(super) struct TrackedLine {
+    pub kind: TrackerKind,
+    pub name: String,
+    pub span: Span,
+    pub weighted: bool,
+}

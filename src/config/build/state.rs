@@ -1,0 +1,55 @@
+//! What the builders of one configuration share: the model as far as it is made, the defaults, and the names met so far.
+
+use super::global::Defaults;
+use crate::config::diagnostic::Span;
+use crate::config::model::Model;
+use crate::config::read::Script;
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+/// The work on one configuration.
+#[derive(Default)]
+pub(super) struct Builder {
+    /// What is made.
+    pub model: Model,
+    /// Of `global_defs`.
+    pub defaults: Defaults,
+    /// What trackers may name.
+    pub tracked: Tracked,
+    /// Every instance by name, also those that are not started.
+    pub instances: HashMap<String, Facts>,
+    /// Who has a virtual router id on an interface, by address family (true = IPv6).
+    pub routers: HashMap<(String, u8, bool), String>,
+    /// Who has a virtual address.
+    pub addresses: HashMap<(IpAddr, Option<String>), String>,
+    /// `vrrp_sync_group`, judged when all instances are known.
+    pub sync_groups: Vec<SyncGroup>,
+    /// `track_group`, likewise.
+    pub track_groups: Vec<(String, Vec<(String, Span)>)>,
+    /// How many objects there are that a daemon could run, whether this one can or not.
+    pub objects: usize,
+}
+
+/// Names that trackers may refer to: those defined above them.
+#[derive(Default)]
+pub(super) struct Tracked {
+    pub scripts: HashSet<String>,
+    pub files: HashSet<String>,
+    pub processes: HashSet<String>,
+    pub bfds: HashSet<String>,
+}
+
+/// What others need to know of an instance.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    /// The sync group that has it.
+    pub group: Option<String>,
+}
+
+/// A group as it was read.
+pub(super) struct SyncGroup {
+    pub name: String,
+    pub span: Span,
+    pub members: Option<Vec<(String, Span)>>,
+    pub scripts: Vec<Script>,
+}
