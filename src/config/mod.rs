@@ -50,8 +50,15 @@ impl Loaded {
     /// Whether the daemon must not start (or not reload) with this: a keyword without its argument, a failed include check, or
     /// nothing to run at all.
     pub fn refused(&self) -> bool {
-        const REFUSING: [Class; 3] = [Class::MissingArgument, Class::IncludeCheck, Class::NoConfiguration];
-        !self.runnable || REFUSING.into_iter().any(|class| self.diagnostics.has(class))
+        const REFUSING: [Class; 3] = [
+            Class::MissingArgument,
+            Class::IncludeCheck,
+            Class::NoConfiguration,
+        ];
+        !self.runnable
+            || REFUSING
+                .into_iter()
+                .any(|class| self.diagnostics.has(class))
     }
 }
 
@@ -74,6 +81,15 @@ pub fn load_expanded(
         reads_raw: Some(&keywords::reads_raw),
     };
     let tree = Tree::build(expanded, options, &mut diagnostics);
-    let build::Built { model, diagnostics, runnable } = build::build(&tree, diagnostics, world);
-    Loaded { model, diagnostics, runnable, expanded: tree.into_expanded() }
+    let build::Built {
+        model,
+        diagnostics,
+        runnable,
+    } = build::build(&tree, diagnostics, world);
+    Loaded {
+        model,
+        diagnostics,
+        runnable,
+        expanded: tree.into_expanded(),
+    }
 }

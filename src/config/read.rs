@@ -277,7 +277,12 @@ impl<'t> Item<'t> {
         let address = plain_address(context, word);
         if address.is_none() {
             let message = format!("Invalid {} address '{}'", self.name(), quote(word.bytes()));
-            context.diagnostics.advise(Class::General, word.span(), message, "write an IPv4 or IPv6 address; names are not looked up here");
+            context.diagnostics.advise(
+                Class::General,
+                word.span(),
+                message,
+                "write an IPv4 or IPv6 address; names are not looked up here",
+            );
         }
         address
     }
@@ -318,10 +323,17 @@ impl<'t> Item<'t> {
 /// An address in a place where no prefix length belongs; one that is there is cut off with a note.
 pub fn plain_address(context: &mut Context<'_>, word: Word<'_>) -> Option<IpAddr> {
     let text = word.as_str()?;
-    let Some((address, prefix)) = text.split_once('/') else { return text.parse().ok() };
+    let Some((address, prefix)) = text.split_once('/') else {
+        return text.parse().ok();
+    };
     let address = address.parse().ok()?;
-    let message = format!("'/{}' behind {address} has no meaning here", quote(prefix.as_bytes()));
-    context.diagnostics.advise(Class::Note, word.span(), message, "write the address alone");
+    let message = format!(
+        "'/{}' behind {address} has no meaning here",
+        quote(prefix.as_bytes())
+    );
+    context
+        .diagnostics
+        .advise(Class::Note, word.span(), message, "write the address alone");
     Some(address)
 }
 

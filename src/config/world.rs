@@ -89,16 +89,25 @@ pub struct Imagined {
 impl Imagined {
     /// A host on which there is every interface and program, and no user but root.
     pub fn generous() -> Self {
-        Imagined { users: BTreeMap::from([("root".to_owned(), 0)]), ..Imagined::default() }
+        Imagined {
+            users: BTreeMap::from([("root".to_owned(), 0)]),
+            ..Imagined::default()
+        }
     }
 }
 
 impl World for Imagined {
     fn interface_exists(&self, name: &str) -> bool {
-        self.interfaces.as_ref().is_none_or(|known| known.contains(name))
+        self.interfaces
+            .as_ref()
+            .is_none_or(|known| known.contains(name))
     }
     fn user(&self, name: &str) -> Option<Account> {
-        let id = self.users.get(name).copied().or_else(|| name.parse().ok())?;
+        let id = self
+            .users
+            .get(name)
+            .copied()
+            .or_else(|| name.parse().ok())?;
         Some(Account { uid: id, gid: id })
     }
     fn group(&self, name: &str) -> Option<u32> {

@@ -4,7 +4,9 @@ use super::Context;
 use super::instance::{Draft, DraftAuthentication};
 use super::state::{Builder, Facts};
 use crate::config::diagnostic::{Class, Span};
-use crate::config::model::{Authentication, GarpPolicy, InitialState, Version, VirtualAddress, VrrpInstance};
+use crate::config::model::{
+    Authentication, GarpPolicy, InitialState, Version, VirtualAddress, VrrpInstance,
+};
 use crate::config::phrase::TrackerKind;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv4Addr};
@@ -20,9 +22,19 @@ const ADDRESSES_MAX: usize = 255;
 const STRICT_DOWN_TIMER_ADVERTS: u32 = 3;
 
 /// Judges a draft; what can run goes to the model.
-pub(super) fn instance(builder: &mut Builder, context: &mut Context<'_>, mut draft: Draft, span: Span) {
-    builder.instances.insert(draft.name.clone(), Facts { group: None });
-    let ipv6 = draft.addresses.first().is_some_and(|(first, _)| first.address.is_ipv6());
+pub(super) fn instance(
+    builder: &mut Builder,
+    context: &mut Context<'_>,
+    mut draft: Draft,
+    span: Span,
+) {
+    builder
+        .instances
+        .insert(draft.name.clone(), Facts { group: None });
+    let ipv6 = draft
+        .addresses
+        .first()
+        .is_some_and(|(first, _)| first.address.is_ipv6());
     let strict = draft.strict.unwrap_or(builder.defaults.strict);
     let version = version(builder, context, &mut draft, ipv6);
     let (state, priority) = standing(context, &draft, strict, span);
@@ -36,13 +48,27 @@ pub(super) fn instance(builder: &mut Builder, context: &mut Context<'_>, mut dra
     }
     builder.objects += 1;
     shared_addresses(builder, context, &draft);
-    let (Some((interface, _)), Some(virtual_router_id)) = (draft.interface.take(), draft.virtual_router_id) else { return };
+    let (Some((interface, _)), Some(virtual_router_id)) =
+        (draft.interface.take(), draft.virtual_router_id)
+    else {
+        return;
+    };
     if let Some(reason) = missing(&draft, version, ipv6) {
-        let message = format!("({}) needs {}, not implemented yet: instance not started", draft.name, reason.0);
-        context.diagnostics.say(Class::Unimplemented, reason.1.unwrap_or(span), message);
+        let message = format!(
+            "({}) needs {}, not implemented yet: instance not started",
+            draft.name, reason.0
+        );
+        context
+            .diagnostics
+            .say(Class::Unimplemented, reason.1.unwrap_or(span), message);
         return;
     }
-    let IpAddr::V4(multicast_group) = draft.group.map_or(IpAddr::V4(builder.model.global.vrrp_mcast_group4), |(group, _)| group) else { return };
+    let IpAddr::V4(multicast_group) = draft.group.map_or(
+        IpAddr::V4(builder.model.global.vrrp_mcast_group4),
+        |(group, _)| group,
+    ) else {
+        return;
+    };
     let instance = VrrpInstance {
         interface,
         virtual_router_id,
@@ -51,7 +77,10 @@ pub(super) fn instance(builder: &mut Builder, context: &mut Context<'_>, mut dra
         version,
         advert_interval,
         nopreempt,
-        down_timer_adverts: match draft.down_timer_adverts.unwrap_or(builder.defaults.down_timer_adverts) {
+        down_timer_adverts: match draft
+            .down_timer_adverts
+            .unwrap_or(builder.defaults.down_timer_adverts)
+        {
             _ if strict => STRICT_DOWN_TIMER_ADVERTS,
             adverts => adverts,
         },
@@ -59,9 +88,17 @@ pub(super) fn instance(builder: &mut Builder, context: &mut Context<'_>, mut dra
         multicast_group,
         source: draft.source.and_then(|(source, _)| as_v4(source)),
         dont_track_primary: draft.dont_track_primary,
-        skip_check_adv_addr: draft.skip_check_adv_addr.unwrap_or(builder.defaults.skip_check_adv_addr),
-        lower_prio_no_advert: draft.lower_prio_no_advert.or(builder.defaults.lower_prio_no_advert).unwrap_or(strict),
-        higher_prio_send_advert: !strict && draft.higher_prio_send_advert.unwrap_or(builder.defaults.higher_prio_send_advert),
+        skip_check_adv_addr: draft
+            .skip_check_adv_addr
+            .unwrap_or(builder.defaults.skip_check_adv_addr),
+        lower_prio_no_advert: draft
+            .lower_prio_no_advert
+            .or(builder.defaults.lower_prio_no_advert)
+            .unwrap_or(strict),
+        higher_prio_send_advert: !strict
+            && draft
+                .higher_prio_send_advert
+                .unwrap_or(builder.defaults.higher_prio_send_advert),
         garp: garp(builder, context, &draft, strict),
         virtual_addresses: addresses(context, &mut draft),
         name: draft.name,
@@ -79,7 +116,10 @@ fn as_v4(address: IpAddr) -> Option<Ipv4Addr> {
 fn version(builder: &Builder, context: &mut Context<'_>, draft: &mut Draft, ipv6: bool) -> Version {
     match draft.version {
         Some((2, span)) if ipv6 => {
-            let message = format!("({}) version 2 does not know IPv6; using version 3", draft.name);
+            let message = format!(
+                "({}) version 2 does not know IPv6; using version 3",
+                draft.name
+            );
             context.fault(span, message, "remove the version line");
             Version::V3
         }
@@ -90,20 +130,41 @@ fn version(builder: &Builder, context: &mut Context<'_>, draft: &mut Draft, ipv6
 }
 
 /// The initial state and the priority, which follow from one another when one is missing.
-fn standing(context: &mut Context<'_>, draft: &Draft, strict: bool, span: Span) -> (InitialState, u8) {
+fn standing(
+    context: &mut Context<'_>,
+    draft: &Draft,
+    strict: bool,
+    span: Span,
+) -> (InitialState, u8) {
     let state = draft.state.map(|(state, _)| state);
-    let priority = draft.priority.unwrap_or(if state == Some(InitialState::Master) { OWNER } else { PRIORITY });
+    let priority = draft
+        .priority
+        .unwrap_or(if state == Some(InitialState::Master) {
+            OWNER
+        } else {
+            PRIORITY
+        });
     let owner = priority == OWNER;
     let at = draft.state.map_or(span, |(_, span)| span);
     match state {
         Some(InitialState::Backup) if owner => {
-            let message = format!("({}) State BACKUP with priority {OWNER}: the address owner starts as MASTER", draft.name);
+            let message = format!(
+                "({}) State BACKUP with priority {OWNER}: the address owner starts as MASTER",
+                draft.name
+            );
             context.fault(at, message, "write state MASTER, or a priority below 255");
             (InitialState::Master, priority)
         }
         Some(InitialState::Master) if strict && !owner => {
-            let message = format!("({}) State MASTER must match being address owner", draft.name);
-            context.fault(at, message, "write state BACKUP, or priority 255 on the node that owns the addresses");
+            let message = format!(
+                "({}) State MASTER must match being address owner",
+                draft.name
+            );
+            context.fault(
+                at,
+                message,
+                "write state BACKUP, or priority 255 on the node that owns the addresses",
+            );
             (InitialState::Backup, priority)
         }
         Some(state) => (state, priority),
@@ -117,17 +178,30 @@ fn preemption(context: &mut Context<'_>, draft: &Draft, state: InitialState, pri
     let name = &draft.name;
     if let Some(span) = draft.preempt_delay {
         if master {
-            let message = format!("({name}) Warning - preempt delay will not work with initial state MASTER - clearing");
-            context.fault(span, message, "write state BACKUP on all nodes when you want a delay");
+            let message = format!(
+                "({name}) Warning - preempt delay will not work with initial state MASTER - clearing"
+            );
+            context.fault(
+                span,
+                message,
+                "write state BACKUP on all nodes when you want a delay",
+            );
         } else if draft.nopreempt.is_some() {
-            let message = format!("({name}) Warning - preempt delay will not work with nopreempt - clearing");
+            let message =
+                format!("({name}) Warning - preempt delay will not work with nopreempt - clearing");
             context.fault(span, message, "keep one of the two");
         }
     }
     match draft.nopreempt {
         Some(span) if master => {
-            let message = format!("({name}) Warning - nopreempt will not work with initial state MASTER - clearing");
-            context.fault(span, message, "write state BACKUP on all nodes when you want nopreempt");
+            let message = format!(
+                "({name}) Warning - nopreempt will not work with initial state MASTER - clearing"
+            );
+            context.fault(
+                span,
+                message,
+                "write state BACKUP on all nodes when you want nopreempt",
+            );
             false
         }
         nopreempt => nopreempt.is_some(),
@@ -140,10 +214,21 @@ fn trackers(context: &mut Context<'_>, draft: &Draft, priority: u8) {
     let mut acted_on_elsewhere = Vec::new();
     for line in &draft.trackers.lines {
         if line.kind == TrackerKind::Interface && Some(line.name.as_str()) == own {
-            let message = format!("({name}) Ignoring track_interface {} since own interface", line.name);
-            context.fault(line.span, message, "the interface of an instance is tracked anyway: remove the line");
+            let message = format!(
+                "({name}) Ignoring track_interface {} since own interface",
+                line.name
+            );
+            context.fault(
+                line.span,
+                message,
+                "the interface of an instance is tracked anyway: remove the line",
+            );
         } else if line.weighted && priority == OWNER {
-            let message = format!("({name}) ignoring tracked {} {} with weights due to address_owner", line.kind.name(), line.name);
+            let message = format!(
+                "({name}) ignoring tracked {} {} with weights due to address_owner",
+                line.kind.name(),
+                line.name
+            );
             context.fault(line.span, message, "an address owner has priority 255 always: lower the priority, or remove the weight");
         } else if line.kind == TrackerKind::Interface {
             acted_on_elsewhere.push(line.span);
@@ -156,43 +241,75 @@ fn advert_interval(context: &mut Context<'_>, draft: &Draft, version: Version) -
     const SECOND: Duration = Duration::from_secs(1);
     const HUNDREDTH: u128 = 10_000;
     const V3_MAX: Duration = Duration::from_millis(40_950);
-    let Some((given, span)) = draft.advert_interval else { return SECOND };
+    let Some((given, span)) = draft.advert_interval else {
+        return SECOND;
+    };
     let (used, why) = match version {
         Version::V2 => {
-            let rounded = Duration::from_secs(given.as_secs() + u64::from(given.subsec_millis() >= 500));
+            let rounded =
+                Duration::from_secs(given.as_secs() + u64::from(given.subsec_millis() >= 500));
             (rounded.max(SECOND), "VRRP version 2 counts whole seconds")
         }
         Version::V3 => {
             let hundredths = (given.as_micros() + HUNDREDTH / 2) / HUNDREDTH;
-            let rounded = Duration::from_micros(u64::try_from(hundredths * HUNDREDTH).unwrap_or(u64::MAX));
-            (rounded.min(V3_MAX), "VRRP version 3 counts hundredths of a second, up to 40.95 s")
+            let rounded =
+                Duration::from_micros(u64::try_from(hundredths * HUNDREDTH).unwrap_or(u64::MAX));
+            (
+                rounded.min(V3_MAX),
+                "VRRP version 3 counts hundredths of a second, up to 40.95 s",
+            )
         }
     };
     if used != given {
-        let message = format!("({}) advert_int {} rounded to {}", draft.name, given.as_secs_f64(), used.as_secs_f64());
+        let message = format!(
+            "({}) advert_int {} rounded to {}",
+            draft.name,
+            given.as_secs_f64(),
+            used.as_secs_f64()
+        );
         context.fault(span, message, why);
     }
     used
 }
 
-fn authentication(context: &mut Context<'_>, draft: &mut Draft, version: Version, strict: bool) -> Authentication {
-    let Some(DraftAuthentication { span: Some(span), header, password }) = draft.authentication.take() else { return Authentication::None };
+fn authentication(
+    context: &mut Context<'_>,
+    draft: &mut Draft,
+    version: Version,
+    strict: bool,
+) -> Authentication {
+    let Some(DraftAuthentication {
+        span: Some(span),
+        header,
+        password,
+    }) = draft.authentication.take()
+    else {
+        return Authentication::None;
+    };
     let name = &draft.name;
     let (message, help) = match (header, password) {
         (None, None) => return Authentication::None,
-        (_, _) if strict => {
-            (format!("({name}) Strict mode does not support authentication. Ignoring."), "remove the block, or vrrp_strict and strict_mode")
-        }
-        (_, _) if version == Version::V3 => {
-            (format!("({name}) VRRP version 3 does not support authentication. Ignoring."), "remove the block")
-        }
+        (_, _) if strict => (
+            format!("({name}) Strict mode does not support authentication. Ignoring."),
+            "remove the block, or vrrp_strict and strict_mode",
+        ),
+        (_, _) if version == Version::V3 => (
+            format!("({name}) VRRP version 3 does not support authentication. Ignoring."),
+            "remove the block",
+        ),
         (Some("AH"), Some(_)) => {
             draft.needs.push(("auth_type AH", span));
             return Authentication::None;
         }
         (Some(_), Some(password)) => return Authentication::Pass(password),
-        (Some(_), None) => (format!("({name}) authentication has no password. Ignoring."), "add auth_pass on a line of its own"),
-        (None, Some(_)) => (format!("({name}) authentication has no auth_type. Ignoring."), "add: auth_type PASS"),
+        (Some(_), None) => (
+            format!("({name}) authentication has no password. Ignoring."),
+            "add auth_pass on a line of its own",
+        ),
+        (None, Some(_)) => (
+            format!("({name}) authentication has no auth_type. Ignoring."),
+            "add: auth_type PASS",
+        ),
     };
     context.fault(span, message, help);
     Authentication::None
@@ -203,9 +320,12 @@ fn transport(context: &mut Context<'_>, draft: &mut Draft) {
     let name = &draft.name;
     if let Some((first, _)) = draft.addresses.first() {
         let v4 = first.address.is_ipv4();
-        let other = |found: &Option<(IpAddr, Span)>| found.filter(|(address, _)| address.is_ipv4() != v4);
+        let other =
+            |found: &Option<(IpAddr, Span)>| found.filter(|(address, _)| address.is_ipv4() != v4);
         for (address, span) in other(&draft.source).into_iter().chain(other(&draft.group)) {
-            let message = format!("({name}) {address} is of another address family than the virtual addresses - ignoring");
+            let message = format!(
+                "({name}) {address} is of another address family than the virtual addresses - ignoring"
+            );
             context.fault(span, message, "use an address of the same family");
         }
         draft.source = draft.source.filter(|(address, _)| address.is_ipv4() == v4);
@@ -221,37 +341,73 @@ fn transport(context: &mut Context<'_>, draft: &mut Draft) {
             "({name}) A unicast keyword has been specified without any unicast peers. Defaulting to multicast. This usage is deprecated - \
              please update your configuration."
         );
-        context.diagnostics.advise(Class::Deprecated, span, message, "add unicast_peer, or use mcast_src_ip for the source address");
+        context.diagnostics.advise(
+            Class::Deprecated,
+            span,
+            message,
+            "add unicast_peer, or use mcast_src_ip for the source address",
+        );
     }
 }
 
 /// Whether the instance could run on any daemon; says why not.
-fn fit(builder: &mut Builder, context: &mut Context<'_>, draft: &Draft, version: Version, strict: bool, ipv6: bool, span: Span) -> bool {
+fn fit(
+    builder: &mut Builder,
+    context: &mut Context<'_>,
+    draft: &Draft,
+    version: Version,
+    strict: bool,
+    ipv6: bool,
+    span: Span,
+) -> bool {
     let name = &draft.name;
     let Some(id) = draft.virtual_router_id else {
         let message = format!("({name}) the virtual id must be set!");
-        context.diagnostics.advise(Class::Fatal, span, message, "add virtual_router_id with a number from 1 to 255; the instance is not started");
+        context.diagnostics.advise(
+            Class::Fatal,
+            span,
+            message,
+            "add virtual_router_id with a number from 1 to 255; the instance is not started",
+        );
         return false;
     };
     let Some((interface, at)) = &draft.interface else {
         if draft.source.is_some() && draft.unicast.is_some() {
             return true;
         }
-        context.diagnostics.advise(Class::Fatal, span, format!("({name}) Unknown interface!"), "add interface; the instance is not started");
+        context.diagnostics.advise(
+            Class::Fatal,
+            span,
+            format!("({name}) Unknown interface!"),
+            "add interface; the instance is not started",
+        );
         return false;
     };
     if !context.world.interface_exists(interface) && !context.dynamic_interfaces {
-        let message = format!("WARNING - interface {interface} for vrrp_instance {name} doesn't exist");
-        let help = "name an interface that 'ip link' shows; the instance waits in FAULT until it appears";
-        context.diagnostics.advise(Class::BadInterface, *at, message, help);
+        let message =
+            format!("WARNING - interface {interface} for vrrp_instance {name} doesn't exist");
+        let help =
+            "name an interface that 'ip link' shows; the instance waits in FAULT until it appears";
+        context
+            .diagnostics
+            .advise(Class::BadInterface, *at, message, help);
     }
     if draft.addresses.is_empty() && !draft.no_virtual_ipaddress {
         if strict || version == Version::V3 {
             let message = format!("({name}) No VIP specified; at least one is required");
-            context.diagnostics.advise(Class::Fatal, span, message, "add virtual_ipaddress; the instance is not started");
+            context.diagnostics.advise(
+                Class::Fatal,
+                span,
+                message,
+                "add virtual_ipaddress; the instance is not started",
+            );
             return false;
         }
-        context.fault(span, format!("({name}) No VIP specified; at least one is sensible"), "add virtual_ipaddress, or no_virtual_ipaddress");
+        context.fault(
+            span,
+            format!("({name}) No VIP specified; at least one is sensible"),
+            "add virtual_ipaddress, or no_virtual_ipaddress",
+        );
     }
     match builder.routers.entry((interface.clone(), id, ipv6)) {
         Entry::Vacant(free) => {
@@ -260,7 +416,10 @@ fn fit(builder: &mut Builder, context: &mut Context<'_>, draft: &Draft, version:
         }
         Entry::Occupied(taken) => {
             let message = format!("({name}) VRID {id} is duplicated on interface {interface}");
-            let help = format!("{} has it already: give this one another virtual_router_id; it is not started", taken.get());
+            let help = format!(
+                "{} has it already: give this one another virtual_router_id; it is not started",
+                taken.get()
+            );
             context.fault(span, message, help);
             false
         }
@@ -270,12 +429,20 @@ fn fit(builder: &mut Builder, context: &mut Context<'_>, draft: &Draft, version:
 /// An address that two instances claim.
 fn shared_addresses(builder: &mut Builder, context: &mut Context<'_>, draft: &Draft) {
     for (address, span) in &draft.addresses {
-        match builder.addresses.entry((address.address, address.interface.clone())) {
+        match builder
+            .addresses
+            .entry((address.address, address.interface.clone()))
+        {
             Entry::Vacant(free) => {
                 free.insert(draft.name.clone());
             }
             Entry::Occupied(taken) => {
-                let message = format!("({}) VIP {} is also in vrrp_instance {}", draft.name, address.address, taken.get());
+                let message = format!(
+                    "({}) VIP {} is also in vrrp_instance {}",
+                    draft.name,
+                    address.address,
+                    taken.get()
+                );
                 context.fault(*span, message, "an address belongs to one instance: when both are master they would fight over it");
             }
         }
@@ -299,16 +466,22 @@ fn garp(builder: &Builder, context: &mut Context<'_>, draft: &Draft, strict: boo
     let given = &draft.garp;
     let master_delay = given.master_delay.unwrap_or(usual.master_delay);
     let master_repeat = given.master_repeat.unwrap_or(usual.master_repeat);
-    let lower = given.lower_prio_delay.is_some_and(|delay| !delay.is_zero()) || given.lower_prio_repeat.is_some_and(|repeat| repeat > 0);
+    let lower = given.lower_prio_delay.is_some_and(|delay| !delay.is_zero())
+        || given.lower_prio_repeat.is_some_and(|repeat| repeat > 0);
     if strict && lower {
-        let message = format!("({}) Strict mode requires no repeat garps - resetting", draft.name);
+        let message = format!(
+            "({}) Strict mode requires no repeat garps - resetting",
+            draft.name
+        );
         context.diagnostics.say(Class::General, None, message);
     }
     GarpPolicy {
         master_delay,
         master_repeat,
         master_refresh: given.master_refresh.unwrap_or(usual.master_refresh),
-        master_refresh_repeat: given.master_refresh_repeat.unwrap_or(usual.master_refresh_repeat),
+        master_refresh_repeat: given
+            .master_refresh_repeat
+            .unwrap_or(usual.master_refresh_repeat),
         lower_prio_delay: match given.lower_prio_delay.or(defaults.lower_prio_delay) {
             _ if strict => Duration::ZERO,
             delay => delay.unwrap_or(master_delay),
@@ -323,8 +496,16 @@ fn garp(builder: &Builder, context: &mut Context<'_>, draft: &Draft, strict: boo
 
 fn addresses(context: &mut Context<'_>, draft: &mut Draft) -> Vec<VirtualAddress> {
     if let Some((_, span)) = draft.addresses.get(ADDRESSES_MAX) {
-        let message = format!("({}) more than {ADDRESSES_MAX} virtual addresses: the rest is not used", draft.name);
+        let message = format!(
+            "({}) more than {ADDRESSES_MAX} virtual addresses: the rest is not used",
+            draft.name
+        );
         context.fault(*span, message, "spread them over several instances");
     }
-    draft.addresses.drain(..).take(ADDRESSES_MAX).map(|(address, _)| address).collect()
+    draft
+        .addresses
+        .drain(..)
+        .take(ADDRESSES_MAX)
+        .map(|(address, _)| address)
+        .collect()
 }

@@ -62,14 +62,23 @@ impl Defaults {
 
 /// Reads one `global_defs` block.
 pub(super) fn global_defs(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
-    let Some(statements) = item.open(context) else { return };
-    context.each_statement(Block::GlobalDefs, statements, |context, item| statement(builder, context, &item));
+    let Some(statements) = item.open(context) else {
+        return;
+    };
+    context.each_statement(Block::GlobalDefs, statements, |context, item| {
+        statement(builder, context, &item)
+    });
 }
 
 fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
     let global = &mut builder.model.global;
     match item.name() {
-        "router_id" => global.router_id = item.text(context).map(str::to_owned).or(global.router_id.take()),
+        "router_id" => {
+            global.router_id = item
+                .text(context)
+                .map(str::to_owned)
+                .or(global.router_id.take())
+        }
         "vrrp_mcast_group4" => {
             if let Some(IpAddr::V4(group)) = item.multicast(context) {
                 global.vrrp_mcast_group4 = group;
@@ -91,7 +100,12 @@ fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
             if let Some(lines) = item.open(context) {
                 if lines::names(context, lines).is_empty() {
                     let help = "write the addresses inside the braces, one a line";
-                    context.diagnostics.advise(Class::Warning, item.span(), "Warning - empty notification_email block", help);
+                    context.diagnostics.advise(
+                        Class::Warning,
+                        item.span(),
+                        "Warning - empty notification_email block",
+                        help,
+                    );
                 }
             }
         }
@@ -106,18 +120,34 @@ fn inherited(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
     match item.name() {
         "vrrp_garp_master_delay" => set(&mut garp.master_delay, item.whole_seconds(context)),
         "vrrp_garp_master_repeat" => set(&mut garp.master_repeat, at_least_one(context, item)),
-        "vrrp_garp_master_refresh" => garp.master_refresh = item.whole_seconds(context).unwrap_or_default(),
-        "vrrp_garp_master_refresh_repeat" => set(&mut garp.master_refresh_repeat, at_least_one(context, item)),
-        "vrrp_garp_lower_prio_delay" => defaults.lower_prio_delay = item.whole_seconds(context).or(defaults.lower_prio_delay),
-        "vrrp_garp_lower_prio_repeat" => defaults.lower_prio_repeat = item.u32(context).or(defaults.lower_prio_repeat),
+        "vrrp_garp_master_refresh" => {
+            garp.master_refresh = item.whole_seconds(context).unwrap_or_default()
+        }
+        "vrrp_garp_master_refresh_repeat" => {
+            set(&mut garp.master_refresh_repeat, at_least_one(context, item))
+        }
+        "vrrp_garp_lower_prio_delay" => {
+            defaults.lower_prio_delay = item.whole_seconds(context).or(defaults.lower_prio_delay)
+        }
+        "vrrp_garp_lower_prio_repeat" => {
+            defaults.lower_prio_repeat = item.u32(context).or(defaults.lower_prio_repeat)
+        }
         "vrrp_garp_interval" => set(&mut garp.interval, pause(context, item)),
         "vrrp_gna_interval" => drop(pause(context, item)),
         "vrrp_min_garp" => set(&mut defaults.min_garp, item.bool(context)),
-        "vrrp_version" => set(&mut defaults.version, item.int(context).and_then(|version| u8::try_from(version).ok())),
+        "vrrp_version" => set(
+            &mut defaults.version,
+            item.int(context)
+                .and_then(|version| u8::try_from(version).ok()),
+        ),
         "vrrp_strict" => set(&mut defaults.strict, item.bool(context)),
         "vrrp_skip_check_adv_addr" => set(&mut defaults.skip_check_adv_addr, item.bool(context)),
-        "vrrp_lower_prio_no_advert" => defaults.lower_prio_no_advert = item.bool(context).or(defaults.lower_prio_no_advert),
-        "vrrp_higher_prio_send_advert" => set(&mut defaults.higher_prio_send_advert, item.bool(context)),
+        "vrrp_lower_prio_no_advert" => {
+            defaults.lower_prio_no_advert = item.bool(context).or(defaults.lower_prio_no_advert)
+        }
+        "vrrp_higher_prio_send_advert" => {
+            set(&mut defaults.higher_prio_send_advert, item.bool(context))
+        }
         "vrrp_down_timer_adverts" => set(&mut defaults.down_timer_adverts, item.u32(context)),
         _ => item.check(context),
     }
@@ -134,7 +164,11 @@ pub(super) fn set<T>(place: &mut T, value: Option<T>) {
 pub(super) fn at_least_one(context: &mut Context<'_>, item: &Item<'_>) -> Option<u32> {
     let count = item.u32(context)?;
     if count == 0 {
-        context.fault(item.argument_span(0), format!("{} must be greater than 0", item.name()), "1 is used");
+        context.fault(
+            item.argument_span(0),
+            format!("{} must be greater than 0", item.name()),
+            "1 is used",
+        );
     }
     Some(count.max(1))
 }
@@ -144,12 +178,29 @@ fn pause(context: &mut Context<'_>, item: &Item<'_>) -> Option<Duration> {
     let pause = item.duration(context);
     match pause {
         None if item.count() > 0 => {
-            let message = format!("{} '{}' is invalid", item.name(), quote(item.argument(0)?.bytes()));
-            context.fault(item.argument_span(0), message, "no pause is the default: delete the line to have none");
+            let message = format!(
+                "{} '{}' is invalid",
+                item.name(),
+                quote(item.argument(0)?.bytes())
+            );
+            context.fault(
+                item.argument_span(0),
+                message,
+                "no pause is the default: delete the line to have none",
+            );
         }
         Some(long) if long >= Duration::from_secs(1) => {
-            let message = format!("The {} is very large - {} seconds", item.name(), long.as_secs_f64());
-            context.diagnostics.advise(Class::Note, item.argument_span(0), message, "it is given in seconds, usually a fraction of one");
+            let message = format!(
+                "The {} is very large - {} seconds",
+                item.name(),
+                long.as_secs_f64()
+            );
+            context.diagnostics.advise(
+                Class::Note,
+                item.argument_span(0),
+                message,
+                "it is given in seconds, usually a fraction of one",
+            );
         }
         _ => {}
     }
@@ -157,31 +208,53 @@ fn pause(context: &mut Context<'_>, item: &Item<'_>) -> Option<Duration> {
 }
 
 fn script_user(context: &mut Context<'_>, item: &Item<'_>) {
-    let Some(user) = item.required(context) else { return };
-    let account: Option<Account> = context.account(user.bytes(), item.argument(1).map(|word| word.bytes()));
+    let Some(user) = item.required(context) else {
+        return;
+    };
+    let account: Option<Account> =
+        context.account(user.bytes(), item.argument(1).map(|word| word.bytes()));
     if account.is_none() {
-        let help = format!("user {} or its group does not exist on this host; scripts without a user of their own are not run", quote(user.bytes()));
-        context.fault(item.argument_span(0), "Error setting global script uid/gid", help);
+        let help = format!(
+            "user {} or its group does not exist on this host; scripts without a user of their own are not run",
+            quote(user.bytes())
+        );
+        context.fault(
+            item.argument_span(0),
+            "Error setting global script uid/gid",
+            help,
+        );
     }
     context.set_script_user(account);
 }
 
 fn smtp_server(context: &mut Context<'_>, item: &Item<'_>) {
     const SMTP_PORT: &str = "25";
-    let Some(host) = item.required(context) else { return };
-    let port = item.argument(1).map_or(SMTP_PORT.into(), |word| word.text());
+    let Some(host) = item.required(context) else {
+        return;
+    };
+    let port = item
+        .argument(1)
+        .map_or(SMTP_PORT.into(), |word| word.text());
     let valid_port = port.parse::<u16>().is_ok_and(|port| port != 0);
-    let known = host.as_str().is_some_and(|host| host.parse::<IpAddr>().is_ok() || context.world.resolves(host));
+    let known = host
+        .as_str()
+        .is_some_and(|host| host.parse::<IpAddr>().is_ok() || context.world.resolves(host));
     if !valid_port || !known {
         let message = format!("Invalid smtp server {} {port}", quote(host.bytes()));
-        context.fault(item.argument_span(0), message, "write an address, or a name that resolves now; mail is not sent");
+        context.fault(
+            item.argument_span(0),
+            message,
+            "write an address, or a name that resolves now; mail is not sent",
+        );
     }
 }
 
 /// A number in any base, or permission bits by name.
 fn umask(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
     const MOST: u32 = 0o777;
-    let Some(first) = item.required(context) else { return };
+    let Some(first) = item.required(context) else {
+        return;
+    };
     let bit = |name: &str| {
         let shift = match name.as_bytes() {
             [b'I', _, b'U', b'S', b'R'] => 6,
@@ -206,13 +279,27 @@ fn umask(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
         None if text.starts_with('0') => u32::from_str_radix(&text, 8).ok(),
         None => text.parse().ok(),
     };
-    let words: Vec<_> = item.statement.arguments().map(|word| word.text().into_owned()).collect();
-    let named = || words.iter().flat_map(|word| word.split('|')).filter(|name| !name.is_empty()).try_fold(0, |sum, name| Some(sum | bit(name)?));
+    let words: Vec<_> = item
+        .statement
+        .arguments()
+        .map(|word| word.text().into_owned())
+        .collect();
+    let named = || {
+        words
+            .iter()
+            .flat_map(|word| word.split('|'))
+            .filter(|name| !name.is_empty())
+            .try_fold(0, |sum, name| Some(sum | bit(name)?))
+    };
     match number.or_else(named).filter(|mask| *mask <= MOST) {
         Some(mask) => builder.model.global.umask = Some(mask),
         None => {
             let message = format!("invalid umask '{}'", quote(first.bytes()));
-            context.fault(item.argument_span(0), message, "write an octal number such as 0177, or names such as IRWXG|IRWXO");
+            context.fault(
+                item.argument_span(0),
+                message,
+                "write an octal number such as 0177, or names such as IRWXG|IRWXO",
+            );
         }
     }
 }

@@ -1,27 +1,46 @@
 //! `vrrp_sync_group`, `track_group`, `garp_group`: groups around instances and interfaces. Checked in full; nothing acts on them yet.
 
+use super::Context;
 use super::lines::{self, Met};
 use super::state::{Builder, SyncGroup};
-use super::Context;
 use crate::config::diagnostic::{Class, Span};
 use crate::config::keywords::{Block, Form};
 use crate::config::read::Item;
 
 /// Reads a `vrrp_sync_group`.
 pub(super) fn sync_group(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
-    let Some(name) = item.block_name(context) else { return };
+    let Some(name) = item.block_name(context) else {
+        return;
+    };
     if builder.sync_groups.iter().any(|group| group.name == name) {
-        context.fault(item.argument_span(0), format!("vrrp sync group {name} already defined - ignoring"), "give each group a name of its own");
+        context.fault(
+            item.argument_span(0),
+            format!("vrrp sync group {name} already defined - ignoring"),
+            "give each group a name of its own",
+        );
         return;
     }
-    let Some(statements) = item.open(context) else { return };
-    let mut group = SyncGroup { name: name.to_owned(), span: item.span(), members: None, scripts: Vec::new() };
+    let Some(statements) = item.open(context) else {
+        return;
+    };
+    let mut group = SyncGroup {
+        name: name.to_owned(),
+        span: item.span(),
+        members: None,
+        scripts: Vec::new(),
+    };
     let mut met = Met::default();
-    context.each_statement(Block::VrrpSyncGroup, statements, |context, item| match (item.name(), item.keyword.form) {
-        ("group", _) => group.members = item.open(context).map(|lines| lines::names(context, lines)),
-        (_, Form::Lines(_)) => lines::trackers(context, &builder.tracked, &item, name, &mut met),
-        (_, Form::Script) => group.scripts.extend(item.script(context)),
-        _ => item.check(context),
+    context.each_statement(Block::VrrpSyncGroup, statements, |context, item| {
+        match (item.name(), item.keyword.form) {
+            ("group", _) => {
+                group.members = item.open(context).map(|lines| lines::names(context, lines))
+            }
+            (_, Form::Lines(_)) => {
+                lines::trackers(context, &builder.tracked, &item, name, &mut met)
+            }
+            (_, Form::Script) => group.scripts.extend(item.script(context)),
+            _ => item.check(context),
+        }
     });
     builder.sync_groups.push(group);
 }
@@ -32,19 +51,31 @@ pub(super) fn finish_sync_groups(builder: &mut Builder, context: &mut Context<'_
         let name = &group.name;
         let Some(members) = group.members.filter(|members| !members.is_empty()) else {
             let message = format!("Sync group {name} has no virtual router(s) - removing");
-            context.fault(group.span, message, "name its instances: group { INSTANCE ... }");
+            context.fault(
+                group.span,
+                message,
+                "name its instances: group { INSTANCE ... }",
+            );
             continue;
         };
         let mut found = 0;
         for (member, span) in members {
             match builder.instances.get_mut(&member) {
                 None => {
-                    let message = format!("Virtual router {member} specified in sync group {name} doesn't exist - ignoring");
-                    context.fault(span, message, "write the name of a vrrp_instance of this configuration");
+                    let message = format!(
+                        "Virtual router {member} specified in sync group {name} doesn't exist - ignoring"
+                    );
+                    context.fault(
+                        span,
+                        message,
+                        "write the name of a vrrp_instance of this configuration",
+                    );
                 }
                 Some(facts) => match &facts.group {
                     Some(other) => {
-                        let message = format!("({member}) is in sync groups {other} and {name} - ignoring the second");
+                        let message = format!(
+                            "({member}) is in sync groups {other} and {name} - ignoring the second"
+                        );
                         context.fault(span, message, "an instance belongs to one sync group");
                     }
                     None => {
@@ -61,8 +92,15 @@ pub(super) fn finish_sync_groups(builder: &mut Builder, context: &mut Context<'_
                 continue;
             }
             1 => {
-                let message = format!("Sync group {name} has only 1 virtual router(s) - this probably isn't what you want");
-                context.diagnostics.advise(Class::Warning, group.span, message, "a group keeps two or more instances together");
+                let message = format!(
+                    "Sync group {name} has only 1 virtual router(s) - this probably isn't what you want"
+                );
+                context.diagnostics.advise(
+                    Class::Warning,
+                    group.span,
+                    message,
+                    "a group keeps two or more instances together",
+                );
             }
             _ => {}
         }
@@ -74,17 +112,30 @@ pub(super) fn finish_sync_groups(builder: &mut Builder, context: &mut Context<'_
 
 /// Reads a `track_group`.
 pub(super) fn track_group(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
-    let (Some(name), Some(statements)) = (item.block_name(context), item.open(context)) else { return };
+    let (Some(name), Some(statements)) = (item.block_name(context), item.open(context)) else {
+        return;
+    };
     if builder.track_groups.iter().any(|(known, _)| known == name) {
-        context.fault(item.argument_span(0), format!("track group {name} already defined - ignoring"), "give each group a name of its own");
+        context.fault(
+            item.argument_span(0),
+            format!("track group {name} already defined - ignoring"),
+            "give each group a name of its own",
+        );
         return;
     }
     let mut members: Vec<(String, Span)> = Vec::new();
     context.each_statement(Block::TrackGroup, statements, |context, item| {
-        members = item.open(context).map(|lines| lines::names(context, lines)).unwrap_or_default();
+        members = item
+            .open(context)
+            .map(|lines| lines::names(context, lines))
+            .unwrap_or_default();
     });
     if members.is_empty() {
-        context.fault(item.span(), format!("track group {name} has no members - removing"), "name its instances: group { INSTANCE ... }");
+        context.fault(
+            item.span(),
+            format!("track group {name} has no members - removing"),
+            "name its instances: group { INSTANCE ... }",
+        );
     } else {
         builder.track_groups.push((name.to_owned(), members));
     }
@@ -93,30 +144,55 @@ pub(super) fn track_group(builder: &mut Builder, context: &mut Context<'_>, item
 /// Judges the track groups when all instances are known.
 pub(super) fn finish_track_groups(builder: &mut Builder, context: &mut Context<'_>) {
     for (name, members) in std::mem::take(&mut builder.track_groups) {
-        for (member, span) in members.iter().filter(|(member, _)| !builder.instances.contains_key(member)) {
-            let message = format!("Virtual router {member} specified in track group {name} doesn't exist - ignoring");
-            context.fault(*span, message, "write the name of a vrrp_instance of this configuration");
+        for (member, span) in members
+            .iter()
+            .filter(|(member, _)| !builder.instances.contains_key(member))
+        {
+            let message = format!(
+                "Virtual router {member} specified in track group {name} doesn't exist - ignoring"
+            );
+            context.fault(
+                *span,
+                message,
+                "write the name of a vrrp_instance of this configuration",
+            );
         }
     }
 }
 
 /// Reads a `garp_group`.
 pub(super) fn garp_group(context: &mut Context<'_>, item: &Item<'_>) {
-    let Some(statements) = item.open(context) else { return };
+    let Some(statements) = item.open(context) else {
+        return;
+    };
     let (mut interval, mut interfaces) = (false, 0);
-    context.each_statement(Block::GarpGroup, statements, |context, item| match item.name() {
-        "garp_interval" | "gna_interval" => interval |= item.duration(context).is_some(),
-        "interfaces" => {
-            for (name, span) in item.open(context).map(|lines| lines::names(context, lines)).unwrap_or_default() {
-                interfaces += u32::from(context.must_exist(&name, span));
+    context.each_statement(Block::GarpGroup, statements, |context, item| {
+        match item.name() {
+            "garp_interval" | "gna_interval" => interval |= item.duration(context).is_some(),
+            "interfaces" => {
+                for (name, span) in item
+                    .open(context)
+                    .map(|lines| lines::names(context, lines))
+                    .unwrap_or_default()
+                {
+                    interfaces += u32::from(context.must_exist(&name, span));
+                }
             }
+            "interface" => interfaces += u32::from(item.existing_interface(context).is_some()),
+            _ => item.check(context),
         }
-        "interface" => interfaces += u32::from(item.existing_interface(context).is_some()),
-        _ => item.check(context),
     });
     if !interval {
-        context.fault(item.span(), "garp_group has no garp_interval or gna_interval - ignoring", "add one of them");
+        context.fault(
+            item.span(),
+            "garp_group has no garp_interval or gna_interval - ignoring",
+            "add one of them",
+        );
     } else if interfaces == 0 {
-        context.fault(item.span(), "garp_group names no interface - ignoring", "add: interfaces { IFNAME ... }");
+        context.fault(
+            item.span(),
+            "garp_group names no interface - ignoring",
+            "add: interfaces { IFNAME ... }",
+        );
     }
 }

@@ -70,15 +70,28 @@ pub(super) struct DraftGarp {
 
 /// Reads a `vrrp_instance` block.
 pub(super) fn instance(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
-    let Some(name) = item.block_name(context) else { return };
+    let Some(name) = item.block_name(context) else {
+        return;
+    };
     if builder.instances.contains_key(name) {
         let message = format!("vrrp instance {name} already defined - ignoring");
-        context.fault(item.argument_span(0), message, "give each instance a name of its own; the first one counts");
+        context.fault(
+            item.argument_span(0),
+            message,
+            "give each instance a name of its own; the first one counts",
+        );
         return;
     }
-    let Some(statements) = item.open(context) else { return };
-    let mut draft = Draft { name: name.to_owned(), ..Draft::default() };
-    context.each_statement(Block::VrrpInstance, statements, |context, item| draft.statement(builder, context, &item));
+    let Some(statements) = item.open(context) else {
+        return;
+    };
+    let mut draft = Draft {
+        name: name.to_owned(),
+        ..Draft::default()
+    };
+    context.each_statement(Block::VrrpInstance, statements, |context, item| {
+        draft.statement(builder, context, &item)
+    });
     finish::instance(builder, context, draft, item.statement.keyword().span());
 }
 
@@ -89,8 +102,19 @@ impl Draft {
             "interface" => self.interface(context, item),
             "virtual_router_id" => self.router_id(context, item),
             "priority" => self.priority(context, item),
-            "version" => self.version = item.int(context).and_then(|v| u8::try_from(v).ok()).map(|v| (v, item.span())).or(self.version),
-            "advert_int" => self.advert_interval = item.duration(context).map(|d| (d, item.argument_span(0))).or(self.advert_interval),
+            "version" => {
+                self.version = item
+                    .int(context)
+                    .and_then(|v| u8::try_from(v).ok())
+                    .map(|v| (v, item.span()))
+                    .or(self.version)
+            }
+            "advert_int" => {
+                self.advert_interval = item
+                    .duration(context)
+                    .map(|d| (d, item.argument_span(0)))
+                    .or(self.advert_interval)
+            }
             "nopreempt" => self.nopreempt = Some(item.span()),
             "preempt" => self.nopreempt = None,
             "preempt_delay" => {
@@ -98,12 +122,25 @@ impl Draft {
                 self.preempt_delay = Some(item.span());
             }
             "authentication" => self.authentication(context, item),
-            "mcast_src_ip" => self.source = item.address(context).map(|a| (a, item.argument_span(0))).or(self.source.take()),
+            "mcast_src_ip" => {
+                self.source = item
+                    .address(context)
+                    .map(|a| (a, item.argument_span(0)))
+                    .or(self.source.take())
+            }
             "unicast_src_ip" => {
                 self.unicast.get_or_insert(item.span());
-                self.source = item.address(context).map(|a| (a, item.argument_span(0))).or(self.source.take());
+                self.source = item
+                    .address(context)
+                    .map(|a| (a, item.argument_span(0)))
+                    .or(self.source.take());
             }
-            "mcast_dst_ip" => self.group = item.multicast(context).map(|a| (a, item.argument_span(0))).or(self.group.take()),
+            "mcast_dst_ip" => {
+                self.group = item
+                    .multicast(context)
+                    .map(|a| (a, item.argument_span(0)))
+                    .or(self.group.take())
+            }
             "unicast_peer" => self.peers(context, item),
             "unicast_fault_no_peer" | "check_unicast_src" | "old_unicast_checksum" => {
                 item.check(context);
@@ -114,7 +151,13 @@ impl Draft {
             "virtual_ipaddress_excluded" => self.excluded(context, item),
             "virtual_routes" | "virtual_rules" => lines::routes_and_rules(context, item, false),
             "track_interface" | "track_script" | "track_file" | "track_process" | "track_bfd" => {
-                lines::trackers(context, &builder.tracked, item, &self.name, &mut self.trackers);
+                lines::trackers(
+                    context,
+                    &builder.tracked,
+                    item,
+                    &self.name,
+                    &mut self.trackers,
+                );
             }
             "use_vmac" | "use_ipvlan" | "vrf" | "auth_hmac" => {
                 item.check(context);
@@ -132,35 +175,69 @@ impl Draft {
             "strict_mode" => self.strict = item.bool(context).or(self.strict),
             "no_virtual_ipaddress" => self.no_virtual_ipaddress = true,
             "dont_track_primary" => self.dont_track_primary = true,
-            "skip_check_adv_addr" => self.skip_check_adv_addr = item.bool(context).or(self.skip_check_adv_addr),
-            "lower_prio_no_advert" => self.lower_prio_no_advert = item.bool(context).or(self.lower_prio_no_advert),
-            "higher_prio_send_advert" => self.higher_prio_send_advert = item.bool(context).or(self.higher_prio_send_advert),
-            "down_timer_adverts" => self.down_timer_adverts = item.u32(context).or(self.down_timer_adverts),
-            "garp_master_delay" => garp.master_delay = item.whole_seconds(context).or(garp.master_delay),
-            "garp_master_repeat" => garp.master_repeat = at_least_one(context, item).or(garp.master_repeat),
-            "garp_master_refresh" => garp.master_refresh = Some(item.whole_seconds(context).unwrap_or_default()),
-            "garp_master_refresh_repeat" => garp.master_refresh_repeat = at_least_one(context, item).or(garp.master_refresh_repeat),
-            "garp_lower_prio_delay" => garp.lower_prio_delay = item.whole_seconds(context).or(garp.lower_prio_delay),
-            "garp_lower_prio_repeat" => garp.lower_prio_repeat = item.u32(context).or(garp.lower_prio_repeat),
+            "skip_check_adv_addr" => {
+                self.skip_check_adv_addr = item.bool(context).or(self.skip_check_adv_addr)
+            }
+            "lower_prio_no_advert" => {
+                self.lower_prio_no_advert = item.bool(context).or(self.lower_prio_no_advert)
+            }
+            "higher_prio_send_advert" => {
+                self.higher_prio_send_advert = item.bool(context).or(self.higher_prio_send_advert)
+            }
+            "down_timer_adverts" => {
+                self.down_timer_adverts = item.u32(context).or(self.down_timer_adverts)
+            }
+            "garp_master_delay" => {
+                garp.master_delay = item.whole_seconds(context).or(garp.master_delay)
+            }
+            "garp_master_repeat" => {
+                garp.master_repeat = at_least_one(context, item).or(garp.master_repeat)
+            }
+            "garp_master_refresh" => {
+                garp.master_refresh = Some(item.whole_seconds(context).unwrap_or_default())
+            }
+            "garp_master_refresh_repeat" => {
+                garp.master_refresh_repeat =
+                    at_least_one(context, item).or(garp.master_refresh_repeat)
+            }
+            "garp_lower_prio_delay" => {
+                garp.lower_prio_delay = item.whole_seconds(context).or(garp.lower_prio_delay)
+            }
+            "garp_lower_prio_repeat" => {
+                garp.lower_prio_repeat = item.u32(context).or(garp.lower_prio_repeat)
+            }
             "accept" | "debug" => item.check(context),
             _ => item.check(context),
         }
     }
 
     fn state(&mut self, context: &mut Context<'_>, item: &Item<'_>) {
-        let Some(word) = item.required(context) else { return };
+        let Some(word) = item.required(context) else {
+            return;
+        };
         let before = self.state.map(|(state, _)| state);
         let state = match word.bytes() {
             b"MASTER" => InitialState::Master,
             b"BACKUP" if before == Some(InitialState::Master) => {
-                let message = format!("({}) state previously set as MASTER - ignoring BACKUP", self.name);
+                let message = format!(
+                    "({}) state previously set as MASTER - ignoring BACKUP",
+                    self.name
+                );
                 context.fault(word.span(), message, "keep one state line");
                 return;
             }
             b"BACKUP" => InitialState::Backup,
             other => {
-                let message = format!("({}) unknown state '{}', defaulting to BACKUP", self.name, quote(other));
-                context.fault(word.span(), message, "write MASTER or BACKUP, in upper case");
+                let message = format!(
+                    "({}) unknown state '{}', defaulting to BACKUP",
+                    self.name,
+                    quote(other)
+                );
+                context.fault(
+                    word.span(),
+                    message,
+                    "write MASTER or BACKUP, in upper case",
+                );
                 InitialState::Backup
             }
         };
@@ -168,10 +245,19 @@ impl Draft {
     }
 
     fn interface(&mut self, context: &mut Context<'_>, item: &Item<'_>) {
-        let Some(name) = item.interface(context) else { return };
+        let Some(name) = item.interface(context) else {
+            return;
+        };
         if name == "lo" {
-            let message = format!("({}) cannot use a loopback interface ({name}) for vrrp - ignoring", self.name);
-            context.fault(item.argument_span(0), message, "name the interface that faces the other node");
+            let message = format!(
+                "({}) cannot use a loopback interface ({name}) for vrrp - ignoring",
+                self.name
+            );
+            context.fault(
+                item.argument_span(0),
+                message,
+                "name the interface that faces the other node",
+            );
             return;
         }
         self.interface = Some((name.to_owned(), item.argument_span(0)));
@@ -182,18 +268,33 @@ impl Draft {
             Some(id) => self.virtual_router_id = Some(id),
             None => {
                 let Some(word) = item.argument(0) else { return };
-                let message = format!("({}): VRID '{}' not valid - must be between 1 & 255", self.name, quote(word.bytes()));
+                let message = format!(
+                    "({}): VRID '{}' not valid - must be between 1 & 255",
+                    self.name,
+                    quote(word.bytes())
+                );
                 context.fault(word.span(), message, "both nodes need the same number, and no other routers on that network may have it");
             }
         }
     }
 
     fn priority(&mut self, context: &mut Context<'_>, item: &Item<'_>) {
-        match item.int(context).and_then(|priority| u8::try_from(priority).ok()) {
+        match item
+            .int(context)
+            .and_then(|priority| u8::try_from(priority).ok())
+        {
             Some(priority) => self.priority = Some(priority),
             None if item.count() > 0 => {
-                let message = format!("({}) Priority not valid! must be between 1 & 255. Using default {}", self.name, finish::PRIORITY);
-                context.fault(item.argument_span(0), message, "the node with the higher number is preferred");
+                let message = format!(
+                    "({}) Priority not valid! must be between 1 & 255. Using default {}",
+                    self.name,
+                    finish::PRIORITY
+                );
+                context.fault(
+                    item.argument_span(0),
+                    message,
+                    "the node with the higher number is preferred",
+                );
                 self.priority = Some(finish::PRIORITY);
             }
             None => {}
@@ -201,7 +302,9 @@ impl Draft {
     }
 
     fn authentication(&mut self, context: &mut Context<'_>, item: &Item<'_>) {
-        let Some(statements) = item.open(context) else { return };
+        let Some(statements) = item.open(context) else {
+            return;
+        };
         let authentication = self.authentication.get_or_insert_default();
         authentication.span = Some(item.span());
         let name = &self.name;
@@ -222,10 +325,14 @@ impl Draft {
 
     fn peers(&mut self, context: &mut Context<'_>, item: &Item<'_>) {
         self.unicast.get_or_insert(item.span());
-        let Some(lines) = item.open(context) else { return };
+        let Some(lines) = item.open(context) else {
+            return;
+        };
         for line in lines {
             lines::no_block(context, line);
-            let Some((address, _)) = peer(context, &self.name, line) else { continue };
+            let Some((address, _)) = peer(context, &self.name, line) else {
+                continue;
+            };
             if self.peers.contains(&address) {
                 let message = format!("({}) unicast peer {address} is named twice", self.name);
                 context.fault(line.span(), message, "remove one of the lines");
@@ -236,30 +343,57 @@ impl Draft {
     }
 
     fn addresses(&mut self, context: &mut Context<'_>, item: &Item<'_>) {
-        let Some(lines) = item.open(context) else { return };
+        let Some(lines) = item.open(context) else {
+            return;
+        };
         self.addresses.reserve(lines.clone().count());
         for line in lines {
             lines::no_block(context, line);
-            let Some(read) = address_line(context, line) else { continue };
+            let Some(read) = address_line(context, line) else {
+                continue;
+            };
             let span = line.keyword().span();
             if let Some(word) = read.use_vmac {
                 self.needs.push(("use_vmac", word.span()));
             }
             if let Some(word) = read.no_track {
                 let help = "the address is watched and put back when somebody removes it";
-                context.diagnostics.advise(Class::Unimplemented, word.span(), "no_track is not implemented yet; it has no effect", help);
+                context.diagnostics.advise(
+                    Class::Unimplemented,
+                    word.span(),
+                    "no_track is not implemented yet; it has no effect",
+                    help,
+                );
             }
             if let Some(word) = read.track_group {
-                context.fault(word.span(), "track_group belongs to static addresses", "remove it; it is ignored");
+                context.fault(
+                    word.span(),
+                    "track_group belongs to static addresses",
+                    "remove it; it is ignored",
+                );
             }
             let address = read.address;
             match self.addresses.first() {
                 Some((first, _)) if first.address.is_ipv4() != address.address.is_ipv4() => {
-                    let message = format!("({}) address family of {} differs from the first address - ignoring", self.name, address.address);
-                    context.fault(span, message, "move it to virtual_ipaddress_excluded, or to an instance of its own");
+                    let message = format!(
+                        "({}) address family of {} differs from the first address - ignoring",
+                        self.name, address.address
+                    );
+                    context.fault(
+                        span,
+                        message,
+                        "move it to virtual_ipaddress_excluded, or to an instance of its own",
+                    );
                 }
-                _ if self.addresses.iter().any(|(known, _)| known.address == address.address) => {
-                    let message = format!("({}) duplicate virtual address {} - ignoring", self.name, address.address);
+                _ if self
+                    .addresses
+                    .iter()
+                    .any(|(known, _)| known.address == address.address) =>
+                {
+                    let message = format!(
+                        "({}) duplicate virtual address {} - ignoring",
+                        self.name, address.address
+                    );
                     context.fault(span, message, "remove one of the lines");
                 }
                 _ => self.addresses.push((address, span)),
@@ -268,7 +402,9 @@ impl Draft {
     }
 
     fn excluded(&mut self, context: &mut Context<'_>, item: &Item<'_>) {
-        let Some(lines) = item.open(context) else { return };
+        let Some(lines) = item.open(context) else {
+            return;
+        };
         for line in lines {
             lines::no_block(context, line);
             address_line(context, line);

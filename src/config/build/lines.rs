@@ -15,7 +15,10 @@ pub(super) fn names(context: &mut Context<'_>, lines: Statements<'_>) -> Vec<(St
     let mut found = Vec::new();
     for line in lines {
         no_block(context, line);
-        found.extend(line.words().map(|word| (word.text().into_owned(), word.span())));
+        found.extend(
+            line.words()
+                .map(|word| (word.text().into_owned(), word.span())),
+        );
     }
     found
 }
@@ -35,7 +38,9 @@ pub(super) fn no_block(context: &mut Context<'_>, line: Statement<'_>) {
 
 /// The routes or rules of an owner. `fixed`: of the static blocks.
 pub(super) fn routes_and_rules(context: &mut Context<'_>, item: &Item<'_>, fixed: bool) {
-    let Some(lines) = item.open(context) else { return };
+    let Some(lines) = item.open(context) else {
+        return;
+    };
     for line in lines {
         no_block(context, line);
         match item.keyword.form {
@@ -47,7 +52,13 @@ pub(super) fn routes_and_rules(context: &mut Context<'_>, item: &Item<'_>, fixed
 
 /// The trackers of an instance or a group. `own` is the interface of an instance, which needs no tracking; `weighted` what to say
 /// of weights that have no effect.
-pub(super) fn trackers(context: &mut Context<'_>, tracked: &Tracked, item: &Item<'_>, owner: &str, met: &mut Met) {
+pub(super) fn trackers(
+    context: &mut Context<'_>,
+    tracked: &Tracked,
+    item: &Item<'_>,
+    owner: &str,
+    met: &mut Met,
+) {
     let (kind, known) = match item.keyword.form {
         Form::Lines(Line::TrackInterfaces) => (TrackerKind::Interface, None),
         Form::Lines(Line::TrackScripts) => (TrackerKind::Script, Some(&tracked.scripts)),
@@ -55,31 +66,57 @@ pub(super) fn trackers(context: &mut Context<'_>, tracked: &Tracked, item: &Item
         Form::Lines(Line::TrackProcesses) => (TrackerKind::Process, Some(&tracked.processes)),
         _ => (TrackerKind::Bfd, Some(&tracked.bfds)),
     };
-    let Some(lines) = item.open(context) else { return };
+    let Some(lines) = item.open(context) else {
+        return;
+    };
     for line in lines {
         no_block(context, line);
-        let Some(tracker) = tracker(context, owner, kind, line) else { continue };
+        let Some(tracker) = tracker(context, owner, kind, line) else {
+            continue;
+        };
         let name = tracker.name.text().into_owned();
         let span = tracker.name.span();
         let what = kind.name();
         match known {
             Some(known) if !known.contains(&name) => {
-                let help = format!("define it above with {}, or correct the name", definition(kind));
-                context.fault(span, format!("({owner}) track {what} {} not found, ignoring...", quote(name.as_bytes())), help);
+                let help = format!(
+                    "define it above with {}, or correct the name",
+                    definition(kind)
+                );
+                context.fault(
+                    span,
+                    format!(
+                        "({owner}) track {what} {} not found, ignoring...",
+                        quote(name.as_bytes())
+                    ),
+                    help,
+                );
                 continue;
             }
             None if !context.world.interface_exists(&name) && !context.dynamic_interfaces => {
-                let message = format!("({owner}) tracked interface {} doesn't exist", quote(name.as_bytes()));
+                let message = format!(
+                    "({owner}) tracked interface {} doesn't exist",
+                    quote(name.as_bytes())
+                );
                 context.fault(span, message, "name an interface that 'ip link' shows, or set dynamic_interfaces in global_defs");
                 continue;
             }
             _ => {}
         }
         if !met.names.insert((kind as u8, name.clone())) {
-            context.fault(span, format!("({owner}) {what} {name} is tracked twice"), "remove one of the lines; the first one counts");
+            context.fault(
+                span,
+                format!("({owner}) {what} {name} is tracked twice"),
+                "remove one of the lines; the first one counts",
+            );
             continue;
         }
-        met.lines.push(TrackedLine { kind, name, span, weighted: tracker.weight.is_some_and(|weight| weight != 0) });
+        met.lines.push(TrackedLine {
+            kind,
+            name,
+            span,
+            weighted: tracker.weight.is_some_and(|weight| weight != 0),
+        });
     }
 }
 

@@ -33,7 +33,9 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
     });
     builder.defaults.settle();
     for item in &later {
-        context.inside(!item.keyword.acts, |context| block(&mut builder, context, item));
+        context.inside(!item.keyword.acts, |context| {
+            block(&mut builder, context, item)
+        });
     }
     group::finish_sync_groups(&mut builder, &mut context);
     group::finish_track_groups(&mut builder, &mut context);
@@ -42,7 +44,11 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
     if builder.objects == 0 {
         nothing_to_run(&mut context);
     }
-    Built { model: builder.model, diagnostics: context.diagnostics, runnable: builder.objects > 0 }
+    Built {
+        model: builder.model,
+        diagnostics: context.diagnostics,
+        runnable: builder.objects > 0,
+    }
 }
 
 /// There is not one object that a daemon could run: not a start, and a fault of its own when no other was found.
@@ -51,9 +57,18 @@ fn nothing_to_run(context: &mut Context<'_>) {
         return;
     }
     let clean = context.diagnostics.exit_status() == status::CLEAN;
-    let class = if clean { Class::NoConfiguration } else { Class::General };
+    let class = if clean {
+        Class::NoConfiguration
+    } else {
+        Class::General
+    };
     let help = "add a vrrp_instance or a virtual_server, or name another file with -f";
-    context.diagnostics.advise(class, None, "there is nothing to run in this configuration", help);
+    context.diagnostics.advise(
+        class,
+        None,
+        "there is nothing to run in this configuration",
+        help,
+    );
 }
 
 /// Acts on a statement about the whole daemon; false when it is another one.
@@ -63,7 +78,9 @@ fn daemon_wide(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>
         "global_defs" => global::global_defs(builder, context, item),
         "instance" => global.instance = item.text(context).map(str::to_owned),
         "use_pid_dir" => global.use_pid_dir = true,
-        "child_wait_time" => global.child_wait_time = item.u32(context).unwrap_or(global.child_wait_time),
+        "child_wait_time" => {
+            global.child_wait_time = item.u32(context).unwrap_or(global.child_wait_time)
+        }
         _ => return false,
     }
     true

@@ -11,20 +11,28 @@ use std::path::Path;
 
 /// `vrrp_script`.
 pub(super) fn script(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
-    let (Some(name), Some(statements)) = (item.block_name(context), item.open(context)) else { return };
+    let (Some(name), Some(statements)) = (item.block_name(context), item.open(context)) else {
+        return;
+    };
     let mut command: Option<Vec<Vec<u8>>> = None;
     let mut user: Option<Option<Account>> = None;
-    context.each_statement(Block::VrrpScript, statements, |context, item| match item.name() {
-        "script" => command = item.command(context).map(|(arguments, _)| arguments),
-        "user" => user = Some(item.user(context)),
-        "interval" | "timeout" if item.argument(0).is_some_and(|word| word == "0") => {
-            let message = format!("{} must be greater than 0", item.name());
-            context.fault(item.argument_span(0), message, "1 second is used");
+    context.each_statement(Block::VrrpScript, statements, |context, item| {
+        match item.name() {
+            "script" => command = item.command(context).map(|(arguments, _)| arguments),
+            "user" => user = Some(item.user(context)),
+            "interval" | "timeout" if item.argument(0).is_some_and(|word| word == "0") => {
+                let message = format!("{} must be greater than 0", item.name());
+                context.fault(item.argument_span(0), message, "1 second is used");
+            }
+            _ => item.check(context),
         }
-        _ => item.check(context),
     });
     let Some(command) = command else {
-        context.fault(item.span(), format!("No script set for vrrp_script {name} - removing"), "add: script \"/full/path arguments\"");
+        context.fault(
+            item.span(),
+            format!("No script set for vrrp_script {name} - removing"),
+            "add: script \"/full/path arguments\"",
+        );
         return;
     };
     let account = match user {
@@ -32,8 +40,13 @@ pub(super) fn script(builder: &mut Builder, context: &mut Context<'_>, item: &It
         None => {
             let account = context.default_account(item.span());
             if account.is_none() {
-                let message = format!("Unable to set default user for vrrp script {name} - removing");
-                context.fault(item.span(), message, "add a user line, or script_user in global_defs");
+                let message =
+                    format!("Unable to set default user for vrrp script {name} - removing");
+                context.fault(
+                    item.span(),
+                    message,
+                    "add a user line, or script_user in global_defs",
+                );
             }
             account
         }
@@ -47,44 +60,73 @@ pub(super) fn script(builder: &mut Builder, context: &mut Context<'_>, item: &It
 
 /// `vrrp_track_process`.
 pub(super) fn process(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
-    let (Some(name), Some(statements)) = (item.block_name(context), item.open(context)) else { return };
+    let (Some(name), Some(statements)) = (item.block_name(context), item.open(context)) else {
+        return;
+    };
     let (mut process, mut quorum, mut quorum_max) = (false, None, None);
-    context.each_statement(Block::VrrpTrackProcess, statements, |context, item| match item.name() {
-        "process" => process |= item.text(context).is_some(),
-        "quorum" => quorum = item.int(context),
-        "quorum_max" => quorum_max = item.int(context),
-        _ => item.check(context),
-    });
+    context.each_statement(
+        Block::VrrpTrackProcess,
+        statements,
+        |context, item| match item.name() {
+            "process" => process |= item.text(context).is_some(),
+            "quorum" => quorum = item.int(context),
+            "quorum_max" => quorum_max = item.int(context),
+            _ => item.check(context),
+        },
+    );
     if let (Some(least), Some(most)) = (quorum, quorum_max) {
         if least > most && most != 0 {
-            context.fault(item.span(), format!("({name}) quorum {least} is above quorum_max {most}"), "quorum_max is ignored");
+            context.fault(
+                item.span(),
+                format!("({name}) quorum {least} is above quorum_max {most}"),
+                "quorum_max is ignored",
+            );
         }
     }
     if process {
         builder.tracked.processes.insert(name.to_owned());
     } else {
-        context.fault(item.span(), format!("No process set for vrrp_track_process {name} - removing"), "add: process NAME");
+        context.fault(
+            item.span(),
+            format!("No process set for vrrp_track_process {name} - removing"),
+            "add: process NAME",
+        );
     }
 }
 
 /// `track_file`.
 pub(super) fn file(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
-    let (Some(name), Some(statements)) = (item.block_name(context), item.open(context)) else { return };
+    let (Some(name), Some(statements)) = (item.block_name(context), item.open(context)) else {
+        return;
+    };
     let mut path = None;
-    context.each_statement(Block::TrackFile, statements, |context, item| match item.name() {
-        "file" => path = item.text(context).map(str::to_owned),
-        "init_file" => init_file(context, &item),
-        _ => item.check(context),
+    context.each_statement(Block::TrackFile, statements, |context, item| {
+        match item.name() {
+            "file" => path = item.text(context).map(str::to_owned),
+            "init_file" => init_file(context, &item),
+            _ => item.check(context),
+        }
     });
     let Some(path) = path else {
-        context.fault(item.span(), format!("No file set for track_file {name} - removing"), "add: file /full/path");
+        context.fault(
+            item.span(),
+            format!("No file set for track_file {name} - removing"),
+            "add: file /full/path",
+        );
         return;
     };
     let path = Path::new(&path);
     let here = item.statement.path().map_or(Path::new(""), directory);
     if !context.world.directory_exists(&here.join(directory(path))) {
-        let message = format!("track_file {name}: the directory of {} does not exist - removing", path.display());
-        context.fault(item.span(), message, "create the directory before keepalived starts");
+        let message = format!(
+            "track_file {name}: the directory of {} does not exist - removing",
+            path.display()
+        );
+        context.fault(
+            item.span(),
+            message,
+            "create the directory before keepalived starts",
+        );
         return;
     }
     builder.tracked.files.insert(name.to_owned());
@@ -93,16 +135,29 @@ pub(super) fn file(builder: &mut Builder, context: &mut Context<'_>, item: &Item
 /// `init_file [INT] [overwrite]`.
 fn init_file(context: &mut Context<'_>, item: &Item<'_>) {
     const USUAL: std::ops::RangeInclusive<i64> = -254..=254;
-    for word in item.statement.arguments().filter(|word| *word != "overwrite") {
+    for word in item
+        .statement
+        .arguments()
+        .filter(|word| *word != "overwrite")
+    {
         match crate::config::read::parse_integer(word.bytes()) {
             Ok(value) if USUAL.contains(&value) => {}
             Ok(value) => {
                 let message = format!("init_file value {value} is outside [-254, 254]");
-                context.diagnostics.advise(Class::Warning, word.span(), message, "it is used, but weights beyond 254 have no more effect");
+                context.diagnostics.advise(
+                    Class::Warning,
+                    word.span(),
+                    message,
+                    "it is used, but weights beyond 254 have no more effect",
+                );
             }
             Err(_) => {
                 let message = format!("invalid init_file option '{}'", quote(word.bytes()));
-                context.fault(word.span(), message, "write: init_file [NUMBER] [overwrite]");
+                context.fault(
+                    word.span(),
+                    message,
+                    "write: init_file [NUMBER] [overwrite]",
+                );
             }
         }
     }

@@ -66,7 +66,10 @@ pub(super) fn plain(line: Statement<'_>) -> Option<usize> {
 }
 
 /// The parts of a line by the grammar.
-pub(super) fn parsed<'t>(line: Statement<'t>, mut each: impl FnMut(Part<'t>) -> Option<()>) -> Option<()> {
+pub(super) fn parsed<'t>(
+    line: Statement<'t>,
+    mut each: impl FnMut(Part<'t>) -> Option<()>,
+) -> Option<()> {
     let phrase = Phrase::new(line);
     for pair in phrase.parse(Rule::address_line)?.skip(1) {
         let part = match pair.as_rule() {
@@ -98,13 +101,21 @@ impl<'c, 'w, 't> Reader<'c, 'w, 't> {
         let shown = || quote(word.bytes());
         let Some(prefixed) = word.as_str().and_then(Prefixed::parse) else {
             let help = "begin the line with an IPv4 or IPv6 address, as in 10.0.0.1/24; the line is ignored";
-            context.fault(word.span(), format!("VRRP parsed invalid IP {}. skipping IP...", shown()), help);
+            context.fault(
+                word.span(),
+                format!("VRRP parsed invalid IP {}. skipping IP...", shown()),
+                help,
+            );
             return None;
         };
         if prefixed.prefix == Some(Err(())) {
             let full = prefixed.length();
             let help = format!("write a prefix length from 0 to {full}; /{full} is used");
-            context.fault(word.span(), format!("invalid prefix length in '{}'", shown()), help);
+            context.fault(
+                word.span(),
+                format!("invalid prefix length in '{}'", shown()),
+                help,
+            );
         }
         let address = VirtualAddress {
             address: prefixed.address,
@@ -114,11 +125,27 @@ impl<'c, 'w, 't> Reader<'c, 'w, 't> {
             scope: 0,
             broadcast: None,
             peer: None,
-            flags: if prefixed.address.is_ipv6() { flag::NODAD } else { 0 },
-            preferred_lifetime: (prefixed.address.is_ipv6() && prefixed.length() == super::full_length(prefixed.address)).then_some(0),
+            flags: if prefixed.address.is_ipv6() {
+                flag::NODAD
+            } else {
+                0
+            },
+            preferred_lifetime: (prefixed.address.is_ipv6()
+                && prefixed.length() == super::full_length(prefixed.address))
+            .then_some(0),
         };
-        let line = AddressLine { address, no_track: None, use_vmac: None, track_group: None };
-        Some(Reader { context, line, prefix_given: prefixed.prefix.is_some(), computed: None })
+        let line = AddressLine {
+            address,
+            no_track: None,
+            use_vmac: None,
+            track_group: None,
+        };
+        Some(Reader {
+            context,
+            line,
+            prefix_given: prefixed.prefix.is_some(),
+            computed: None,
+        })
     }
 
     /// Takes a part in; `None` drops the line.
@@ -130,7 +157,10 @@ impl<'c, 'w, 't> Reader<'c, 'w, 't> {
                 Some(())
             }
             Part::Stray(word) => {
-                let message = format!("unknown address option '{}' - ignoring", quote(word.bytes()));
+                let message = format!(
+                    "unknown address option '{}' - ignoring",
+                    quote(word.bytes())
+                );
                 let help = "one address a line, then options such as dev IFNAME, label NAME, brd +, scope link";
                 self.context.fault(word.span(), message, help);
                 Some(())
@@ -167,7 +197,11 @@ impl<'c, 'w, 't> Reader<'c, 'w, 't> {
     }
 
     fn drop_line(&mut self, word: Word<'t>, message: String, help: &str) -> Option<()> {
-        self.context.fault(word.span(), message, format!("{help}; the address is not used"));
+        self.context.fault(
+            word.span(),
+            message,
+            format!("{help}; the address is not used"),
+        );
         None
     }
 
@@ -186,10 +220,18 @@ impl<'c, 'w, 't> Reader<'c, 'w, 't> {
     fn label(&mut self, word: Word<'t>) -> Option<()> {
         let name = text(&word);
         if self.line.address.address.is_ipv6() {
-            self.context.fault(word.span(), "an IPv6 address takes no label", "the label is ignored");
+            self.context.fault(
+                word.span(),
+                "an IPv6 address takes no label",
+                "the label is ignored",
+            );
         } else if name.len() > INTERFACE_NAME_MAX {
             let help = format!("labels have at most {INTERFACE_NAME_MAX} bytes");
-            return self.drop_line(word, format!("label '{}' is too long", quote(word.bytes())), &help);
+            return self.drop_line(
+                word,
+                format!("label '{}' is too long", quote(word.bytes())),
+                &help,
+            );
         } else {
             self.line.address.label = Some(name.into_owned());
         }
@@ -204,16 +246,30 @@ impl<'c, 'w, 't> Reader<'c, 'w, 't> {
             "link" => Some(253),
             "host" => Some(254),
             "nowhere" => Some(255),
-            other => other.parse().ok().or_else(|| self.context.world.number(Names::Scopes, other).and_then(|n| u8::try_from(n).ok())),
+            other => other.parse().ok().or_else(|| {
+                self.context
+                    .world
+                    .number(Names::Scopes, other)
+                    .and_then(|n| u8::try_from(n).ok())
+            }),
         };
         match number {
             _ if self.line.address.address.is_ipv6() => {
-                self.context.fault(word.span(), "an IPv6 address takes no scope", "its scope follows from the address; the word is ignored");
+                self.context.fault(
+                    word.span(),
+                    "an IPv6 address takes no scope",
+                    "its scope follows from the address; the word is ignored",
+                );
             }
             Some(number) => self.line.address.scope = number,
             None => {
-                let help = "write global, site, link, host, nowhere or a number up to 255; global is used";
-                self.context.fault(word.span(), format!("unknown scope '{}'", quote(word.bytes())), help);
+                let help =
+                    "write global, site, link, host, nowhere or a number up to 255; global is used";
+                self.context.fault(
+                    word.span(),
+                    format!("unknown scope '{}'", quote(word.bytes())),
+                    help,
+                );
             }
         }
         Some(())
@@ -221,13 +277,23 @@ impl<'c, 'w, 't> Reader<'c, 'w, 't> {
 
     fn broadcast(&mut self, word: Word<'t>) -> Option<()> {
         if self.line.address.address.is_ipv6() {
-            return self.drop_line(word, "an IPv6 address has no broadcast address".into(), "remove brd");
+            return self.drop_line(
+                word,
+                "an IPv6 address has no broadcast address".into(),
+                "remove brd",
+            );
         }
         match word.bytes() {
             b"+" | b"-" => self.computed = Some((word, word == "+")),
             bytes => match text(&word).parse() {
                 Ok(address) => self.line.address.broadcast = Some(address),
-                Err(_) => return self.drop_line(word, format!("invalid broadcast address '{}'", quote(bytes)), "write an IPv4 address, + or -"),
+                Err(_) => {
+                    return self.drop_line(
+                        word,
+                        format!("invalid broadcast address '{}'", quote(bytes)),
+                        "write an IPv4 address, + or -",
+                    );
+                }
             },
         }
         Some(())
@@ -236,15 +302,27 @@ impl<'c, 'w, 't> Reader<'c, 'w, 't> {
     fn peer(&mut self, word: Word<'t>) -> Option<()> {
         let own = self.line.address.address;
         match Prefixed::parse(&text(&word)) {
-            Some(peer) if peer.address.is_ipv4() == own.is_ipv4() && peer.prefix != Some(Err(())) && self.line.address.peer.is_none() => {
+            Some(peer)
+                if peer.address.is_ipv4() == own.is_ipv4()
+                    && peer.prefix != Some(Err(()))
+                    && self.line.address.peer.is_none() =>
+            {
                 if self.prefix_given {
-                    self.context.fault(word.span(), "a prefix length stands at the address and not at its peer", "move it behind the peer's address");
+                    self.context.fault(
+                        word.span(),
+                        "a prefix length stands at the address and not at its peer",
+                        "move it behind the peer's address",
+                    );
                 }
                 self.line.address.peer = Some((peer.address, peer.length()));
             }
             _ => {
                 let message = format!("invalid peer address '{}'", quote(word.bytes()));
-                self.context.fault(word.span(), message, "write one address of the same family; it is ignored");
+                self.context.fault(
+                    word.span(),
+                    message,
+                    "write one address of the same family; it is ignored",
+                );
             }
         }
         Some(())
@@ -256,7 +334,11 @@ impl<'c, 'w, 't> Reader<'c, 'w, 't> {
             (_, Ok(Ok(seconds))) => self.line.address.preferred_lifetime = Some(seconds),
             (bytes, _) => {
                 let message = format!("invalid preferred_lft '{}'", quote(bytes));
-                self.context.fault(word.span(), message, "write seconds or forever; it is ignored");
+                self.context.fault(
+                    word.span(),
+                    message,
+                    "write seconds or forever; it is ignored",
+                );
             }
         }
         Some(())
@@ -266,11 +348,23 @@ impl<'c, 'w, 't> Reader<'c, 'w, 't> {
         if let (Some((word, set)), IpAddr::V4(own)) = (self.computed, self.line.address.address) {
             let prefix = self.line.address.prefix;
             if prefix > BROADCAST_PREFIX_MAX {
-                let message = format!("brd {} needs a prefix length of at most {BROADCAST_PREFIX_MAX}", text(&word));
-                self.context.diagnostics.advise(Class::General, word.span(), message, format!("the address has /{prefix}; brd is ignored"));
+                let message = format!(
+                    "brd {} needs a prefix length of at most {BROADCAST_PREFIX_MAX}",
+                    text(&word)
+                );
+                self.context.diagnostics.advise(
+                    Class::General,
+                    word.span(),
+                    message,
+                    format!("the address has /{prefix}; brd is ignored"),
+                );
             } else {
                 let host = u32::MAX >> prefix;
-                let bits = if set { own.to_bits() | host } else { own.to_bits() & !host };
+                let bits = if set {
+                    own.to_bits() | host
+                } else {
+                    own.to_bits() & !host
+                };
                 self.line.address.broadcast = Some(Ipv4Addr::from_bits(bits));
             }
         }

@@ -49,13 +49,21 @@ impl<'t> Phrase<'t> {
                 text.push(' ');
             }
             starts.push(text.len());
-            text.extend(word.text().chars().map(|c| if c <= ' ' { INNER_BLANK } else { c }));
+            text.extend(
+                word.text()
+                    .chars()
+                    .map(|c| if c <= ' ' { INNER_BLANK } else { c }),
+            );
             // An empty word ("") must still be one.
             if word.bytes().is_empty() {
                 text.push(INNER_BLANK);
             }
         }
-        Phrase { text, starts, statement }
+        Phrase {
+            text,
+            starts,
+            statement,
+        }
     }
 
     /// The parts of the line; none when the grammar does not know it, which cannot be while it ends in catch-alls.
@@ -67,8 +75,13 @@ impl<'t> Phrase<'t> {
     /// The word that a part stands for.
     fn word(&self, pair: &Pair<'_, Rule>) -> Word<'t> {
         let start = pair.as_span().start();
-        let index = self.starts.partition_point(|s| *s <= start).saturating_sub(1);
-        self.statement.word(index).unwrap_or(self.statement.keyword())
+        let index = self
+            .starts
+            .partition_point(|s| *s <= start)
+            .saturating_sub(1);
+        self.statement
+            .word(index)
+            .unwrap_or(self.statement.keyword())
     }
 }
 
@@ -87,7 +100,11 @@ impl Prefixed {
         };
         let address: IpAddr = address.parse().ok()?;
         let prefix = prefix.map(|digits| match digits.parse::<u8>() {
-            Ok(length) if length <= full_length(address) && digits.bytes().all(|b| b.is_ascii_digit()) => Ok(length),
+            Ok(length)
+                if length <= full_length(address) && digits.bytes().all(|b| b.is_ascii_digit()) =>
+            {
+                Ok(length)
+            }
             _ => Err(()),
         });
         Some(Prefixed { address, prefix })
@@ -95,7 +112,9 @@ impl Prefixed {
 
     /// The valid length, else the full one.
     fn length(&self) -> u8 {
-        self.prefix.and_then(Result::ok).unwrap_or(full_length(self.address))
+        self.prefix
+            .and_then(Result::ok)
+            .unwrap_or(full_length(self.address))
     }
 }
 

@@ -1,6 +1,9 @@
 //! Route lines: `virtual_routes`, `static_routes`. Checked in full; what they do to the kernel comes with the routes themselves.
 
-use super::route_values::{Agreed, Checked, Fault, address, any_base, interface, named, number, prefixed, range, realms, time};
+use super::route_values::{
+    Agreed, Checked, Fault, address, any_base, interface, named, number, prefixed, range, realms,
+    time,
+};
 use super::{Phrase, Rule, text};
 use crate::config::build::Context;
 use crate::config::tree::{Statement, Word};
@@ -39,21 +42,35 @@ pub fn check_route(context: &mut Context<'_>, line: Statement<'_>, fixed: bool) 
 fn check<'t>(context: &mut Context<'_>, line: Statement<'t>, fixed: bool) -> Checked<'t> {
     let phrase = Phrase::new(line);
     let mut route = Route::default();
-    let Some(parts) = phrase.parse(Rule::route_line) else { return Ok(()) };
+    let Some(parts) = phrase.parse(Rule::route_line) else {
+        return Ok(());
+    };
     for pair in parts {
         let word = phrase.word(&pair);
         if route.nexthops && !matches!(pair.as_rule(), Rule::nexthop | Rule::EOI) {
-            context.fault(word.span(), format!("trailing nonsense '{}' after nexthop", text(&word)), "only nexthop groups may follow a nexthop");
+            context.fault(
+                word.span(),
+                format!("trailing nonsense '{}' after nexthop", text(&word)),
+                "only nexthop groups may follow a nexthop",
+            );
             break;
         }
         route.part(context, &phrase, pair, fixed)?;
     }
     if !route.destination {
-        return Err(Fault::new(line.keyword(), "no destination in the route that begins with", "name a destination, as in 10.1.0.0/16 or default"));
+        return Err(Fault::new(
+            line.keyword(),
+            "no destination in the route that begins with",
+            "name a destination, as in 10.1.0.0/16 or default",
+        ));
     }
     match route.protocol {
         Some((word, protocol)) if !route.no_track && protocol != OWN_PROTOCOL => {
-            context.fault(word.span(), "a tracked route has protocol keepalived (18)", "remove protocol, or add no_track");
+            context.fault(
+                word.span(),
+                "a tracked route has protocol keepalived (18)",
+                "remove protocol, or add no_track",
+            );
         }
         _ => {}
     }
@@ -61,7 +78,13 @@ fn check<'t>(context: &mut Context<'_>, line: Statement<'t>, fixed: bool) -> Che
 }
 
 impl<'t> Route<'t> {
-    fn part(&mut self, context: &mut Context<'_>, phrase: &Phrase<'t>, pair: Pair<'_, Rule>, fixed: bool) -> Checked<'t> {
+    fn part(
+        &mut self,
+        context: &mut Context<'_>,
+        phrase: &Phrase<'t>,
+        pair: Pair<'_, Rule>,
+        fixed: bool,
+    ) -> Checked<'t> {
         let word = phrase.word(&pair);
         match pair.as_rule() {
             Rule::family => self.family.agree(word == "inet6", word),
@@ -73,7 +96,11 @@ impl<'t> Route<'t> {
                 Ok(())
             }
             Rule::ignored_as => {
-                context.fault(word.span(), "'as' has no effect in routes", "remove it and the address behind it");
+                context.fault(
+                    word.span(),
+                    "'as' has no effect in routes",
+                    "remove it and the address behind it",
+                );
                 Ok(())
             }
             Rule::lockable => lockable(phrase, pair),
@@ -95,31 +122,64 @@ impl<'t> Route<'t> {
         }
     }
 
-    fn destination(&mut self, context: &mut Context<'_>, phrase: &Phrase<'t>, pair: Pair<'_, Rule>) -> Checked<'t> {
-        let Some(last) = pair.into_inner().filter(|inner| inner.as_rule() == Rule::word).last() else { return Ok(()) };
+    fn destination(
+        &mut self,
+        context: &mut Context<'_>,
+        phrase: &Phrase<'t>,
+        pair: Pair<'_, Rule>,
+    ) -> Checked<'t> {
+        let Some(last) = pair
+            .into_inner()
+            .filter(|inner| inner.as_rule() == Rule::word)
+            .last()
+        else {
+            return Ok(());
+        };
         let word = phrase.word(&last);
         if self.destination {
-            return Err(Fault::new(word, "unknown route option", "see 'virtual_routes' in the manual for the options"));
+            return Err(Fault::new(
+                word,
+                "unknown route option",
+                "see 'virtual_routes' in the manual for the options",
+            ));
         }
         self.destination = true;
         match word.bytes() {
             b"default" | b"any" | b"all" => Ok(()),
             b"default6" => {
-                context.fault(word.span(), "default6 is deprecated - please use 'inet6 default'", "it is taken as such");
+                context.fault(
+                    word.span(),
+                    "default6 is deprecated - please use 'inet6 default'",
+                    "it is taken as such",
+                );
                 self.family.agree(true, word)
             }
             _ => prefixed(&mut self.family, word).map(drop),
         }
     }
 
-    fn option(&mut self, context: &mut Context<'_>, key: Word<'t>, value: Word<'t>, fixed: bool) -> Checked<'t> {
+    fn option(
+        &mut self,
+        context: &mut Context<'_>,
+        key: Word<'t>,
+        value: Word<'t>,
+        fixed: bool,
+    ) -> Checked<'t> {
         let one_of = |choices: &[&str]| match choices.contains(&&*text(&value)) {
             true => Ok(()),
-            false => Err(Fault::new(value, "unknown value", "see 'virtual_routes' in the manual for its values")),
+            false => Err(Fault::new(
+                value,
+                "unknown value",
+                "see 'virtual_routes' in the manual for its values",
+            )),
         };
         match key.bytes() {
             b"or" => {
-                context.fault(key.span(), "'or' is deprecated - please use nexthop", "write: nexthop via A nexthop via B");
+                context.fault(
+                    key.span(),
+                    "'or' is deprecated - please use nexthop",
+                    "write: nexthop via A nexthop via B",
+                );
                 self.or = true;
                 address(&mut self.family, value).map(drop)
             }
@@ -148,7 +208,9 @@ impl<'t> Route<'t> {
                 self.family.agree(true, value)?;
                 one_of(&["low", "medium", "high"]).or_else(|_| number(value, U8).map(drop))
             }
-            b"track_group" if !fixed => Err(Fault::new(key, "only static routes have", "remove it")),
+            b"track_group" if !fixed => {
+                Err(Fault::new(key, "only static routes have", "remove it"))
+            }
             b"track_group" => Ok(()),
             _ => number(value, U32).map(drop),
         }
@@ -162,11 +224,20 @@ fn two<'t>(phrase: &Phrase<'t>, pair: Pair<'_, Rule>, word: Word<'t>) -> (Word<'
     (next(), next())
 }
 
-fn gateway<'t>(context: &mut Context<'_>, family: &mut Agreed, phrase: &Phrase<'t>, pair: Pair<'_, Rule>) -> Checked<'t> {
+fn gateway<'t>(
+    context: &mut Context<'_>,
+    family: &mut Agreed,
+    phrase: &Phrase<'t>,
+    pair: Pair<'_, Rule>,
+) -> Checked<'t> {
     for part in pair.into_inner() {
         let word = phrase.word(&part);
         match part.as_rule() {
-            Rule::gateway_key if word == "gw" => context.fault(word.span(), "'gw' is deprecated - please use 'via'", "it is taken as via"),
+            Rule::gateway_key if word == "gw" => context.fault(
+                word.span(),
+                "'gw' is deprecated - please use 'via'",
+                "it is taken as via",
+            ),
             Rule::word => drop(address(family, word)?),
             Rule::family => family.agree(word == "inet6", word)?,
             _ => {}
@@ -192,7 +263,12 @@ fn lockable<'t>(phrase: &Phrase<'t>, pair: Pair<'_, Rule>) -> Checked<'t> {
     Ok(())
 }
 
-fn hop<'t>(context: &mut Context<'_>, family: &mut Agreed, phrase: &Phrase<'t>, pair: Pair<'_, Rule>) -> Checked<'t> {
+fn hop<'t>(
+    context: &mut Context<'_>,
+    family: &mut Agreed,
+    phrase: &Phrase<'t>,
+    pair: Pair<'_, Rule>,
+) -> Checked<'t> {
     let word = phrase.word(&pair);
     match pair.as_rule() {
         Rule::gateway => gateway(context, family, phrase, pair),
@@ -201,7 +277,11 @@ fn hop<'t>(context: &mut Context<'_>, family: &mut Agreed, phrase: &Phrase<'t>, 
             let (key, value) = two(phrase, pair, word);
             match key.bytes() {
                 b"weight" => match number(value, WEIGHT_MAX)? {
-                    0 => Err(Fault::new(value, "invalid weight", "write a number from 1 to 256")),
+                    0 => Err(Fault::new(
+                        value,
+                        "invalid weight",
+                        "write a number from 1 to 256",
+                    )),
                     _ => Ok(()),
                 },
                 b"realms" => realms(context, family, value),
@@ -213,10 +293,14 @@ fn hop<'t>(context: &mut Context<'_>, family: &mut Agreed, phrase: &Phrase<'t>, 
 }
 
 fn encap<'t>(context: &mut Context<'_>, phrase: &Phrase<'t>, pair: Pair<'_, Rule>) -> Checked<'t> {
-    let Some(kind) = pair.into_inner().next() else { return Ok(()) };
+    let Some(kind) = pair.into_inner().next() else {
+        return Ok(());
+    };
     let labels = kind.as_rule() == Rule::encap_labels;
     let mut parts = kind.into_inner();
-    let Some(name) = parts.next().map(|name| phrase.word(&name)) else { return Ok(()) };
+    let Some(name) = parts.next().map(|name| phrase.word(&name)) else {
+        return Ok(());
+    };
     let ipv6 = name == "ip6";
     for part in parts {
         let word = phrase.word(&part);
@@ -234,7 +318,13 @@ fn encap<'t>(context: &mut Context<'_>, phrase: &Phrase<'t>, pair: Pair<'_, Rule
             b"ttl" if !ipv6 => drop(number(value, U8)?),
             b"hoplimit" if ipv6 => drop(number(value, U8)?),
             b"flags" => drop(number(value, U16)?),
-            _ => return Err(Fault::new(key, "an encap of this family has no", "ip has tos and ttl, ip6 has tc and hoplimit")),
+            _ => {
+                return Err(Fault::new(
+                    key,
+                    "an encap of this family has no",
+                    "ip has tos and ttl, ip6 has tc and hoplimit",
+                ));
+            }
         }
     }
     Ok(())
@@ -245,10 +335,25 @@ fn tunnel_labels<'t>(name: Word<'t>, word: Word<'t>) -> Checked<'t> {
     const LABEL_MAX: u64 = (1 << 20) - 1;
     let shown = text(&word);
     let valid = match name == "mpls" {
-        true => shown.split('/').all(|label| any_base(label).is_some_and(|label| label <= LABEL_MAX)),
-        false => shown.split(':').count() <= 4 && shown.split(':').all(|part| u16::from_str_radix(part, 16).is_ok()),
+        true => shown
+            .split('/')
+            .all(|label| any_base(label).is_some_and(|label| label <= LABEL_MAX)),
+        false => {
+            shown.split(':').count() <= 4
+                && shown
+                    .split(':')
+                    .all(|part| u16::from_str_radix(part, 16).is_ok())
+        }
     };
-    if valid { Ok(()) } else { Err(Fault::new(word, "invalid label or locator", "write LABEL[/LABEL...] or a 64-bit locator")) }
+    if valid {
+        Ok(())
+    } else {
+        Err(Fault::new(
+            word,
+            "invalid label or locator",
+            "write LABEL[/LABEL...] or a 64-bit locator",
+        ))
+    }
 }
 
 /// Kept here for rules, which share the ranges.

@@ -19,12 +19,20 @@ pub(super) type Checked<'t, T = ()> = Result<T, Fault<'t>>;
 
 impl<'t> Fault<'t> {
     pub fn new(word: Word<'t>, what: &str, help: &'static str) -> Self {
-        Fault { word, message: format!("{what} '{}'", quote(word.bytes())), help }
+        Fault {
+            word,
+            message: format!("{what} '{}'", quote(word.bytes())),
+            help,
+        }
     }
 
     /// Says it.
     pub fn report(self, context: &mut Context<'_>, lost: &str) {
-        context.fault(self.word.span(), self.message, format!("{}; {lost}", self.help));
+        context.fault(
+            self.word.span(),
+            self.message,
+            format!("{}; {lost}", self.help),
+        );
     }
 }
 
@@ -35,7 +43,11 @@ pub(super) struct Agreed(Option<bool>);
 impl Agreed {
     pub fn agree<'t>(&mut self, ipv6: bool, word: Word<'t>) -> Checked<'t> {
         match self.0.replace(ipv6) {
-            Some(before) if before != ipv6 => Err(Fault::new(word, "another address family before", "keep to IPv4 or to IPv6 on one line")),
+            Some(before) if before != ipv6 => Err(Fault::new(
+                word,
+                "another address family before",
+                "keep to IPv4 or to IPv6 on one line",
+            )),
             _ => Ok(()),
         }
     }
@@ -43,14 +55,21 @@ impl Agreed {
 
 pub(super) fn address<'t>(family: &mut Agreed, word: Word<'t>) -> Checked<'t, IpAddr> {
     let parsed: Result<IpAddr, _> = text(&word).parse();
-    let address = parsed.map_err(|_| Fault::new(word, "invalid address", "write an IPv4 or IPv6 address"))?;
+    let address =
+        parsed.map_err(|_| Fault::new(word, "invalid address", "write an IPv4 or IPv6 address"))?;
     family.agree(address.is_ipv6(), word)?;
     Ok(address)
 }
 
 pub(super) fn prefixed<'t>(family: &mut Agreed, word: Word<'t>) -> Checked<'t, IpAddr> {
     let parsed = Prefixed::parse(&text(&word)).filter(|prefixed| prefixed.prefix != Some(Err(())));
-    let parsed = parsed.ok_or_else(|| Fault::new(word, "invalid address", "write an address with an optional /LENGTH"))?;
+    let parsed = parsed.ok_or_else(|| {
+        Fault::new(
+            word,
+            "invalid address",
+            "write an address with an optional /LENGTH",
+        )
+    })?;
     family.agree(parsed.address.is_ipv6(), word)?;
     Ok(parsed.address)
 }
@@ -67,25 +86,48 @@ pub(super) fn any_base(text: &str) -> Option<u64> {
 
 /// A number up to `most`.
 pub(super) fn number<'t>(word: Word<'t>, most: u64) -> Checked<'t, u64> {
-    any_base(&text(&word)).filter(|number| *number <= most).ok_or_else(|| Fault::new(word, "invalid number", "write a number in range"))
+    any_base(&text(&word))
+        .filter(|number| *number <= most)
+        .ok_or_else(|| Fault::new(word, "invalid number", "write a number in range"))
 }
 
 /// A number or a name of an iproute2 table.
-pub(super) fn named<'t>(context: &Context<'_>, table: Names, word: Word<'t>, most: u64) -> Checked<'t, u64> {
+pub(super) fn named<'t>(
+    context: &Context<'_>,
+    table: Names,
+    word: Word<'t>,
+    most: u64,
+) -> Checked<'t, u64> {
     let shown = text(&word);
     let known = any_base(&shown).or_else(|| context.world.number(table, &shown).map(u64::from));
-    known.filter(|n| *n <= most).ok_or_else(|| Fault::new(word, "unknown number or name", "write a number, or a name that iproute2 knows"))
+    known.filter(|n| *n <= most).ok_or_else(|| {
+        Fault::new(
+            word,
+            "unknown number or name",
+            "write a number, or a name that iproute2 knows",
+        )
+    })
 }
 
 /// `REALM[/REALM]`.
-pub(super) fn realms<'t>(context: &Context<'_>, family: &mut Agreed, word: Word<'t>) -> Checked<'t> {
+pub(super) fn realms<'t>(
+    context: &Context<'_>,
+    family: &mut Agreed,
+    word: Word<'t>,
+) -> Checked<'t> {
     family.agree(false, word)?;
     let shown = text(&word);
-    let known = |realm: &str| any_base(realm).or_else(|| context.world.number(Names::Realms, realm).map(u64::from));
+    let known = |realm: &str| {
+        any_base(realm).or_else(|| context.world.number(Names::Realms, realm).map(u64::from))
+    };
     if shown.split('/').count() <= 2 && shown.split('/').all(|realm| known(realm).is_some()) {
         return Ok(());
     }
-    Err(Fault::new(word, "invalid realms", "write REALM or REALM/REALM"))
+    Err(Fault::new(
+        word,
+        "invalid realms",
+        "write REALM or REALM/REALM",
+    ))
 }
 
 /// An interface that must exist.
@@ -93,13 +135,19 @@ pub(super) fn interface<'t>(context: &mut Context<'_>, word: Word<'t>) -> Checke
     if context.must_exist(&text(&word), word.span()) || context.dynamic_interfaces {
         return Ok(());
     }
-    Err(Fault::new(word, "unknown interface", "name an interface that exists"))
+    Err(Fault::new(
+        word,
+        "unknown interface",
+        "name an interface that exists",
+    ))
 }
 
 /// Two numbers with a `-` between them, the first not greater.
 pub(super) fn range<'t>(word: Word<'t>, most: u64) -> Checked<'t> {
     let shown = text(&word);
-    let ends = shown.split_once('-').and_then(|(low, high)| Some((any_base(low)?, any_base(high)?)));
+    let ends = shown
+        .split_once('-')
+        .and_then(|(low, high)| Some((any_base(low)?, any_base(high)?)));
     match ends {
         Some((low, high)) if low <= high && high <= most => Ok(()),
         _ => Err(Fault::new(word, "invalid range", "write LOW-HIGH")),
@@ -109,7 +157,19 @@ pub(super) fn range<'t>(word: Word<'t>, most: u64) -> Checked<'t> {
 /// A time: raw kernel units, or with s, sec, secs or ms.
 pub(super) fn time<'t>(word: Word<'t>) -> Checked<'t> {
     let shown = text(&word);
-    let digits = ["secs", "sec", "ms", "s"].iter().find_map(|unit| shown.strip_suffix(unit)).unwrap_or(&shown);
-    let decimal = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.') && digits.parse::<f64>().is_ok();
-    if decimal { Ok(()) } else { Err(Fault::new(word, "invalid time", "write a number, with s or ms behind it if it is no raw value")) }
+    let digits = ["secs", "sec", "ms", "s"]
+        .iter()
+        .find_map(|unit| shown.strip_suffix(unit))
+        .unwrap_or(&shown);
+    let decimal =
+        digits.bytes().all(|b| b.is_ascii_digit() || b == b'.') && digits.parse::<f64>().is_ok();
+    if decimal {
+        Ok(())
+    } else {
+        Err(Fault::new(
+            word,
+            "invalid time",
+            "write a number, with s or ms behind it if it is no raw value",
+        ))
+    }
 }

@@ -1,7 +1,9 @@
 //! Policy rule lines: `virtual_rules`, `static_rules`. Checked in full; what they do to the kernel comes with the rules themselves.
 
 use super::route::ports;
-use super::route_values::{Agreed, Checked, Fault, any_base, interface, named, number, prefixed, range, realms};
+use super::route_values::{
+    Agreed, Checked, Fault, any_base, interface, named, number, prefixed, range, realms,
+};
 use super::{Phrase, Rule, text};
 use crate::config::build::Context;
 use crate::config::tree::{Statement, Word};
@@ -35,7 +37,9 @@ pub fn check_rule(context: &mut Context<'_>, line: Statement<'_>, fixed: bool) -
 fn check<'t>(context: &mut Context<'_>, line: Statement<'t>, fixed: bool) -> Checked<'t> {
     let phrase = Phrase::new(line);
     let mut rule = Policy::default();
-    let Some(parts) = phrase.parse(Rule::rule_line) else { return Ok(()) };
+    let Some(parts) = phrase.parse(Rule::rule_line) else {
+        return Ok(());
+    };
     for pair in parts {
         let word = phrase.word(&pair);
         match pair.as_rule() {
@@ -43,7 +47,10 @@ fn check<'t>(context: &mut Context<'_>, line: Statement<'t>, fixed: bool) -> Che
             Rule::rule_flag if word == "l3mdev" => rule.acts(word)?,
             Rule::rule_action => {
                 rule.acts(word)?;
-                let target = pair.into_inner().find(|inner| inner.as_rule() == Rule::action_goto).and_then(|goto| goto.into_inner().next());
+                let target = pair
+                    .into_inner()
+                    .find(|inner| inner.as_rule() == Rule::action_goto)
+                    .and_then(|goto| goto.into_inner().next());
                 if let Some(target) = target.map(|target| phrase.word(&target)) {
                     rule.goto = Some((target, number(target, U32)?));
                 }
@@ -55,7 +62,8 @@ fn check<'t>(context: &mut Context<'_>, line: Statement<'t>, fixed: bool) -> Che
                 rule.option(context, key, value, fixed)?;
             }
             Rule::stray => {
-                let help = "see 'virtual_rules' in the manual for the words; an option needs its value";
+                let help =
+                    "see 'virtual_rules' in the manual for the words; an option needs its value";
                 return Err(Fault::new(word, "unknown rule option", help));
             }
             _ => {}
@@ -72,7 +80,13 @@ impl<'t> Policy<'t> {
         }
     }
 
-    fn option(&mut self, context: &mut Context<'_>, key: Word<'t>, value: Word<'t>, fixed: bool) -> Checked<'t> {
+    fn option(
+        &mut self,
+        context: &mut Context<'_>,
+        key: Word<'t>,
+        value: Word<'t>,
+        fixed: bool,
+    ) -> Checked<'t> {
         match key.bytes() {
             b"from" | b"to" => match value.bytes() {
                 b"all" | b"any" | b"default" => Ok(()),
@@ -94,8 +108,19 @@ impl<'t> Policy<'t> {
             b"tos" | b"dsfield" => named(context, Names::DsField, value, U8).map(drop),
             b"fwmark" => {
                 let shown = text(&value);
-                let valid = shown.split('/').count() <= 2 && shown.split('/').all(|part| any_base(part).is_some_and(|n| n <= U32));
-                if valid { Ok(()) } else { Err(Fault::new(value, "invalid fwmark", "write MARK or MARK/MASK")) }
+                let valid = shown.split('/').count() <= 2
+                    && shown
+                        .split('/')
+                        .all(|part| any_base(part).is_some_and(|n| n <= U32));
+                if valid {
+                    Ok(())
+                } else {
+                    Err(Fault::new(
+                        value,
+                        "invalid fwmark",
+                        "write MARK or MARK/MASK",
+                    ))
+                }
             }
             b"realms" => {
                 self.needs_table = Some(key);
@@ -121,7 +146,17 @@ impl<'t> Policy<'t> {
 
     /// A protocol above IP, by number or by the few names that rules are written with.
     fn ip_protocol(&self, value: Word<'t>) -> Checked<'t> {
-        const NAMES: [&str; 9] = ["tcp", "udp", "sctp", "icmp", "ipv6-icmp", "icmpv6", "gre", "esp", "ah"];
+        const NAMES: [&str; 9] = [
+            "tcp",
+            "udp",
+            "sctp",
+            "icmp",
+            "ipv6-icmp",
+            "icmpv6",
+            "gre",
+            "esp",
+            "ah",
+        ];
         if NAMES.contains(&&*text(&value)) {
             return Ok(());
         }
@@ -130,20 +165,42 @@ impl<'t> Policy<'t> {
 
     fn finish(self, context: &mut Context<'_>, line: Statement<'t>) -> Checked<'t> {
         if self.action.is_none() {
-            return Err(Fault::new(line.keyword(), "no action in the rule that begins with", "add table TABLE, or another action"));
+            return Err(Fault::new(
+                line.keyword(),
+                "no action in the rule that begins with",
+                "add table TABLE, or another action",
+            ));
         }
         if let Some(word) = self.needs_table.filter(|_| !self.table) {
-            return Err(Fault::new(word, "only a rule with a table has", "add table TABLE"));
+            return Err(Fault::new(
+                word,
+                "only a rule with a table has",
+                "add table TABLE",
+            ));
         }
         match (self.goto, self.preference) {
             (Some((word, target)), Some(own)) if own >= target => {
-                return Err(Fault::new(word, "goto does not lead forward to", "its target must have a higher preference"));
+                return Err(Fault::new(
+                    word,
+                    "goto does not lead forward to",
+                    "its target must have a higher preference",
+                ));
             }
-            (Some((word, _)), None) => return Err(Fault::new(word, "no preference before goto", "add preference NUMBER")),
+            (Some((word, _)), None) => {
+                return Err(Fault::new(
+                    word,
+                    "no preference before goto",
+                    "add preference NUMBER",
+                ));
+            }
             _ => {}
         }
         if self.preference.is_none() {
-            context.fault(line.span(), "a rule without a preference", "add preference NUMBER, so that the order of rules is yours");
+            context.fault(
+                line.span(),
+                "a rule without a preference",
+                "add preference NUMBER, so that the order of rules is yours",
+            );
         }
         Ok(())
     }

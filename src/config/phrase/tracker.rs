@@ -59,8 +59,17 @@ pub struct Tracker<'t> {
 }
 
 /// Reads a tracker line; `None` when it is to be dropped, which is said with the name of the instance or group.
-pub fn tracker<'t>(context: &mut Context<'_>, owner: &str, kind: TrackerKind, line: Statement<'t>) -> Option<Tracker<'t>> {
-    let mut tracker = Tracker { name: line.keyword(), weight: None, reverse: None };
+pub fn tracker<'t>(
+    context: &mut Context<'_>,
+    owner: &str,
+    kind: TrackerKind,
+    line: Statement<'t>,
+) -> Option<Tracker<'t>> {
+    let mut tracker = Tracker {
+        name: line.keyword(),
+        weight: None,
+        reverse: None,
+    };
     if line.len() == 1 {
         return Some(tracker);
     }
@@ -73,7 +82,11 @@ pub fn tracker<'t>(context: &mut Context<'_>, owner: &str, kind: TrackerKind, li
                     match inner.as_rule() {
                         Rule::word => tracker.weight = weight(context, owner, kind, word),
                         _ if word == "noreverse" && kind == TrackerKind::Interface => {
-                            context.fault(word.span(), format!("({owner}) track_interface knows only 'reverse'"), "remove the word; it is ignored");
+                            context.fault(
+                                word.span(),
+                                format!("({owner}) track_interface knows only 'reverse'"),
+                                "remove the word; it is ignored",
+                            );
                         }
                         _ => tracker.reverse = Some(word == "reverse"),
                     }
@@ -82,10 +95,15 @@ pub fn tracker<'t>(context: &mut Context<'_>, owner: &str, kind: TrackerKind, li
             Rule::stray => {
                 let word = phrase.word(&pair);
                 let name = kind.name();
-                let message = format!("({owner}) unknown track {name} option {} - ignoring", quote(word.bytes()));
+                let message = format!(
+                    "({owner}) unknown track {name} option {} - ignoring",
+                    quote(word.bytes())
+                );
                 let help = match word.bytes() {
                     b"weight" => "a number belongs after weight; the line is ignored".to_owned(),
-                    _ => format!("write one {name} a line, and after it: weight NUMBER [reverse]; the line is ignored"),
+                    _ => format!(
+                        "write one {name} a line, and after it: weight NUMBER [reverse]; the line is ignored"
+                    ),
                 };
                 context.fault(word.span(), message, help);
                 return None;
@@ -96,18 +114,35 @@ pub fn tracker<'t>(context: &mut Context<'_>, owner: &str, kind: TrackerKind, li
     Some(tracker)
 }
 
-fn weight(context: &mut Context<'_>, owner: &str, kind: TrackerKind, word: Word<'_>) -> Option<i32> {
+fn weight(
+    context: &mut Context<'_>,
+    owner: &str,
+    kind: TrackerKind,
+    word: Word<'_>,
+) -> Option<i32> {
     let most = kind.weight_max();
     match parse_integer(word.bytes()) {
         Ok(weight) if weight.abs() <= most => i32::try_from(weight).ok(),
         Ok(weight) if weight.abs() == WEIGHT_READ_MAX => {
             let clamped = weight.signum() * most;
-            context.fault(word.span(), format!("({owner}) weight {weight} is outside [-{most}, {most}]"), format!("{clamped} is used"));
+            context.fault(
+                word.span(),
+                format!("({owner}) weight {weight} is outside [-{most}, {most}]"),
+                format!("{clamped} is used"),
+            );
             i32::try_from(clamped).ok()
         }
         _ => {
-            let message = format!("({owner}) weight '{}' must be between [-{most}..{most}] inclusive", quote(word.bytes()));
-            context.diagnostics.advise(Class::InvalidNumber, word.span(), message, "the default weight is used");
+            let message = format!(
+                "({owner}) weight '{}' must be between [-{most}..{most}] inclusive",
+                quote(word.bytes())
+            );
+            context.diagnostics.advise(
+                Class::InvalidNumber,
+                word.span(),
+                message,
+                "the default weight is used",
+            );
             None
         }
     }
@@ -118,8 +153,14 @@ pub fn peer(context: &mut Context<'_>, owner: &str, line: Statement<'_>) -> Opti
     let word = line.keyword();
     let Some(address) = plain_address(context, word) else {
         let shown = quote(word.bytes());
-        let message = format!("Configuration error: VRRP instance[{owner}] malformed unicast peer address[{shown}]. Skipping...");
-        context.fault(word.span(), message, "write the address of the other node's interface");
+        let message = format!(
+            "Configuration error: VRRP instance[{owner}] malformed unicast peer address[{shown}]. Skipping..."
+        );
+        context.fault(
+            word.span(),
+            message,
+            "write the address of the other node's interface",
+        );
         return None;
     };
     let mut bounded = false;
@@ -128,17 +169,31 @@ pub fn peer(context: &mut Context<'_>, owner: &str, line: Statement<'_>) -> Opti
         match pair.as_rule() {
             Rule::peer_valued => {
                 bounded = true;
-                let Some(value) = pair.into_inner().nth(1) else { continue };
+                let Some(value) = pair.into_inner().nth(1) else {
+                    continue;
+                };
                 let word = phrase.word(&value);
                 if !matches!(parse_integer(word.bytes()), Ok(0..=255)) {
                     let message = format!("({owner}) invalid TTL '{}'", quote(word.bytes()));
-                    context.diagnostics.advise(Class::InvalidNumber, word.span(), message, "write a number from 0 to 255; it is ignored");
+                    context.diagnostics.advise(
+                        Class::InvalidNumber,
+                        word.span(),
+                        message,
+                        "write a number from 0 to 255; it is ignored",
+                    );
                 }
             }
             Rule::stray => {
                 let word = phrase.word(&pair);
-                let message = format!("({owner}) unknown unicast_peer option '{}'", quote(word.bytes()));
-                context.fault(word.span(), message, "write one peer a line; min_ttl and max_ttl take a number");
+                let message = format!(
+                    "({owner}) unknown unicast_peer option '{}'",
+                    quote(word.bytes())
+                );
+                context.fault(
+                    word.span(),
+                    message,
+                    "write one peer a line; min_ttl and max_ttl take a number",
+                );
             }
             _ => {}
         }
@@ -150,10 +205,18 @@ pub fn peer(context: &mut Context<'_>, owner: &str, line: Statement<'_>) -> Opti
 pub fn check_linkbeat(context: &mut Context<'_>, line: Statement<'_>) -> Option<()> {
     let phrase = Phrase::new(line);
     context.must_exist(&text(&line.keyword()), line.keyword().span());
-    for pair in phrase.parse(Rule::linkbeat_line)?.skip(1).filter(|pair| pair.as_rule() == Rule::stray) {
+    for pair in phrase
+        .parse(Rule::linkbeat_line)?
+        .skip(1)
+        .filter(|pair| pair.as_rule() == Rule::stray)
+    {
         let word = phrase.word(&pair);
         let message = format!("unknown linkbeat type '{}'", quote(word.bytes()));
-        context.fault(word.span(), message, "write MII, ETHTOOL or IOCTL after the interface, one interface a line");
+        context.fault(
+            word.span(),
+            message,
+            "write MII, ETHTOOL or IOCTL after the interface, one interface a line",
+        );
     }
     Some(())
 }
@@ -165,18 +228,33 @@ pub fn check_delays(context: &mut Context<'_>, line: Statement<'_>) -> Option<()
     let phrase = Phrase::new(line);
     context.must_exist(&text(&line.keyword()), line.keyword().span());
     if line.len() == 1 {
-        context.fault(line.span(), "a delay belongs after the interface", "write: IFNAME DOWN_SECONDS [UP_SECONDS]");
+        context.fault(
+            line.span(),
+            "a delay belongs after the interface",
+            "write: IFNAME DOWN_SECONDS [UP_SECONDS]",
+        );
     }
     for pair in phrase.parse(Rule::delay_line)?.skip(1) {
         let word = phrase.word(&pair);
         match pair.as_rule() {
-            Rule::word if !matches!(parse_decimal(word.bytes(), MICROS, MICROS), Ok(0..=LONGEST)) => {
+            Rule::word
+                if !matches!(parse_decimal(word.bytes(), MICROS, MICROS), Ok(0..=LONGEST)) =>
+            {
                 let message = format!("invalid delay '{}'", quote(word.bytes()));
-                context.diagnostics.advise(Class::InvalidNumber, word.span(), message, "write seconds from 0 to 255; the line is ignored");
+                context.diagnostics.advise(
+                    Class::InvalidNumber,
+                    word.span(),
+                    message,
+                    "write seconds from 0 to 255; the line is ignored",
+                );
             }
             Rule::stray => {
                 let message = format!("extra word '{}' after the delays", quote(word.bytes()));
-                context.fault(word.span(), message, "write: IFNAME DOWN_SECONDS [UP_SECONDS]");
+                context.fault(
+                    word.span(),
+                    message,
+                    "write: IFNAME DOWN_SECONDS [UP_SECONDS]",
+                );
             }
             _ => {}
         }
