@@ -74,7 +74,7 @@ for kind in needed wanted; do
     printf '%s\n' "$list" | sed "s/^[^ ]* /$kind and missing: /" >&2
     printf 'get them with: apt-get install -y --no-install-recommends %s\n' "$(printf '%s\n' "$list" | cut -d ' ' -f 1 | tr '\n' ' ')" >&2
 done
-if command -v unshare >/dev/null 2>&1 && ! unshare -Urnm true 2>/dev/null; then
+if command -v unshare >/dev/null 2>&1 && ! unshare -Urnmpf --mount-proc true 2>/dev/null; then
     cat >&2 <<'END'
 needed: namespaces for a user who is not root. Try as root, whichever exists:
     sysctl -w user.max_user_namespaces=10000

@@ -44,6 +44,10 @@ rc nonsense 2 'start|stop|restart'
 mv "$ROOT/usr/sbin/keepalived" "$ROOT/usr/sbin/away"
 rc start 5 'not installed'
 mv "$ROOT/usr/sbin/away" "$ROOT/usr/sbin/keepalived"
+# Root of a user namespace only, so outside of the throw-away root, where nobody may make another one.
+status=0
+unshare -U sh "$ROOT/etc/init.d/keepalived" start || status=$?
+[ "$status" -eq 4 ] || fail "start by a user who is not root: exit status $status, not 4"
 
 say 'start, and once more'
 configure 192.0.2.10/24
@@ -83,6 +87,11 @@ for fault in 'virtual_router_id' 'vrrp_instance VI_2 {'; do
     [ "$(vrrp_pid)" = "$vrrp" ] || fail 'the VRRP process was replaced'
 done
 
+say 'the binary is replaced while it runs: its link in /proc now names a deleted file'
+cp "$ROOT/usr/sbin/keepalived" "$ROOT/usr/sbin/keepalived.new"
+mv -f "$ROOT/usr/sbin/keepalived.new" "$ROOT/usr/sbin/keepalived"
+rc status 0 "pid $first"
+
 say 'restart and its conditional forms'
 configure 192.0.2.13/24
 rc condrestart 0 "$good"
@@ -99,6 +108,14 @@ soon 'the address is there' holds 192.0.2.13
 
 say 'stop, and once more'
 rc stop 0 "$good"
+rc start 0
+soon 'the address is there' holds 192.0.2.13
+say 'the daemon lets go of the terminal: this would wait for ever, as ssh does'
+rc stop 0
+timeout 30 sh -c 'env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin chroot "$1" sh /etc/init.d/keepalived start </dev/null 2>&1 | cat' - "$ROOT" ||
+    fail 'the daemon keeps the standard output of the init script open'
+soon 'the address is there' holds 192.0.2.13
+rc stop 0
 holds_not 192.0.2.13 || fail 'the address is still there'
 no_daemon || fail 'a process is left'
 rc status 3 stopped
