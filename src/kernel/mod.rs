@@ -4,8 +4,10 @@
 mod address;
 mod known;
 pub mod netlink;
+mod notice;
 mod reconcile;
 
 pub use address::{Address, Claim, IFA_F_NODAD, IFA_F_NOPREFIXROUTE, Placement};
 pub use known::{Known, Link, LinkChange, LinkState};
-pub use reconcile::{Notice, Reconciler};
+pub use notice::Notice;
+pub use reconcile::Reconciler;

@@ -7,6 +7,7 @@
 use super::address::{Address, Claim, Placement};
 use super::known::{Known, LinkChange};
 use super::netlink::{Message, Received, Request};
+use super::notice::Notice;
 use crate::time::Instant;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::Hash;
@@ -39,47 +40,6 @@ struct Key {
     placement: Placement,
 }
 
-/// Something worth a line in the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// An address we want was removed by somebody else; it is put back at once.
-    PutBack {
-        /// Interface.
-        interface: String,
-        /// Address.
-        placement: Placement,
-    },
-    /// Somebody keeps removing it; the next attempt waits.
-    Contested {
-        /// Interface.
-        interface: String,
-        /// Address.
-        placement: Placement,
-        /// How long the next attempt waits.
-        delay: Duration,
-    },
-    /// A leftover of an earlier run is on the host while nobody holds it; it is being removed.
-    Leftover {
-        /// Interface.
-        interface: String,
-        /// Address.
-        placement: Placement,
-    },
-    /// The kernel refused a request.
-    Refused {
-        /// True for adding, false for removing.
-        adding: bool,
-        /// Interface.
-        interface: String,
-        /// Address.
-        placement: Placement,
-        /// Why.
-        errno: i32,
-    },
-    /// Messages of the kernel were lost; everything is read anew.
-    Overrun,
-}
-
 #[derive(Debug)]
 struct Held<O> {
     owner: O,
@@ -93,6 +53,8 @@ struct Entry<O> {
     /// The link on which the address is ours.
     ours: Option<u32>,
     in_flight: Option<u32>,
+    /// Somebody else removed it while it was held.
+    lost: bool,
     dirty: bool,
     attempts: u32,
     last_attempt: Instant,
@@ -127,6 +89,7 @@ pub struct Reconciler<O> {
     in_flight: HashMap<u32, (Key, Op)>,
     retries: BTreeSet<(Instant, Key)>,
     notices: Vec<Notice>,
+    restored: Vec<O>,
     sequence: u32,
     sync: Sync,
     disturbed: bool,
@@ -151,6 +114,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             in_flight: HashMap::new(),
             retries: BTreeSet::new(),
             notices: Vec::new(),
+            restored: Vec::new(),
             sequence: 0,
             sync: Sync::Needed {
                 not_before: Instant(0),
@@ -197,6 +161,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 claims: Vec::new(),
                 ours: present,
                 in_flight: None,
+                lost: false,
                 dirty: false,
                 attempts: 0,
                 last_attempt: Instant(0),
@@ -385,6 +350,11 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         std::mem::take(&mut self.notices)
     }
 
+    /// The owners for whom an address that somebody else had removed was put back since the last call.
+    pub fn take_restored(&mut self) -> HashSet<O> {
+        self.restored.drain(..).collect()
+    }
+
     fn next_sequence(&mut self) -> u32 {
         self.sequence = self.sequence.wrapping_add(1).max(1);
         self.sequence
@@ -450,6 +420,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             .and_then(|sequence| self.in_flight.get(&sequence))
             .is_some_and(|(_, op)| *op == Op::Delete(index));
         if !deleting && entry.ours == Some(index) && entry.claims.iter().any(|claim| claim.held) {
+            entry.lost = true;
             let delay = entry.attempt(now);
             let (interface, placement) = (key.interface.clone(), key.placement);
             self.notices.push(match delay {
@@ -482,7 +453,13 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         };
         entry.in_flight = None;
         match (op, errno) {
-            (_, 0) => {}
+            (Op::Add(_), 0) => {
+                if std::mem::take(&mut entry.lost) {
+                    let holders = entry.claims.iter().filter(|claim| claim.held).map(|claim| claim.owner);
+                    self.restored.extend(holders);
+                }
+            }
+            (Op::Delete(_), 0) => {}
             (Op::Add(index), EEXIST) => {
                 // It is there, so its event was lost or it stands under another prefix (IPv6): only a dump can tell.
                 if self.known.address(index, &key.placement).is_none() {

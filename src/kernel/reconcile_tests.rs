@@ -241,6 +241,8 @@ fn what_was_deleted_is_put_back_at_once() {
             placement
         }]
     );
+    assert_eq!(world.reconciler.take_restored(), HashSet::from([1]));
+    assert_eq!(world.reconciler.take_restored(), HashSet::new());
 }
 
 #[test]
@@ -671,7 +673,7 @@ proptest! {
         for place in world.kernel.addresses.keys() {
             prop_assert!(wanted.contains(place) || foreign.contains(place), "{:?} was left behind", place);
         }
-        for ((index, placement), _) in &world.kernel.addresses {
+        for (index, placement) in world.kernel.addresses.keys() {
             prop_assert!(world.reconciler.known().address(*index, placement).is_some());
         }
         prop_assert!(world.reconciler.is_settled());

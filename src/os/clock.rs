@@ -1,6 +1,7 @@
 //! What time it is. The one clock of the loop is CLOCK_MONOTONIC: setting the host's time moves no timer.
 
 use crate::time::Instant;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Now, on CLOCK_MONOTONIC: the same for every process of this host.
 pub fn now() -> Instant {
@@ -36,6 +37,11 @@ pub struct LocalTime {
     pub minute: u8,
     /// 0..=60.
     pub second: u8,
+}
+
+/// The wall clock, as time since 1970.
+pub fn wall() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Seconds since 1970.

@@ -1,1 +1,112 @@
-//! To be furnished.
+//! Text out of state: the data, statistics and JSON files of the VRRP process, and the dump of a configuration. Secrets are masked in
+//! all of them. Writing the text to a file is `os`'s.
+
+mod data;
+mod json;
+mod outline;
+mod stats;
+
+pub use data::{configuration, data};
+pub use json::{Version as JsonVersion, json};
+pub use stats::stats;
+
+use crate::config::model::{Global, VirtualAddress};
+use crate::kernel::Known;
+use crate::time::Instant;
+use crate::vrrp::{InstanceId, Router, State};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// What the reports of the VRRP process are made from.
+pub struct View<'a> {
+    /// Daemon-wide settings.
+    pub global: &'a Global,
+    /// The instances.
+    pub router: &'a Router,
+    /// Links and their addresses.
+    pub known: &'a Known,
+    /// The clock of the loop, and the wall clock at the same moment as time since the epoch.
+    pub now: (Instant, Duration),
+    /// Whether an instance's addresses are all on the host.
+    pub is_placed: &'a dyn Fn(InstanceId) -> bool,
+}
+
+impl View<'_> {
+    /// The wall-clock time of a moment of the loop, as seconds since the epoch.
+    fn seconds(&self, at: Instant) -> f64 {
+        let (now, wall) = self.now;
+        let wall = match now >= at {
+            true => wall.saturating_sub(now.since(at)),
+            false => wall.saturating_add(at.since(now)),
+        };
+        wall.as_secs_f64()
+    }
+
+    fn is_present(&self, line: &VirtualAddress, interface: &str) -> bool {
+        let claim = crate::kernel::Claim::from_virtual(line, interface);
+        let index = self.known.index(&claim.interface);
+        index.is_some_and(|index| self.known.address(index, &claim.address.placement).is_some())
+    }
+
+    /// A virtual address as iproute2 would have it, with `set` when it is on the host.
+    fn address(&self, line: &VirtualAddress, interface: &str) -> String {
+        let mut text = describe(line, interface);
+        if self.is_present(line, interface) {
+            text.push_str(" set");
+        }
+        text
+    }
+}
+
+/// The names iproute2 has for scopes.
+const SCOPES: [(u8, &str); 5] = [(0, "global"), (200, "site"), (253, "link"), (254, "host"), (255, "nowhere")];
+/// The flags of addresses, by the words of a configuration.
+const FLAGS: [(u32, &str); 4] = [(0x10, "home"), (0x100, "mngtmpaddr"), (0x200, "noprefixroute"), (0x400, "autojoin")];
+const FULL_V4: u8 = 32;
+const FULL_V6: u8 = 128;
+
+/// `ADDR[/LEN][ peer P/LEN][ brd B] dev IF scope SCOPE[ label L][ FLAG ...][ preferred_lft N]`
+fn describe(line: &VirtualAddress, interface: &str) -> String {
+    let mut text = line.address.to_string();
+    let full = if line.address.is_ipv4() { FULL_V4 } else { FULL_V6 };
+    if let Some((peer, prefix)) = line.peer {
+        let _ = write!(text, " peer {peer}/{prefix}");
+    } else if line.prefix != full {
+        let _ = write!(text, "/{}", line.prefix);
+    }
+    if let Some(broadcast) = line.broadcast {
+        let _ = write!(text, " brd {broadcast}");
+    }
+    let _ = write!(text, " dev {} scope ", line.interface.as_deref().unwrap_or(interface));
+    match SCOPES.iter().find(|(number, _)| *number == line.scope) {
+        Some((_, name)) => text.push_str(name),
+        None => {
+            let _ = write!(text, "{}", line.scope);
+        }
+    }
+    if let Some(label) = &line.label {
+        let _ = write!(text, " label {label}");
+    }
+    for (flag, name) in FLAGS {
+        if line.flags & flag != 0 {
+            let _ = write!(text, " {name}");
+        }
+    }
+    if let Some(preferred) = line.preferred_lifetime {
+        let _ = write!(text, " preferred_lft {preferred}");
+    }
+    text
+}
+
+/// A state as keepalived's files number it.
+fn state_number(state: State) -> u8 {
+    match state {
+        State::Initialize => 0,
+        State::Backup => 1,
+        State::Master => 2,
+        State::Fault => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ pub mod dump;
 pub mod handover;
 pub mod paths;
 mod systemd;
+pub mod vrrp;
 
 use crate::cli::Options;
 use crate::config::model::Model;

@@ -1,0 +1,73 @@
+//! What the reconciler has to say: values, and their wording.
+
+use super::address::Placement;
+use std::fmt;
+use std::time::Duration;
+
+/// Something worth a line in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// An address we want was removed by somebody else; it is put back at once.
+    PutBack {
+        /// Interface.
+        interface: String,
+        /// Address.
+        placement: Placement,
+    },
+    /// Somebody keeps removing it; the next attempt waits.
+    Contested {
+        /// Interface.
+        interface: String,
+        /// Address.
+        placement: Placement,
+        /// How long the next attempt waits.
+        delay: Duration,
+    },
+    /// A leftover of an earlier run is on the host while nobody holds it; it is being removed.
+    Leftover {
+        /// Interface.
+        interface: String,
+        /// Address.
+        placement: Placement,
+    },
+    /// The kernel refused a request.
+    Refused {
+        /// True for adding, false for removing.
+        adding: bool,
+        /// Interface.
+        interface: String,
+        /// Address.
+        placement: Placement,
+        /// Why.
+        errno: i32,
+    },
+    /// Messages of the kernel were lost; everything is read anew.
+    Overrun,
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::PutBack { interface, placement } => {
+                write!(f, "Netlink reflector reports IP {} removed from {interface} by someone else: putting it back", placement.address)
+            }
+            Notice::Contested { interface, placement, delay } => write!(
+                f,
+                "IP {} on {interface} keeps being removed by someone else (a network manager?): putting it back in {} ms",
+                placement.address,
+                delay.as_millis()
+            ),
+            Notice::Leftover { interface, placement } => {
+                write!(f, "Removing {placement} from {interface}: left there by an earlier run")
+            }
+            Notice::Refused { adding, interface, placement, errno } => write!(
+                f,
+                "The kernel refuses to {} {placement} {} {interface}: {}",
+                if *adding { "add" } else { "remove" },
+                if *adding { "to" } else { "from" },
+                std::io::Error::from_raw_os_error(*errno)
+            ),
+            Notice::Overrun => write!(f, "Netlink: Receive buffer overrun on monitor socket: reading addresses and interfaces anew"),
+        }
+    }
+}

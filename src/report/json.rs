@@ -1,0 +1,191 @@
+//! The JSON file, with keepalived's field names. Writer and content: the shape is flat, and numbers and strings are all there is.
+
+use super::{View, state_number};
+use crate::config::model::{Authentication, InitialState, Version as Protocol};
+use crate::config::secret::MASK;
+use crate::vrrp::Instance;
+use std::fmt::{Display, Write};
+use std::time::Duration;
+
+/// The outermost shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// An array of instances.
+    V1,
+    /// An object with that array as `vrrp`.
+    V2,
+}
+
+/// The text of the JSON file.
+pub fn json(view: &View<'_>, version: Version) -> String {
+    let mut out = String::new();
+    if version == Version::V2 {
+        out.push_str("{\"vrrp\":");
+    }
+    out.push('[');
+    for (place, instance) in view.router.instances().enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        out.push_str("{\"data\":");
+        data(&mut out, view, instance);
+        out.push_str(",\"stats\":");
+        stats(&mut out, instance);
+        out.push('}');
+    }
+    out.push(']');
+    if version == Version::V2 {
+        out.push('}');
+    }
+    out.push('\n');
+    out
+}
+
+fn data(out: &mut String, view: &View<'_>, instance: &Instance) {
+    let config = instance.config();
+    let garp = &config.garp;
+    let interface = view.router.interface_named(&config.interface);
+    let mut object = Object::begin(out);
+    object.text("iname", instance.name());
+    object.flag("dont_track_primary", config.dont_track_primary);
+    object.flag("skip_check_adv_addr", config.skip_check_adv_addr);
+    object.flag("strict_mode", false);
+    object.text("vmac_ifname", "");
+    if interface.is_some() {
+        object.text("ifp_ifname", &config.interface);
+    }
+    object.value("master_priority", instance.master().map_or(0, |(_, priority)| priority));
+    let transition = instance.last_transition().map_or(0.0, |at| view.seconds(at));
+    object.value("last_transition", format_args!("{transition:.6}"));
+    object.seconds("garp_delay", garp.master_delay);
+    object.seconds("garp_refresh", garp.master_refresh);
+    object.value("garp_rep", garp.master_repeat);
+    object.value("garp_refresh_rep", garp.master_refresh_repeat);
+    object.seconds("garp_lower_prio_delay", garp.lower_prio_delay);
+    object.value("garp_lower_prio_rep", garp.lower_prio_repeat);
+    object.flag("lower_prio_no_advert", config.lower_prio_no_advert);
+    object.flag("higher_prio_send_advert", config.higher_prio_send_advert);
+    object.value("vrid", config.virtual_router_id);
+    object.value("base_priority", config.priority);
+    object.value("effective_priority", instance.effective_priority());
+    object.value("vipset", (view.is_placed)(instance.id()));
+    object.value("promote_secondaries", false);
+    object.seconds("adver_int", config.advert_interval);
+    object.seconds("master_adver_int", config.advert_interval);
+    object.flag("accept", true);
+    object.value("nopreempt", config.nopreempt);
+    object.value("preempt_delay", 0);
+    object.value("state", state_number(instance.state()));
+    object.value("wantstate", match config.initial_state {
+        InitialState::Master => 2,
+        InitialState::Backup => 1,
+    });
+    object.value("version", match config.version {
+        Protocol::V2 => 2,
+        Protocol::V3 => 3,
+    });
+    object.value("smtp_alert", false);
+    object.value("notify_deleted", false);
+    if !config.virtual_addresses.is_empty() {
+        let addresses = config.virtual_addresses.iter().map(|line| view.address(line, &config.interface));
+        object.list("vips", addresses);
+    }
+    if let Authentication::Pass(_) = config.authentication {
+        object.value("auth_type", 1);
+        object.text("auth_data", MASK);
+    }
+    object.end();
+}
+
+fn stats(out: &mut String, instance: &Instance) {
+    let stats = instance.stats();
+    let mut object = Object::begin(out);
+    for (name, value) in [
+        ("advert_rcvd", stats.advert_rcvd),
+        ("advert_sent", stats.advert_sent),
+        ("become_master", stats.become_master),
+        ("release_master", stats.release_master),
+        ("packet_len_err", stats.packet_len_err),
+        ("advert_interval_err", stats.advert_interval_err),
+        ("ip_ttl_err", stats.ip_ttl_err),
+        ("invalid_type_rcvd", stats.invalid_type_rcvd),
+        ("addr_list_err", stats.addr_list_err),
+        ("invalid_authtype", stats.invalid_authtype),
+        ("authtype_mismatch", stats.authtype_mismatch),
+        ("auth_failure", stats.auth_failure),
+        ("pri_zero_rcvd", stats.pri_zero_rcvd),
+        ("pri_zero_sent", stats.pri_zero_sent),
+        ("version_err", stats.version_err),
+        ("checksum_err", stats.checksum_err),
+        ("destination_err", stats.destination_err),
+        ("advert_send_failed", stats.advert_send_failed),
+    ] {
+        object.value(name, value);
+    }
+    object.end();
+}
+
+/// A JSON object on its way into a text.
+struct Object<'a> {
+    out: &'a mut String,
+    first: bool,
+}
+
+impl<'a> Object<'a> {
+    fn begin(out: &'a mut String) -> Self {
+        out.push('{');
+        Object { out, first: true }
+    }
+    fn name(&mut self, name: &str) {
+        if !std::mem::replace(&mut self.first, false) {
+            self.out.push(',');
+        }
+        string(self.out, name);
+        self.out.push(':');
+    }
+    fn text(&mut self, name: &str, text: &str) {
+        self.name(name);
+        string(self.out, text);
+    }
+    fn value(&mut self, name: &str, value: impl Display) {
+        self.name(name);
+        let _ = write!(self.out, "{value}");
+    }
+    /// A yes or no that keepalived writes as a number.
+    fn flag(&mut self, name: &str, value: bool) {
+        self.value(name, u8::from(value));
+    }
+    fn seconds(&mut self, name: &str, duration: Duration) {
+        self.value(name, duration.as_secs_f64());
+    }
+    fn list(&mut self, name: &str, texts: impl Iterator<Item = String>) {
+        self.name(name);
+        self.out.push('[');
+        for (place, text) in texts.enumerate() {
+            if place > 0 {
+                self.out.push(',');
+            }
+            string(self.out, &text);
+        }
+        self.out.push(']');
+    }
+    fn end(self) {
+        self.out.push('}');
+    }
+}
+
+/// A string with its quotes (RFC 8259 section 7).
+fn string(out: &mut String, text: &str) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            control if control < ' ' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(control));
+            }
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+}

@@ -1,0 +1,150 @@
+//! What the reports say of a router that has begun, and that no secret is in any of them.
+
+use super::*;
+use crate::config::model::{Authentication, GarpPolicy, InitialState, Model, Version, VrrpInstance};
+use crate::config::secret::Secret;
+use crate::vrrp::{Actions, Event, Interface};
+use std::net::Ipv4Addr;
+
+const PASSWORD: &str = "571f97b2";
+
+fn model() -> Model {
+    let mut model = Model::default();
+    model.global.router_id = Some("node1".into());
+    model.vrrp.instances.push(VrrpInstance {
+        authentication: Authentication::Pass(Secret::new(PASSWORD)),
+        initial_state: InitialState::Master,
+        virtual_addresses: vec![
+            VirtualAddress {
+                interface: Some("eth0".into()),
+                label: Some("eth0:0".into()),
+                ..line("172.18.100.66", 16)
+            },
+            line("10.0.0.1", 32),
+        ],
+        name: "VI_\"1\"".into(),
+        interface: "eth0".into(),
+        virtual_router_id: 6,
+        priority: 255,
+        version: Version::V2,
+        advert_interval: Duration::from_secs(1),
+        nopreempt: false,
+        down_timer_adverts: 3,
+        multicast_group: Ipv4Addr::new(224, 0, 0, 18),
+        source: None,
+        dont_track_primary: false,
+        skip_check_adv_addr: false,
+        lower_prio_no_advert: false,
+        higher_prio_send_advert: false,
+        garp: GarpPolicy::default(),
+    });
+    model
+}
+
+fn line(address: &str, prefix: u8) -> VirtualAddress {
+    VirtualAddress {
+        address: address.parse().expect("an address"),
+        prefix,
+        interface: None,
+        label: None,
+        scope: 0,
+        broadcast: None,
+        peer: None,
+        flags: 0,
+        preferred_lifetime: None,
+    }
+}
+
+/// One owner that became MASTER ten seconds ago, at 1,000,000 s of the wall clock.
+fn running(model: &Model) -> Router {
+    let mut router = Router::new(&model.vrrp, false);
+    let mut actions = Actions::new();
+    let eth0 = Interface {
+        index: 2,
+        name: "eth0".into(),
+        up: true,
+        mac: [2, 0, 0, 0, 0, 1],
+        mtu: 1500,
+        primary_v4: Some(Ipv4Addr::new(172, 18, 0, 11)),
+    };
+    let begin = Instant(5_000_000_000);
+    router.handle(begin, Event::Interface(&eth0), &mut actions);
+    router.handle(begin, Event::Start, &mut actions);
+    router
+}
+
+fn with_view<T>(model: &Model, router: &Router, look: impl FnOnce(&View<'_>) -> T) -> T {
+    let known = Known::default();
+    let now = (Instant(15_000_000_000), Duration::from_secs(1_000_010));
+    look(&View { global: &model.global, router, known: &known, now, is_placed: &|_| true })
+}
+
+#[test]
+fn the_data_file_has_its_sections_and_masks_the_password() {
+    let model = model();
+    let router = running(&model);
+    let text = with_view(&model, &router, data);
+    for part in [
+        "------< Global definitions >------\n Router ID = node1\n",
+        "------< VRRP Topology >------\n VRRP Instance = VI_\"1\"\n   State = MASTER\n",
+        "   Last transition = 1000000.000000\n",
+        "   Using src_ip = 172.18.0.11\n",
+        "   Virtual Router ID = 6\n   Priority = 255\n   Advert interval = 1 sec\n   Master down timer = 3003906 usecs\n",
+        "   Password = ********\n",
+        "   Virtual IP (2):\n     172.18.100.66/16 dev eth0 scope global label eth0:0\n     10.0.0.1 dev eth0 scope global\n",
+        "------< VRRP Sockpool >------\n Interface = eth0\n",
+        "     VI_\"1\" vrid 6\n",
+        "------< Interfaces >------\n",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+    assert!(!text.contains(PASSWORD));
+}
+
+#[test]
+fn the_dump_of_a_configuration_masks_the_password() {
+    let text = configuration(&model());
+    assert!(text.contains("   Wantstate = MASTER\n") && text.contains("   Password = ********\n"), "{text}");
+    assert!(!text.contains(PASSWORD) && !text.contains(" State = "), "{text}");
+}
+
+#[test]
+fn the_statistics_file_counts_what_happened() {
+    let model = model();
+    let router = running(&model);
+    let text = stats(&router);
+    let expected = "VRRP Instance: VI_\"1\"\n  Advertisements:\n    Received: 0\n    Sent: 1\n    Send failed: 0\n  Became master: 1\n";
+    assert!(text.starts_with(expected), "{text}");
+    assert!(text.contains("  Priority Zero:\n    Received: 0\n    Sent: 0\n"), "{text}");
+}
+
+#[test]
+fn the_json_file_has_keepaliveds_fields() {
+    let model = model();
+    let router = running(&model);
+    let text = with_view(&model, &router, |view| json(view, JsonVersion::V1));
+    let data = concat!(
+        r#"[{"data":{"iname":"VI_\"1\"","dont_track_primary":0,"skip_check_adv_addr":0,"strict_mode":0,"vmac_ifname":"","#,
+        r#""ifp_ifname":"eth0","master_priority":0,"last_transition":1000000.000000,"garp_delay":5,"garp_refresh":0,"#,
+        r#""garp_rep":5,"garp_refresh_rep":1,"garp_lower_prio_delay":5,"garp_lower_prio_rep":5,"lower_prio_no_advert":0,"#,
+        r#""higher_prio_send_advert":0,"vrid":6,"base_priority":255,"effective_priority":255,"vipset":true,"#,
+        r#""promote_secondaries":false,"adver_int":1,"master_adver_int":1,"accept":1,"nopreempt":false,"preempt_delay":0,"#,
+        r#""state":2,"wantstate":2,"version":2,"smtp_alert":false,"notify_deleted":false,"#,
+        r#""vips":["172.18.100.66/16 dev eth0 scope global label eth0:0","10.0.0.1 dev eth0 scope global"],"#,
+        r#""auth_type":1,"auth_data":"********"},"#,
+        r#""stats":{"advert_rcvd":0,"advert_sent":1,"become_master":1,"release_master":0,"packet_len_err":0,"#,
+        r#""advert_interval_err":0,"ip_ttl_err":0,"invalid_type_rcvd":0,"addr_list_err":0,"invalid_authtype":0,"#,
+        r#""authtype_mismatch":0,"auth_failure":0,"pri_zero_rcvd":0,"pri_zero_sent":0,"#,
+    );
+    assert!(text.starts_with(data), "{text}\n{data}");
+    assert!(text.ends_with("}}]\n"), "{text}");
+    let wrapped = with_view(&model, &router, |view| json(view, JsonVersion::V2));
+    assert_eq!(wrapped.trim_end(), format!("{{\"vrrp\":{}}}", text.trim_end()));
+}
+
+#[test]
+fn no_instance_is_an_empty_list() {
+    let model = Model::default();
+    let router = Router::new(&model.vrrp, false);
+    assert_eq!(with_view(&model, &router, |view| json(view, JsonVersion::V1)), "[]\n");
+}

@@ -1,0 +1,135 @@
+//! The kernel's side of the VRRP role: the netlink socket and the reconciler behind it.
+
+use crate::config::model::VrrpInstance;
+use crate::kernel::{Claim, LinkChange, LinkState, Reconciler, netlink};
+use crate::os::netlink::{Netlink, Received};
+use crate::time::Instant;
+use crate::vrrp::{InstanceId, Interface};
+use log::{error, warn};
+use std::collections::HashSet;
+use std::io;
+
+/// `RTNLGRP_LINK`, `RTNLGRP_IPV4_IFADDR`, `RTNLGRP_IPV6_IFADDR`.
+const GROUPS: [u32; 3] = [1, 5, 9];
+/// `NETLINK_ROUTE`.
+const ROUTE: i32 = 0;
+/// Requests of one turn of the loop: a request holds us for some ten microseconds.
+const REQUESTS_PER_TURN: usize = 64;
+/// Datagrams read in one turn, so that a storm of events lets packets and timers in between.
+const DATAGRAMS_PER_TURN: usize = 64;
+
+/// Links, addresses and what we want of them.
+pub(super) struct Kernel {
+    socket: Netlink,
+    reconciler: Reconciler<InstanceId>,
+    claimed: HashSet<InstanceId>,
+    buffer: Vec<u8>,
+}
+
+impl Kernel {
+    /// Opens the socket; the first `send` asks for everything.
+    pub fn open() -> io::Result<Self> {
+        Ok(Kernel {
+            socket: Netlink::open(ROUTE, &GROUPS)?,
+            reconciler: Reconciler::new(),
+            claimed: HashSet::new(),
+            buffer: Vec::new(),
+        })
+    }
+
+    /// The socket, to be waited for.
+    pub fn socket(&self) -> &Netlink {
+        &self.socket
+    }
+
+    /// What is known and wanted.
+    pub fn reconciler(&self) -> &Reconciler<InstanceId> {
+        &self.reconciler
+    }
+
+    /// Says which addresses these instances, and no others, may come to hold.
+    pub fn claim_all<'a>(&mut self, instances: impl Iterator<Item = (InstanceId, &'a VrrpInstance)>) {
+        let mut before = std::mem::take(&mut self.claimed);
+        for (id, config) in instances {
+            self.claim(id, config);
+            before.remove(&id);
+        }
+        for gone in before {
+            self.reconciler.claim(gone, []);
+        }
+    }
+
+    /// Says which addresses an instance may come to hold.
+    pub fn claim(&mut self, id: InstanceId, config: &VrrpInstance) {
+        let claims = config.virtual_addresses.iter().map(|line| Claim::from_virtual(line, &config.interface));
+        self.reconciler.claim(id, claims);
+        self.claimed.insert(id);
+    }
+
+    /// An instance's addresses shall, or shall not, be on this host.
+    pub fn hold(&mut self, id: InstanceId, held: bool) {
+        self.reconciler.hold(id, held);
+    }
+
+    /// Reads what has come; true when there may be more.
+    pub fn receive(&mut self, now: Instant) -> bool {
+        for _ in 0..DATAGRAMS_PER_TURN {
+            match self.socket.receive() {
+                Ok(Received::Messages(bytes)) => {
+                    for message in netlink::decode(bytes) {
+                        match message {
+                            Ok(message) => self.reconciler.handle(now, message),
+                            Err(error) => warn!("{error}"),
+                        }
+                    }
+                }
+                Ok(Received::Overrun) => self.reconciler.resync(now),
+                Ok(Received::Nothing) => return false,
+                Err(error) => {
+                    error!("Cannot read from the netlink socket: {error}");
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Sends what is to be requested now.
+    pub fn send(&mut self, now: Instant) {
+        let requests = self.reconciler.requests(now, REQUESTS_PER_TURN);
+        if requests.is_empty() {
+            return;
+        }
+        self.buffer.clear();
+        for (sequence, request) in &requests {
+            request.encode(*sequence, &mut self.buffer);
+        }
+        if let Err(error) = self.socket.send(&self.buffer) {
+            error!("Cannot write to the netlink socket: {error}");
+            // None of them was carried out, so no answer will come: look anew.
+            self.reconciler.resync(now);
+        }
+    }
+
+    /// What changed on links.
+    pub fn take_link_changes(&mut self) -> Vec<LinkChange> {
+        self.reconciler.take_link_changes()
+    }
+
+    /// Whose addresses were put back.
+    pub fn take_restored(&mut self) -> HashSet<InstanceId> {
+        self.reconciler.take_restored()
+    }
+
+    /// Logs what the reconciler has to say.
+    pub fn tell(&mut self) {
+        for notice in self.reconciler.take_notices() {
+            warn!("{notice}");
+        }
+    }
+}
+
+/// A link as the core knows it.
+pub(super) fn interface(link: LinkState) -> Interface {
+    Interface { index: link.index, name: link.name, up: link.up, mac: link.mac, mtu: link.mtu, primary_v4: link.primary_v4 }
+}

@@ -1,0 +1,440 @@
+//! The VRRP process: descriptors and the time in, the core, what it wants done out. No decision about the protocol is made here.
+//!
+//! A turn of the loop has an order, and the order matters: packets are heard before timers are believed, so that a process that
+//! slept does not take over from a master whose adverts wait unread; adverts leave as soon as the core says so; then addresses
+//! are asked of the kernel; gratuitous ARPs follow; dumps and log lines come last.
+
+mod frames;
+mod links;
+mod sockets;
+
+use super::board::{self, identity};
+use super::control::{Answer, Order};
+use super::{Exit, RoleContext, dump, paths};
+use crate::config::model::Model;
+use crate::kernel::LinkChange;
+use crate::logging;
+use crate::os::clock;
+use crate::os::poll::{Loop, Ready, Want};
+use crate::os::vrrp_socket::Batch;
+use crate::report::{self, JsonVersion, View};
+use crate::time::Instant;
+use crate::vrrp::{Action, Actions, Event, InstanceId, Record, Router, Severity, State, TimerKey};
+use crate::wheel::Wheel;
+use frames::Frames;
+use links::Kernel;
+use log::{debug, error, info, warn};
+use sockets::Sockets;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Batches of packets read from one socket in one turn: a flood on one interface must not stop the timers of the others.
+const BATCHES_PER_TURN: usize = 16;
+/// How long a stop waits for the kernel to confirm that the addresses are gone.
+const STOP_LIMIT: Duration = Duration::from_millis(500);
+/// When gratuitous ARPs that found no room are tried again.
+const FRAMES_RETRY: Duration = Duration::from_millis(1);
+
+/// What a descriptor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// The VRRP socket of a link, by index.
+    Vrrp(u32),
+    Netlink,
+    Parent,
+    Signals,
+    Log,
+}
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    Core(TimerKey),
+    Kernel,
+    Frames,
+    StopLimit,
+}
+
+/// How far the process has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Reading the state of the kernel.
+    Reading,
+    Running,
+    /// Resigned; waiting for the addresses to be gone.
+    Stopping,
+}
+
+struct Shell {
+    context: RoleContext,
+    model: Rc<Model>,
+    events: Loop<Source>,
+    wheel: Wheel<Key>,
+    sockets: Sockets,
+    frames: Frames,
+    kernel: Kernel,
+    batch: Batch,
+    router: Router,
+    actions: Actions,
+    phase: Phase,
+    exit: Option<Exit>,
+}
+
+/// Runs until told to stop.
+pub fn run(context: RoleContext) -> Exit {
+    match Shell::new(context) {
+        Ok(mut shell) => shell.run(),
+        Err(error) => refused(&error),
+    }
+}
+
+/// Says why the process cannot run.
+fn refused(error: &io::Error) -> Exit {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        error!(
+            "Not allowed to open a VRRP socket ({error}): CAP_NET_RAW and CAP_NET_ADMIN are needed; run as root, or grant both \
+             (AmbientCapabilities= in the systemd unit, --cap-add with a container)"
+        );
+        return Exit::Permission;
+    }
+    error!("Cannot start the VRRP process: {error}");
+    Exit::Fatal
+}
+
+impl Shell {
+    fn new(context: RoleContext) -> io::Result<Self> {
+        let model = context.model.clone();
+        let mut shell = Shell {
+            events: Loop::new()?,
+            wheel: Wheel::new(clock::now()),
+            sockets: Sockets::default(),
+            frames: Frames::open()?,
+            kernel: Kernel::open()?,
+            batch: Batch::default(),
+            router: Router::new(&model.vrrp, model.global.log_unknown_vrids),
+            actions: Actions::new(),
+            phase: Phase::Reading,
+            exit: None,
+            model,
+            context,
+        };
+        shell.events.add(shell.kernel.socket(), Source::Netlink, Want::Read)?;
+        shell.events.add(&shell.context.parent, Source::Parent, Want::Read)?;
+        shell.events.add(&shell.context.signals, Source::Signals, Want::Read)?;
+        shell.sockets.plan(&shell.model.vrrp);
+        shell.kernel.claim_all(shell.router.instances().map(|instance| (instance.id(), instance.config())));
+        info!("Registering Kernel netlink reflector");
+        Ok(shell)
+    }
+
+    fn run(&mut self) -> Exit {
+        let mut ready = Vec::new();
+        self.kernel.send(clock::now());
+        loop {
+            logging::pump(&mut self.events, Source::Log);
+            if let Err(error) = self.events.wait(&self.wheel, &mut ready) {
+                error!("Cannot wait for events: {error}");
+                return Exit::Internal;
+            }
+            self.turn(&ready);
+            if let Some(exit) = self.exit {
+                logging::finish();
+                return exit;
+            }
+        }
+    }
+
+    /// One turn of the loop; see the module for the order.
+    fn turn(&mut self, ready: &[Ready<Source>]) {
+        for event in ready {
+            if let Source::Vrrp(index) = event.token {
+                self.hear(*event, index);
+            }
+        }
+        for event in ready {
+            match event.token {
+                Source::Vrrp(_) => {}
+                Source::Netlink => self.listen_to_kernel(*event),
+                Source::Parent => self.obey(),
+                Source::Signals => {
+                    if self.context.terminated() {
+                        self.stop(clock::now());
+                    }
+                }
+                Source::Log => logging::writable(&mut self.events),
+            }
+        }
+        let now = clock::now();
+        while let Some((key, deadline)) = self.wheel.pop_expired(now) {
+            match key {
+                Key::Core(key) => {
+                    self.router.handle(now, Event::Timer { key, deadline }, &mut self.actions);
+                    self.perform(now);
+                }
+                // What they are for is looked after in every turn.
+                Key::Kernel | Key::Frames => {}
+                Key::StopLimit => {
+                    warn!("The kernel has not confirmed in time that all addresses are gone");
+                    self.exit = Some(Exit::Clean);
+                }
+            }
+        }
+        self.kernel.send(now);
+        if let Some(retry) = self.kernel.reconciler().next_retry() {
+            self.wheel.arm(Key::Kernel, retry);
+        }
+        if self.frames.send() {
+            self.wheel.arm(Key::Frames, now + FRAMES_RETRY);
+        }
+        self.kernel.tell();
+        self.context.parent.alive(now);
+        if self.phase == Phase::Stopping && self.kernel.reconciler().is_settled() {
+            self.exit = Some(Exit::Clean);
+        }
+    }
+
+    /// Reads the packets that wait at a socket.
+    fn hear(&mut self, event: Ready<Source>, index: u32) {
+        for _ in 0..BATCHES_PER_TURN {
+            let Some(socket) = self.sockets.get(index) else { return };
+            match socket.receive(&mut self.batch) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // The interface went down or away: netlink says so too, and that is acted on.
+                Err(error) => {
+                    debug!("Cannot read from a VRRP socket: {error}");
+                    return;
+                }
+            }
+            let now = clock::now();
+            for bytes in self.batch.packets() {
+                self.router.handle(now, Event::Packet { interface: index, bytes }, &mut self.actions);
+            }
+            self.perform(now);
+        }
+        self.events.again(event);
+    }
+
+    fn listen_to_kernel(&mut self, event: Ready<Source>) {
+        let now = clock::now();
+        if self.kernel.receive(now) {
+            self.events.again(event);
+        }
+        for change in self.kernel.take_link_changes() {
+            self.link_changed(now, change);
+        }
+        if self.phase == Phase::Reading && self.kernel.reconciler().is_synchronised() {
+            self.start(now);
+        }
+        for instance in self.kernel.take_restored() {
+            self.router.handle(now, Event::AddressesRestored { instance }, &mut self.actions);
+        }
+        self.perform(now);
+    }
+
+    fn link_changed(&mut self, now: Instant, change: LinkChange) {
+        match change {
+            LinkChange::Gone { index, name } => {
+                debug!("Interface {name} deleted");
+                self.sockets.close(&mut self.events, index);
+                self.router.handle(now, Event::InterfaceGone { index }, &mut self.actions);
+            }
+            LinkChange::Changed(link) => {
+                debug!("Netlink reports {} {}", link.name, if link.up { "up" } else { "down" });
+                if let Err(error) = self.sockets.fit(&mut self.events, link.index, &link.name) {
+                    self.exit = Some(refused(&error));
+                }
+                self.router.handle(now, Event::Interface(&links::interface(link)), &mut self.actions);
+            }
+        }
+        self.perform(now);
+    }
+
+    /// The interfaces are known: begin.
+    fn start(&mut self, now: Instant) {
+        self.phase = Phase::Running;
+        if self.context.resume {
+            self.resume();
+        }
+        // What the dead process knew is worth nothing once this one has begun.
+        self.context.board.truncate(0);
+        self.router.handle(now, Event::Start, &mut self.actions);
+        self.perform(now);
+        self.context.parent.answer(Answer::Started);
+    }
+
+    /// Tells the core what the process before this one was doing.
+    fn resume(&mut self) {
+        let records: std::collections::HashMap<u64, board::Record> =
+            self.context.board.records().map(|(_, record)| (record.identity, record)).collect();
+        let known: Vec<(InstanceId, Record)> = self
+            .router
+            .instances()
+            .filter_map(|instance| {
+                let record = records.get(&identity_of(instance.config()))?;
+                let state = state_from(record.state)?;
+                Some((instance.id(), Record { state, advert_due: record.advert, ip_id: 0 }))
+            })
+            .collect();
+        for (id, record) in known {
+            self.router.resume(id, record);
+        }
+    }
+
+    /// What the parent says.
+    fn obey(&mut self) {
+        let now = clock::now();
+        while let Some(order) = self.context.parent.receive(now) {
+            match order {
+                Order::Stop => self.stop(now),
+                Order::Reload(length) => self.reload(now, length),
+                Order::Data => self.write("data", |view| report::data(view)),
+                Order::Stats => self.write("stats", |view| report::stats(view.router)),
+                Order::StatsClear => {
+                    self.write("stats", |view| report::stats(view.router));
+                    self.router.clear_stats();
+                }
+                Order::Json => self.write("json", |view| report::json(view, JsonVersion::V1)),
+                // Answered where it is read.
+                Order::AreYouAlive => {}
+            }
+        }
+    }
+
+    fn stop(&mut self, now: Instant) {
+        if self.phase == Phase::Stopping {
+            return;
+        }
+        self.phase = Phase::Stopping;
+        self.router.handle(now, Event::Stop, &mut self.actions);
+        self.perform(now);
+        self.wheel.arm(Key::StopLimit, now + STOP_LIMIT);
+    }
+
+    /// Goes over to the configuration that the parent has read. What did not change is not touched: no address, no advert.
+    fn reload(&mut self, now: Instant, length: u64) {
+        match self.context.handed_over(length) {
+            Ok(model) if self.phase != Phase::Stopping => self.take(now, model),
+            Ok(_) => {}
+            Err(error) => error!("The new configuration cannot be taken over, the old one stays: {error}"),
+        }
+        self.context.parent.answer(Answer::Reloaded);
+    }
+
+    fn take(&mut self, now: Instant, model: Rc<Model>) {
+        let log_unknown_vrids = model.global.log_unknown_vrids;
+        let changed = model.vrrp != self.model.vrrp || log_unknown_vrids != self.model.global.log_unknown_vrids;
+        self.model = model;
+        if !changed {
+            return;
+        }
+        self.sockets.plan(&self.model.vrrp);
+        let links: Vec<(u32, String)> =
+            self.kernel.reconciler().known().links().map(|(index, link)| (index, link.name.clone())).collect();
+        for (index, name) in links {
+            if let Err(error) = self.sockets.fit(&mut self.events, index, &name) {
+                self.exit = Some(refused(&error));
+            }
+        }
+        self.router.handle(now, Event::Reload { vrrp: &self.model.vrrp, log_unknown_vrids }, &mut self.actions);
+        self.kernel.claim_all(self.router.instances().map(|instance| (instance.id(), instance.config())));
+        self.perform(now);
+    }
+
+    /// Writes a dump file.
+    fn write(&self, extension: &str, text: impl FnOnce(&View<'_>) -> String) {
+        let reconciler = self.kernel.reconciler();
+        let view = View {
+            global: &self.model.global,
+            router: &self.router,
+            known: reconciler.known(),
+            now: (clock::now(), clock::wall()),
+            is_placed: &|id| reconciler.is_placed(id),
+        };
+        let path = paths::dump_file("", extension);
+        info!("Printing VRRP {extension} for process({}) on signal", std::process::id());
+        if let Err(error) = dump::write(&path, text(&view).as_bytes()) {
+            error!("Cannot write {}: {error}", path.display());
+        }
+    }
+
+    /// Does what the core wants done, in order.
+    fn perform(&mut self, now: Instant) {
+        while !self.actions.is_empty() {
+            let mut actions = std::mem::take(&mut self.actions);
+            for action in actions.drain(..) {
+                self.act(now, action);
+            }
+            // Failures led to new ones; else the room is used again.
+            if self.actions.is_empty() {
+                self.actions = actions;
+                return;
+            }
+        }
+    }
+
+    fn act(&mut self, now: Instant, action: Action) {
+        match action {
+            Action::SendAdvert { instance, interface, packet, .. } => {
+                let sent = match self.sockets.get(interface) {
+                    Some(socket) => socket.send(&packet),
+                    None => Err(io::Error::from_raw_os_error(libc::ENODEV)),
+                };
+                if let Err(error) = sent {
+                    let error = error.raw_os_error().unwrap_or(0);
+                    self.router.handle(now, Event::SendFailed { instance, error }, &mut self.actions);
+                }
+            }
+            Action::SendFrame { interface, frame } => self.frames.push(interface, frame),
+            Action::Arm(key, deadline) => self.wheel.arm(Key::Core(key), deadline),
+            Action::Disarm(key) => {
+                self.wheel.disarm(Key::Core(key));
+            }
+            Action::HoldAddresses(id, true) => {
+                if let Some(instance) = self.router.instance(id) {
+                    self.kernel.claim(id, instance.config());
+                }
+                self.kernel.hold(id, true);
+            }
+            Action::HoldAddresses(id, false) => {
+                if self.phase != Phase::Stopping || self.context.options.release_vrrp {
+                    self.kernel.hold(id, false);
+                }
+            }
+            Action::Record(id, record) => self.record(id, record),
+            // Scripts, FIFOs and mail will hear of this.
+            Action::Changed { .. } => {}
+            Action::Tell(notice) => match notice.severity() {
+                Severity::Error => error!("{notice}"),
+                Severity::Warning => warn!("{notice}"),
+                Severity::Info => info!("{notice}"),
+                Severity::Detail => debug!("{notice}"),
+            },
+        }
+    }
+
+    fn record(&mut self, id: InstanceId, record: Record) {
+        let (Some(instance), Ok(place)) = (self.router.instance(id), usize::try_from(id)) else { return };
+        let identity = identity_of(instance.config());
+        self.context.board.write(place, board::Record { identity, state: state_number(record.state), advert: record.advert_due });
+    }
+}
+
+fn identity_of(config: &crate::config::model::VrrpInstance) -> u64 {
+    identity(&config.interface, config.virtual_router_id, &config.name)
+}
+
+/// A state as keepalived's files number it.
+fn state_number(state: State) -> u8 {
+    match state {
+        State::Initialize => 0,
+        State::Backup => 1,
+        State::Master => 2,
+        State::Fault => 3,
+    }
+}
+
+fn state_from(number: u8) -> Option<State> {
+    [State::Initialize, State::Backup, State::Master, State::Fault].into_iter().find(|state| state_number(*state) == number)
+}
