@@ -48,26 +48,51 @@ pub enum Notice {
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Notice::PutBack { interface, placement } => {
-                write!(f, "Netlink reflector reports IP {} removed from {interface} by someone else: putting it back", placement.address)
+            Notice::PutBack {
+                interface,
+                placement,
+            } => {
+                write!(
+                    f,
+                    "Netlink reflector reports IP {} removed from {interface} by someone else: putting it back",
+                    placement.address
+                )
             }
-            Notice::Contested { interface, placement, delay } => write!(
+            Notice::Contested {
+                interface,
+                placement,
+                delay,
+            } => write!(
                 f,
                 "IP {} on {interface} keeps being removed by someone else (a network manager?): putting it back in {} ms",
                 placement.address,
                 delay.as_millis()
             ),
-            Notice::Leftover { interface, placement } => {
-                write!(f, "Removing {placement} from {interface}: left there by an earlier run")
+            Notice::Leftover {
+                interface,
+                placement,
+            } => {
+                write!(
+                    f,
+                    "Removing {placement} from {interface}: left there by an earlier run"
+                )
             }
-            Notice::Refused { adding, interface, placement, errno } => write!(
+            Notice::Refused {
+                adding,
+                interface,
+                placement,
+                errno,
+            } => write!(
                 f,
                 "The kernel refuses to {} {placement} {} {interface}: {}",
                 if *adding { "add" } else { "remove" },
                 if *adding { "to" } else { "from" },
                 std::io::Error::from_raw_os_error(*errno)
             ),
-            Notice::Overrun => write!(f, "Netlink: Receive buffer overrun on monitor socket: reading addresses and interfaces anew"),
+            Notice::Overrun => write!(
+                f,
+                "Netlink: Receive buffer overrun on monitor socket: reading addresses and interfaces anew"
+            ),
         }
     }
 }

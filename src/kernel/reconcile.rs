@@ -455,7 +455,11 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         match (op, errno) {
             (Op::Add(_), 0) => {
                 if std::mem::take(&mut entry.lost) {
-                    let holders = entry.claims.iter().filter(|claim| claim.held).map(|claim| claim.owner);
+                    let holders = entry
+                        .claims
+                        .iter()
+                        .filter(|claim| claim.held)
+                        .map(|claim| claim.owner);
                     self.restored.extend(holders);
                 }
             }

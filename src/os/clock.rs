@@ -41,7 +41,9 @@ pub struct LocalTime {
 
 /// The wall clock, as time since 1970.
 pub fn wall() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
 }
 
 /// Seconds since 1970.

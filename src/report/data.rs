@@ -17,7 +17,13 @@ pub fn data(view: &View<'_>) -> String {
         out.value(1, "VRRP Instance", instance.name());
         running(&mut out, view, instance);
         settings(&mut out, instance.config());
-        out.line(3, format_args!("Virtual IP ({}):", instance.config().virtual_addresses.len()));
+        out.line(
+            3,
+            format_args!(
+                "Virtual IP ({}):",
+                instance.config().virtual_addresses.len()
+            ),
+        );
         for line in &instance.config().virtual_addresses {
             out.line(5, view.address(line, &instance.config().interface));
         }
@@ -37,7 +43,10 @@ pub fn configuration(model: &Model) -> String {
     for instance in &model.vrrp.instances {
         out.value(1, "VRRP Instance", &instance.name);
         settings(&mut out, instance);
-        out.line(3, format_args!("Virtual IP ({}):", instance.virtual_addresses.len()));
+        out.line(
+            3,
+            format_args!("Virtual IP ({}):", instance.virtual_addresses.len()),
+        );
         for line in &instance.virtual_addresses {
             out.line(5, describe(line, &instance.interface));
         }
@@ -59,15 +68,21 @@ fn global(out: &mut Outline, global: &Global) {
 fn running(out: &mut Outline, view: &View<'_>, instance: &Instance) {
     out.value(3, "State", instance.state());
     let unfit = instance.unfit();
-    for (reason, holds) in
-        [("interface missing", unfit.missing), ("interface down", unfit.down), ("no IPv4 address", unfit.no_address)]
-    {
+    for (reason, holds) in [
+        ("interface missing", unfit.missing),
+        ("interface down", unfit.down),
+        ("no IPv4 address", unfit.no_address),
+    ] {
         if holds {
             out.value(3, "Fault", reason);
         }
     }
     if let Some(at) = instance.last_transition() {
-        out.value(3, "Last transition", format_args!("{:.6}", view.seconds(at)));
+        out.value(
+            3,
+            "Last transition",
+            format_args!("{:.6}", view.seconds(at)),
+        );
     }
     if let Some(cause) = instance.last_cause() {
         out.value(3, "Last transition cause", format_args!("{cause:?}"));
@@ -78,40 +93,99 @@ fn running(out: &mut Outline, view: &View<'_>, instance: &Instance) {
     }
     out.value(3, "Effective priority", instance.effective_priority());
     out.value(3, "VIPs set", (view.is_placed)(instance.id()));
-    let source = view.router.interface_named(&instance.config().interface).and_then(|interface| interface.primary_v4);
-    out.value(3, "Using src_ip", or_none(instance.config().source.or(source)));
+    let source = view
+        .router
+        .interface_named(&instance.config().interface)
+        .and_then(|interface| interface.primary_v4);
+    out.value(
+        3,
+        "Using src_ip",
+        or_none(instance.config().source.or(source)),
+    );
 }
 
 /// What an instance is configured to do.
 fn settings(out: &mut Outline, config: &VrrpInstance) {
     let garp = &config.garp;
-    out.value(3, "VRRP Version", match config.version {
-        Version::V2 => 2,
-        Version::V3 => 3,
-    });
-    out.value(3, "Wantstate", match config.initial_state {
-        InitialState::Master => "MASTER",
-        InitialState::Backup => "BACKUP",
-    });
+    out.value(
+        3,
+        "VRRP Version",
+        match config.version {
+            Version::V2 => 2,
+            Version::V3 => 3,
+        },
+    );
+    out.value(
+        3,
+        "Wantstate",
+        match config.initial_state {
+            InitialState::Master => "MASTER",
+            InitialState::Backup => "BACKUP",
+        },
+    );
     out.value(3, "Interface", &config.interface);
     out.value(3, "Multicast address", config.multicast_group);
     out.value(3, "Virtual Router ID", config.virtual_router_id);
     out.value(3, "Priority", config.priority);
-    out.value(3, "Advert interval", format_args!("{} sec", config.advert_interval.as_secs_f64()));
-    let down = master_down_interval(config.advert_interval, config.down_timer_adverts, config.priority);
-    out.value(3, "Master down timer", format_args!("{} usecs", down.as_micros()));
+    out.value(
+        3,
+        "Advert interval",
+        format_args!("{} sec", config.advert_interval.as_secs_f64()),
+    );
+    let down = master_down_interval(
+        config.advert_interval,
+        config.down_timer_adverts,
+        config.priority,
+    );
+    out.value(
+        3,
+        "Master down timer",
+        format_args!("{} usecs", down.as_micros()),
+    );
     out.value(3, "Down timer adverts", config.down_timer_adverts);
-    out.value(3, "Preempt", if config.nopreempt { "disabled" } else { "enabled" });
+    out.value(
+        3,
+        "Preempt",
+        if config.nopreempt {
+            "disabled"
+        } else {
+            "enabled"
+        },
+    );
     out.value(3, "Track primary interface", !config.dont_track_primary);
     out.value(3, "Skip check advert addresses", config.skip_check_adv_addr);
-    out.value(3, "Send advert after receive lower priority advert", !config.lower_prio_no_advert);
-    out.value(3, "Send advert after receive higher priority advert", config.higher_prio_send_advert);
+    out.value(
+        3,
+        "Send advert after receive lower priority advert",
+        !config.lower_prio_no_advert,
+    );
+    out.value(
+        3,
+        "Send advert after receive higher priority advert",
+        config.higher_prio_send_advert,
+    );
     out.value(3, "Gratuitous ARP delay", garp.master_delay.as_secs_f64());
     out.value(3, "Gratuitous ARP repeat", garp.master_repeat);
-    out.value(3, "Gratuitous ARP refresh", garp.master_refresh.as_secs_f64());
-    out.value(3, "Gratuitous ARP refresh repeat", garp.master_refresh_repeat);
-    out.value(3, "Gratuitous ARP lower priority delay", garp.lower_prio_delay.as_secs_f64());
-    out.value(3, "Gratuitous ARP lower priority repeat", garp.lower_prio_repeat);
+    out.value(
+        3,
+        "Gratuitous ARP refresh",
+        garp.master_refresh.as_secs_f64(),
+    );
+    out.value(
+        3,
+        "Gratuitous ARP refresh repeat",
+        garp.master_refresh_repeat,
+    );
+    out.value(
+        3,
+        "Gratuitous ARP lower priority delay",
+        garp.lower_prio_delay.as_secs_f64(),
+    );
+    out.value(
+        3,
+        "Gratuitous ARP lower priority repeat",
+        garp.lower_prio_repeat,
+    );
     out.value(3, "Gratuitous ARP interval", garp.interval.as_secs_f64());
     match config.authentication {
         Authentication::None => out.value(3, "Authentication type", "none"),
@@ -126,7 +200,10 @@ fn settings(out: &mut Outline, config: &VrrpInstance) {
 fn sockets(out: &mut Outline, router: &Router) {
     let mut shared: BTreeMap<&str, Vec<&Instance>> = BTreeMap::new();
     for instance in router.instances() {
-        shared.entry(&instance.config().interface).or_default().push(instance);
+        shared
+            .entry(&instance.config().interface)
+            .or_default()
+            .push(instance);
     }
     out.title("VRRP Sockpool");
     for (interface, instances) in shared {
@@ -136,7 +213,14 @@ fn sockets(out: &mut Outline, router: &Router) {
         out.value(3, "Type", "Multicast");
         out.line(3, "VRRP instances");
         for instance in instances {
-            out.line(5, format_args!("{} vrid {}", instance.name(), instance.config().virtual_router_id));
+            out.line(
+                5,
+                format_args!(
+                    "{} vrid {}",
+                    instance.name(),
+                    instance.config().virtual_router_id
+                ),
+            );
         }
     }
 }
@@ -144,23 +228,55 @@ fn sockets(out: &mut Outline, router: &Router) {
 /// Every link of the host.
 fn interfaces(out: &mut Outline, view: &View<'_>) {
     let mut tracking: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for instance in view.router.instances().filter(|instance| !instance.config().dont_track_primary) {
-        tracking.entry(&instance.config().interface).or_default().push(instance.name());
+    for instance in view
+        .router
+        .instances()
+        .filter(|instance| !instance.config().dont_track_primary)
+    {
+        tracking
+            .entry(&instance.config().interface)
+            .or_default()
+            .push(instance.name());
     }
     out.title("Interfaces");
     for (index, link) in view.known.links() {
         out.value(1, "Name", &link.name);
         out.value(3, "index", index);
         let told: Option<&Interface> = view.router.interface(index);
-        out.value(3, "IPv4 address", or_none(told.and_then(|interface| interface.primary_v4)));
+        out.value(
+            3,
+            "IPv4 address",
+            or_none(told.and_then(|interface| interface.primary_v4)),
+        );
         let [a, b, c, d, e, f] = link.mac;
-        out.value(3, "MAC", format_args!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}"));
-        out.value(3, "State", if link.is_up() { "UP, RUNNING" } else { "DOWN" });
+        out.value(
+            3,
+            "MAC",
+            format_args!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}"),
+        );
+        out.value(
+            3,
+            "State",
+            if link.is_up() { "UP, RUNNING" } else { "DOWN" },
+        );
         out.value(3, "MTU", link.mtu);
-        let addresses: Vec<String> =
-            view.known.addresses(index).iter().map(|address| address.placement.to_string()).collect();
-        out.value(3, "Addresses", or_none((!addresses.is_empty()).then(|| addresses.join(" "))));
-        for (place, name) in tracking.get(link.name.as_str()).into_iter().flatten().enumerate() {
+        let addresses: Vec<String> = view
+            .known
+            .addresses(index)
+            .iter()
+            .map(|address| address.placement.to_string())
+            .collect();
+        out.value(
+            3,
+            "Addresses",
+            or_none((!addresses.is_empty()).then(|| addresses.join(" "))),
+        );
+        for (place, name) in tracking
+            .get(link.name.as_str())
+            .into_iter()
+            .flatten()
+            .enumerate()
+        {
             if place == 0 {
                 out.line(3, "Tracking VRRP instances :");
             }

@@ -54,8 +54,13 @@ fn data(out: &mut String, view: &View<'_>, instance: &Instance) {
     if interface.is_some() {
         object.text("ifp_ifname", &config.interface);
     }
-    object.value("master_priority", instance.master().map_or(0, |(_, priority)| priority));
-    let transition = instance.last_transition().map_or(0.0, |at| view.seconds(at));
+    object.value(
+        "master_priority",
+        instance.master().map_or(0, |(_, priority)| priority),
+    );
+    let transition = instance
+        .last_transition()
+        .map_or(0.0, |at| view.seconds(at));
     object.value("last_transition", format_args!("{transition:.6}"));
     object.seconds("garp_delay", garp.master_delay);
     object.seconds("garp_refresh", garp.master_refresh);
@@ -76,18 +81,27 @@ fn data(out: &mut String, view: &View<'_>, instance: &Instance) {
     object.value("nopreempt", config.nopreempt);
     object.value("preempt_delay", 0);
     object.value("state", state_number(instance.state()));
-    object.value("wantstate", match config.initial_state {
-        InitialState::Master => 2,
-        InitialState::Backup => 1,
-    });
-    object.value("version", match config.version {
-        Protocol::V2 => 2,
-        Protocol::V3 => 3,
-    });
+    object.value(
+        "wantstate",
+        match config.initial_state {
+            InitialState::Master => 2,
+            InitialState::Backup => 1,
+        },
+    );
+    object.value(
+        "version",
+        match config.version {
+            Protocol::V2 => 2,
+            Protocol::V3 => 3,
+        },
+    );
     object.value("smtp_alert", false);
     object.value("notify_deleted", false);
     if !config.virtual_addresses.is_empty() {
-        let addresses = config.virtual_addresses.iter().map(|line| view.address(line, &config.interface));
+        let addresses = config
+            .virtual_addresses
+            .iter()
+            .map(|line| view.address(line, &config.interface));
         object.list("vips", addresses);
     }
     if let Authentication::Pass(_) = config.authentication {

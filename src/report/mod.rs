@@ -45,7 +45,11 @@ impl View<'_> {
     fn is_present(&self, line: &VirtualAddress, interface: &str) -> bool {
         let claim = crate::kernel::Claim::from_virtual(line, interface);
         let index = self.known.index(&claim.interface);
-        index.is_some_and(|index| self.known.address(index, &claim.address.placement).is_some())
+        index.is_some_and(|index| {
+            self.known
+                .address(index, &claim.address.placement)
+                .is_some()
+        })
     }
 
     /// A virtual address as iproute2 would have it, with `set` when it is on the host.
@@ -59,16 +63,31 @@ impl View<'_> {
 }
 
 /// The names iproute2 has for scopes.
-const SCOPES: [(u8, &str); 5] = [(0, "global"), (200, "site"), (253, "link"), (254, "host"), (255, "nowhere")];
+const SCOPES: [(u8, &str); 5] = [
+    (0, "global"),
+    (200, "site"),
+    (253, "link"),
+    (254, "host"),
+    (255, "nowhere"),
+];
 /// The flags of addresses, by the words of a configuration.
-const FLAGS: [(u32, &str); 4] = [(0x10, "home"), (0x100, "mngtmpaddr"), (0x200, "noprefixroute"), (0x400, "autojoin")];
+const FLAGS: [(u32, &str); 4] = [
+    (0x10, "home"),
+    (0x100, "mngtmpaddr"),
+    (0x200, "noprefixroute"),
+    (0x400, "autojoin"),
+];
 const FULL_V4: u8 = 32;
 const FULL_V6: u8 = 128;
 
 /// `ADDR[/LEN][ peer P/LEN][ brd B] dev IF scope SCOPE[ label L][ FLAG ...][ preferred_lft N]`
 fn describe(line: &VirtualAddress, interface: &str) -> String {
     let mut text = line.address.to_string();
-    let full = if line.address.is_ipv4() { FULL_V4 } else { FULL_V6 };
+    let full = if line.address.is_ipv4() {
+        FULL_V4
+    } else {
+        FULL_V6
+    };
     if let Some((peer, prefix)) = line.peer {
         let _ = write!(text, " peer {peer}/{prefix}");
     } else if line.prefix != full {
@@ -77,7 +96,11 @@ fn describe(line: &VirtualAddress, interface: &str) -> String {
     if let Some(broadcast) = line.broadcast {
         let _ = write!(text, " brd {broadcast}");
     }
-    let _ = write!(text, " dev {} scope ", line.interface.as_deref().unwrap_or(interface));
+    let _ = write!(
+        text,
+        " dev {} scope ",
+        line.interface.as_deref().unwrap_or(interface)
+    );
     match SCOPES.iter().find(|(number, _)| *number == line.scope) {
         Some((_, name)) => text.push_str(name),
         None => {

@@ -1,7 +1,9 @@
 //! What the reports say of a router that has begun, and that no secret is in any of them.
 
 use super::*;
-use crate::config::model::{Authentication, GarpPolicy, InitialState, Model, Version, VrrpInstance};
+use crate::config::model::{
+    Authentication, GarpPolicy, InitialState, Model, Version, VrrpInstance,
+};
 use crate::config::secret::Secret;
 use crate::vrrp::{Actions, Event, Interface};
 use std::net::Ipv4Addr;
@@ -76,7 +78,13 @@ fn running(model: &Model) -> Router {
 fn with_view<T>(model: &Model, router: &Router, look: impl FnOnce(&View<'_>) -> T) -> T {
     let known = Known::default();
     let now = (Instant(15_000_000_000), Duration::from_secs(1_000_010));
-    look(&View { global: &model.global, router, known: &known, now, is_placed: &|_| true })
+    look(&View {
+        global: &model.global,
+        router,
+        known: &known,
+        now,
+        is_placed: &|_| true,
+    })
 }
 
 #[test]
@@ -104,8 +112,14 @@ fn the_data_file_has_its_sections_and_masks_the_password() {
 #[test]
 fn the_dump_of_a_configuration_masks_the_password() {
     let text = configuration(&model());
-    assert!(text.contains("   Wantstate = MASTER\n") && text.contains("   Password = ********\n"), "{text}");
-    assert!(!text.contains(PASSWORD) && !text.contains(" State = "), "{text}");
+    assert!(
+        text.contains("   Wantstate = MASTER\n") && text.contains("   Password = ********\n"),
+        "{text}"
+    );
+    assert!(
+        !text.contains(PASSWORD) && !text.contains(" State = "),
+        "{text}"
+    );
 }
 
 #[test]
@@ -115,7 +129,10 @@ fn the_statistics_file_counts_what_happened() {
     let text = stats(&router);
     let expected = "VRRP Instance: VI_\"1\"\n  Advertisements:\n    Received: 0\n    Sent: 1\n    Send failed: 0\n  Became master: 1\n";
     assert!(text.starts_with(expected), "{text}");
-    assert!(text.contains("  Priority Zero:\n    Received: 0\n    Sent: 0\n"), "{text}");
+    assert!(
+        text.contains("  Priority Zero:\n    Received: 0\n    Sent: 0\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -139,12 +156,18 @@ fn the_json_file_has_keepaliveds_fields() {
     assert!(text.starts_with(data), "{text}\n{data}");
     assert!(text.ends_with("}}]\n"), "{text}");
     let wrapped = with_view(&model, &router, |view| json(view, JsonVersion::V2));
-    assert_eq!(wrapped.trim_end(), format!("{{\"vrrp\":{}}}", text.trim_end()));
+    assert_eq!(
+        wrapped.trim_end(),
+        format!("{{\"vrrp\":{}}}", text.trim_end())
+    );
 }
 
 #[test]
 fn no_instance_is_an_empty_list() {
     let model = Model::default();
     let router = Router::new(&model.vrrp, false);
-    assert_eq!(with_view(&model, &router, |view| json(view, JsonVersion::V1)), "[]\n");
+    assert_eq!(
+        with_view(&model, &router, |view| json(view, JsonVersion::V1)),
+        "[]\n"
+    );
 }

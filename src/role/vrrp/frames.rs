@@ -18,7 +18,10 @@ pub(super) struct Frames {
 impl Frames {
     /// Opens the socket.
     pub fn open() -> io::Result<Self> {
-        Ok(Frames { socket: LinkSocket::open()?, waiting: VecDeque::new() })
+        Ok(Frames {
+            socket: LinkSocket::open()?,
+            waiting: VecDeque::new(),
+        })
     }
 
     /// Takes a frame over.

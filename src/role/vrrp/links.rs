@@ -48,7 +48,10 @@ impl Kernel {
     }
 
     /// Says which addresses these instances, and no others, may come to hold.
-    pub fn claim_all<'a>(&mut self, instances: impl Iterator<Item = (InstanceId, &'a VrrpInstance)>) {
+    pub fn claim_all<'a>(
+        &mut self,
+        instances: impl Iterator<Item = (InstanceId, &'a VrrpInstance)>,
+    ) {
         let mut before = std::mem::take(&mut self.claimed);
         for (id, config) in instances {
             self.claim(id, config);
@@ -61,7 +64,10 @@ impl Kernel {
 
     /// Says which addresses an instance may come to hold.
     pub fn claim(&mut self, id: InstanceId, config: &VrrpInstance) {
-        let claims = config.virtual_addresses.iter().map(|line| Claim::from_virtual(line, &config.interface));
+        let claims = config
+            .virtual_addresses
+            .iter()
+            .map(|line| Claim::from_virtual(line, &config.interface));
         self.reconciler.claim(id, claims);
         self.claimed.insert(id);
     }
@@ -131,5 +137,12 @@ impl Kernel {
 
 /// A link as the core knows it.
 pub(super) fn interface(link: LinkState) -> Interface {
-    Interface { index: link.index, name: link.name, up: link.up, mac: link.mac, mtu: link.mtu, primary_v4: link.primary_v4 }
+    Interface {
+        index: link.index,
+        name: link.name,
+        up: link.up,
+        mac: link.mac,
+        mtu: link.mtu,
+        primary_v4: link.primary_v4,
+    }
 }

@@ -119,11 +119,22 @@ impl Shell {
             model,
             context,
         };
-        shell.events.add(shell.kernel.socket(), Source::Netlink, Want::Read)?;
-        shell.events.add(&shell.context.parent, Source::Parent, Want::Read)?;
-        shell.events.add(&shell.context.signals, Source::Signals, Want::Read)?;
+        shell
+            .events
+            .add(shell.kernel.socket(), Source::Netlink, Want::Read)?;
+        shell
+            .events
+            .add(&shell.context.parent, Source::Parent, Want::Read)?;
+        shell
+            .events
+            .add(&shell.context.signals, Source::Signals, Want::Read)?;
         shell.sockets.plan(&shell.model.vrrp);
-        shell.kernel.claim_all(shell.router.instances().map(|instance| (instance.id(), instance.config())));
+        shell.kernel.claim_all(
+            shell
+                .router
+                .instances()
+                .map(|instance| (instance.id(), instance.config())),
+        );
         info!("Registering Kernel netlink reflector");
         Ok(shell)
     }
@@ -169,7 +180,8 @@ impl Shell {
         while let Some((key, deadline)) = self.wheel.pop_expired(now) {
             match key {
                 Key::Core(key) => {
-                    self.router.handle(now, Event::Timer { key, deadline }, &mut self.actions);
+                    self.router
+                        .handle(now, Event::Timer { key, deadline }, &mut self.actions);
                     self.perform(now);
                 }
                 // What they are for is looked after in every turn.
@@ -197,7 +209,9 @@ impl Shell {
     /// Reads the packets that wait at a socket.
     fn hear(&mut self, event: Ready<Source>, index: u32) {
         for _ in 0..BATCHES_PER_TURN {
-            let Some(socket) = self.sockets.get(index) else { return };
+            let Some(socket) = self.sockets.get(index) else {
+                return;
+            };
             match socket.receive(&mut self.batch) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
@@ -209,7 +223,14 @@ impl Shell {
             }
             let now = clock::now();
             for bytes in self.batch.packets() {
-                self.router.handle(now, Event::Packet { interface: index, bytes }, &mut self.actions);
+                self.router.handle(
+                    now,
+                    Event::Packet {
+                        interface: index,
+                        bytes,
+                    },
+                    &mut self.actions,
+                );
             }
             self.perform(now);
         }
@@ -228,7 +249,11 @@ impl Shell {
             self.start(now);
         }
         for instance in self.kernel.take_restored() {
-            self.router.handle(now, Event::AddressesRestored { instance }, &mut self.actions);
+            self.router.handle(
+                now,
+                Event::AddressesRestored { instance },
+                &mut self.actions,
+            );
         }
         self.perform(now);
     }
@@ -238,14 +263,23 @@ impl Shell {
             LinkChange::Gone { index, name } => {
                 debug!("Interface {name} deleted");
                 self.sockets.close(&mut self.events, index);
-                self.router.handle(now, Event::InterfaceGone { index }, &mut self.actions);
+                self.router
+                    .handle(now, Event::InterfaceGone { index }, &mut self.actions);
             }
             LinkChange::Changed(link) => {
-                debug!("Netlink reports {} {}", link.name, if link.up { "up" } else { "down" });
+                debug!(
+                    "Netlink reports {} {}",
+                    link.name,
+                    if link.up { "up" } else { "down" }
+                );
                 if let Err(error) = self.sockets.fit(&mut self.events, link.index, &link.name) {
                     self.exit = Some(refused(&error));
                 }
-                self.router.handle(now, Event::Interface(&links::interface(link)), &mut self.actions);
+                self.router.handle(
+                    now,
+                    Event::Interface(&links::interface(link)),
+                    &mut self.actions,
+                );
             }
         }
         self.perform(now);
@@ -266,15 +300,26 @@ impl Shell {
 
     /// Tells the core what the process before this one was doing.
     fn resume(&mut self) {
-        let records: std::collections::HashMap<u64, board::Record> =
-            self.context.board.records().map(|(_, record)| (record.identity, record)).collect();
+        let records: std::collections::HashMap<u64, board::Record> = self
+            .context
+            .board
+            .records()
+            .map(|(_, record)| (record.identity, record))
+            .collect();
         let known: Vec<(InstanceId, Record)> = self
             .router
             .instances()
             .filter_map(|instance| {
                 let record = records.get(&identity_of(instance.config()))?;
                 let state = state_from(record.state)?;
-                Some((instance.id(), Record { state, advert_due: record.advert, ip_id: 0 }))
+                Some((
+                    instance.id(),
+                    Record {
+                        state,
+                        advert_due: record.advert,
+                        ip_id: 0,
+                    },
+                ))
             })
             .collect();
         for (id, record) in known {
@@ -317,28 +362,47 @@ impl Shell {
         match self.context.handed_over(length) {
             Ok(model) if self.phase != Phase::Stopping => self.take(now, model),
             Ok(_) => {}
-            Err(error) => error!("The new configuration cannot be taken over, the old one stays: {error}"),
+            Err(error) => {
+                error!("The new configuration cannot be taken over, the old one stays: {error}")
+            }
         }
         self.context.parent.answer(Answer::Reloaded);
     }
 
     fn take(&mut self, now: Instant, model: Rc<Model>) {
         let log_unknown_vrids = model.global.log_unknown_vrids;
-        let changed = model.vrrp != self.model.vrrp || log_unknown_vrids != self.model.global.log_unknown_vrids;
+        let changed = model.vrrp != self.model.vrrp
+            || log_unknown_vrids != self.model.global.log_unknown_vrids;
         self.model = model;
         if !changed {
             return;
         }
         self.sockets.plan(&self.model.vrrp);
-        let links: Vec<(u32, String)> =
-            self.kernel.reconciler().known().links().map(|(index, link)| (index, link.name.clone())).collect();
+        let links: Vec<(u32, String)> = self
+            .kernel
+            .reconciler()
+            .known()
+            .links()
+            .map(|(index, link)| (index, link.name.clone()))
+            .collect();
         for (index, name) in links {
             if let Err(error) = self.sockets.fit(&mut self.events, index, &name) {
                 self.exit = Some(refused(&error));
             }
         }
-        self.router.handle(now, Event::Reload { vrrp: &self.model.vrrp, log_unknown_vrids }, &mut self.actions);
-        self.kernel.claim_all(self.router.instances().map(|instance| (instance.id(), instance.config())));
+        self.router.handle(
+            now,
+            Event::Reload {
+                vrrp: &self.model.vrrp,
+                log_unknown_vrids,
+            },
+            &mut self.actions,
+        );
+        self.kernel.claim_all(
+            self.router
+                .instances()
+                .map(|instance| (instance.id(), instance.config())),
+        );
         self.perform(now);
     }
 
@@ -353,7 +417,10 @@ impl Shell {
             is_placed: &|id| reconciler.is_placed(id),
         };
         let path = paths::dump_file("", extension);
-        info!("Printing VRRP {extension} for process({}) on signal", std::process::id());
+        info!(
+            "Printing VRRP {extension} for process({}) on signal",
+            std::process::id()
+        );
         if let Err(error) = dump::write(&path, text(&view).as_bytes()) {
             error!("Cannot write {}: {error}", path.display());
         }
@@ -376,14 +443,23 @@ impl Shell {
 
     fn act(&mut self, now: Instant, action: Action) {
         match action {
-            Action::SendAdvert { instance, interface, packet, .. } => {
+            Action::SendAdvert {
+                instance,
+                interface,
+                packet,
+                ..
+            } => {
                 let sent = match self.sockets.get(interface) {
                     Some(socket) => socket.send(&packet),
                     None => Err(io::Error::from_raw_os_error(libc::ENODEV)),
                 };
                 if let Err(error) = sent {
                     let error = error.raw_os_error().unwrap_or(0);
-                    self.router.handle(now, Event::SendFailed { instance, error }, &mut self.actions);
+                    self.router.handle(
+                        now,
+                        Event::SendFailed { instance, error },
+                        &mut self.actions,
+                    );
                 }
             }
             Action::SendFrame { interface, frame } => self.frames.push(interface, frame),
@@ -415,9 +491,18 @@ impl Shell {
     }
 
     fn record(&mut self, id: InstanceId, record: Record) {
-        let (Some(instance), Ok(place)) = (self.router.instance(id), usize::try_from(id)) else { return };
+        let (Some(instance), Ok(place)) = (self.router.instance(id), usize::try_from(id)) else {
+            return;
+        };
         let identity = identity_of(instance.config());
-        self.context.board.write(place, board::Record { identity, state: state_number(record.state), advert: record.advert_due });
+        self.context.board.write(
+            place,
+            board::Record {
+                identity,
+                state: state_number(record.state),
+                advert: record.advert_due,
+            },
+        );
     }
 }
 
@@ -436,5 +521,12 @@ fn state_number(state: State) -> u8 {
 }
 
 fn state_from(number: u8) -> Option<State> {
-    [State::Initialize, State::Backup, State::Master, State::Fault].into_iter().find(|state| state_number(*state) == number)
+    [
+        State::Initialize,
+        State::Backup,
+        State::Master,
+        State::Fault,
+    ]
+    .into_iter()
+    .find(|state| state_number(*state) == number)
 }

@@ -49,7 +49,9 @@ impl Sockets {
         if renamed || !self.needs.contains_key(name) {
             self.close(events, index);
         }
-        let Some(need) = self.needs.get(name) else { return Ok(()) };
+        let Some(need) = self.needs.get(name) else {
+            return Ok(());
+        };
         let open = match self.open.entry(index) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => {
@@ -58,10 +60,18 @@ impl Sockets {
                     Ok(socket)
                 });
                 match opened {
-                    Ok(socket) => entry.insert(Open { socket, name: name.to_owned(), groups: BTreeSet::new() }),
-                    Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
+                    Ok(socket) => entry.insert(Open {
+                        socket,
+                        name: name.to_owned(),
+                        groups: BTreeSet::new(),
+                    }),
+                    Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                        return Err(error);
+                    }
                     Err(error) => {
-                        error!("Cannot open a VRRP socket on {name}: {error}; trying again when the interface changes");
+                        error!(
+                            "Cannot open a VRRP socket on {name}: {error}; trying again when the interface changes"
+                        );
                         return Ok(());
                     }
                 }
@@ -80,7 +90,9 @@ impl Sockets {
                 Ok(()) => {
                     open.groups.insert(*group);
                 }
-                Err(error) => warn!("Cannot hear {group} on {name}: {error}; trying again when the interface changes"),
+                Err(error) => warn!(
+                    "Cannot hear {group} on {name}: {error}; trying again when the interface changes"
+                ),
             }
         }
         Ok(())
@@ -98,5 +110,4 @@ impl Sockets {
     pub fn get(&self, index: u32) -> Option<&VrrpSocket> {
         self.open.get(&index).map(|open| &open.socket)
     }
-
 }
