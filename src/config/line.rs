@@ -2,7 +2,7 @@
 //! path by hand that a test holds equal to the grammar. Comments, conditions, definitions and sequences are gone by now
 //! (`expand`); what the words mean is nobody's business here.
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr_iter, memchr2, memchr3};
 use pest::Parser;
 use std::borrow::Cow;
 
@@ -46,59 +46,62 @@ pub struct Piece {
 /// Calls `each` with every piece of the line, in order.
 #[inline]
 pub fn pieces(line: &[u8], each: impl FnMut(Piece)) {
-    if memchr2(b'"', b'$', line).is_none() {
-        plain(line, each)
-    } else {
-        by_grammar(line, each)
-    }
+    if is_plain(line) { plain(line, each) } else { by_grammar(line, each) }
+}
+
+/// Whether a line has neither references nor backslashes, and its quotes come in pairs.
+#[inline]
+fn is_plain(line: &[u8]) -> bool {
+    memchr3(b'"', b'$', b'\\', line).is_none() || (memchr2(b'$', b'\\', line).is_none() && memchr_iter(b'"', line).count() % 2 == 0)
 }
 
 /// Whether a byte separates words.
 #[inline]
-pub fn is_blank(byte: u8) -> bool {
+pub const fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | 0x0b | 0x0c | b'\r')
 }
 
-/// A line without quotes and references.
+/// A plain line.
 #[inline]
 fn plain(line: &[u8], mut each: impl FnMut(Piece)) {
-    let mut start = 0;
-    let word = |start: usize, end: usize, each: &mut dyn FnMut(Piece)| {
-        if start < end {
-            each(Piece {
-                kind: Kind::Word,
-                start,
-                end,
-            });
+    const NOTHING: u8 = 0;
+    const BLANK: u8 = 1;
+    const MARK: u8 = 2;
+    const ENDS: [u8; 256] = {
+        let mut table = [NOTHING; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            table[byte] = match byte as u8 {
+                b'{' | b'}' | b'"' => MARK,
+                byte if is_blank(byte) => BLANK,
+                _ => NOTHING,
+            };
+            byte += 1;
         }
+        table
     };
-    for (at, &byte) in line.iter().enumerate() {
-        if byte > b' ' && byte != b'{' && byte != b'}' {
-            continue;
+    let mut at = 0;
+    while at < line.len() {
+        let start = at;
+        while at < line.len() && ENDS[line[at] as usize] == NOTHING {
+            at += 1;
         }
-        match byte {
-            b'{' | b'}' => {
-                word(start, at, &mut each);
-                let kind = if byte == b'{' {
-                    Kind::Open
-                } else {
-                    Kind::Close
-                };
-                each(Piece {
-                    kind,
-                    start: at,
-                    end: at + 1,
-                });
-                start = at + 1;
-            }
-            byte if is_blank(byte) => {
-                word(start, at, &mut each);
-                start = at + 1;
-            }
-            _ => {}
+        if at > start {
+            each(Piece { kind: Kind::Word, start, end: at });
         }
+        if at < line.len() && ENDS[line[at] as usize] == MARK {
+            match line[at] {
+                b'{' => each(Piece { kind: Kind::Open, start: at, end: at + 1 }),
+                b'}' => each(Piece { kind: Kind::Close, start: at, end: at + 1 }),
+                _ => {
+                    let end = memchr(b'"', &line[at + 1..]).map_or(line.len(), |end| at + 1 + end);
+                    each(Piece { kind: Kind::Quoted, start: at + 1, end });
+                    at = end;
+                }
+            }
+        }
+        at += 1;
     }
-    word(start, line.len(), &mut each);
 }
 
 /// Any line, by the grammar.
@@ -167,5 +170,76 @@ pub(super) fn structure(line: &[u8]) -> Cow<'_, str> {
                 .map(|&byte| char::from(if byte.is_ascii() { byte } else { LETTER }))
                 .collect(),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Pieces as text: `w:word`, `q:quoted`, `u:unclosed`, braces as they are.
+    fn show(line: &[u8], by: impl Fn(&[u8], &mut dyn FnMut(Piece))) -> Vec<String> {
+        let mut out = Vec::new();
+        by(line, &mut |piece| {
+            let text = String::from_utf8_lossy(&line[piece.start..piece.end]);
+            out.push(match piece.kind {
+                Kind::Word => format!("w:{text}"),
+                Kind::Quoted => format!("q:{text}"),
+                Kind::Unclosed => format!("u:{text}"),
+                Kind::Open | Kind::Close => text.into_owned(),
+            });
+        });
+        out
+    }
+
+    #[test]
+    fn words_quotes_and_braces() {
+        for (line, expected) in [
+            ("a b\tc", &["w:a", "w:b", "w:c"][..]),
+            ("global_defs{router_id x}", &["w:global_defs", "{", "w:router_id", "w:x", "}"]),
+            ("a\"b c\"d", &["w:a", "q:b c", "w:d"]),
+            ("a \"\" b", &["w:a", "q:", "w:b"]),
+            ("'a b'", &["w:'a", "w:b'"]),
+            ("a \"{ } # ! $X\" }}", &["w:a", "q:{ } # ! $X", "}", "}"]),
+            ("a \"b\\\"c\" d", &["w:a", "q:b\\\"c", "w:d"]),
+            ("a \"C:\\\" d", &["w:a", "q:C:\\", "w:d"]),
+            ("a b${C}d {", &["w:a", "w:b${C}d", "{"]),
+            ("a ${_RANDOM x}", &["w:a", "w:${_RANDOM x}"]),
+            ("a $ {", &["w:a", "w:$", "{"]),
+            ("a \"b c", &["w:a", "u:b c"]),
+            ("a \"b c {", &["w:a", "u:b c", "{"]),
+            ("a \"", &["w:a", "u:"]),
+            ("", &[]),
+        ] {
+            assert_eq!(show(line.as_bytes(), |line, each| pieces(line, each)), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text() {
+        assert_eq!(show(b"J\xfcrgen \"\xfc x\" ${\xfc", |line, each| pieces(line, each)).len(), 5);
+    }
+
+    proptest! {
+        /// The path by hand is the grammar, where it is taken.
+        #[test]
+        fn plain_is_the_grammar(line in r#"[ab \t\r\x0b{}"'#é/.]{0,30}"#) {
+            prop_assume!(is_plain(line.as_bytes()));
+            let by_hand = show(line.as_bytes(), |line, each| plain(line, each));
+            prop_assert_eq!(by_hand, show(line.as_bytes(), |line, each| by_grammar(line, each)));
+        }
+
+        /// No byte but blanks and quotes is lost, none comes twice, none out of order.
+        #[test]
+        fn pieces_cover_the_line(line in proptest::collection::vec(prop_oneof![any::<u8>(), proptest::sample::select(&b"\"\\${} aA_"[..])], 0..60)) {
+            let mut at = 0;
+            pieces(&line, |piece| {
+                assert!(at <= piece.start && piece.start <= piece.end && piece.end <= line.len());
+                assert!(line[at..piece.start].iter().all(|&byte| is_blank(byte) || byte == b'"'), "{:?}", &line[at..piece.start]);
+                at = piece.end;
+            });
+            prop_assert!(line[at..].iter().all(|&byte| byte.is_ascii_whitespace() || is_blank(byte) || byte == b'"'));
+        }
     }
 }

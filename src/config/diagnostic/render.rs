@@ -13,7 +13,10 @@ const SECRET_WORDS: [&str; 3] = ["auth_pass", "key", "password"];
 /// What the name of a definition contains whose value is taken for a secret.
 const SECRET_NAMES: [&str; 4] = ["pass", "key", "secret", "pwd"];
 
-/// The part of a longer line that is shown: a hundred megabytes on one line are legal.
+/// A longer line, in bytes, is not shown: a hundred megabytes on one line are legal.
+const LONGEST: usize = 1 << 14;
+
+/// How many characters before and behind the fault are shown.
 const SHOWN: usize = 300;
 
 impl Class {
@@ -90,6 +93,9 @@ impl Diagnostics {
             .get_or_init(|| Lines::new(text).map(|(at, _)| at).collect());
         let start = *starts.get(span.line.checked_sub(1)? as usize)?;
         let (_, line) = Lines::new(text.get(start..)?).next()?;
+        if line.len() > LONGEST {
+            return None;
+        }
         Some(mask(&String::from_utf8_lossy(line)))
     }
 }

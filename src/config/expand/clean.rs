@@ -12,27 +12,39 @@ use std::borrow::Cow;
 pub(super) struct Clean {
     /// The text, trimmed, perhaps empty.
     pub draft: Draft,
-    /// Whether a backslash ends it, which only definitions care for. Not part of the text.
+    /// Whether a backslash ends it, perhaps that of a comment; only definitions care for it. Not part of the text.
     pub continued: bool,
+    /// Where the backslash stood, if that was not in a comment.
+    pub backslash: Option<Origin>,
 }
 
 /// What a look at a line found.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Look {
-    /// Nothing but a statement.
-    Plain,
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Look<'a> {
+    /// A statement, and perhaps a comment behind it.
+    Plain(&'a [u8]),
     /// No text, or a comment only.
     Empty,
     /// Anything else.
     Special,
 }
 
-/// One bit a byte: whether it can stand in a line without making it special.
-const SPECIAL: [bool; 256] = {
-    let mut table = [false; 256];
+const NOTHING: u8 = 0;
+const COMMENT: u8 = 1;
+const SPECIAL: u8 = 2;
+const PROTECTS: u8 = 4;
+
+/// What a byte does to a line.
+const EFFECTS: [u8; 256] = {
+    let mut table = [NOTHING; 256];
     let mut byte = 0;
     while byte < 256 {
-        table[byte] = byte >= 0x80 || matches!(byte as u8, b'#' | b'!' | b'$' | b'~' | b'@' | 0);
+        table[byte] = match byte as u8 {
+            b'#' | b'!' => COMMENT,
+            0 | b'$' | b'~' | b'@' | 0x80.. => SPECIAL,
+            b'"' | b'\\' => PROTECTS,
+            _ => NOTHING,
+        };
         byte += 1;
     }
     table
@@ -40,23 +52,29 @@ const SPECIAL: [bool; 256] = {
 
 /// Classes a line that has no blanks at its ends.
 #[inline]
-pub(super) fn look(line: &[u8]) -> Look {
-    match line.first() {
-        None | Some(b'#' | b'!') if line.last() != Some(&b'\\') => return Look::Empty,
-        _ => {}
-    }
-    let mut special = false;
-    let mut slashes = false;
+pub(super) fn look(line: &[u8]) -> Look<'_> {
+    let mut seen = NOTHING;
     let mut before = 0;
-    for &byte in line {
-        special |= SPECIAL[byte as usize];
-        slashes |= before == b'/' && byte == b'/';
+    let mut end = line.len();
+    for (at, &byte) in line.iter().enumerate() {
+        let effect = EFFECTS[byte as usize];
+        if effect == COMMENT {
+            end = at;
+            break;
+        }
+        if before == b'/' && byte == b'/' {
+            return Look::Special;
+        }
+        seen |= effect;
         before = byte;
     }
-    if special || slashes {
-        Look::Special
-    } else {
-        Look::Plain
+    // What protects a comment sign matters only before one; what a definition goes on with, only to definitions.
+    if seen & SPECIAL != 0 || (seen != NOTHING && end < line.len()) {
+        return Look::Special;
+    }
+    match trim(line.get(..end).unwrap_or_default()).1 {
+        [] => Look::Empty,
+        text => Look::Plain(text),
     }
 }
 
@@ -102,6 +120,7 @@ pub(super) fn clean(
         return Clean {
             draft: Draft::default(),
             continued: false,
+            backslash: None,
         };
     }
     let (line, foreign) = readable(line);
@@ -151,11 +170,13 @@ pub(super) fn clean(
         diagnostics.advise(Class::Warning, span(&line, at, 1), message, help);
     }
     let mut draft = draft.trimmed();
+    let mut backslash = None;
     if continued && draft.text().ends_with(b"\\") {
         let end = draft.len() - 1;
-        draft = draft.part(0..end).trimmed();
+        backslash = Some(draft.replaced(end..end + 1));
+        draft = draft.part(0..end);
     }
-    Clean { draft, continued }
+    Clean { draft, continued, backslash }
 }
 
 /// Characters that look like something they are not.
@@ -277,5 +298,28 @@ pub(super) fn without_mark(text: Vec<u8>) -> Result<(Vec<u8>, bool), &'static st
     match text.strip_prefix(UTF8) {
         Some(rest) => Ok((rest.to_vec(), true)),
         None => Ok((text, false)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// What one look calls plain or empty is what the grammar makes of it.
+        #[test]
+        fn a_look_is_the_grammar(line in r#"[ab \t{}"'#!\\/$é]{0,20}"#) {
+            let mut diagnostics = Diagnostics::new();
+            let (_, trimmed) = trim(line.as_bytes());
+            let clean = clean(line.as_bytes(), 0, 1, &mut diagnostics);
+            let mut text = clean.draft.text().to_vec();
+            text.extend(clean.backslash.map(|_| b'\\'));
+            match look(trimmed) {
+                Look::Special => {}
+                Look::Empty => prop_assert_eq!((text, diagnostics.len()), (Vec::new(), 0)),
+                Look::Plain(plain) => prop_assert_eq!((text, diagnostics.len()), (plain.to_vec(), 0)),
+            }
+        }
     }
 }

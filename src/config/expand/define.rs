@@ -81,7 +81,7 @@ impl Expander<'_> {
                 stack.pop();
                 continue;
             }
-            self.charge(out.len().min(STEP) + STEP)?;
+            self.charge(STEP)?;
             if out.len() > self.context.limits.line {
                 return Err(Fault::Line(whole, "the line grows beyond all bounds"));
             }
@@ -309,7 +309,7 @@ impl Expander<'_> {
 }
 
 /// What a reference costs beside the bytes it makes: even an empty value takes time.
-const STEP: usize = 64;
+const STEP: usize = 256;
 
 /// Adds a part of a text, at its own place or at that of the reference it stands for.
 fn append(out: &mut Draft, from: &Draft, part: Range<usize>, reference: Option<Origin>) {
