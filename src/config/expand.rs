@@ -302,7 +302,11 @@ impl Expander<'_> {
 
     /// A line of a file without its comment.
     fn physical(&mut self, clean: Clean) -> Result<(), Fault> {
-        let Clean { draft, continued, backslash } = clean;
+        let Clean {
+            draft,
+            continued,
+            backslash,
+        } = clean;
         if let Some(collecting) = &mut self.collecting {
             let last = !continued;
             let draft = draft.trimmed();

@@ -46,13 +46,18 @@ pub struct Piece {
 /// Calls `each` with every piece of the line, in order.
 #[inline]
 pub fn pieces(line: &[u8], each: impl FnMut(Piece)) {
-    if is_plain(line) { plain(line, each) } else { by_grammar(line, each) }
+    if is_plain(line) {
+        plain(line, each)
+    } else {
+        by_grammar(line, each)
+    }
 }
 
 /// Whether a line has neither references nor backslashes, and its quotes come in pairs.
 #[inline]
 fn is_plain(line: &[u8]) -> bool {
-    memchr3(b'"', b'$', b'\\', line).is_none() || (memchr2(b'$', b'\\', line).is_none() && memchr_iter(b'"', line).count() % 2 == 0)
+    memchr3(b'"', b'$', b'\\', line).is_none()
+        || (memchr2(b'$', b'\\', line).is_none() && memchr_iter(b'"', line).count() % 2 == 0)
 }
 
 /// Whether a byte separates words.
@@ -87,15 +92,31 @@ fn plain(line: &[u8], mut each: impl FnMut(Piece)) {
             at += 1;
         }
         if at > start {
-            each(Piece { kind: Kind::Word, start, end: at });
+            each(Piece {
+                kind: Kind::Word,
+                start,
+                end: at,
+            });
         }
         if at < line.len() && ENDS[line[at] as usize] == MARK {
             match line[at] {
-                b'{' => each(Piece { kind: Kind::Open, start: at, end: at + 1 }),
-                b'}' => each(Piece { kind: Kind::Close, start: at, end: at + 1 }),
+                b'{' => each(Piece {
+                    kind: Kind::Open,
+                    start: at,
+                    end: at + 1,
+                }),
+                b'}' => each(Piece {
+                    kind: Kind::Close,
+                    start: at,
+                    end: at + 1,
+                }),
                 _ => {
                     let end = memchr(b'"', &line[at + 1..]).map_or(line.len(), |end| at + 1 + end);
-                    each(Piece { kind: Kind::Quoted, start: at + 1, end });
+                    each(Piece {
+                        kind: Kind::Quoted,
+                        start: at + 1,
+                        end,
+                    });
                     at = end;
                 }
             }
@@ -197,7 +218,10 @@ mod tests {
     fn words_quotes_and_braces() {
         for (line, expected) in [
             ("a b\tc", &["w:a", "w:b", "w:c"][..]),
-            ("global_defs{router_id x}", &["w:global_defs", "{", "w:router_id", "w:x", "}"]),
+            (
+                "global_defs{router_id x}",
+                &["w:global_defs", "{", "w:router_id", "w:x", "}"],
+            ),
             ("a\"b c\"d", &["w:a", "q:b c", "w:d"]),
             ("a \"\" b", &["w:a", "q:", "w:b"]),
             ("'a b'", &["w:'a", "w:b'"]),
@@ -212,13 +236,23 @@ mod tests {
             ("a \"", &["w:a", "u:"]),
             ("", &[]),
         ] {
-            assert_eq!(show(line.as_bytes(), |line, each| pieces(line, each)), expected, "{line}");
+            assert_eq!(
+                show(line.as_bytes(), |line, each| pieces(line, each)),
+                expected,
+                "{line}"
+            );
         }
     }
 
     #[test]
     fn bytes_that_are_no_text() {
-        assert_eq!(show(b"J\xfcrgen \"\xfc x\" ${\xfc", |line, each| pieces(line, each)).len(), 5);
+        assert_eq!(
+            show(b"J\xfcrgen \"\xfc x\" ${\xfc", |line, each| pieces(
+                line, each
+            ))
+            .len(),
+            5
+        );
     }
 
     proptest! {

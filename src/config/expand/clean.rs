@@ -176,7 +176,11 @@ pub(super) fn clean(
         backslash = Some(draft.replaced(end..end + 1));
         draft = draft.part(0..end);
     }
-    Clean { draft, continued, backslash }
+    Clean {
+        draft,
+        continued,
+        backslash,
+    }
 }
 
 /// Characters that look like something they are not.
