@@ -4,6 +4,7 @@
 //!
 //! Each case runs in its own user, mount, network and pid namespace: no root needed, and everything it started ends with it.
 
+use keepalived::config::keywords::Block;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -415,6 +416,55 @@ fn manual_pages_are_clean() {
             .map(str::to_owned)
             .collect();
         assert_eq!(found, Vec::<String>::new(), "{page}");
+    }
+}
+
+/// The words of a manual page, without its markup.
+fn words(page: &str) -> BTreeSet<String> {
+    fs::read_to_string(repository().join(page))
+        .expect("the page")
+        .split(|character: char| {
+            character.is_whitespace() || matches!(character, ',' | '(' | ')' | '=')
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_manual_has_every_keyword_that_does_something() {
+    let words = words("contrib/man/keepalived.conf.5");
+    let mut missing = Vec::new();
+    for block in [
+        Block::Root,
+        Block::GlobalDefs,
+        Block::VrrpInstance,
+        Block::Authentication,
+    ] {
+        for keyword in block.keywords().iter().filter(|keyword| keyword.acts) {
+            if !words.contains(keyword.word) {
+                missing.push(format!("{} {}", block.name(), keyword.word));
+            }
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
+fn the_manual_has_every_option_of_the_help() {
+    let words = words("contrib/man/keepalived.8");
+    let output = Command::new(binary())
+        .arg("--help")
+        .output()
+        .expect("the daemon can be run");
+    let help = String::from_utf8_lossy(&output.stderr);
+    let options: Vec<&str> = help
+        .split_whitespace()
+        .filter_map(|word| word.strip_prefix("--"))
+        .map(|option| option.split(['=', '[']).next().unwrap_or(option))
+        .collect();
+    assert!(options.len() > 30, "{help}");
+    for option in options {
+        assert!(words.contains(option), "--{option} is not in keepalived(8)");
     }
 }
 
