@@ -1,12 +1,14 @@
 //! The command line: what is asked for, and the requests that are answered at once. Running the daemon is `role`'s.
 
+mod config_test;
 mod parse;
-mod signum;
+pub mod signum;
 mod table;
 
 pub use parse::{Parsed, parse};
 pub use table::OPTIONS;
 
+use crate::role;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use syslog::Facility;
@@ -152,11 +154,17 @@ pub fn main() -> ExitCode {
             eprintln!("{program}: genhash is not implemented yet");
             return ExitCode::from(EXIT_USAGE);
         }
-        Request::ConfigTest(_) | Request::Run => {
-            let _ = options;
-            eprintln!("{program}: not implemented yet");
-            return ExitCode::from(EXIT_USAGE);
-        }
+        Request::ConfigTest(file) => return exit_code(config_test::run(&options, file.as_deref())),
+        Request::Run => return exit_code(role::start::run(options, &command_line())),
     }
     ExitCode::SUCCESS
+}
+
+fn exit_code(status: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(status).unwrap_or(EXIT_USAGE))
+}
+
+/// The command line as it was typed, each word in quotes.
+fn command_line() -> String {
+    std::env::args_os().map(|word| format!("'{}'", word.to_string_lossy())).collect::<Vec<_>>().join(" ")
 }

@@ -101,6 +101,13 @@ pub fn start(settings: &Settings) {
     });
 }
 
+/// Logs as someone else from now on (another ident, or another process id after becoming a daemon); what waits is kept.
+pub fn rename(settings: &Settings) {
+    if let Some(logger) = state().as_mut() {
+        logger.format = Format::new(settings.ident.clone(), settings.facility);
+    }
+}
+
 /// Hands on what the sinks take, without waiting. The loop wakes up with `token` when one that is full takes more: then `writable`
 /// is to be called, and `pump` at the end of every turn of the loop.
 pub fn pump<T: Copy + PartialEq>(poll: &mut Loop<T>, token: T) {

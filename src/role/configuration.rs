@@ -12,16 +12,17 @@ use crate::os::process::host_name;
 use crate::os::world::System;
 use log::{error, info, warn};
 use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 
-/// Reads the files.
-pub fn read(options: &Options) -> Loaded {
+/// Reads the files; relative names count from `directory`.
+pub fn read(options: &Options, directory: &Path) -> Loaded {
     let context = Context {
         config_id: options
             .config_id
             .clone()
             .unwrap_or_else(host_name)
             .into_bytes(),
-        directory: std::env::current_dir().unwrap_or_default(),
+        directory: directory.to_owned(),
         environment: std::env::vars_os()
             .map(|(name, value)| (name.into_vec(), value.into_vec()))
             .collect(),

@@ -3,16 +3,23 @@
 //! This file is what the roles share: what a child is given when it is forked, and how it ends.
 
 pub mod board;
+mod checker;
+mod child;
 pub mod configuration;
 pub mod control;
 pub mod dump;
 pub mod handover;
+mod parent;
 pub mod paths;
+mod reload;
+pub mod start;
 mod systemd;
 pub mod vrrp;
+mod watch;
 
 use crate::cli::Options;
-use crate::config::model::Model;
+use crate::config::model::{Global, Model};
+use crate::logging;
 use crate::os::signals::Signals;
 use board::Board;
 use control::ToParent;
@@ -46,6 +53,33 @@ impl Role {
             Role::Vrrp => "Keepalived_vrrp",
             Role::Checker => "Keepalived_healthcheckers",
         }
+    }
+}
+
+impl Role {
+    /// Whether the configuration and the command line want it.
+    pub fn wanted(self, options: &Options, model: &Model) -> bool {
+        match self {
+            Role::Vrrp => options.vrrp && (options.all_roles || !model.vrrp.instances.is_empty()),
+            Role::Checker => options.checker && options.all_roles,
+        }
+    }
+}
+
+/// Where a process (`None`: the parent) logs to.
+fn log_settings(options: &Options, global: &Global, role: Option<Role>) -> logging::Settings {
+    let mut ident = role.map_or("Keepalived", Role::ident).to_owned();
+    for part in [&options.namespace, &global.instance].into_iter().flatten() {
+        ident.push('_');
+        ident.push_str(part);
+    }
+    logging::Settings {
+        ident,
+        facility: options.facility,
+        syslog: options.syslog,
+        console: options.log_console,
+        file: paths::log_file(options, role),
+        detail: options.log_detail,
     }
 }
 

@@ -1,0 +1,64 @@
+//! The first steps of a child after its fork: what it must not share with the parent, its log, its signals, its pid file.
+
+use super::control::ToParent;
+use super::{Exit, Role, RoleContext, checker, paths, vrrp};
+use crate::logging;
+use crate::os::pid_file::{Failure, PidFile};
+use crate::os::process::Held;
+use crate::os::signals::Signals;
+use log::{error, warn};
+
+/// What a child takes over from the parent's memory.
+pub struct Inheritance {
+    /// Which role it plays.
+    pub role: Role,
+    /// Its end of the line.
+    pub line: ToParent,
+    /// The rest of what it is given.
+    pub options: std::rc::Rc<crate::cli::Options>,
+    /// The configuration.
+    pub model: std::rc::Rc<crate::config::model::Model>,
+    /// The board.
+    pub board: std::rc::Rc<super::board::Board>,
+    /// The handover.
+    pub handover: std::rc::Rc<super::handover::Handover>,
+    /// Whether it replaces one that died.
+    pub resume: bool,
+}
+
+/// Plays the role to its end, and says how it ended.
+pub fn run(inheritance: Inheritance, held: Held) -> Exit {
+    let Inheritance { role, line, options, model, board, handover, resume } = inheritance;
+    logging::start(&super::log_settings(&options, &model.global, Some(role)));
+    let signals = match Signals::new(&ignored_and_terminate()) {
+        Ok(signals) => signals,
+        Err(error) => {
+            error!("Cannot listen to signals: {error}");
+            return Exit::Internal;
+        }
+    };
+    // Signals that arrived since the fork are heard now.
+    drop(held);
+    let path = paths::pid_file(&options, &model.global, Some(role));
+    let mut pid_file = PidFile::lock(&path);
+    match &mut pid_file {
+        Ok(file) => {
+            if let Err(error) = file.write() {
+                warn!("Cannot write pid file {}: {error}", path.display());
+            }
+        }
+        // The parent's pid file is what keeps two daemons apart.
+        Err(Failure::Running) => warn!("Pid file {} is held by another process", path.display()),
+        Err(Failure::Io(error)) => warn!("Cannot make pid file {}: {error}", path.display()),
+    }
+    let context = RoleContext { options, model, parent: line, signals, board, handover, resume };
+    match role {
+        Role::Vrrp => vrrp::run(context),
+        Role::Checker => checker::run(context),
+    }
+}
+
+/// SIGTERM, and what a terminal or a person may send to a whole group of processes but only the parent acts on.
+fn ignored_and_terminate() -> [i32; 5] {
+    [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2]
+}
