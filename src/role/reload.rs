@@ -4,6 +4,7 @@
 use super::parent::Parent;
 use super::{Role, configuration, dump, paths};
 use crate::config::model::Model;
+use crate::report;
 use log::{error, info, warn};
 use std::rc::Rc;
 
@@ -41,7 +42,7 @@ impl Parent {
     /// Writes what the parent knows.
     pub(super) fn write_data(&self) {
         let path = paths::dump_file("_parent", "data");
-        let text = format!("{:#?}\n", self.model.global);
+        let text = report::configuration(&self.model);
         if let Err(error) = dump::write(&path, text.as_bytes()) {
             error!("Cannot write {}: {error}", path.display());
         }

@@ -10,6 +10,7 @@ use crate::config::model::Global;
 use crate::logging;
 use crate::os::pid_file::{Failure, PidFile};
 use crate::os::process;
+use crate::report;
 use log::{error, info, warn};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -66,7 +67,7 @@ fn start(options: Options, command_line: &str) -> Result<Parent, i32> {
         warn!("Cannot allow core files: {error}");
     }
     if options.dump_configuration {
-        for line in format!("{model:#?}").lines() {
+        for line in report::configuration(&model).lines() {
             info!("{line}");
         }
     }
