@@ -19,7 +19,11 @@ pub fn run(options: &Options, file: Option<&Path>) -> i32 {
             .create(true)
             .open(path)
             .and_then(|file| write(&loaded, &mut BufWriter::new(file), false)),
-        None => write(&loaded, &mut BufWriter::new(io::stderr()), io::stderr().is_terminal()),
+        None => write(
+            &loaded,
+            &mut BufWriter::new(io::stderr()),
+            io::stderr().is_terminal(),
+        ),
     };
     if let (Err(error), Some(path)) = (written, file) {
         eprintln!("Cannot write to {}: {error}", path.display());

@@ -166,5 +166,8 @@ fn exit_code(status: i32) -> ExitCode {
 
 /// The command line as it was typed, each word in quotes.
 fn command_line() -> String {
-    std::env::args_os().map(|word| format!("'{}'", word.to_string_lossy())).collect::<Vec<_>>().join(" ")
+    std::env::args_os()
+        .map(|word| format!("'{}'", word.to_string_lossy()))
+        .collect::<Vec<_>>()
+        .join(" ")
 }

@@ -54,7 +54,11 @@ fn serve(mut context: RoleContext) -> io::Result<Exit> {
                                 context.parent.answer(Answer::Reloaded);
                             }
                             // There is nothing to tell; `AreYouAlive` is answered by `receive`.
-                            Order::Data | Order::Stats | Order::StatsClear | Order::Json | Order::AreYouAlive => {}
+                            Order::Data
+                            | Order::Stats
+                            | Order::StatsClear
+                            | Order::Json
+                            | Order::AreYouAlive => {}
                         }
                     }
                 }

@@ -28,7 +28,15 @@ pub struct Inheritance {
 
 /// Plays the role to its end, and says how it ended.
 pub fn run(inheritance: Inheritance, held: Held) -> Exit {
-    let Inheritance { role, line, options, model, board, handover, resume } = inheritance;
+    let Inheritance {
+        role,
+        line,
+        options,
+        model,
+        board,
+        handover,
+        resume,
+    } = inheritance;
     logging::start(&super::log_settings(&options, &model.global, Some(role)));
     let signals = match Signals::new(&ignored_and_terminate()) {
         Ok(signals) => signals,
@@ -51,7 +59,15 @@ pub fn run(inheritance: Inheritance, held: Held) -> Exit {
         Err(Failure::Running) => warn!("Pid file {} is held by another process", path.display()),
         Err(Failure::Io(error)) => warn!("Cannot make pid file {}: {error}", path.display()),
     }
-    let context = RoleContext { options, model, parent: line, signals, board, handover, resume };
+    let context = RoleContext {
+        options,
+        model,
+        parent: line,
+        signals,
+        board,
+        handover,
+        resume,
+    };
     match role {
         Role::Vrrp => vrrp::run(context),
         Role::Checker => checker::run(context),
@@ -60,5 +76,11 @@ pub fn run(inheritance: Inheritance, held: Held) -> Exit {
 
 /// SIGTERM, and what a terminal or a person may send to a whole group of processes but only the parent acts on.
 fn ignored_and_terminate() -> [i32; 5] {
-    [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2]
+    [
+        libc::SIGTERM,
+        libc::SIGINT,
+        libc::SIGHUP,
+        libc::SIGUSR1,
+        libc::SIGUSR2,
+    ]
 }

@@ -73,8 +73,12 @@ enum Phase {
     Starting,
     Running,
     /// The children are told of a new configuration; another SIGHUP has arrived since.
-    Reloading { again: bool },
-    Stopping { status: i32 },
+    Reloading {
+        again: bool,
+    },
+    Stopping {
+        status: i32,
+    },
 }
 
 /// The parent.
@@ -95,7 +99,12 @@ pub(super) struct Parent {
 
 impl Parent {
     /// A parent without children yet.
-    pub fn new(options: Rc<Options>, directory: PathBuf, model: Rc<Model>, pid_file: Option<PidFile>) -> io::Result<Self> {
+    pub fn new(
+        options: Rc<Options>,
+        directory: PathBuf,
+        model: Rc<Model>,
+        pid_file: Option<PidFile>,
+    ) -> io::Result<Self> {
         let signals = Signals::new(&signals(&options))?;
         let mut events = Loop::new()?;
         events.add(&signals, Source::Signals, Want::Read)?;
@@ -180,14 +189,18 @@ impl Parent {
 
     fn vacancy(&self) -> Option<Role> {
         let stopping = matches!(self.phase, Phase::Stopping { .. });
-        self.posts.iter().find(|post| post.vacant && post.wanted && !stopping).map(|post| post.role)
+        self.posts
+            .iter()
+            .find(|post| post.vacant && post.wanted && !stopping)
+            .map(|post| post.role)
     }
 
     /// Forks a child for a role. `Some` is the child's side of it.
     fn fill(&mut self, role: Role) -> Option<(control::ToParent, process::Held)> {
         // What the parent has to say comes before what the child says.
         logging::flush();
-        let result = control::pair().and_then(|(upper, lower)| Ok((upper, lower, process::fork()?)));
+        let result =
+            control::pair().and_then(|(upper, lower)| Ok((upper, lower, process::fork()?)));
         let now = clock::now();
         match result {
             Ok((_, lower, Fork::Child(held))) => return Some((lower, held)),
@@ -206,24 +219,56 @@ impl Parent {
     fn started(&mut self, role: Role, pid: ProcessId, line: ToChild, now: Instant) {
         info!("Starting {} child process, pid={pid}", role.title());
         if let Err(error) = self.events.add(&line, Source::Child(role), Want::Read) {
-            error!("Cannot listen to the {} child process: {error}", role.title());
+            error!(
+                "Cannot listen to the {} child process: {error}",
+                role.title()
+            );
         }
         let watch = Watch::new(now);
         self.wheel.arm(Key::Silent(role), watch.deadline);
         let post = self.post(role);
         post.vacant = false;
-        post.child = Some(Child { pid, line, started: now, watch });
+        post.child = Some(Child {
+            pid,
+            line,
+            started: now,
+            watch,
+        });
     }
 
     /// This process is the child: the parent's things are dropped, the role is played to its end.
     fn into_child(self, role: Role, line: control::ToParent, held: process::Held) -> i32 {
-        let resume = self.posts.iter().any(|post| post.role == role && post.resume);
-        let Parent { options, model, board, handover, pid_file, signals, events, posts, .. } = self;
+        let resume = self
+            .posts
+            .iter()
+            .any(|post| post.role == role && post.resume);
+        let Parent {
+            options,
+            model,
+            board,
+            handover,
+            pid_file,
+            signals,
+            events,
+            posts,
+            ..
+        } = self;
         drop((signals, events, posts));
         if let Some(pid_file) = pid_file {
             pid_file.abandon();
         }
-        let exit = child::run(Inheritance { role, line, options, model, board, handover, resume }, held);
+        let exit = child::run(
+            Inheritance {
+                role,
+                line,
+                options,
+                model,
+                board,
+                handover,
+                resume,
+            },
+            held,
+        );
         logging::finish();
         exit as i32
     }
@@ -231,7 +276,9 @@ impl Parent {
     fn hear(&mut self, role: Role) {
         let now = clock::now();
         let post = self.post(role);
-        let Some(child) = post.child.as_mut() else { return };
+        let Some(child) = post.child.as_mut() else {
+            return;
+        };
         let mut heard = false;
         while let Some(answer) = child.line.receive() {
             heard = true;
@@ -248,7 +295,9 @@ impl Parent {
     }
 
     fn silent(&mut self, role: Role, now: Instant) {
-        let Some(child) = self.post(role).child.as_mut() else { return };
+        let Some(child) = self.post(role).child.as_mut() else {
+            return;
+        };
         let pid = child.pid;
         match child.watch.expired(now) {
             Verdict::Ask => {
@@ -258,7 +307,10 @@ impl Parent {
                 self.wheel.arm(Key::Silent(role), deadline);
             }
             Verdict::GiveUp => {
-                warn!("{} child process({pid}) does not answer its watchdog: killing it", role.title());
+                warn!(
+                    "{} child process({pid}) does not answer its watchdog: killing it",
+                    role.title()
+                );
                 if let Err(error) = process::kill_now(pid) {
                     error!("Cannot kill process {pid}: {error}");
                 }
@@ -268,7 +320,10 @@ impl Parent {
 
     fn reap(&mut self) {
         while let Some((pid, end)) = process::ended_child() {
-            let role = self.posts.iter().find(|post| post.child.as_ref().is_some_and(|child| child.pid == pid));
+            let role = self
+                .posts
+                .iter()
+                .find(|post| post.child.as_ref().is_some_and(|child| child.pid == pid));
             if let Some(role) = role.map(|post| post.role) {
                 self.ended(role, pid, end);
             }
@@ -277,7 +332,9 @@ impl Parent {
 
     fn ended(&mut self, role: Role, pid: ProcessId, end: End) {
         let now = clock::now();
-        let Some(child) = self.post(role).child.take() else { return };
+        let Some(child) = self.post(role).child.take() else {
+            return;
+        };
         let _ = self.events.remove(&child.line);
         self.wheel.disarm(Key::Silent(role));
         let title = role.title();
@@ -291,12 +348,18 @@ impl Parent {
             _ => None,
         };
         if let (Some(reason), End::Status(status)) = (permanent, end) {
-            error!("{title} child process({pid}) exited with permanent error {reason}. Terminating");
+            error!(
+                "{title} child process({pid}) exited with permanent error {reason}. Terminating"
+            );
             return self.stop(status);
         }
         match end {
-            End::Status(status) => warn!("{title} child process({pid}) exited with status {status}"),
-            End::Signal(signal) => warn!("{title} child process({pid}) was ended by signal {signal}"),
+            End::Status(status) => {
+                warn!("{title} child process({pid}) exited with status {status}")
+            }
+            End::Signal(signal) => {
+                warn!("{title} child process({pid}) was ended by signal {signal}")
+            }
         }
         if !self.options.respawn {
             error!("{title} child process({pid}) died: Exiting");
@@ -309,7 +372,10 @@ impl Parent {
             warn!("{title} child process({pid}) died: Respawning");
             post.vacant = true;
         } else {
-            warn!("{title} child process({pid}) died: Respawning in {} seconds", delay.as_secs());
+            warn!(
+                "{title} child process({pid}) died: Respawning in {} seconds",
+                delay.as_secs()
+            );
             self.wheel.arm(Key::Replace(role), now + delay);
         }
     }
@@ -344,7 +410,10 @@ impl Parent {
         if let Some(child) = post.child.as_ref().filter(|_| post.wanted && !post.vacant) {
             post.awaited = true;
             if let Err(error) = child.line.send(Order::Reload(length)) {
-                error!("Cannot tell the {} child process of the new configuration: {error}", role.title());
+                error!(
+                    "Cannot tell the {} child process of the new configuration: {error}",
+                    role.title()
+                );
             }
         }
     }
@@ -370,7 +439,9 @@ impl Parent {
                 self.stop(Exit::Clean as i32);
                 continue;
             }
-            let function = Function::all().into_iter().find(|&(_, _, number)| number == signal);
+            let function = Function::all()
+                .into_iter()
+                .find(|&(_, _, number)| number == signal);
             match function.map(|(function, _, _)| function) {
                 Some(Function::Stop) => self.stop(Exit::Clean as i32),
                 Some(Function::Reload) => self.reload_wanted(),
@@ -382,7 +453,11 @@ impl Parent {
                 Some(Function::StatsClear) => self.tell_all(Order::StatsClear),
                 Some(Function::Json) => self.tell_all(Order::Json),
                 Some(Function::ThreadDump) => {
-                    info!("{} timers are armed, the loop woke up {} times", self.wheel.len(), self.events.wakeups());
+                    info!(
+                        "{} timers are armed, the loop woke up {} times",
+                        self.wheel.len(),
+                        self.events.wakeups()
+                    );
                 }
                 None => {}
             }
@@ -454,8 +529,13 @@ impl Parent {
     }
 
     fn finished(&self) -> Option<i32> {
-        let Phase::Stopping { status } = self.phase else { return None };
-        self.posts.iter().all(|post| post.child.is_none()).then_some(status)
+        let Phase::Stopping { status } = self.phase else {
+            return None;
+        };
+        self.posts
+            .iter()
+            .all(|post| post.child.is_none())
+            .then_some(status)
     }
 }
 
@@ -464,7 +544,10 @@ const FORK_RETRY: Duration = Duration::from_secs(1);
 
 /// The signals that the parent listens to.
 fn signals(options: &Options) -> Vec<i32> {
-    let mut signals: Vec<i32> = Function::all().iter().map(|&(_, _, number)| number).collect();
+    let mut signals: Vec<i32> = Function::all()
+        .iter()
+        .map(|&(_, _, number)| number)
+        .collect();
     signals.push(libc::SIGCHLD);
     if !options.ignore_sigint {
         signals.push(libc::SIGINT);

@@ -26,7 +26,9 @@ impl Parent {
         let length = match self.handover.write(&loaded.expanded.encode()) {
             Ok(length) => length,
             Err(error) => {
-                error!("Cannot hand the new configuration over: {error}; the old one stays in force");
+                error!(
+                    "Cannot hand the new configuration over: {error}; the old one stays in force"
+                );
                 return false;
             }
         };

@@ -118,14 +118,29 @@ fn refuse(options: &Options, loaded: &Loaded) -> Result<(), i32> {
             logging::to_terminal(&loaded.diagnostics.line(diagnostic));
         }
     }
-    fail(options, &format!("The configuration in {} cannot be run", options.file.display()));
-    if loaded.diagnostics.has(Class::MissingArgument) { Err(Exit::Config as i32) } else { Err(EXIT_NO_CONFIGURATION) }
+    fail(
+        options,
+        &format!(
+            "The configuration in {} cannot be run",
+            options.file.display()
+        ),
+    );
+    if loaded.diagnostics.has(Class::MissingArgument) {
+        Err(Exit::Config as i32)
+    } else {
+        Err(EXIT_NO_CONFIGURATION)
+    }
 }
 
 fn enter_namespace(options: &Options) -> Result<(), i32> {
-    let Some(name) = &options.namespace else { return Ok(()) };
+    let Some(name) = &options.namespace else {
+        return Ok(());
+    };
     process::enter_network_namespace(&Path::new(NAMESPACES).join(name)).map_err(|error| {
-        fail(options, &format!("Cannot enter network namespace {name}: {error}"));
+        fail(
+            options,
+            &format!("Cannot enter network namespace {name}: {error}"),
+        );
         Exit::Fatal as i32
     })
 }
@@ -147,9 +162,13 @@ fn check_capabilities(options: &Options) -> Result<(), i32> {
 
 fn lock_pid_file(options: &Options, global: &Global) -> Result<Option<PidFile>, i32> {
     let path = paths::pid_file(options, global, None);
-    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty() && !directory.exists()) {
-        let made = fs::create_dir(directory)
-            .and_then(|()| fs::set_permissions(directory, Permissions::from_mode(RUN_DIRECTORY_MODE)));
+    if let Some(directory) = path
+        .parent()
+        .filter(|directory| !directory.as_os_str().is_empty() && !directory.exists())
+    {
+        let made = fs::create_dir(directory).and_then(|()| {
+            fs::set_permissions(directory, Permissions::from_mode(RUN_DIRECTORY_MODE))
+        });
         if let Err(error) = made {
             warn!("Cannot make directory {}: {error}", directory.display());
         }
@@ -157,12 +176,18 @@ fn lock_pid_file(options: &Options, global: &Global) -> Result<Option<PidFile>, 
     match PidFile::lock(&path) {
         Ok(file) => Ok(Some(file)),
         Err(Failure::Running) => {
-            fail(options, &format!("daemon is already running (it holds {})", path.display()));
+            fail(
+                options,
+                &format!("daemon is already running (it holds {})", path.display()),
+            );
             Err(Exit::Clean as i32)
         }
         // A read-only /run (a container) is no reason not to run; nothing then keeps a second daemon away.
         Err(Failure::Io(error)) => {
-            warn!("Cannot make pid file {}: {error}; a second daemon would not be noticed", path.display());
+            warn!(
+                "Cannot make pid file {}: {error}; a second daemon would not be noticed",
+                path.display()
+            );
             Ok(None)
         }
     }

@@ -32,7 +32,10 @@ pub enum Verdict {
 impl Watch {
     /// Over a child that was started now.
     pub fn new(now: Instant) -> Self {
-        Watch { deadline: now + SILENCE_MAX, asked: false }
+        Watch {
+            deadline: now + SILENCE_MAX,
+            asked: false,
+        }
     }
 
     /// The child gave a sign of life.
@@ -46,7 +49,10 @@ impl Watch {
         if self.asked && !late {
             return Verdict::GiveUp;
         }
-        *self = Watch { deadline: now + ANSWER_MAX, asked: true };
+        *self = Watch {
+            deadline: now + ANSWER_MAX,
+            asked: true,
+        };
         Verdict::Ask
     }
 }
@@ -69,7 +75,11 @@ impl BackOff {
             self.next = Duration::ZERO;
         }
         let delay = self.next;
-        self.next = if delay.is_zero() { Duration::from_secs(1) } else { (delay * 2).min(DELAY_MAX) };
+        self.next = if delay.is_zero() {
+            Duration::from_secs(1)
+        } else {
+            (delay * 2).min(DELAY_MAX)
+        };
         delay
     }
 }
@@ -104,7 +114,9 @@ mod tests {
     #[test]
     fn delays_double_up_to_a_minute_and_begin_anew_after_a_good_run() {
         let mut back_off = BackOff::default();
-        let delays: Vec<u64> = (0..10).map(|_| back_off.died(Duration::from_secs(1)).as_secs()).collect();
+        let delays: Vec<u64> = (0..10)
+            .map(|_| back_off.died(Duration::from_secs(1)).as_secs())
+            .collect();
         assert_eq!(delays, [0, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
         assert_eq!(back_off.died(RAN_WELL), Duration::ZERO);
         assert_eq!(back_off.died(Duration::ZERO), Duration::from_secs(1));
