@@ -634,6 +634,7 @@ impl Instance {
             }
             Step::TakeAddresses => {
                 self.tell(Said::SettingVips, context);
+                self.announcing_wanted = Rc::new(Cell::new(true));
                 context.actions.push(Action::HoldAddresses(self.id, true));
             }
             Step::DropAddresses => {
@@ -641,7 +642,6 @@ impl Instance {
                 context.actions.push(Action::HoldAddresses(self.id, false));
             }
             Step::Announce => {
-                self.announcing_wanted = Rc::new(Cell::new(true));
                 self.announcing = Schedule::of_new_master(context.now, &self.config.garp);
                 self.queue_garps(self.config.garp.master_repeat, context);
                 self.arm_garp(context);
@@ -809,19 +809,23 @@ impl Instance {
     }
 
     fn reconfigured_master(&mut self, before: &VrrpInstance, context: &mut Context<'_>) {
-        // What the others see changed: tell them now.
-        self.send_advert(self.effective_priority(), context);
-        self.perform(Step::ArmAdvert, context);
-        context.actions.push(Action::Record(self.id, self.record()));
-        if before.virtual_addresses != self.config.virtual_addresses {
+        let config = self.config.clone();
+        if (before.priority, before.advert_interval, before.source) != (config.priority, config.advert_interval, config.source)
+            || before.authentication != config.authentication
+            || before.virtual_addresses != config.virtual_addresses
+        {
+            // The others should know it now, not an interval later.
+            self.send_advert(self.effective_priority(), context);
+            self.perform(Step::ArmAdvert, context);
+            context.actions.push(Action::Record(self.id, self.record()));
+        }
+        if before.virtual_addresses != config.virtual_addresses {
             self.announcing_wanted.set(false);
             self.perform(Step::TakeAddresses, context);
             self.perform(Step::Announce, context);
-        } else if before.garp != self.config.garp {
-            self.announcing = Schedule::of_new_master(context.now, &self.config.garp);
-            context
-                .actions
-                .push(Action::Disarm(TimerKey::Garp(self.id)));
+        } else if before.garp != config.garp {
+            self.announcing = Schedule::of_new_master(context.now, &config.garp);
+            context.actions.push(Action::Disarm(TimerKey::Garp(self.id)));
             self.arm_garp(context);
         }
     }

@@ -117,8 +117,9 @@ pub(super) fn follows(state: State, cause: Cause) -> Option<(&'static [Step], St
         // 6.4.1 Initialize. "If the Priority = 255 ... transition to {Master} ... else ... to {Backup}".
         (Initialize, StartOwner)      => (BECOME_MASTER, Master),
         (Initialize, Start)           => (&[ArmStart], Backup),
+        // Not in the RFC.
         (Initialize, StartUnfit)      => (&[], Fault),
-        (Initialize, ResumeMaster)    => (&[Advert, ArmAdvert, TakeAddresses], Master),
+        (Initialize, ResumeMaster)    => (BECOME_MASTER, Master),
 
         // 6.4.2 Backup. A lower advert is discarded and the timer runs on, "if Preempt_Mode is False or priority >= ours" it restarts.
         (Backup, Shutdown)            => (&[DisarmAll], Initialize),

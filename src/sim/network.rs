@@ -1,0 +1,453 @@
+//! The simulated world: nodes with one interface each on one segment, packets that take time, get lost or come twice, and what
+//! can befall a node. Every step checks the invariants of watch.rs.
+
+use super::random::Random;
+use super::watch::{Violation, Watch};
+use crate::config::model::Vrrp;
+use crate::time::Instant;
+use crate::vrrp::{Action, Actions, Event, InstanceId, Interface, Record, Router, State, TimerKey};
+use crate::wheel::Wheel;
+use crate::wire::arp::Arp;
+use crate::wire::ethernet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+/// A node, by the order of `Network::add_node`.
+pub type NodeId = usize;
+
+/// The kernel index and name of every node's only interface.
+const INTERFACE: (u32, &str) = (2, "eth0");
+/// As many packets wait for a node that does not read; the rest is lost, as in a socket buffer.
+const SOCKET_BUFFER: usize = 64;
+/// The world begins here, not at zero: nothing may depend on that.
+const ORIGIN: Instant = Instant(1_000_000_000_000);
+
+/// What the segment does to packets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// Lost, in a hundred.
+    pub loss_percent: u64,
+    /// Delivered twice, in a hundred.
+    pub duplicate_percent: u64,
+    /// The shortest and the longest way.
+    pub delay: (Duration, Duration),
+}
+
+#[derive(Debug)]
+enum Input {
+    Packet(Vec<u8>),
+    Interface(Interface),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Running {
+    Yes,
+    /// Stopped like a frozen virtual machine: input waits, timers are late.
+    Paused,
+    /// Switched off.
+    Off,
+}
+
+struct Node {
+    config: Vrrp,
+    interface: Interface,
+    address: Ipv4Addr,
+    router: Router,
+    wheel: Wheel<TimerKey>,
+    running: Running,
+    inbox: VecDeque<Input>,
+    holds: BTreeSet<InstanceId>,
+    records: BTreeMap<InstanceId, Record>,
+    watch: Watch,
+    /// Which side of a partition it is on.
+    side: u8,
+}
+
+/// The world.
+pub struct Network {
+    now: Instant,
+    nodes: Vec<Node>,
+    conditions: Conditions,
+    random: Random,
+    /// (arrival, order, receiver, packet)
+    in_flight: BinaryHeap<Reverse<(Instant, u64, NodeId, Vec<u8>)>>,
+    sent: u64,
+    log: Vec<(Instant, NodeId, String)>,
+}
+
+impl Network {
+    /// An empty world; what happens to packets follows from the seed.
+    pub fn new(seed: u64, conditions: Conditions) -> Self {
+        Network {
+            now: ORIGIN,
+            nodes: Vec::new(),
+            conditions,
+            random: Random::new(seed),
+            in_flight: BinaryHeap::new(),
+            sent: 0,
+            log: Vec::new(),
+        }
+    }
+
+    /// Adds a node that is switched off. Its instances must name the interface "eth0".
+    pub fn add_node(&mut self, config: Vrrp, address: Ipv4Addr) -> NodeId {
+        let [.., last] = address.octets();
+        let interface = Interface {
+            index: INTERFACE.0,
+            name: INTERFACE.1.to_owned(),
+            up: true,
+            mac: [2, 0, 0, 0, 0, last],
+            mtu: 1500,
+            primary_v4: Some(address),
+        };
+        self.nodes.push(Node {
+            router: Router::new(&config, false),
+            config,
+            interface,
+            address,
+            wheel: Wheel::new(self.now),
+            running: Running::Off,
+            inbox: VecDeque::new(),
+            holds: BTreeSet::new(),
+            records: BTreeMap::new(),
+            watch: Watch::default(),
+            side: 0,
+        });
+        self.nodes.len() - 1
+    }
+
+    /// The time.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// How many nodes there are.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// No node yet.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// What the nodes said, in order.
+    pub fn log(&self) -> &[(Instant, NodeId, String)] {
+        &self.log
+    }
+
+    /// A node's core, to look at.
+    pub fn router(&self, node: NodeId) -> &Router {
+        &self.nodes[node].router
+    }
+
+    /// A node's configuration.
+    pub fn config(&self, node: NodeId) -> &Vrrp {
+        &self.nodes[node].config
+    }
+
+    /// Whether a node runs (a paused one does not).
+    pub fn is_running(&self, node: NodeId) -> bool {
+        self.nodes[node].running == Running::Yes
+    }
+
+    /// The nodes where the instance of this name is MASTER; one that is switched off has none.
+    pub fn masters(&self, instance: &str) -> Vec<NodeId> {
+        let is_master = |node: &Node| {
+            node.running != Running::Off && node.router.find(instance).is_some_and(|instance| instance.state() == State::Master)
+        };
+        (0..self.nodes.len()).filter(|id| is_master(&self.nodes[*id])).collect()
+    }
+
+    /// Changes what the segment does to packets.
+    pub fn set_conditions(&mut self, conditions: Conditions) {
+        self.conditions = conditions;
+    }
+
+    /// Puts a node on one side of a partition: only nodes of the same side hear each other.
+    pub fn set_side(&mut self, node: NodeId, side: u8) {
+        self.nodes[node].side = side;
+    }
+
+    /// Lets the time pass until `until`, doing everything that is due in between, in order.
+    ///
+    /// # Errors
+    /// The first invariant that did not hold.
+    pub fn run_until(&mut self, until: Instant) -> Result<(), Violation> {
+        while let Some(next) = self.next_event().filter(|next| *next <= until) {
+            self.now = self.now.max(next);
+            while let Some(Reverse((at, ..))) = self.in_flight.peek()
+                && *at <= self.now
+                && let Some(Reverse((_, _, to, packet))) = self.in_flight.pop()
+            {
+                self.arrive(to, Input::Packet(packet))?;
+            }
+            for node in 0..self.nodes.len() {
+                self.expire(node)?;
+            }
+        }
+        self.now = until;
+        Ok(())
+    }
+
+    /// Lets so much time pass.
+    ///
+    /// # Errors
+    /// The first invariant that did not hold.
+    pub fn run_for(&mut self, time: Duration) -> Result<(), Violation> {
+        self.run_until(self.now + time)
+    }
+
+    // ---- what can befall a node
+
+    /// Switches a node on.
+    ///
+    /// # Errors
+    /// The first invariant that did not hold, as in all that follow.
+    pub fn start(&mut self, id: NodeId) -> Result<(), Violation> {
+        let now = self.now;
+        let node = &mut self.nodes[id];
+        if node.running != Running::Off {
+            return Ok(());
+        }
+        node.router = Router::new(&node.config, false);
+        node.wheel = Wheel::new(now);
+        node.running = Running::Yes;
+        node.watch.forget();
+        self.begin(id)
+    }
+
+    /// Switches a node off at once: no farewell, and what it held is gone with it.
+    pub fn crash(&mut self, id: NodeId) {
+        let node = &mut self.nodes[id];
+        node.running = Running::Off;
+        node.inbox.clear();
+        node.holds.clear();
+        node.records.clear();
+    }
+
+    /// The VRRP process of a node dies and another takes its place, told what the last one recorded; the addresses stay.
+    pub fn replace_process(&mut self, id: NodeId) -> Result<(), Violation> {
+        let now = self.now;
+        let node = &mut self.nodes[id];
+        if node.running != Running::Yes {
+            return Ok(());
+        }
+        let mut router = Router::new(&node.config, false);
+        for (instance, record) in &node.records {
+            router.resume(*instance, *record);
+        }
+        node.router = router;
+        node.wheel = Wheel::new(now);
+        node.watch.excuse();
+        // What the new process does not want is removed from the host.
+        node.holds.clear();
+        self.begin(id)
+    }
+
+    /// Stops a node properly: it says farewell.
+    pub fn stop(&mut self, id: NodeId) -> Result<(), Violation> {
+        if self.nodes[id].running != Running::Yes {
+            return Ok(());
+        }
+        self.handle(id, Event::Stop)?;
+        self.crash(id);
+        Ok(())
+    }
+
+    /// Freezes a node.
+    pub fn pause(&mut self, id: NodeId) {
+        if self.nodes[id].running == Running::Yes {
+            self.nodes[id].running = Running::Paused;
+        }
+    }
+
+    /// Lets a frozen node go on: it reads what waited for it, then looks at its timers.
+    pub fn unpause(&mut self, id: NodeId) -> Result<(), Violation> {
+        if self.nodes[id].running != Running::Paused {
+            return Ok(());
+        }
+        self.nodes[id].running = Running::Yes;
+        self.nodes[id].watch.excuse();
+        while let Some(input) = self.nodes[id].inbox.pop_front() {
+            self.take(id, &input)?;
+        }
+        self.expire(id)
+    }
+
+    /// Changes the interface of a node: carrier, and whether it has its address.
+    pub fn set_interface(&mut self, id: NodeId, up: bool, has_address: bool) -> Result<(), Violation> {
+        let node = &mut self.nodes[id];
+        node.interface.up = up;
+        node.interface.primary_v4 = has_address.then_some(node.address);
+        if node.running == Running::Off {
+            return Ok(());
+        }
+        let interface = node.interface.clone();
+        self.arrive(id, Input::Interface(interface))
+    }
+
+    /// Gives a node another configuration. One that is the same must change nothing at all.
+    pub fn reload(&mut self, id: NodeId, config: Vrrp) -> Result<(), Violation> {
+        let node = &mut self.nodes[id];
+        let same = node.config == config;
+        node.config = config.clone();
+        if node.running != Running::Yes {
+            return Ok(());
+        }
+        if same {
+            let mut actions = Actions::new();
+            node.router.handle(self.now, Event::Reload { vrrp: &config, log_unknown_vrids: false }, &mut actions);
+            return if actions.is_empty() {
+                Ok(())
+            } else {
+                Err(Violation { what: format!("a reload of the same file did {actions:?}"), at: self.now })
+            };
+        }
+        node.watch.excuse();
+        self.handle(id, Event::Reload { vrrp: &config, log_unknown_vrids: false })
+    }
+
+    // ---- how it works
+
+    fn next_event(&self) -> Option<Instant> {
+        let running = self.nodes.iter().filter(|node| node.running == Running::Yes);
+        let timers = running.filter_map(|node| node.wheel.next_deadline());
+        timers.chain(self.in_flight.peek().map(|Reverse((at, ..))| *at)).min()
+    }
+
+    fn begin(&mut self, id: NodeId) -> Result<(), Violation> {
+        let interface = self.nodes[id].interface.clone();
+        self.handle(id, Event::Interface(&interface))?;
+        self.handle(id, Event::Start)
+    }
+
+    fn arrive(&mut self, id: NodeId, input: Input) -> Result<(), Violation> {
+        let node = &mut self.nodes[id];
+        match node.running {
+            Running::Yes => self.take(id, &input),
+            Running::Paused => {
+                if node.inbox.len() < SOCKET_BUFFER || matches!(input, Input::Interface(_)) {
+                    node.inbox.push_back(input);
+                }
+                Ok(())
+            }
+            Running::Off => Ok(()),
+        }
+    }
+
+    fn take(&mut self, id: NodeId, input: &Input) -> Result<(), Violation> {
+        match input {
+            Input::Interface(interface) => {
+                self.nodes[id].watch.excuse();
+                self.handle(id, Event::Interface(interface))
+            }
+            Input::Packet(bytes) => {
+                let now = self.now;
+                let node = &mut self.nodes[id];
+                if !node.interface.up {
+                    return Ok(());
+                }
+                for instance in node.router.instances() {
+                    node.watch.hears(now, instance, node.interface.primary_v4, bytes);
+                }
+                self.handle(id, Event::Packet { interface: INTERFACE.0, bytes })
+            }
+        }
+    }
+
+    fn expire(&mut self, id: NodeId) -> Result<(), Violation> {
+        while self.nodes[id].running == Running::Yes
+            && let Some((key, deadline)) = self.nodes[id].wheel.pop_expired(self.now)
+        {
+            self.handle(id, Event::Timer { key, deadline })?;
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, id: NodeId, event: Event<'_>) -> Result<(), Violation> {
+        let mut actions = Actions::new();
+        self.nodes[id].router.handle(self.now, event, &mut actions);
+        for action in actions {
+            self.perform(id, action)?;
+        }
+        let node = &self.nodes[id];
+        for instance in node.router.instances() {
+            node.watch.settled(self.now, instance, node.holds.contains(&instance.id()))?;
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, id: NodeId, action: Action) -> Result<(), Violation> {
+        let now = self.now;
+        let node = &mut self.nodes[id];
+        match action {
+            Action::Arm(key, at) => node.wheel.arm(key, at),
+            Action::Disarm(key) => {
+                node.wheel.disarm(key);
+            }
+            Action::HoldAddresses(instance, true) => {
+                node.holds.insert(instance);
+            }
+            Action::HoldAddresses(instance, false) => {
+                node.holds.remove(&instance);
+            }
+            Action::Record(instance, record) => {
+                node.records.insert(instance, record);
+            }
+            Action::Changed { instance, from, to } => {
+                if let Some(instance) = node.router.instance(instance) {
+                    node.watch.changed(now, instance, from, to)?;
+                }
+            }
+            Action::Tell(notice) => self.log.push((now, id, notice.to_string())),
+            Action::SendFrame { frame, .. } => node.check_announcement(now, &frame)?,
+            Action::SendAdvert { instance, packet, .. } => {
+                if let Some(instance) = node.router.instance(instance) {
+                    node.watch.sent(now, instance)?;
+                }
+                self.transmit(id, &packet);
+            }
+        }
+        Ok(())
+    }
+
+    fn transmit(&mut self, from: NodeId, packet: &[u8]) {
+        if !self.nodes[from].interface.up {
+            return;
+        }
+        for to in 0..self.nodes.len() {
+            if to == from || self.nodes[to].side != self.nodes[from].side || !self.nodes[to].interface.up {
+                continue;
+            }
+            if self.random.percent(self.conditions.loss_percent) {
+                continue;
+            }
+            let copies = if self.random.percent(self.conditions.duplicate_percent) { 2 } else { 1 };
+            for _ in 0..copies {
+                let (shortest, longest) = self.conditions.delay;
+                let arrival = self.now + self.random.duration(shortest..longest);
+                self.sent += 1;
+                self.in_flight.push(Reverse((arrival, self.sent, to, packet.to_vec())));
+            }
+        }
+    }
+}
+
+impl Node {
+    /// Nobody announces an address that it does not hold.
+    fn check_announcement(&self, now: Instant, frame: &[u8]) -> Result<(), Violation> {
+        let announced = ethernet::Header::parse(frame).and_then(|(_, packet)| Arp::parse(packet)).map(|arp| arp.sender_ip);
+        let held = |address: Ipv4Addr| {
+            self.holds.iter().filter_map(|id| self.router.instance(*id)).any(|instance| {
+                instance.config().virtual_addresses.iter().any(|virtual_address| virtual_address.address == IpAddr::V4(address))
+            })
+        };
+        match announced {
+            Some(address) if held(address) => Ok(()),
+            other => Err(Violation { what: format!("announced {other:?}, which it does not hold"), at: now }),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! A random life of a cluster, made from one number: nodes and their settings, a bad network, mishaps at random instants, then
+//! healing. What must hold at the end is computed from the settings, not guessed.
+
+use super::network::{Conditions, Network, NodeId};
+use super::random::Random;
+use super::watch::Violation;
+use crate::config::model::{
+    Authentication, GarpPolicy, InitialState, Version, VirtualAddress, Vrrp, VrrpInstance,
+};
+use crate::config::secret::Secret;
+use crate::vrrp::master_down_interval;
+use crate::wire::vrrp::PRIORITY_OWNER;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+/// How long things go wrong.
+const TROUBLE: Duration = Duration::from_secs(60);
+/// As many mishaps happen in that time.
+const MISHAPS: u64 = 25;
+/// The longest a packet takes.
+const LONGEST_DELAY: Duration = Duration::from_millis(20);
+/// How long the healed cluster is watched.
+const AFTERMATH_INTERVALS: u32 = 20;
+/// The name of the instance on every node.
+const NAME: &str = "VI_1";
+
+/// What a scenario came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// How many nodes there were.
+    pub nodes: usize,
+    /// Who is MASTER at the end.
+    pub master: NodeId,
+    /// How often any node became MASTER.
+    pub takeovers: u64,
+}
+
+/// Lives through the scenario of a seed.
+///
+/// # Errors
+/// What did not hold, with the log of the nodes.
+pub fn run_scenario(seed: u64) -> Result<Outcome, String> {
+    let mut random = Random::new(seed);
+    let mut network = Network::new(random.number(), Conditions::default());
+    let interval = Duration::from_secs(random.within(1..4));
+    let owners = random.percent(10);
+    let count = random.within(2..6);
+    for index in 0..count {
+        let instance = random_instance(&mut random, interval, owners);
+        // 1..=5 fits.
+        let host = u8::try_from(index + 1).unwrap_or(u8::MAX);
+        network.add_node(Vrrp { instances: vec![instance] }, Ipv4Addr::new(10, 0, 0, host));
+    }
+    live(&mut network, &mut random, interval).map_err(|violation| {
+        let log: String = network.log().iter().map(|(at, node, line)| format!("{at} node {node}: {line}\n")).collect();
+        format!("seed {seed}: {violation}\n{log}")
+    })
+}
+
+fn random_instance(random: &mut Random, interval: Duration, owners: bool) -> VrrpInstance {
+    let priority = match random.within(0..4) {
+        0 if owners => PRIORITY_OWNER,
+        0 => 100,
+        // 1..=254 fits.
+        _ => u8::try_from(random.within(1..255)).unwrap_or(1),
+    };
+    let eager = random.percent(30);
+    VrrpInstance {
+        name: NAME.to_owned(),
+        interface: "eth0".to_owned(),
+        virtual_router_id: 51,
+        priority,
+        initial_state: if eager { InitialState::Master } else { InitialState::Backup },
+        version: Version::V2,
+        advert_interval: interval,
+        nopreempt: !eager && priority != PRIORITY_OWNER && random.percent(30),
+        down_timer_adverts: 3,
+        authentication: Authentication::Pass(Secret::new("s3cr3t")),
+        multicast_group: Ipv4Addr::new(224, 0, 0, 18),
+        source: None,
+        dont_track_primary: random.percent(20),
+        skip_check_adv_addr: random.percent(20),
+        lower_prio_no_advert: random.percent(20),
+        higher_prio_send_advert: random.percent(20),
+        garp: GarpPolicy::default(),
+        virtual_addresses: vec![VirtualAddress {
+            address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 100)),
+            prefix: 24,
+            interface: None,
+            label: None,
+            scope: 0,
+            broadcast: None,
+            peer: None,
+            flags: 0,
+            preferred_lifetime: None,
+        }],
+    }
+}
+
+fn live(network: &mut Network, random: &mut Random, interval: Duration) -> Result<Outcome, Violation> {
+    network.set_conditions(Conditions {
+        loss_percent: random.within(0..40),
+        duplicate_percent: random.within(0..20),
+        delay: (Duration::ZERO, LONGEST_DELAY),
+    });
+    for node in 0..network.len() {
+        network.run_for(random.duration(Duration::ZERO..interval))?;
+        network.start(node)?;
+    }
+    for _ in 0..MISHAPS {
+        let pause = TROUBLE / u32::try_from(MISHAPS).unwrap_or(1) * 2;
+        network.run_for(random.duration(Duration::ZERO..pause))?;
+        mishap(network, random)?;
+    }
+    heal(network)?;
+    network.run_for(converged_within(interval))?;
+    let master = only_master(network)?;
+    for _ in 0..AFTERMATH_INTERVALS {
+        network.run_for(interval)?;
+        let now = only_master(network)?;
+        if now != master {
+            return Err(Violation { what: format!("MASTER went from node {master} to node {now} with nothing wrong"), at: network.now() });
+        }
+    }
+    rightful(network, master)?;
+    let takeovers =
+        (0..network.len()).flat_map(|node| network.router(node).instances()).map(|instance| instance.stats().become_master).sum();
+    Ok(Outcome { nodes: network.len(), master, takeovers })
+}
+
+/// Something goes wrong with a random node, or goes right again.
+fn mishap(network: &mut Network, random: &mut Random) -> Result<(), Violation> {
+    let node = usize::try_from(random.within(0..u64::try_from(network.len()).unwrap_or(1))).unwrap_or(0);
+    match random.within(0..12) {
+        0 => network.pause(node),
+        1 | 2 => network.unpause(node)?,
+        3 => network.crash(node),
+        4 | 5 => network.start(node)?,
+        6 => network.set_interface(node, random.percent(50), random.percent(80))?,
+        7 => network.set_interface(node, true, true)?,
+        8 => {
+            let side = u8::try_from(random.within(0..2)).unwrap_or(0);
+            network.set_side(node, side);
+        }
+        9 => network.replace_process(node)?,
+        10 => network.stop(node)?,
+        _ => {
+            let mut config = network.config(node).clone();
+            if random.percent(50) {
+                for instance in &mut config.instances {
+                    // 1..=254 fits.
+                    instance.priority = u8::try_from(random.within(1..255)).unwrap_or(1);
+                }
+            }
+            network.reload(node, config)?;
+        }
+    }
+    Ok(())
+}
+
+fn heal(network: &mut Network) -> Result<(), Violation> {
+    network.set_conditions(Conditions { loss_percent: 0, duplicate_percent: 5, delay: (Duration::ZERO, LONGEST_DELAY) });
+    for node in 0..network.len() {
+        network.set_side(node, 0);
+        network.unpause(node)?;
+        network.start(node)?;
+        network.set_interface(node, true, true)?;
+    }
+    Ok(())
+}
+
+/// The longest it may take until one MASTER is left: everybody's timer runs out in the worst case, a takeover by a better one
+/// follows, and between owners two adverts and 1.2 intervals of patience.
+fn converged_within(interval: Duration) -> Duration {
+    master_down_interval(interval, 3, 1) * 2 + interval * 5 + LONGEST_DELAY * 4
+}
+
+fn only_master(network: &Network) -> Result<NodeId, Violation> {
+    let masters = network.masters(NAME);
+    match masters.as_slice() {
+        [one] => Ok(*one),
+        _ => Err(Violation { what: format!("MASTER are nodes {masters:?}, not one"), at: network.now() }),
+    }
+}
+
+/// A node that is better than all others and may preempt is MASTER in the end.
+fn rightful(network: &Network, master: NodeId) -> Result<(), Violation> {
+    let instance = |node: NodeId| network.router(node).find(NAME).map(|instance| (instance.effective_priority(), instance.config().nopreempt));
+    let Some((priority, _)) = instance(master) else { return Ok(()) };
+    for node in 0..network.len() {
+        if let Some((better, false)) = instance(node)
+            && better > priority
+        {
+            let what = format!("node {node} of priority {better} leaves MASTER to node {master} of priority {priority}");
+            return Err(Violation { what, at: network.now() });
+        }
+    }
+    Ok(())
+}

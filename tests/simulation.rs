@@ -1,0 +1,33 @@
+//! Random lives of clusters, each from one number: see `keepalived::sim`. A failure prints its seed; `KEEPALIVED_SEED=n` runs that
+//! one alone, `KEEPALIVED_SEEDS=n` as many.
+
+use keepalived::sim::run_scenario;
+
+/// Quick enough for every run.
+const SEEDS: u64 = 400;
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+#[test]
+fn one_master_and_no_stray_address_whatever_happens() {
+    let seeds = match number("KEEPALIVED_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("KEEPALIVED_SEEDS").unwrap_or(SEEDS),
+    };
+    let alone = seeds.end - seeds.start == 1;
+    let mut takeovers = 0;
+    for seed in seeds {
+        match run_scenario(seed) {
+            Ok(outcome) => takeovers += outcome.takeovers,
+            Err(what) => panic!("{what}\nKEEPALIVED_SEED={seed} cargo test --test simulation  shows this again"),
+        }
+    }
+    assert!(alone || takeovers > 100, "the scenarios are too tame: {takeovers} takeovers");
+}
+
+#[test]
+fn a_seed_means_one_life() {
+    assert_eq!(run_scenario(7), run_scenario(7));
+}
