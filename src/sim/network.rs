@@ -289,9 +289,12 @@ impl Network {
         self.arrive(id, Input::Interface(interface))
     }
 
-    /// Gives a node another configuration. One that is the same must change nothing at all.
+    /// Gives a node another configuration, unless it is frozen. One that is the same must change nothing at all.
     pub fn reload(&mut self, id: NodeId, config: Vrrp) -> Result<(), Violation> {
         let node = &mut self.nodes[id];
+        if node.running == Running::Paused {
+            return Ok(());
+        }
         let same = node.config == config;
         node.config = config.clone();
         if node.running != Running::Yes {

@@ -19,6 +19,8 @@ const TROUBLE: Duration = Duration::from_secs(60);
 const MISHAPS: u64 = 25;
 /// The longest a packet takes.
 const LONGEST_DELAY: Duration = Duration::from_millis(20);
+/// Gratuitous ARPs so far apart that a burst outlasts many a MASTER.
+const LONG_GARP_INTERVAL: Duration = Duration::from_millis(700);
 /// How long the healed cluster is watched.
 const AFTERMATH_INTERVALS: u32 = 20;
 /// The name of the instance on every node.
@@ -82,7 +84,10 @@ fn random_instance(random: &mut Random, interval: Duration, owners: bool) -> Vrr
         skip_check_adv_addr: random.percent(20),
         lower_prio_no_advert: random.percent(20),
         higher_prio_send_advert: random.percent(20),
-        garp: GarpPolicy::default(),
+        garp: GarpPolicy {
+            interval: if random.percent(50) { LONG_GARP_INTERVAL } else { Duration::ZERO },
+            ..GarpPolicy::default()
+        },
         virtual_addresses: vec![VirtualAddress {
             address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 100)),
             prefix: 24,

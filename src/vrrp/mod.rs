@@ -20,6 +20,9 @@ mod stats;
 mod table;
 mod timing;
 
+#[cfg(test)]
+mod tests;
+
 pub use instance::{Instance, Record};
 pub use interfaces::Unfit;
 pub use notice::{Notice, Said, Severity};

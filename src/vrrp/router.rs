@@ -290,15 +290,3 @@ impl Router {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    #[test]
-    fn smoke() {
-        let mut r = Router::new(&Vrrp::default(), false);
-        let mut a = Vec::new();
-        r.handle(Instant(0), Event::Start, &mut a);
-        assert!(a.is_empty());
-    }
-}
