@@ -27,7 +27,11 @@ fn golden(name: &str) -> Vec<Vec<u8>> {
         if line.starts_with('#') {
             frames.push(Vec::new());
         } else if let Some(frame) = frames.last_mut() {
-            frame.extend(line.split_whitespace().skip(1).map(|byte| u8::from_str_radix(byte, 16).expect("two hex digits")));
+            frame.extend(
+                line.split_whitespace()
+                    .skip(1)
+                    .map(|byte| u8::from_str_radix(byte, 16).expect("two hex digits")),
+            );
         }
     }
     assert!(!frames.is_empty(), "{path} has no frame");
@@ -65,7 +69,9 @@ fn config(authentication: Authentication) -> Vrrp {
             preferred_lifetime: None,
         }],
     };
-    Vrrp { instances: vec![instance] }
+    Vrrp {
+        instances: vec![instance],
+    }
 }
 
 /// What a node that is alone sends: (adverts, gratuitous ARPs with their times), all as Ethernet frames.
@@ -81,9 +87,21 @@ impl Alone {
     fn new(authentication: Authentication) -> Self {
         let now = Instant(1);
         let router = Router::new(&config(authentication), false);
-        let mut alone = Alone { router, wheel: Wheel::new(now), now, adverts: Vec::new(), garps: Vec::new() };
-        let interface =
-            Interface { index: 2, name: "e0".to_owned(), up: true, mac: MAC, mtu: 1500, primary_v4: Some(ADDRESS) };
+        let mut alone = Alone {
+            router,
+            wheel: Wheel::new(now),
+            now,
+            adverts: Vec::new(),
+            garps: Vec::new(),
+        };
+        let interface = Interface {
+            index: 2,
+            name: "e0".to_owned(),
+            up: true,
+            mac: MAC,
+            mtu: 1500,
+            primary_v4: Some(ADDRESS),
+        };
         alone.event(Event::Interface(&interface));
         alone.event(Event::Start);
         alone
@@ -95,12 +113,23 @@ impl Alone {
         for action in actions {
             match action {
                 Action::Arm(key, at) => self.wheel.arm(key, at),
-                Action::Disarm(key) => assert!(self.wheel.deadline(key).is_none() || self.wheel.disarm(key)),
+                Action::Disarm(key) => {
+                    assert!(self.wheel.deadline(key).is_none() || self.wheel.disarm(key))
+                }
                 Action::SendFrame { frame, .. } => self.garps.push((self.now, frame)),
-                Action::SendAdvert { packet, destination, .. } => {
+                Action::SendAdvert {
+                    packet,
+                    destination,
+                    ..
+                } => {
                     assert_eq!(ip::destination(&packet), Some(destination));
                     let mut frame = Vec::new();
-                    Header { destination: ethernet::multicast_mac(destination), source: MAC, kind: TYPE_IPV4 }.emit(&mut frame);
+                    Header {
+                        destination: ethernet::multicast_mac(destination),
+                        source: MAC,
+                        kind: TYPE_IPV4,
+                    }
+                    .emit(&mut frame);
                     frame.extend(packet);
                     self.adverts.push(frame);
                 }
@@ -111,7 +140,10 @@ impl Alone {
 
     fn until_adverts(&mut self, count: usize) {
         while self.adverts.len() < count {
-            self.now = self.wheel.next_deadline().expect("a node that is alone has always something to do");
+            self.now = self
+                .wheel
+                .next_deadline()
+                .expect("a node that is alone has always something to do");
             while let Some((key, deadline)) = self.wheel.pop_expired(self.now) {
                 self.event(Event::Timer { key, deadline });
             }
@@ -134,9 +166,21 @@ fn same_frames(name: &str, authentication: Authentication) {
 
     let burst = golden(&format!("{name}-garp-burst"));
     let frames: Vec<&Vec<u8>> = alone.garps.iter().map(|(_, frame)| frame).collect();
-    assert_eq!(frames, burst.iter().collect::<Vec<_>>(), "{name}-garp-burst");
-    let seconds: Vec<u64> = alone.garps.iter().map(|(at, _)| at.since(alone.garps[0].0).as_secs()).collect();
-    assert_eq!(seconds, [0, 0, 0, 0, 0, 5, 5, 5, 5, 5], "{name}-garp-burst: when");
+    assert_eq!(
+        frames,
+        burst.iter().collect::<Vec<_>>(),
+        "{name}-garp-burst"
+    );
+    let seconds: Vec<u64> = alone
+        .garps
+        .iter()
+        .map(|(at, _)| at.since(alone.garps[0].0).as_secs())
+        .collect();
+    assert_eq!(
+        seconds,
+        [0, 0, 0, 0, 0, 5, 5, 5, 5, 5],
+        "{name}-garp-burst: when"
+    );
 }
 
 #[test]
@@ -168,7 +212,10 @@ fn golden_frames_survive_reading_and_writing() {
     for frame in golden("v2-noauth-garp-burst") {
         let (ethernet, packet) = Header::parse(&frame).expect("an Ethernet header");
         let arp = Arp::parse(packet).expect("an ARP packet");
-        assert_eq!((arp.sender_ip, arp.target_ip, arp.sender_mac), (VIP, VIP, MAC));
+        assert_eq!(
+            (arp.sender_ip, arp.target_ip, arp.sender_mac),
+            (VIP, VIP, MAC)
+        );
         let mut again = Vec::new();
         ethernet.emit(&mut again);
         arp.emit(&mut again);

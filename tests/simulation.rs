@@ -21,10 +21,15 @@ fn one_master_and_no_stray_address_whatever_happens() {
     for seed in seeds {
         match run_scenario(seed) {
             Ok(outcome) => takeovers += outcome.takeovers,
-            Err(what) => panic!("{what}\nKEEPALIVED_SEED={seed} cargo test --test simulation  shows this again"),
+            Err(what) => panic!(
+                "{what}\nKEEPALIVED_SEED={seed} cargo test --test simulation  shows this again"
+            ),
         }
     }
-    assert!(alone || takeovers > 100, "the scenarios are too tame: {takeovers} takeovers");
+    assert!(
+        alone || takeovers > 100,
+        "the scenarios are too tame: {takeovers} takeovers"
+    );
 }
 
 #[test]

@@ -139,14 +139,29 @@ fn ip_faults_are_told_apart() {
         ("empty", Vec::new(), ip::Fault::Length),
         ("IPv6", set(0, 0x65), ip::Fault::Version(6)),
         ("header under 20 bytes", set(0, 0x44), ip::Fault::Length),
-        ("header longer than the packet", set(0, 0x4f), ip::Fault::Length),
+        (
+            "header longer than the packet",
+            set(0, 0x4f),
+            ip::Fault::Length,
+        ),
         ("total length beyond the end", set(3, 25), ip::Fault::Length),
-        ("total length within the header", set(3, 19), ip::Fault::Length),
-        ("checksum", packet(&|bytes| bytes[8] = 1), ip::Fault::Checksum),
+        (
+            "total length within the header",
+            set(3, 19),
+            ip::Fault::Length,
+        ),
+        (
+            "checksum",
+            packet(&|bytes| bytes[8] = 1),
+            ip::Fault::Checksum,
+        ),
         ("more fragments", set(6, 0x20), ip::Fault::Fragment),
         ("a later fragment", set(7, 1), ip::Fault::Fragment),
     ] {
         assert_eq!(ip::Header::parse(&bytes), Err(fault), "{what}");
     }
-    assert!(ip::Header::parse(&set(6, 0x40)).is_ok(), "don't fragment is no fragment");
+    assert!(
+        ip::Header::parse(&set(6, 0x40)).is_ok(),
+        "don't fragment is no fragment"
+    );
 }

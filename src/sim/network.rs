@@ -156,9 +156,15 @@ impl Network {
     /// The nodes where the instance of this name is MASTER; one that is switched off has none.
     pub fn masters(&self, instance: &str) -> Vec<NodeId> {
         let is_master = |node: &Node| {
-            node.running != Running::Off && node.router.find(instance).is_some_and(|instance| instance.state() == State::Master)
+            node.running != Running::Off
+                && node
+                    .router
+                    .find(instance)
+                    .is_some_and(|instance| instance.state() == State::Master)
         };
-        (0..self.nodes.len()).filter(|id| is_master(&self.nodes[*id])).collect()
+        (0..self.nodes.len())
+            .filter(|id| is_master(&self.nodes[*id]))
+            .collect()
     }
 
     /// Changes what the segment does to packets.
@@ -278,7 +284,12 @@ impl Network {
     }
 
     /// Changes the interface of a node: carrier, and whether it has its address.
-    pub fn set_interface(&mut self, id: NodeId, up: bool, has_address: bool) -> Result<(), Violation> {
+    pub fn set_interface(
+        &mut self,
+        id: NodeId,
+        up: bool,
+        has_address: bool,
+    ) -> Result<(), Violation> {
         let node = &mut self.nodes[id];
         node.interface.up = up;
         node.interface.primary_v4 = has_address.then_some(node.address);
@@ -302,23 +313,44 @@ impl Network {
         }
         if same {
             let mut actions = Actions::new();
-            node.router.handle(self.now, Event::Reload { vrrp: &config, log_unknown_vrids: false }, &mut actions);
+            node.router.handle(
+                self.now,
+                Event::Reload {
+                    vrrp: &config,
+                    log_unknown_vrids: false,
+                },
+                &mut actions,
+            );
             return if actions.is_empty() {
                 Ok(())
             } else {
-                Err(Violation { what: format!("a reload of the same file did {actions:?}"), at: self.now })
+                Err(Violation {
+                    what: format!("a reload of the same file did {actions:?}"),
+                    at: self.now,
+                })
             };
         }
         node.watch.excuse();
-        self.handle(id, Event::Reload { vrrp: &config, log_unknown_vrids: false })
+        self.handle(
+            id,
+            Event::Reload {
+                vrrp: &config,
+                log_unknown_vrids: false,
+            },
+        )
     }
 
     // ---- how it works
 
     fn next_event(&self) -> Option<Instant> {
-        let running = self.nodes.iter().filter(|node| node.running == Running::Yes);
+        let running = self
+            .nodes
+            .iter()
+            .filter(|node| node.running == Running::Yes);
         let timers = running.filter_map(|node| node.wheel.next_deadline());
-        timers.chain(self.in_flight.peek().map(|Reverse((at, ..))| *at)).min()
+        timers
+            .chain(self.in_flight.peek().map(|Reverse((at, ..))| *at))
+            .min()
     }
 
     fn begin(&mut self, id: NodeId) -> Result<(), Violation> {
@@ -354,9 +386,16 @@ impl Network {
                     return Ok(());
                 }
                 for instance in node.router.instances() {
-                    node.watch.hears(now, instance, node.interface.primary_v4, bytes);
+                    node.watch
+                        .hears(now, instance, node.interface.primary_v4, bytes);
                 }
-                self.handle(id, Event::Packet { interface: INTERFACE.0, bytes })
+                self.handle(
+                    id,
+                    Event::Packet {
+                        interface: INTERFACE.0,
+                        bytes,
+                    },
+                )
             }
         }
     }
@@ -378,7 +417,8 @@ impl Network {
         }
         let node = &self.nodes[id];
         for instance in node.router.instances() {
-            node.watch.settled(self.now, instance, node.holds.contains(&instance.id()))?;
+            node.watch
+                .settled(self.now, instance, node.holds.contains(&instance.id()))?;
         }
         Ok(())
     }
@@ -407,7 +447,9 @@ impl Network {
             }
             Action::Tell(notice) => self.log.push((now, id, notice.to_string())),
             Action::SendFrame { frame, .. } => node.check_announcement(now, &frame)?,
-            Action::SendAdvert { instance, packet, .. } => {
+            Action::SendAdvert {
+                instance, packet, ..
+            } => {
                 if let Some(instance) = node.router.instance(instance) {
                     node.watch.sent(now, instance)?;
                 }
@@ -422,18 +464,26 @@ impl Network {
             return;
         }
         for to in 0..self.nodes.len() {
-            if to == from || self.nodes[to].side != self.nodes[from].side || !self.nodes[to].interface.up {
+            if to == from
+                || self.nodes[to].side != self.nodes[from].side
+                || !self.nodes[to].interface.up
+            {
                 continue;
             }
             if self.random.percent(self.conditions.loss_percent) {
                 continue;
             }
-            let copies = if self.random.percent(self.conditions.duplicate_percent) { 2 } else { 1 };
+            let copies = if self.random.percent(self.conditions.duplicate_percent) {
+                2
+            } else {
+                1
+            };
             for _ in 0..copies {
                 let (shortest, longest) = self.conditions.delay;
                 let arrival = self.now + self.random.duration(shortest..longest);
                 self.sent += 1;
-                self.in_flight.push(Reverse((arrival, self.sent, to, packet.to_vec())));
+                self.in_flight
+                    .push(Reverse((arrival, self.sent, to, packet.to_vec())));
             }
         }
     }
@@ -442,15 +492,27 @@ impl Network {
 impl Node {
     /// Nobody announces an address that it does not hold.
     fn check_announcement(&self, now: Instant, frame: &[u8]) -> Result<(), Violation> {
-        let announced = ethernet::Header::parse(frame).and_then(|(_, packet)| Arp::parse(packet)).map(|arp| arp.sender_ip);
+        let announced = ethernet::Header::parse(frame)
+            .and_then(|(_, packet)| Arp::parse(packet))
+            .map(|arp| arp.sender_ip);
         let held = |address: Ipv4Addr| {
-            self.holds.iter().filter_map(|id| self.router.instance(*id)).any(|instance| {
-                instance.config().virtual_addresses.iter().any(|virtual_address| virtual_address.address == IpAddr::V4(address))
-            })
+            self.holds
+                .iter()
+                .filter_map(|id| self.router.instance(*id))
+                .any(|instance| {
+                    instance
+                        .config()
+                        .virtual_addresses
+                        .iter()
+                        .any(|virtual_address| virtual_address.address == IpAddr::V4(address))
+                })
         };
         match announced {
             Some(address) if held(address) => Ok(()),
-            other => Err(Violation { what: format!("announced {other:?}, which it does not hold"), at: now }),
+            other => Err(Violation {
+                what: format!("announced {other:?}, which it does not hold"),
+                at: now,
+            }),
         }
     }
 }

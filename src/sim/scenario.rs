@@ -51,10 +51,19 @@ pub fn run_scenario(seed: u64) -> Result<Outcome, String> {
         let instance = random_instance(&mut random, interval, owners);
         // 1..=5 fits.
         let host = u8::try_from(index + 1).unwrap_or(u8::MAX);
-        network.add_node(Vrrp { instances: vec![instance] }, Ipv4Addr::new(10, 0, 0, host));
+        network.add_node(
+            Vrrp {
+                instances: vec![instance],
+            },
+            Ipv4Addr::new(10, 0, 0, host),
+        );
     }
     live(&mut network, &mut random, interval).map_err(|violation| {
-        let log: String = network.log().iter().map(|(at, node, line)| format!("{at} node {node}: {line}\n")).collect();
+        let log: String = network
+            .log()
+            .iter()
+            .map(|(at, node, line)| format!("{at} node {node}: {line}\n"))
+            .collect();
         format!("seed {seed}: {violation}\n{log}")
     })
 }
@@ -72,7 +81,11 @@ fn random_instance(random: &mut Random, interval: Duration, owners: bool) -> Vrr
         interface: "eth0".to_owned(),
         virtual_router_id: 51,
         priority,
-        initial_state: if eager { InitialState::Master } else { InitialState::Backup },
+        initial_state: if eager {
+            InitialState::Master
+        } else {
+            InitialState::Backup
+        },
         version: Version::V2,
         advert_interval: interval,
         nopreempt: !eager && priority != PRIORITY_OWNER && random.percent(30),
@@ -85,7 +98,11 @@ fn random_instance(random: &mut Random, interval: Duration, owners: bool) -> Vrr
         lower_prio_no_advert: random.percent(20),
         higher_prio_send_advert: random.percent(20),
         garp: GarpPolicy {
-            interval: if random.percent(50) { LONG_GARP_INTERVAL } else { Duration::ZERO },
+            interval: if random.percent(50) {
+                LONG_GARP_INTERVAL
+            } else {
+                Duration::ZERO
+            },
             ..GarpPolicy::default()
         },
         virtual_addresses: vec![VirtualAddress {
@@ -102,7 +119,11 @@ fn random_instance(random: &mut Random, interval: Duration, owners: bool) -> Vrr
     }
 }
 
-fn live(network: &mut Network, random: &mut Random, interval: Duration) -> Result<Outcome, Violation> {
+fn live(
+    network: &mut Network,
+    random: &mut Random,
+    interval: Duration,
+) -> Result<Outcome, Violation> {
     network.set_conditions(Conditions {
         loss_percent: random.within(0..40),
         duplicate_percent: random.within(0..20),
@@ -124,18 +145,28 @@ fn live(network: &mut Network, random: &mut Random, interval: Duration) -> Resul
         network.run_for(interval)?;
         let now = only_master(network)?;
         if now != master {
-            return Err(Violation { what: format!("MASTER went from node {master} to node {now} with nothing wrong"), at: network.now() });
+            return Err(Violation {
+                what: format!("MASTER went from node {master} to node {now} with nothing wrong"),
+                at: network.now(),
+            });
         }
     }
     rightful(network, master)?;
-    let takeovers =
-        (0..network.len()).flat_map(|node| network.router(node).instances()).map(|instance| instance.stats().become_master).sum();
-    Ok(Outcome { nodes: network.len(), master, takeovers })
+    let takeovers = (0..network.len())
+        .flat_map(|node| network.router(node).instances())
+        .map(|instance| instance.stats().become_master)
+        .sum();
+    Ok(Outcome {
+        nodes: network.len(),
+        master,
+        takeovers,
+    })
 }
 
 /// Something goes wrong with a random node, or goes right again.
 fn mishap(network: &mut Network, random: &mut Random) -> Result<(), Violation> {
-    let node = usize::try_from(random.within(0..u64::try_from(network.len()).unwrap_or(1))).unwrap_or(0);
+    let node =
+        usize::try_from(random.within(0..u64::try_from(network.len()).unwrap_or(1))).unwrap_or(0);
     match random.within(0..12) {
         0 => network.pause(node),
         1 | 2 => network.unpause(node)?,
@@ -164,7 +195,11 @@ fn mishap(network: &mut Network, random: &mut Random) -> Result<(), Violation> {
 }
 
 fn heal(network: &mut Network) -> Result<(), Violation> {
-    network.set_conditions(Conditions { loss_percent: 0, duplicate_percent: 5, delay: (Duration::ZERO, LONGEST_DELAY) });
+    network.set_conditions(Conditions {
+        loss_percent: 0,
+        duplicate_percent: 5,
+        delay: (Duration::ZERO, LONGEST_DELAY),
+    });
     for node in 0..network.len() {
         network.set_side(node, 0);
         network.unpause(node)?;
@@ -184,20 +219,35 @@ fn only_master(network: &Network) -> Result<NodeId, Violation> {
     let masters = network.masters(NAME);
     match masters.as_slice() {
         [one] => Ok(*one),
-        _ => Err(Violation { what: format!("MASTER are nodes {masters:?}, not one"), at: network.now() }),
+        _ => Err(Violation {
+            what: format!("MASTER are nodes {masters:?}, not one"),
+            at: network.now(),
+        }),
     }
 }
 
 /// A node that is better than all others and may preempt is MASTER in the end.
 fn rightful(network: &Network, master: NodeId) -> Result<(), Violation> {
-    let instance = |node: NodeId| network.router(node).find(NAME).map(|instance| (instance.effective_priority(), instance.config().nopreempt));
-    let Some((priority, _)) = instance(master) else { return Ok(()) };
+    let instance = |node: NodeId| {
+        network
+            .router(node)
+            .find(NAME)
+            .map(|instance| (instance.effective_priority(), instance.config().nopreempt))
+    };
+    let Some((priority, _)) = instance(master) else {
+        return Ok(());
+    };
     for node in 0..network.len() {
         if let Some((better, false)) = instance(node)
             && better > priority
         {
-            let what = format!("node {node} of priority {better} leaves MASTER to node {master} of priority {priority}");
-            return Err(Violation { what, at: network.now() });
+            let what = format!(
+                "node {node} of priority {better} leaves MASTER to node {master} of priority {priority}"
+            );
+            return Err(Violation {
+                what,
+                at: network.now(),
+            });
         }
     }
     Ok(())

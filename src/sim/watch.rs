@@ -43,11 +43,24 @@ pub(super) struct Watch {
 
 impl Watch {
     /// A packet is about to be given to this instance.
-    pub fn hears(&mut self, now: Instant, instance: &Instance, own: Option<Ipv4Addr>, packet: &[u8]) {
-        let Ok((header, message)) = ip::Header::parse(packet) else { return };
-        let Ok(advert) = Advert::parse(message) else { return };
+    pub fn hears(
+        &mut self,
+        now: Instant,
+        instance: &Instance,
+        own: Option<Ipv4Addr>,
+        packet: &[u8],
+    ) {
+        let Ok((header, message)) = ip::Header::parse(packet) else {
+            return;
+        };
+        let Ok(advert) = Advert::parse(message) else {
+            return;
+        };
         let seen = self.seen.entry(instance.id()).or_default();
-        if instance.state() != State::Backup || advert.vrid != instance.config().virtual_router_id || own == Some(header.source) {
+        if instance.state() != State::Backup
+            || advert.vrid != instance.config().virtual_router_id
+            || own == Some(header.source)
+        {
             return;
         }
         if advert.priority == PRIORITY_RESIGN {
@@ -65,19 +78,36 @@ impl Watch {
         let excused = std::mem::take(&mut seen.excused);
         let before = seen.last_advert.replace(now);
         match before {
-            Some(before) if !excused && instance.state() == State::Master && now.since(before) > interval => Err(Violation {
-                what: format!("{} was MASTER and silent for {:?}, its interval is {interval:?}", instance.name(), now.since(before)),
-                at: now,
-            }),
+            Some(before)
+                if !excused
+                    && instance.state() == State::Master
+                    && now.since(before) > interval =>
+            {
+                Err(Violation {
+                    what: format!(
+                        "{} was MASTER and silent for {:?}, its interval is {interval:?}",
+                        instance.name(),
+                        now.since(before)
+                    ),
+                    at: now,
+                })
+            }
             _ => Ok(()),
         }
     }
 
     /// An instance changed its state.
-    pub fn changed(&mut self, now: Instant, instance: &Instance, from: State, to: State) -> Result<(), Violation> {
+    pub fn changed(
+        &mut self,
+        now: Instant,
+        instance: &Instance,
+        from: State,
+        to: State,
+    ) -> Result<(), Violation> {
         let seen = self.seen.entry(instance.id()).or_default();
         let mut result = Ok(());
-        if (from, to, instance.last_cause()) == (State::Backup, State::Master, Some(Cause::MasterDown))
+        if (from, to, instance.last_cause())
+            == (State::Backup, State::Master, Some(Cause::MasterDown))
             && !seen.resign_heard
             && !seen.excused
             && instance.config().priority != PRIORITY_OWNER
@@ -109,15 +139,26 @@ impl Watch {
     pub fn settled(&self, now: Instant, instance: &Instance, holds: bool) -> Result<(), Violation> {
         let master = instance.state() == State::Master;
         if holds != master {
-            let what = format!("{} is {} and {} its addresses", instance.name(), instance.state(), if holds { "holds" } else { "lacks" });
+            let what = format!(
+                "{} is {} and {} its addresses",
+                instance.name(),
+                instance.state(),
+                if holds { "holds" } else { "lacks" }
+            );
             return Err(Violation { what, at: now });
         }
         if let Some(seen) = self.seen.get(&instance.id())
             && master
             && !seen.excused
-            && seen.last_advert.is_none_or(|last| now.since(last) > instance.config().advert_interval)
+            && seen
+                .last_advert
+                .is_none_or(|last| now.since(last) > instance.config().advert_interval)
         {
-            let what = format!("{} is MASTER and last spoke at {:?}", instance.name(), seen.last_advert);
+            let what = format!(
+                "{} is MASTER and last spoke at {:?}",
+                instance.name(),
+                seen.last_advert
+            );
             return Err(Violation { what, at: now });
         }
         Ok(())

@@ -810,7 +810,8 @@ impl Instance {
 
     fn reconfigured_master(&mut self, before: &VrrpInstance, context: &mut Context<'_>) {
         let config = self.config.clone();
-        if (before.priority, before.advert_interval, before.source) != (config.priority, config.advert_interval, config.source)
+        if (before.priority, before.advert_interval, before.source)
+            != (config.priority, config.advert_interval, config.source)
             || before.authentication != config.authentication
             || before.virtual_addresses != config.virtual_addresses
         {
@@ -825,7 +826,9 @@ impl Instance {
             self.perform(Step::Announce, context);
         } else if before.garp != config.garp {
             self.announcing = Schedule::of_new_master(context.now, &config.garp);
-            context.actions.push(Action::Disarm(TimerKey::Garp(self.id)));
+            context
+                .actions
+                .push(Action::Disarm(TimerKey::Garp(self.id)));
             self.arm_garp(context);
         }
     }
