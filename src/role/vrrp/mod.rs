@@ -334,7 +334,7 @@ impl Shell {
             match order {
                 Order::Stop => self.stop(now),
                 Order::Reload(length) => self.reload(now, length),
-                Order::Data => self.write("data", |view| report::data(view)),
+                Order::Data => self.write("data", report::data),
                 Order::Stats => self.write("stats", |view| report::stats(view.router)),
                 Order::StatsClear => {
                     self.write("stats", |view| report::stats(view.router));
