@@ -18,9 +18,18 @@ const OWNER: u32 = 1;
 
 fn main() -> std::process::ExitCode {
     stage::run(vec![
-        stage::case("addresses_are_as_iproute2_makes_them", addresses_are_as_iproute2_makes_them),
-        stage::case("what_is_deleted_by_hand_is_put_back", what_is_deleted_by_hand_is_put_back),
-        stage::case("an_interface_made_anew_is_followed", an_interface_made_anew_is_followed),
+        stage::case(
+            "addresses_are_as_iproute2_makes_them",
+            addresses_are_as_iproute2_makes_them,
+        ),
+        stage::case(
+            "what_is_deleted_by_hand_is_put_back",
+            what_is_deleted_by_hand_is_put_back,
+        ),
+        stage::case(
+            "an_interface_made_anew_is_followed",
+            an_interface_made_anew_is_followed,
+        ),
         stage::case("leftovers_and_labels", leftovers_and_labels),
         stage::case("an_overrun_is_survived", an_overrun_is_survived),
         stage::case("five_thousand_addresses", five_thousand_addresses),
@@ -36,8 +45,13 @@ struct Driver<'a> {
 
 impl<'a> Driver<'a> {
     fn on(node: &'a Node) -> Self {
-        let socket = node.in_network(|| Netlink::open(libc::NETLINK_ROUTE, &GROUPS).expect("a netlink socket"));
-        Driver { node, socket, reconciler: Reconciler::new() }
+        let socket = node
+            .in_network(|| Netlink::open(libc::NETLINK_ROUTE, &GROUPS).expect("a netlink socket"));
+        Driver {
+            node,
+            socket,
+            reconciler: Reconciler::new(),
+        }
     }
 
     fn read(&mut self) {
@@ -45,7 +59,10 @@ impl<'a> Driver<'a> {
             match self.socket.receive().expect("netlink") {
                 Received::Messages(bytes) => {
                     for message in netlink::decode(bytes) {
-                        self.reconciler.handle(clock::now(), message.expect("the kernel's messages are well-formed"));
+                        self.reconciler.handle(
+                            clock::now(),
+                            message.expect("the kernel's messages are well-formed"),
+                        );
                     }
                 }
                 Received::Overrun => self.reconciler.resync(clock::now()),
@@ -74,7 +91,11 @@ impl<'a> Driver<'a> {
             if self.reconciler.is_settled() && done(self) {
                 return;
             }
-            assert!(clock::now().since(begin) < BOUND, "waited in vain until {what}; notices: {:?}", self.reconciler.take_notices());
+            assert!(
+                clock::now().since(begin) < BOUND,
+                "waited in vain until {what}; notices: {:?}",
+                self.reconciler.take_notices()
+            );
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -90,13 +111,18 @@ fn address(local: &str, prefix: u8) -> Address {
 
 /// Not every kernel has dummy interfaces; all that can make hosts have cables.
 fn add_interface(node: &Node) {
-    node.run(&["ip", "link", "add", "d0", "type", "veth", "peer", "name", "d0-end"]);
+    node.run(&[
+        "ip", "link", "add", "d0", "type", "veth", "peer", "name", "d0-end",
+    ]);
     node.run(&["ip", "link", "set", "d0-end", "up"]);
     node.run(&["ip", "link", "set", "d0", "up"]);
 }
 
 fn claim(interface: &str, address: Address) -> Claim {
-    Claim { interface: interface.into(), address }
+    Claim {
+        interface: interface.into(),
+        address,
+    }
 }
 
 /// What `ip -o addr` shows must be the same whether iproute2 or we added it.
@@ -105,15 +131,37 @@ fn addresses_are_as_iproute2_makes_them() {
     let [ours, theirs] = [&world.nodes[0], &world.nodes[1]];
     add_interface(ours);
     add_interface(theirs);
-    let labelled = Address { label: Some("d0:0".into()), ..address("172.18.100.66", 16) };
-    let broadcast = Address { broadcast: "10.1.2.255".parse().ok(), ..address("10.1.2.3", 24) };
-    let scoped = Address { scope: 253, ..address("10.1.3.1", 32) };
+    let labelled = Address {
+        label: Some("d0:0".into()),
+        ..address("172.18.100.66", 16)
+    };
+    let broadcast = Address {
+        broadcast: "10.1.2.255".parse().ok(),
+        ..address("10.1.2.3", 24)
+    };
+    let scoped = Address {
+        scope: 253,
+        ..address("10.1.3.1", 32)
+    };
     let peer = Address {
-        placement: Placement { peer: "10.9.0.2".parse().ok(), ..Placement::new("10.1.4.1".parse().expect("an address"), 24) },
+        placement: Placement {
+            peer: "10.9.0.2".parse().ok(),
+            ..Placement::new("10.1.4.1".parse().expect("an address"), 24)
+        },
         ..address("10.1.4.1", 24)
     };
-    let silent = Address { flags: keepalived::kernel::IFA_F_NOPREFIXROUTE, ..address("10.1.5.1", 24) };
-    let all = [address("10.1.1.1", 32), labelled, broadcast, scoped, peer, silent];
+    let silent = Address {
+        flags: keepalived::kernel::IFA_F_NOPREFIXROUTE,
+        ..address("10.1.5.1", 24)
+    };
+    let all = [
+        address("10.1.1.1", 32),
+        labelled,
+        broadcast,
+        scoped,
+        peer,
+        silent,
+    ];
     for words in [
         "10.1.1.1 dev d0",
         "172.18.100.66/16 dev d0 label d0:0",
@@ -127,13 +175,21 @@ fn addresses_are_as_iproute2_makes_them() {
         theirs.run(&command);
     }
     let mut driver = Driver::on(ours);
-    driver.reconciler.claim(OWNER, all.map(|address| claim("d0", address)));
+    driver
+        .reconciler
+        .claim(OWNER, all.map(|address| claim("d0", address)));
     driver.reconciler.hold(OWNER, true);
-    driver.until("all addresses are there", |driver| driver.reconciler.is_placed(OWNER));
+    driver.until("all addresses are there", |driver| {
+        driver.reconciler.is_placed(OWNER)
+    });
     let show = |node: &Node| node.run(&["ip", "-o", "-4", "addr", "show", "dev", "d0"]);
     let routes = |node: &Node| node.run(&["ip", "route", "show", "table", "all", "dev", "d0"]);
     assert_eq!(show(ours).lines().count(), 6);
-    let without_index = |text: String| text.lines().map(|line| line.split_once(' ').map(|(_, rest)| rest.to_owned())).collect::<Vec<_>>();
+    let without_index = |text: String| {
+        text.lines()
+            .map(|line| line.split_once(' ').map(|(_, rest)| rest.to_owned()))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(without_index(show(ours)), without_index(show(theirs)));
     assert_eq!(routes(ours), routes(theirs));
     driver.reconciler.hold(OWNER, false);
@@ -146,7 +202,9 @@ fn what_is_deleted_by_hand_is_put_back() {
     let world = World::two();
     let node = &world.nodes[0];
     let mut driver = Driver::on(node);
-    driver.reconciler.claim(OWNER, [claim("eth0", address("10.10.0.99", 32))]);
+    driver
+        .reconciler
+        .claim(OWNER, [claim("eth0", address("10.10.0.99", 32))]);
     driver.reconciler.hold(OWNER, true);
     driver.until("it is there", |driver| driver.reconciler.is_placed(OWNER));
     driver.reconciler.take_link_changes();
@@ -156,18 +214,26 @@ fn what_is_deleted_by_hand_is_put_back() {
     assert_eq!(driver.reconciler.take_restored().len(), 1);
     // Deleting the first address of a subnet takes the others of that subnet along.
     node.run(&["ip", "addr", "add", "10.10.0.98/24", "dev", "eth0"]);
-    driver.reconciler.claim(2, [claim("eth0", address("10.10.0.97", 24))]);
+    driver
+        .reconciler
+        .claim(2, [claim("eth0", address("10.10.0.97", 24))]);
     driver.reconciler.hold(2, true);
-    driver.until("the second is there", |driver| driver.reconciler.is_placed(2));
+    driver.until("the second is there", |driver| {
+        driver.reconciler.is_placed(2)
+    });
     node.run(&["ip", "addr", "del", "10.10.0.1/24", "dev", "eth0"]);
-    driver.until("the second is back", |driver| driver.node.holds("10.10.0.97"));
+    driver.until("the second is back", |driver| {
+        driver.node.holds("10.10.0.97")
+    });
 }
 
 fn an_interface_made_anew_is_followed() {
     let world = World::two();
     let node = &world.nodes[0];
     let mut driver = Driver::on(node);
-    driver.reconciler.claim(OWNER, [claim("d0", address("10.10.0.99", 32))]);
+    driver
+        .reconciler
+        .claim(OWNER, [claim("d0", address("10.10.0.99", 32))]);
     driver.reconciler.hold(OWNER, true);
     driver.until("the kernel is known", |_| true);
     let index = |driver: &Driver<'_>| driver.reconciler.known().index("d0");
@@ -179,16 +245,25 @@ fn an_interface_made_anew_is_followed() {
         assert_ne!(index(&driver), before);
         before = index(&driver);
         node.run(&["ip", "link", "del", "d0"]);
-        driver.until("the interface is gone", |driver| driver.reconciler.known().index("d0").is_none());
+        driver.until("the interface is gone", |driver| {
+            driver.reconciler.known().index("d0").is_none()
+        });
     }
     let changes = driver.reconciler.take_link_changes();
-    assert!(changes.iter().all(|change| !matches!(change, LinkChange::Changed(link) if link.name == "d0")), "{changes:?}");
+    assert!(
+        changes
+            .iter()
+            .all(|change| !matches!(change, LinkChange::Changed(link) if link.name == "d0")),
+        "{changes:?}"
+    );
     add_interface(node);
     driver.until("it is there", |driver| driver.node.holds("10.10.0.99"));
     driver.reconciler.take_link_changes();
     node.run(&["ip", "link", "set", "d0", "down"]);
     node.run(&["ip", "link", "set", "d0", "name", "d1"]);
-    driver.until("the renamed one has nothing of ours", |driver| !driver.addresses().contains("10.10.0.99"));
+    driver.until("the renamed one has nothing of ours", |driver| {
+        !driver.addresses().contains("10.10.0.99")
+    });
     let mut changes = driver.reconciler.take_link_changes();
     changes.retain(|change| !matches!(change, LinkChange::Changed(link) if link.name == "d0-end"));
     assert!(
@@ -204,15 +279,28 @@ fn leftovers_and_labels() {
     node.run(&["ip", "addr", "add", "10.10.0.98/32", "dev", "eth0"]);
     node.run(&["ip", "addr", "add", "10.10.0.98/28", "dev", "eth0"]);
     let mut driver = Driver::on(node);
-    let labelled = Address { label: Some("eth0:1".into()), ..address("10.10.0.97", 32) };
+    let labelled = Address {
+        label: Some("eth0:1".into()),
+        ..address("10.10.0.97", 32)
+    };
     driver.reconciler.claim(OWNER, [claim("eth0", labelled)]);
     driver.reconciler.hold(OWNER, true);
-    driver.reconciler.claim(2, [claim("eth0", address("10.10.0.98", 32))]);
-    driver.until("the kernel is as wanted", |driver| driver.reconciler.is_placed(OWNER));
+    driver
+        .reconciler
+        .claim(2, [claim("eth0", address("10.10.0.98", 32))]);
+    driver.until("the kernel is as wanted", |driver| {
+        driver.reconciler.is_placed(OWNER)
+    });
     let text = driver.addresses();
     assert!(text.contains("10.10.0.97/32 scope global eth0:1"), "{text}");
-    assert!(!text.contains("10.10.0.98/32"), "the leftover is gone: {text}");
-    assert!(text.contains("10.10.0.98/28") && text.contains("10.10.0.1/24"), "what is not ours stays: {text}");
+    assert!(
+        !text.contains("10.10.0.98/32"),
+        "the leftover is gone: {text}"
+    );
+    assert!(
+        text.contains("10.10.0.98/28") && text.contains("10.10.0.1/24"),
+        "what is not ours stays: {text}"
+    );
 }
 
 /// More changes than the socket can hold, while nobody reads.
@@ -220,7 +308,9 @@ fn an_overrun_is_survived() {
     let world = World::two();
     let node = &world.nodes[0];
     let mut driver = Driver::on(node);
-    driver.reconciler.claim(OWNER, [claim("eth0", address("10.10.0.99", 32))]);
+    driver
+        .reconciler
+        .claim(OWNER, [claim("eth0", address("10.10.0.99", 32))]);
     driver.reconciler.hold(OWNER, true);
     driver.until("it is there", |driver| driver.reconciler.is_placed(OWNER));
     let mut flood = String::new();
@@ -231,7 +321,10 @@ fn an_overrun_is_survived() {
     node.in_network(|| support::world::ip_batch(&flood));
     driver.until("it is back", |driver| driver.node.holds("10.10.0.99"));
     let notices = driver.reconciler.take_notices();
-    assert!(notices.contains(&keepalived::kernel::Notice::Overrun), "nothing was lost, so this case shows nothing: {notices:?}");
+    assert!(
+        notices.contains(&keepalived::kernel::Notice::Overrun),
+        "nothing was lost, so this case shows nothing: {notices:?}"
+    );
 }
 
 fn five_thousand_addresses() {
@@ -245,8 +338,22 @@ fn five_thousand_addresses() {
     driver.reconciler.claim(OWNER, all);
     driver.reconciler.hold(OWNER, true);
     driver.until("all are there", |driver| driver.reconciler.is_placed(OWNER));
-    assert_eq!(driver.addresses().lines().filter(|line| line.contains("10.32.")).count(), 5000);
+    assert_eq!(
+        driver
+            .addresses()
+            .lines()
+            .filter(|line| line.contains("10.32."))
+            .count(),
+        5000
+    );
     driver.reconciler.hold(OWNER, false);
     driver.until("all are gone", |_| true);
-    assert_eq!(driver.addresses().lines().filter(|line| line.contains("10.32.")).count(), 0);
+    assert_eq!(
+        driver
+            .addresses()
+            .lines()
+            .filter(|line| line.contains("10.32."))
+            .count(),
+        0
+    );
 }
