@@ -3,6 +3,8 @@
 //! `cli`'s and the log's.
 
 mod render;
+#[cfg(test)]
+mod tests;
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};

@@ -487,6 +487,7 @@ impl Expander<'_> {
                 return Ok(());
             }
         };
+        self.expanded.reserve(text.len());
         let text = Rc::new(text);
         let file = self.diagnostics.add_file(path, Some(text.clone()));
         if mark {

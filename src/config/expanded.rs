@@ -101,6 +101,14 @@ impl Expanded {
         )
     }
 
+    /// Makes room for a file of so many bytes.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        // Lines of real files are longer; where they are not, the room grows as it always does.
+        const SHORT_LINE: usize = 16;
+        self.text.reserve(bytes);
+        self.lines.reserve(bytes / SHORT_LINE);
+    }
+
     /// Adds a line that stands in a file as it is. False when the text is full.
     #[inline]
     pub(super) fn push(&mut self, text: &[u8], file: FileId, line: u32, column: u32) -> bool {

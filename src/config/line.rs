@@ -57,7 +57,8 @@ pub fn pieces(line: &[u8], each: impl FnMut(Piece)) {
 #[inline]
 fn is_plain(line: &[u8]) -> bool {
     memchr3(b'"', b'$', b'\\', line).is_none()
-        || (memchr2(b'$', b'\\', line).is_none() && memchr_iter(b'"', line).count() % 2 == 0)
+        || (memchr2(b'$', b'\\', line).is_none()
+            && memchr_iter(b'"', line).count().is_multiple_of(2))
 }
 
 /// Whether a byte separates words.
@@ -85,10 +86,11 @@ fn plain(line: &[u8], mut each: impl FnMut(Piece)) {
         }
         table
     };
+    let effect = |at: usize| line.get(at).map(|&byte| (byte, ENDS[byte as usize]));
     let mut at = 0;
-    while at < line.len() {
+    loop {
         let start = at;
-        while at < line.len() && ENDS[line[at] as usize] == NOTHING {
+        while matches!(effect(at), Some((_, NOTHING))) {
             at += 1;
         }
         if at > start {
@@ -98,28 +100,29 @@ fn plain(line: &[u8], mut each: impl FnMut(Piece)) {
                 end: at,
             });
         }
-        if at < line.len() && ENDS[line[at] as usize] == MARK {
-            match line[at] {
-                b'{' => each(Piece {
-                    kind: Kind::Open,
-                    start: at,
-                    end: at + 1,
-                }),
-                b'}' => each(Piece {
-                    kind: Kind::Close,
-                    start: at,
-                    end: at + 1,
-                }),
-                _ => {
-                    let end = memchr(b'"', &line[at + 1..]).map_or(line.len(), |end| at + 1 + end);
-                    each(Piece {
-                        kind: Kind::Quoted,
-                        start: at + 1,
-                        end,
-                    });
-                    at = end;
-                }
+        match effect(at) {
+            None => return,
+            Some((b'{', _)) => each(Piece {
+                kind: Kind::Open,
+                start: at,
+                end: at + 1,
+            }),
+            Some((b'}', _)) => each(Piece {
+                kind: Kind::Close,
+                start: at,
+                end: at + 1,
+            }),
+            Some((_, MARK)) => {
+                let rest = line.get(at + 1..).unwrap_or_default();
+                let end = at + 1 + memchr(b'"', rest).unwrap_or(rest.len());
+                each(Piece {
+                    kind: Kind::Quoted,
+                    start: at + 1,
+                    end,
+                });
+                at = end;
             }
+            Some(_) => {}
         }
         at += 1;
     }
@@ -145,7 +148,8 @@ fn by_grammar(line: &[u8], mut each: impl FnMut(Piece)) {
             Rule::close => each(piece(Kind::Close, first, last)),
             Rule::quoted | Rule::plain_quoted => each(piece(Kind::Quoted, first + 1, last - 1)),
             Rule::unclosed
-                if rule == Rule::piece && memchr(b'"', &line[first + 1..last]).is_some() =>
+                if rule == Rule::piece
+                    && memchr(b'"', line.get(first + 1..last).unwrap_or_default()).is_some() =>
             {
                 rule = Rule::simple;
                 continue;
@@ -160,7 +164,7 @@ fn by_grammar(line: &[u8], mut each: impl FnMut(Piece)) {
 /// The rest of a line behind a quote that nothing closes. A brace at its end is taken for one that was meant as such: the block
 /// it opens or closes is worth more than the word.
 fn unclosed(line: &[u8], quote: usize, each: &mut impl FnMut(Piece)) {
-    let text = line[quote + 1..].trim_ascii_end();
+    let text = line.get(quote + 1..).unwrap_or_default().trim_ascii_end();
     let (text, brace) = match text.split_last() {
         Some((b'{', text)) => (text, Some(Kind::Open)),
         Some((b'}', text)) => (text, Some(Kind::Close)),
@@ -270,7 +274,7 @@ mod tests {
             let mut at = 0;
             pieces(&line, |piece| {
                 assert!(at <= piece.start && piece.start <= piece.end && piece.end <= line.len());
-                assert!(line[at..piece.start].iter().all(|&byte| is_blank(byte) || byte == b'"'), "{:?}", &line[at..piece.start]);
+                assert!(line[at..piece.start].iter().all(|&byte| byte.is_ascii_whitespace() || is_blank(byte) || byte == b'"'), "{:?}", &line[at..piece.start]);
                 at = piece.end;
             });
             prop_assert!(line[at..].iter().all(|&byte| byte.is_ascii_whitespace() || is_blank(byte) || byte == b'"'));

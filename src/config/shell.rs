@@ -154,3 +154,101 @@ fn escape(rest: &[u8], out: &mut Vec<u8>) -> usize {
     out.push(plain);
     1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn first(line: &str) -> Vec<String> {
+        let words = shell_words(line.as_bytes()).expect(line);
+        words
+            .into_iter()
+            .map(|word| String::from_utf8(word.bytes).expect(line))
+            .collect()
+    }
+
+    #[test]
+    fn the_first_pass_splits() {
+        for (line, expected) in [
+            ("/x a b", &["/x", "a", "b"][..]),
+            ("\"/x a\" user group", &["/x a", "user", "group"]),
+            ("'/x \"a b\"' user", &["/x \"a b\"", "user"]),
+            ("\"it's\"", &["it's"]),
+            ("a\"b c\"'d e'f", &["ab cd ef"]),
+            ("\" /x \"", &[" /x "]),
+            ("\"/x \\\"a b\\\"\"", &["/x \\\"a b\\\""]),
+            ("a\\ b", &["a\\ b"]),
+            ("\"\" x", &["", "x"]),
+            ("a \\", &["a", "\\"]),
+            ("", &[]),
+        ] {
+            assert_eq!(first(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_second_pass_decodes() {
+        for (command, expected) in [
+            ("/x a  b", &["/x", "a", "b"][..]),
+            ("/x \\\"a b\\\"", &["/x", "\"a", "b\""]),
+            ("/x 'a b' \"c d\"", &["/x", "a b", "c d"]),
+            ("/x a\\ b", &["/x", "a b"]),
+            (
+                r"/x \a\b\E\f\n\r\t\v\\\q",
+                &["/x", "\x07\x08\x1b\x0c\n\r\t\x0b\\q"],
+            ),
+            (
+                r"/x \101\60x \x41\x4g \cA\xg",
+                &["/x", "A0x", "A\x04g", "\x01xg"],
+            ),
+            ("/x \\", &["/x", "\\"]),
+        ] {
+            let found = arguments(command.as_bytes()).expect(command);
+            assert_eq!(
+                found,
+                expected
+                    .iter()
+                    .map(|word| word.as_bytes().to_vec())
+                    .collect::<Vec<_>>(),
+                "{command}"
+            );
+        }
+    }
+
+    #[test]
+    fn open_quotes_are_named() {
+        for (line, at, quote) in [
+            ("a \"b", 2, '"'),
+            ("a 'b\"", 2, '\''),
+            ("a \"b\\\"", 2, '"'),
+            ("\"a\"'", 3, '\''),
+        ] {
+            assert_eq!(
+                shell_words(line.as_bytes()),
+                Err(UnclosedQuote { at, quote }),
+                "{line}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn words_lie_in_the_line(line in proptest::collection::vec(prop_oneof![any::<u8>(), proptest::sample::select(&b"\"'\\ ax0c"[..])], 0..60)) {
+            let mut end = 0;
+            for word in shell_words(&line).unwrap_or_default() {
+                prop_assert!(end <= word.at.start && word.at.start < word.at.end && word.at.end <= line.len());
+                end = word.at.end;
+            }
+            let _ = arguments(&line);
+        }
+
+        /// Quoting a text and reading it gives the text.
+        #[test]
+        fn quoted_text_comes_back(text in "[ a-z'\"\\\\#]{0,20}") {
+            let quoted: String = text.chars().flat_map(|c| if matches!(c, '"' | '\\') { vec!['\\', c] } else { vec![c] }).collect();
+            let quoted = format!("\"{quoted}\"");
+            prop_assert_eq!(arguments(quoted.as_bytes()), Ok(vec![text.into_bytes()]));
+        }
+    }
+}

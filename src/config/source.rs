@@ -15,6 +15,10 @@ pub const LARGEST: u64 = 1 << 30;
 /// How many patterns the braces of one include may stand for.
 const ALTERNATIVES: usize = 1024;
 
+/// How many pairs of braces are resolved on the way there, and how long a pattern may be.
+const RESOLVED: usize = 8 * ALTERNATIVES;
+const LONGEST_PATTERN: usize = 1 << 16;
+
 /// Why a file is not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unreadable {
@@ -172,8 +176,13 @@ impl Files for Memory {
 pub fn alternatives(pattern: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut done = Vec::new();
     let mut waiting = vec![(pattern.to_vec(), 0)];
+    let mut resolved = 0;
+    if pattern.len() > LONGEST_PATTERN {
+        return None;
+    }
     while let Some((pattern, from)) = waiting.pop() {
-        if done.len() + waiting.len() >= ALTERNATIVES {
+        resolved += 1;
+        if done.len() + waiting.len() >= ALTERNATIVES || resolved > RESOLVED {
             return None;
         }
         let Some((open, commas, close)) = braces(&pattern, from) else {
@@ -185,15 +194,14 @@ pub fn alternatives(pattern: &[u8]) -> Option<Vec<Vec<u8>>> {
         let mut start = open + 1;
         let mut variants = Vec::new();
         for cut in cuts {
-            variants.push((
-                [
-                    &pattern[..open],
-                    &pattern[start..cut],
-                    &pattern[close + 1..],
-                ]
-                .concat(),
-                open,
-            ));
+            let part = |range: std::ops::Range<usize>| pattern.get(range).unwrap_or_default();
+            let variant = [
+                part(0..open),
+                part(start..cut),
+                part(close + 1..pattern.len()),
+            ]
+            .concat();
+            variants.push((variant, open));
             start = cut + 1;
         }
         waiting.extend(variants.into_iter().rev());
@@ -287,5 +295,120 @@ impl<'a> Iterator for Lines<'a> {
             _ => end,
         };
         Some((start, rest.get(..end).unwrap_or_default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parts(pattern: &str) -> Option<Vec<String>> {
+        let parts = alternatives(pattern.as_bytes())?;
+        Some(
+            parts
+                .into_iter()
+                .map(|part| String::from_utf8_lossy(&part).into_owned())
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn braces_of_patterns() {
+        for (pattern, expected) in [
+            ("a", &["a"][..]),
+            ("a{b,c}d", &["abd", "acd"]),
+            ("{a,b}{c,d}", &["ac", "ad", "bc", "bd"]),
+            ("a{b,c{d,e}}", &["ab", "acd", "ace"]),
+            ("a{,b}", &["a", "ab"]),
+            ("a{}b", &["a{}b"]),
+            ("a{b", &["a{b"]),
+            ("a}b{c,d}", &["a}bc", "a}bd"]),
+            ("{x}{", &["x{"]),
+        ] {
+            assert_eq!(
+                parts(pattern).as_deref(),
+                Some(&expected.iter().map(|s| s.to_string()).collect::<Vec<_>>()[..]),
+                "{pattern}"
+            );
+        }
+        assert_eq!(parts(&"{a,b}".repeat(11)), None);
+        assert_eq!(
+            parts(&("{".repeat(20_000) + "x" + &"}".repeat(20_000))),
+            None
+        );
+    }
+
+    #[test]
+    fn lines_end_in_three_ways() {
+        for (text, expected) in [
+            ("a\nb\n", &[(0, "a"), (2, "b")][..]),
+            ("a\r\nb\rc", &[(0, "a"), (3, "b"), (5, "c")]),
+            ("\n\r\r\n", &[(0, ""), (1, ""), (2, "")]),
+            ("", &[]),
+        ] {
+            let lines: Vec<_> = Lines::new(text.as_bytes())
+                .map(|(at, line)| (at, String::from_utf8_lossy(line).into_owned()))
+                .collect();
+            assert_eq!(
+                lines,
+                expected
+                    .iter()
+                    .map(|&(at, line)| (at, line.to_owned()))
+                    .collect::<Vec<_>>()
+            );
+        }
+    }
+
+    #[test]
+    fn files_of_the_host() {
+        let directory =
+            std::env::temp_dir().join(format!("keepalived-source-{}", std::process::id()));
+        std::fs::create_dir_all(directory.join("x[1]")).expect("a directory");
+        for (name, mode) in [
+            ("b.conf", 0o644),
+            ("a.conf", 0o600),
+            (".c.conf", 0o644),
+            ("s.sh", 0o755),
+            ("x[1]/d.conf", 0o644),
+        ] {
+            std::fs::write(directory.join(name), name).expect("a file");
+            std::fs::set_permissions(directory.join(name), std::fs::Permissions::from_mode(mode))
+                .expect("its mode");
+        }
+        let found = Disk.matching(&directory, b"*.conf");
+        assert_eq!(
+            found,
+            Ok(vec![directory.join("a.conf"), directory.join("b.conf")])
+        );
+        assert_eq!(
+            Disk.matching(&directory.join("x[1]"), b"?.conf"),
+            Ok(vec![directory.join("x[1]/d.conf")])
+        );
+        assert!(
+            Disk.matching(&directory, b"[").is_err()
+                && Disk.matching(&directory, b"\xff*").is_err()
+        );
+        assert_eq!(Disk.read(&directory.join("a.conf")), Ok(b"a.conf".to_vec()));
+        assert_eq!(
+            Disk.read(&directory.join("s.sh")),
+            Err(Unreadable::Executable)
+        );
+        assert_eq!(Disk.read(&directory), Err(Unreadable::NotRegular));
+        assert_eq!(Disk.read(&directory.join("none")), Err(Unreadable::Missing));
+        assert_eq!(
+            Disk.identity(&directory.join("x[1]/../a.conf")),
+            Disk.identity(&directory.join("a.conf"))
+        );
+        std::fs::remove_dir_all(&directory).expect("removed");
+    }
+
+    proptest! {
+        #[test]
+        fn braces_never_run_away(pattern in "[ab{},]{0,40}") {
+            if let Some(parts) = alternatives(pattern.as_bytes()) {
+                prop_assert!(!parts.is_empty() && parts.len() <= ALTERNATIVES);
+            }
+        }
     }
 }

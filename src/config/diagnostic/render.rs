@@ -129,30 +129,39 @@ fn shown(source: &str, span: Span) -> (String, usize, usize) {
 
 /// The line without what stands after a secret word, or after the `=` of a definition that is named like a secret.
 fn mask(line: &str) -> String {
-    let blank = |c: char| c.is_whitespace() || c == '{' || c == '"';
-    let mut from = None;
-    if let Some((name, _)) = line
-        .trim_start()
-        .strip_prefix('$')
-        .and_then(|rest| rest.split_once('='))
-    {
-        let lower = name.to_ascii_lowercase();
-        if SECRET_NAMES.iter().any(|word| lower.contains(word)) {
-            from = line.find('=').map(|at| at + 1);
-        }
-    }
-    for word in SECRET_WORDS {
-        for (at, _) in line.match_indices(word) {
-            let end = at + word.len();
-            let alone = line[..at].chars().next_back().is_none_or(blank)
-                && line[end..].chars().next().is_none_or(blank);
-            if alone && from.is_none_or(|from| end < from) {
-                from = Some(end);
-            }
-        }
-    }
-    match from {
-        Some(from) if !line[from..].trim().is_empty() => format!("{} {MASK}", &line[..from]),
+    match secret(line) {
+        Some((shown, hidden)) if !hidden.trim().is_empty() => format!("{shown} {MASK}"),
         _ => line.to_owned(),
     }
+}
+
+/// The line in two: up to where its first secret begins, and from there.
+fn secret(line: &str) -> Option<(&str, &str)> {
+    let blank = |c: char| c.is_whitespace() || matches!(c, '{' | '"');
+    let definition = line.match_indices('=').map(|(at, _)| at).find(|&at| {
+        let before = line.get(..at).unwrap_or_default();
+        let name = before
+            .rsplit(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .next()
+            .unwrap_or_default();
+        let lower = name.to_ascii_lowercase();
+        before.trim_end_matches(name).ends_with('$')
+            && SECRET_NAMES.iter().any(|word| lower.contains(word))
+    });
+    let keywords = SECRET_WORDS
+        .iter()
+        .flat_map(|word| line.match_indices(word))
+        .filter_map(|(at, word)| {
+            let (before, after) = (line.get(..at)?, line.get(at + word.len()..)?);
+            let alone = before.chars().next_back().is_none_or(blank)
+                && after.chars().next().is_none_or(blank);
+            alone.then_some(at + word.len())
+        });
+    line.split_at_checked(
+        definition
+            .map(|at| at + 1)
+            .into_iter()
+            .chain(keywords)
+            .min()?,
+    )
 }

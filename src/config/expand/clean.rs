@@ -277,7 +277,10 @@ fn foreign(rest: &[u8], before: Option<u8>) -> (usize, Option<u8>) {
     let front = rest.get(..LONGEST).unwrap_or(rest);
     let valid = match std::str::from_utf8(front) {
         Ok(text) => text,
-        Err(error) => std::str::from_utf8(&front[..error.valid_up_to()]).unwrap_or_default(),
+        Err(error) => front
+            .get(..error.valid_up_to())
+            .and_then(|valid| std::str::from_utf8(valid).ok())
+            .unwrap_or_default(),
     };
     if let Some(character) = valid.chars().next() {
         return (character.len_utf8(), replacement(character));

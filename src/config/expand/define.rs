@@ -217,7 +217,7 @@ impl Expander<'_> {
         if let Some(text) = self.built_in(reference, origin) {
             return text.map_or(Found::Nothing, Found::Text);
         }
-        if reference.braced && out.quotes() % 2 == 0 {
+        if reference.braced && out.quotes().is_multiple_of(2) {
             let message = format!("'{}' is not defined", quote(reference.name));
             let help = "define it before this line, or put the text into double quotes if it is meant literally";
             self.advise(Class::General, origin, message, help);

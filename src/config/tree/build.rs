@@ -12,13 +12,16 @@ const DEEPEST: usize = 32;
 /// How many faults of one kind are told one by one.
 const TOLD: usize = 5;
 
+/// A question about a word.
+pub type Predicate<'a> = &'a dyn Fn(&[u8]) -> bool;
+
 /// What the builder may be told of keywords.
 #[derive(Clone, Copy, Default)]
 pub struct Options<'a> {
     /// Whether a word opens a block that can stand in no other block. Met inside one, it shows that a `}` is missing.
-    pub root_only: Option<&'a dyn Fn(&[u8]) -> bool>,
+    pub root_only: Option<Predicate<'a>>,
     /// Whether a keyword reads its line by shell rules (`Statement::shell_words`), and so judges the quotes itself.
-    pub reads_raw: Option<&'a dyn Fn(&[u8]) -> bool>,
+    pub reads_raw: Option<Predicate<'a>>,
 }
 
 impl Tree {
@@ -359,132 +362,4 @@ fn quoted_text(text: &Expanded, word: WordRange) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::config::diagnostic::Diagnostics;
-    use crate::config::expand::{Context, expand};
-    use crate::config::source::Memory;
-    use crate::config::tree::{Options, Statements, Tree};
-    use std::path::Path;
-
-    fn show(statements: Statements<'_>) -> String {
-        let mut out = Vec::new();
-        for statement in statements {
-            let words: Vec<_> = statement
-                .words()
-                .map(|w| {
-                    if w.quoted() {
-                        format!("\"{}\"", w.text())
-                    } else {
-                        w.text().into()
-                    }
-                })
-                .collect();
-            let block = if statement.has_block() {
-                format!(" {{{}}}", show(statement.children()))
-            } else {
-                String::new()
-            };
-            out.push(words.join(" ") + &block);
-        }
-        out.join("; ")
-    }
-
-    fn tree(text: &str) -> (String, Vec<String>) {
-        let mut diagnostics = Diagnostics::new();
-        let files = Memory::default().with("f", text);
-        let expanded = expand(
-            Path::new("f"),
-            &Context::default(),
-            &files,
-            &mut diagnostics,
-        );
-        let root = |word: &[u8]| word == b"vrrp_instance";
-        let tree = Tree::build(
-            expanded,
-            Options {
-                root_only: Some(&root),
-                reads_raw: None,
-            },
-            &mut diagnostics,
-        );
-        (
-            show(tree.statements()),
-            diagnostics.iter().map(|d| diagnostics.line(d)).collect(),
-        )
-    }
-
-    #[test]
-    fn braces_anywhere() {
-        for (text, shape) in [
-            ("a b {\n c d\n}", "a b {c d}"),
-            ("a{c}", "a {c}"),
-            ("a\n\n# x\n{ c d }\ne", "a {c d}; e"),
-            ("a { b { c }} d {\n}", "a {b {c}}; d {}"),
-            ("a {\nb\n} c x {\n d\n}", "a {b}; c x {d}"),
-            (
-                "real_server 10.0.0.2 80 { weight 1 }",
-                "real_server 10.0.0.2 80 {weight 1}",
-            ),
-            ("a \"b {c}\" {\n}", "a \"b {c}\" {}"),
-        ] {
-            assert_eq!(tree(text), (shape.to_owned(), vec![]), "{text}");
-        }
-    }
-
-    #[test]
-    fn recovery() {
-        for (text, shape, said) in [
-            (
-                "a {\n}\n}\nb",
-                "a {}; b",
-                &[
-                    "(f: Line 3, column 1) '}' without a block to close - remove it, or look for a '}' too many before it",
-                ][..],
-            ),
-            (
-                "vrrp_instance A {\n b {\n c\n}\nvrrp_instance B {\n d\n}",
-                "vrrp_instance A {b {c}}; vrrp_instance B {d}",
-                &[
-                    "(f: Line 5, column 1) 'vrrp_instance' inside the block of 'vrrp_instance' that begins at line 1 - a '}' is missing before this line; read as if it stood there",
-                ],
-            ),
-            (
-                "a {\nb",
-                "a {b}",
-                &[
-                    "(f: Line 1, column 3) the block of 'a' that begins here is never closed - add a '}' where it should end; it was read up to the end of the file",
-                ],
-            ),
-            (
-                "a {\n{\nb\n}\n}\nc",
-                "a {b}; c",
-                &[
-                    "(f: Line 2, column 1) '{' without a keyword before it - remove it and its '}', or put the keyword it belongs to before it",
-                ],
-            ),
-            (
-                "a {\nb \"c {\nd\n}\n}",
-                "a {b \"c\" {d}}",
-                &[
-                    "(f: Line 2, column 3) this quote is not closed - close it on the same line; the rest of the line was taken for its text",
-                ],
-            ),
-            (
-                "script\" pidof x \"",
-                "script \" pidof x \"",
-                &[
-                    "(f: Line 1, column 7) no blank between 'script' and the quote - write 'script \"...\"'",
-                ],
-            ),
-        ] {
-            assert_eq!(
-                tree(text),
-                (
-                    shape.to_owned(),
-                    said.iter().map(|s| s.to_string()).collect()
-                ),
-                "{text}"
-            );
-        }
-    }
-}
+mod tests;
