@@ -383,7 +383,7 @@ fn fit(
         );
         return false;
     };
-    if !context.world.interface_exists(interface) && !context.dynamic_interfaces {
+    if !context.interface_exists(interface) && !context.dynamic_interfaces {
         let message =
             format!("WARNING - interface {interface} for vrrp_instance {name} doesn't exist");
         let help =

@@ -93,7 +93,7 @@ pub(super) fn trackers(
                 );
                 continue;
             }
-            None if !context.world.interface_exists(&name) && !context.dynamic_interfaces => {
+            None if !context.interface_exists(&name) && !context.dynamic_interfaces => {
                 let message = format!(
                     "({owner}) tracked interface {} doesn't exist",
                     quote(name.as_bytes())

@@ -22,6 +22,7 @@ use super::diagnostic::{Class, Diagnostics, Span};
 use super::keywords::{Block, Keyword};
 use super::read::Item;
 use super::world::World;
+use std::collections::HashMap;
 
 /// What builders read from and report to.
 pub struct Context<'w> {
@@ -33,6 +34,8 @@ pub struct Context<'w> {
     pub accounts: Accounts,
     /// `dynamic_interfaces`: interfaces may come later.
     pub dynamic_interfaces: bool,
+    /// What is known of interfaces.
+    interfaces: HashMap<String, bool>,
     /// Keywords met that nothing acts on yet: how often, and where first.
     pending: Vec<Pending>,
     /// Greater than zero inside a block that nothing acts on: its keywords are not reported one by one.
@@ -55,6 +58,7 @@ impl<'w> Context<'w> {
             diagnostics,
             accounts: Accounts::default(),
             dynamic_interfaces: false,
+            interfaces: HashMap::new(),
             pending: Vec::new(),
             inside_pending: 0,
         }
@@ -65,9 +69,19 @@ impl<'w> Context<'w> {
         self.diagnostics.advise(Class::General, span, message, help);
     }
 
+    /// Whether an interface exists: asked once a name, as thousands of instances share one.
+    pub fn interface_exists(&mut self, name: &str) -> bool {
+        if let Some(known) = self.interfaces.get(name) {
+            return *known;
+        }
+        let exists = self.world.interface_exists(name);
+        self.interfaces.insert(name.to_owned(), exists);
+        exists
+    }
+
     /// Says when an interface does not exist, which the VRRP process could not start with. Told nothing with `dynamic_interfaces`.
     pub fn must_exist(&mut self, interface: &str, span: Span) -> bool {
-        let exists = self.world.interface_exists(interface);
+        let exists = self.interface_exists(interface);
         if !exists && !self.dynamic_interfaces {
             let message = format!("interface {interface} doesn't exist");
             let help =
