@@ -13,6 +13,8 @@ pub mod read;
 pub mod secret;
 pub mod shell;
 pub mod source;
+#[cfg(test)]
+mod tests;
 pub mod tree;
 pub mod world;
 

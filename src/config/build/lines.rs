@@ -50,8 +50,7 @@ pub(super) fn routes_and_rules(context: &mut Context<'_>, item: &Item<'_>, fixed
     }
 }
 
-/// The trackers of an instance or a group. `own` is the interface of an instance, which needs no tracking; `weighted` what to say
-/// of weights that have no effect.
+/// The trackers of an instance or a group, put to those of it that stand already.
 pub(super) fn trackers(
     context: &mut Context<'_>,
     tracked: &Tracked,
@@ -78,7 +77,7 @@ pub(super) fn trackers(
         let span = tracker.name.span();
         let what = kind.name();
         match known {
-            Some(known) if !known.contains(&name) => {
+            Some(known) if !known.contains_key(&name) => {
                 let help = format!(
                     "define it above with {}, or correct the name",
                     definition(kind)
@@ -111,12 +110,8 @@ pub(super) fn trackers(
             );
             continue;
         }
-        met.lines.push(TrackedLine {
-            kind,
-            name,
-            span,
-            weighted: tracker.weight.is_some_and(|weight| weight != 0),
-        });
+        let weight = tracker.weight.or_else(|| known?.get(&name).copied()).unwrap_or(0);
+        met.lines.push(TrackedLine { kind, name, span, weighted: weight != 0 });
     }
 }
 

@@ -4,7 +4,7 @@ use super::global::Defaults;
 use crate::config::diagnostic::Span;
 use crate::config::model::Model;
 use crate::config::read::Script;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 /// The work on one configuration.
@@ -30,13 +30,13 @@ pub(super) struct Builder {
     pub objects: usize,
 }
 
-/// Names that trackers may refer to: those defined above them.
+/// Names that trackers may refer to, those defined above them, with their default weights.
 #[derive(Default)]
 pub(super) struct Tracked {
-    pub scripts: HashSet<String>,
-    pub files: HashSet<String>,
-    pub processes: HashSet<String>,
-    pub bfds: HashSet<String>,
+    pub scripts: HashMap<String, i32>,
+    pub files: HashMap<String, i32>,
+    pub processes: HashMap<String, i32>,
+    pub bfds: HashMap<String, i32>,
 }
 
 /// What others need to know of an instance.

@@ -16,10 +16,12 @@ pub(super) fn script(builder: &mut Builder, context: &mut Context<'_>, item: &It
     };
     let mut command: Option<Vec<Vec<u8>>> = None;
     let mut user: Option<Option<Account>> = None;
+    let mut weight = 0;
     context.each_statement(Block::VrrpScript, statements, |context, item| {
         match item.name() {
             "script" => command = item.command(context).map(|(arguments, _)| arguments),
             "user" => user = Some(item.user(context)),
+        "weight" => weight = item.weight(context).map_or(weight, |(weight, _)| weight),
             "interval" | "timeout" if item.argument(0).is_some_and(|word| word == "0") => {
                 let message = format!("{} must be greater than 0", item.name());
                 context.fault(item.argument_span(0), message, "1 second is used");
@@ -54,7 +56,7 @@ pub(super) fn script(builder: &mut Builder, context: &mut Context<'_>, item: &It
     let Some(account) = account else { return };
     let script = item.make_script(command, account);
     if context.vouch(script).is_some() {
-        builder.tracked.scripts.insert(name.to_owned());
+        builder.tracked.scripts.entry(name.to_owned()).or_insert(weight);
     }
 }
 
@@ -63,13 +65,14 @@ pub(super) fn process(builder: &mut Builder, context: &mut Context<'_>, item: &I
     let (Some(name), Some(statements)) = (item.block_name(context), item.open(context)) else {
         return;
     };
-    let (mut process, mut quorum, mut quorum_max) = (false, None, None);
+    let (mut process, mut quorum, mut quorum_max, mut weight) = (false, None, None, 0);
     context.each_statement(
         Block::VrrpTrackProcess,
         statements,
         |context, item| match item.name() {
             "process" => process |= item.text(context).is_some(),
-            "quorum" => quorum = item.int(context),
+            "weight" => weight = item.weight(context).map_or(weight, |(weight, _)| weight),
+        "quorum" => quorum = item.int(context),
             "quorum_max" => quorum_max = item.int(context),
             _ => item.check(context),
         },
@@ -84,7 +87,7 @@ pub(super) fn process(builder: &mut Builder, context: &mut Context<'_>, item: &I
         }
     }
     if process {
-        builder.tracked.processes.insert(name.to_owned());
+        builder.tracked.processes.entry(name.to_owned()).or_insert(weight);
     } else {
         context.fault(
             item.span(),
@@ -99,11 +102,13 @@ pub(super) fn file(builder: &mut Builder, context: &mut Context<'_>, item: &Item
     let (Some(name), Some(statements)) = (item.block_name(context), item.open(context)) else {
         return;
     };
-    let mut path = None;
+    const DEFAULT_WEIGHT: i32 = 1;
+    let (mut path, mut weight) = (None, DEFAULT_WEIGHT);
     context.each_statement(Block::TrackFile, statements, |context, item| {
         match item.name() {
             "file" => path = item.text(context).map(str::to_owned),
-            "init_file" => init_file(context, &item),
+            "weight" => weight = item.weight(context).map_or(weight, |(weight, _)| weight),
+        "init_file" => init_file(context, &item),
             _ => item.check(context),
         }
     });
@@ -129,7 +134,7 @@ pub(super) fn file(builder: &mut Builder, context: &mut Context<'_>, item: &Item
         );
         return;
     }
-    builder.tracked.files.insert(name.to_owned());
+    builder.tracked.files.entry(name.to_owned()).or_insert(weight);
 }
 
 /// `init_file [INT] [overwrite]`.

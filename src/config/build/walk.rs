@@ -88,7 +88,9 @@ impl Context<'_> {
             .and_then(|see| see.split_once("use "))
             .map(|(_, other)| other);
         let advice = match (row.same_as, instead) {
-            (Some(other), _) | (None, Some(other)) => format!(" - please use '{other}'"),
+            (Some(other), _) => format!(" - please use '{other}'"),
+            (None, Some(other)) if other.contains(' ') => format!(" - please use {other}"),
+            (None, Some(other)) => format!(" - please use '{other}'"),
             (None, None) => String::new(),
         };
         let class = match row.deprecation {
