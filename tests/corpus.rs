@@ -38,7 +38,12 @@ fn world(corpus: &Path) -> Imagined {
         text.lines().map(str::to_owned).collect()
     };
     Imagined {
-        interfaces: Some(lines("interfaces.txt").into_iter().chain(["lo".to_owned()]).collect()),
+        interfaces: Some(
+            lines("interfaces.txt")
+                .into_iter()
+                .chain(["lo".to_owned()])
+                .collect(),
+        ),
         programs: Some(
             lines("script-paths.txt")
                 .into_iter()
@@ -113,29 +118,43 @@ fn exit_statuses_of_the_corpus_are_keepaliveds() {
 fn scenario(name: &str) -> Option<Loaded> {
     let scenarios = shared("scenarios")?;
     let world = Imagined {
-        programs: Some(["pidof", "killall", "/etc/keepalived/notify.sh"].map(str::to_owned).into()),
+        programs: Some(
+            ["pidof", "killall", "/etc/keepalived/notify.sh"]
+                .map(str::to_owned)
+                .into(),
+        ),
         ..Imagined::generous()
     };
     Some(read(&scenarios.join(format!("{name}.conf")), &world))
 }
 
 fn said(loaded: &Loaded, part: &str) -> bool {
-    loaded.diagnostics.iter().any(|d| d.message.contains(part) || d.help.as_ref().is_some_and(|help| help.contains(part)))
+    loaded.diagnostics.iter().any(|d| {
+        d.message.contains(part) || d.help.as_ref().is_some_and(|help| help.contains(part))
+    })
 }
 
 #[test]
 fn every_scenario_loads_and_starts_its_instances() {
-    let Some(scenarios) = shared("scenarios") else { return };
+    let Some(scenarios) = shared("scenarios") else {
+        return;
+    };
     let mut read_in = 0;
     for entry in std::fs::read_dir(&scenarios).expect("the scenarios") {
         let path = entry.expect("an entry").path();
         if path.extension().is_none_or(|extension| extension != "conf") {
             continue;
         }
-        let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a name");
+        let name = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .expect("a name");
         let loaded = scenario(name).expect("the scenario");
         let text = std::fs::read_to_string(&path).expect("its text");
-        let wanted = text.lines().filter(|line| line.trim_start().starts_with("vrrp_instance ")).count();
+        let wanted = text
+            .lines()
+            .filter(|line| line.trim_start().starts_with("vrrp_instance "))
+            .count();
         assert_eq!(loaded.model.vrrp.instances.len(), wanted, "{name}");
         assert!(!loaded.refused(), "{name}");
         read_in += 1;
@@ -145,31 +164,84 @@ fn every_scenario_loads_and_starts_its_instances() {
 
 #[test]
 fn the_first_scenarios_give_the_model_they_describe() {
-    let Some(single) = scenario("s01-single-master.node1") else { return };
-    let [vi] = single.model.vrrp.instances.as_slice() else { panic!("one instance") };
-    assert_eq!((vi.name.as_str(), vi.interface.as_str(), vi.virtual_router_id, vi.priority), ("VI_1", "eth0", 6, 100));
+    let Some(single) = scenario("s01-single-master.node1") else {
+        return;
+    };
+    let [vi] = single.model.vrrp.instances.as_slice() else {
+        panic!("one instance")
+    };
+    assert_eq!(
+        (
+            vi.name.as_str(),
+            vi.interface.as_str(),
+            vi.virtual_router_id,
+            vi.priority
+        ),
+        ("VI_1", "eth0", 6, 100)
+    );
     assert_eq!(vi.multicast_group.to_string(), "224.0.100.100");
     assert_eq!(single.model.global.router_id.as_deref(), Some("node1"));
-    let [address] = vi.virtual_addresses.as_slice() else { panic!("one address") };
-    assert_eq!((address.address.to_string().as_str(), address.prefix, address.label.as_deref()), ("172.18.100.66", 16, Some("eth0:0")));
+    let [address] = vi.virtual_addresses.as_slice() else {
+        panic!("one address")
+    };
+    assert_eq!(
+        (
+            address.address.to_string().as_str(),
+            address.prefix,
+            address.label.as_deref()
+        ),
+        ("172.18.100.66", 16, Some("eth0:0"))
+    );
     let dual = scenario("s02-dual-master.node2").expect("the scenario");
-    let ids: Vec<_> = dual.model.vrrp.instances.iter().map(|vi| vi.virtual_router_id).collect();
+    let ids: Vec<_> = dual
+        .model
+        .vrrp
+        .instances
+        .iter()
+        .map(|vi| vi.virtual_router_id)
+        .collect();
     assert_eq!(ids, [6, 8]);
     let nopreempt = scenario("s03-nopreempt.node1").expect("the scenario");
     assert!(nopreempt.model.vrrp.instances[0].nopreempt);
-    assert!(!scenario("s04-preempt.node1").expect("the scenario").model.vrrp.instances[0].nopreempt);
+    assert!(
+        !scenario("s04-preempt.node1")
+            .expect("the scenario")
+            .model
+            .vrrp
+            .instances[0]
+            .nopreempt
+    );
 }
 
 #[test]
 fn tutorials_work_with_a_warning() {
-    let Some(slashes) = scenario("s08-slash-comments.node1") else { return };
-    let [vi] = slashes.model.vrrp.instances.as_slice() else { panic!("one instance") };
-    let [address] = vi.virtual_addresses.as_slice() else { panic!("one address") };
-    assert_eq!((address.address.to_string().as_str(), vi.priority), ("172.16.178.137", 100));
-    assert!(said(&slashes, "//"), "{:#?}", slashes.diagnostics.iter().collect::<Vec<_>>());
-    assert!(!said(&slashes, "chk_nginx not found"), "the script glued to its keyword is found");
+    let Some(slashes) = scenario("s08-slash-comments.node1") else {
+        return;
+    };
+    let [vi] = slashes.model.vrrp.instances.as_slice() else {
+        panic!("one instance")
+    };
+    let [address] = vi.virtual_addresses.as_slice() else {
+        panic!("one address")
+    };
+    assert_eq!(
+        (address.address.to_string().as_str(), vi.priority),
+        ("172.16.178.137", 100)
+    );
+    assert!(
+        said(&slashes, "//"),
+        "{:#?}",
+        slashes.diagnostics.iter().collect::<Vec<_>>()
+    );
+    assert!(
+        !said(&slashes, "chk_nginx not found"),
+        "the script glued to its keyword is found"
+    );
     let slip = scenario("s09-lvs-wrr-sync-group.node1").expect("the scenario");
-    assert!(said(&slip, "Unknown keyword 'lvs_sync_daemon_inteface'") && said(&slip, "it is taken as 'lvs_sync_daemon_interface'"));
+    assert!(
+        said(&slip, "Unknown keyword 'lvs_sync_daemon_inteface'")
+            && said(&slip, "it is taken as 'lvs_sync_daemon_interface'")
+    );
     assert_eq!(slip.model.vrrp.instances[0].advert_interval.as_secs(), 5);
     let sync = scenario("s10-sync-group-nat.node2").expect("the scenario");
     assert_eq!(sync.model.vrrp.instances.len(), 2);

@@ -12,14 +12,21 @@ use std::time::Duration;
 fn world() -> Imagined {
     Imagined {
         interfaces: Some(["lo", "eth0", "eth1"].map(str::to_owned).into()),
-        programs: Some(["/usr/bin/check", "/usr/bin/notify", "pidof", "killall"].map(str::to_owned).into()),
+        programs: Some(
+            ["/usr/bin/check", "/usr/bin/notify", "pidof", "killall"]
+                .map(str::to_owned)
+                .into(),
+        ),
         ..Imagined::generous()
     }
 }
 
 fn read(text: impl Into<Vec<u8>>) -> Loaded {
     let path = "/etc/keepalived/keepalived.conf";
-    let options = Options { path: PathBuf::from(path), ..Options::default() };
+    let options = Options {
+        path: PathBuf::from(path),
+        ..Options::default()
+    };
     load(&options, &Memory::default().with(path, text), &world())
 }
 
@@ -31,7 +38,12 @@ fn with(lines: &str) -> Loaded {
 }
 
 fn only(loaded: &Loaded) -> &VrrpInstance {
-    assert_eq!(loaded.model.vrrp.instances.len(), 1, "{:#?}", loaded.diagnostics.iter().collect::<Vec<_>>());
+    assert_eq!(
+        loaded.model.vrrp.instances.len(),
+        1,
+        "{:#?}",
+        loaded.diagnostics.iter().collect::<Vec<_>>()
+    );
     &loaded.model.vrrp.instances[0]
 }
 
@@ -46,9 +58,17 @@ fn what_people_write_in_an_instance() {
         ("", 0, ""),
         ("advert_int 1", 0, ""),
         ("advert_int 0.5", 5, "advert_int 0.5 rounded to 1"),
-        ("advert_int 300", 5, "number '300' outside range [0.01, 255]"),
+        (
+            "advert_int 300",
+            5,
+            "number '300' outside range [0.01, 255]",
+        ),
         ("priority=100", 5, "Unknown keyword 'priority=100'"),
-        ("priority 100,", 5, "Priority not valid! must be between 1 & 255. Using default 100"),
+        (
+            "priority 100,",
+            5,
+            "Priority not valid! must be between 1 & 255. Using default 100",
+        ),
         ("priority 100.5", 5, "Priority not valid!"),
         ("priority 0x64", 5, "Priority not valid!"),
         ("priority 0", 5, "number '0' outside range [1, 255]"),
@@ -56,69 +76,212 @@ fn what_people_write_in_an_instance() {
         ("priority 0100", 0, ""),
         ("priority 100 200", 0, ""),
         ("priority 90\npriority 100", 0, ""),
-        ("priority", 2, "is missing a parameter after keyword `priority` at word position 2"),
+        (
+            "priority",
+            2,
+            "is missing a parameter after keyword `priority` at word position 2",
+        ),
         ("Priority 100", 5, "Unknown keyword 'Priority'"),
-        ("state SLAVE", 5, "unknown state 'SLAVE', defaulting to BACKUP"),
+        (
+            "state SLAVE",
+            5,
+            "unknown state 'SLAVE', defaulting to BACKUP",
+        ),
         ("state master", 5, "unknown state 'master'"),
         ("state BACKUP;", 5, "unknown state 'BACKUP;'"),
         ("state BACKUP\nnopreempt", 0, ""),
-        ("state MASTER\nnopreempt", 5, "nopreempt will not work with initial state MASTER - clearing"),
+        (
+            "state MASTER\nnopreempt",
+            5,
+            "nopreempt will not work with initial state MASTER - clearing",
+        ),
         ("state BACKUP\npreempt_delay 5", 0, ""),
-        ("state MASTER\nstate BACKUP", 5, "state previously set as MASTER"),
-        ("authentication {\n auth_type PASS\n auth_pass 1111\n}", 0, ""),
-        ("authentication {\n auth_type PASS\n auth_pass 123456789\n}", 5, "Truncating auth_pass to 8 characters"),
-        ("authentication {\n auth_type pass\n auth_pass 1111\n}", 5, "unknown auth_type 'pass'"),
+        (
+            "state MASTER\nstate BACKUP",
+            5,
+            "state previously set as MASTER",
+        ),
+        (
+            "authentication {\n auth_type PASS\n auth_pass 1111\n}",
+            0,
+            "",
+        ),
+        (
+            "authentication {\n auth_type PASS\n auth_pass 123456789\n}",
+            5,
+            "Truncating auth_pass to 8 characters",
+        ),
+        (
+            "authentication {\n auth_type pass\n auth_pass 1111\n}",
+            5,
+            "unknown auth_type 'pass'",
+        ),
         ("authentication {\n auth_type PASS\n}", 5, "has no password"),
-        ("authentication {\n auth_type PASS auth_pass 1111\n}", 5, "'auth_pass' starts another statement"),
-        ("nopreempt authentication {\n auth_type PASS\n auth_pass 1111\n}", 5, "'authentication' starts another statement"),
-        ("track_interface {\n eth0\n}", 5, "Ignoring track_interface eth0 since own interface"),
+        (
+            "authentication {\n auth_type PASS auth_pass 1111\n}",
+            5,
+            "'auth_pass' starts another statement",
+        ),
+        (
+            "nopreempt authentication {\n auth_type PASS\n auth_pass 1111\n}",
+            5,
+            "'authentication' starts another statement",
+        ),
+        (
+            "track_interface {\n eth0\n}",
+            5,
+            "Ignoring track_interface eth0 since own interface",
+        ),
         ("track_interface {\n eth1\n}", 0, ""),
         ("track_interface {\n eth1 weight -20\n}", 0, ""),
-        ("track_interface {\n eth1 weight 254\n}", 5, "weight 254 is outside"),
-        ("track_interface {\n eth7\n}", 5, "tracked interface eth7 doesn't exist"),
-        ("track_interface eth0\nadvert_int 1", 5, "Missing '{' after track_interface"),
-        ("track_script {\n chk\n}", 5, "track script chk not found, ignoring..."),
+        (
+            "track_interface {\n eth1 weight 254\n}",
+            5,
+            "weight 254 is outside",
+        ),
+        (
+            "track_interface {\n eth7\n}",
+            5,
+            "tracked interface eth7 doesn't exist",
+        ),
+        (
+            "track_interface eth0\nadvert_int 1",
+            5,
+            "Missing '{' after track_interface",
+        ),
+        (
+            "track_script {\n chk\n}",
+            5,
+            "track script chk not found, ignoring...",
+        ),
         ("track_script { chk }", 5, "track script chk not found"),
-        ("virtual_ipaddress {\n 10.0.0.2/33\n}", 5, "invalid prefix length"),
-        ("virtual_ipaddress {\n 10.0.0.2 /24\n}", 5, "unknown address option '/24'"),
-        ("virtual_ipaddress {\n 10.0.0.2/255.255.255.0\n}", 5, "invalid prefix length"),
-        ("virtual_ipaddress {\n 10.0.0.300\n}", 5, "VRRP parsed invalid IP 10.0.0.300. skipping IP..."),
+        (
+            "virtual_ipaddress {\n 10.0.0.2/33\n}",
+            5,
+            "invalid prefix length",
+        ),
+        (
+            "virtual_ipaddress {\n 10.0.0.2 /24\n}",
+            5,
+            "unknown address option '/24'",
+        ),
+        (
+            "virtual_ipaddress {\n 10.0.0.2/255.255.255.0\n}",
+            5,
+            "invalid prefix length",
+        ),
+        (
+            "virtual_ipaddress {\n 10.0.0.300\n}",
+            5,
+            "VRRP parsed invalid IP 10.0.0.300. skipping IP...",
+        ),
         ("virtual_ipaddress {\n 10.0.0.016\n}", 5, "invalid IP"),
         ("virtual_ipaddress {\n www.example.org\n}", 5, "invalid IP"),
-        ("virtual_ipaddress {\n 10.0.0.2 10.0.0.3\n}", 5, "unknown address option '10.0.0.3'"),
-        ("virtual_ipaddress {\n 10.0.0.2/24 brd + dev eth1 label eth1:0 scope link\n}", 0, ""),
-        ("virtual_ipaddress {\n 10.0.0.2/24 label a-label-that-is-too-long\n}", 5, "is too long"),
-        ("virtual_ipaddress {\n 10.0.0.1/24\n}", 5, "duplicate virtual address 10.0.0.1"),
-        ("virtual_ipaddress {\n 2001:db8::1/64\n}", 5, "address family of 2001:db8::1 differs"),
+        (
+            "virtual_ipaddress {\n 10.0.0.2 10.0.0.3\n}",
+            5,
+            "unknown address option '10.0.0.3'",
+        ),
+        (
+            "virtual_ipaddress {\n 10.0.0.2/24 brd + dev eth1 label eth1:0 scope link\n}",
+            0,
+            "",
+        ),
+        (
+            "virtual_ipaddress {\n 10.0.0.2/24 label a-label-that-is-too-long\n}",
+            5,
+            "is too long",
+        ),
+        (
+            "virtual_ipaddress {\n 10.0.0.1/24\n}",
+            5,
+            "duplicate virtual address 10.0.0.1",
+        ),
+        (
+            "virtual_ipaddress {\n 2001:db8::1/64\n}",
+            5,
+            "address family of 2001:db8::1 differs",
+        ),
         ("virtual_ipaddress {\n <VIP>\n}", 5, "invalid IP <VIP>"),
         ("lvs_sync_daemon_interface eth0", 5, "is deprecated"),
-        ("lvs_sync_daemon_inteface eth0", 5, "Unknown keyword 'lvs_sync_daemon_inteface'"),
+        (
+            "lvs_sync_daemon_inteface eth0",
+            5,
+            "Unknown keyword 'lvs_sync_daemon_inteface'",
+        ),
         ("notify_master /usr/bin/notify", 6, "SECURITY VIOLATION"),
-        ("notify_master \"/usr/bin/notify a b\" nobody", 5, "Unable to set uid/gid for script"),
+        (
+            "notify_master \"/usr/bin/notify a b\" nobody",
+            5,
+            "Unable to set uid/gid for script",
+        ),
         ("notify_master", 2, "`notify_master`"),
-        ("notify_master /no/such", 5, "Unable to access script `/no/such`"),
-        ("notify_master /usr/bin/notify\nnotify_master /usr/bin/check", 6, "already been specified"),
+        (
+            "notify_master /no/such",
+            5,
+            "Unable to access script `/no/such`",
+        ),
+        (
+            "notify_master /usr/bin/notify\nnotify_master /usr/bin/check",
+            6,
+            "already been specified",
+        ),
         ("garp_master_delay 10x", 5, "WARNING - invalid number '10x'"),
         ("garp_master_repeat 0", 5, "must be greater than 0"),
-        ("smtp_alert maybe", 5, "Invalid smtp_alert parameter 'maybe'"),
+        (
+            "smtp_alert maybe",
+            5,
+            "Invalid smtp_alert parameter 'maybe'",
+        ),
         ("smtp_alert", 0, ""),
-        ("interface eth9", 4, "interface eth9 for vrrp_instance VI_1 doesn't exist"),
+        (
+            "interface eth9",
+            4,
+            "interface eth9 for vrrp_instance VI_1 doesn't exist",
+        ),
         ("interface lo", 5, "cannot use a loopback interface"),
-        ("unknown_block {\n priority 5\n}", 5, "Unknown keyword 'unknown_block'"),
+        (
+            "unknown_block {\n priority 5\n}",
+            5,
+            "Unknown keyword 'unknown_block'",
+        ),
         ("unicast_src_ip", 2, "`unicast_src_ip`"),
-        ("unicast_src_ip 10.0.0.9", 5, "without any unicast peers. Defaulting to multicast."),
+        (
+            "unicast_src_ip 10.0.0.9",
+            5,
+            "without any unicast peers. Defaulting to multicast.",
+        ),
         ("unicast_peer {\n 10.0.0.8\n}", 0, ""),
         ("use_vmac", 0, ""),
         ("version 3", 0, ""),
         ("strict_mode", 0, ""),
-        ("strict_mode\nauthentication {\n auth_type PASS\n auth_pass 1\n}", 5, "Strict mode does not support authentication."),
+        (
+            "strict_mode\nauthentication {\n auth_type PASS\n auth_pass 1\n}",
+            5,
+            "Strict mode does not support authentication.",
+        ),
     ];
     for (lines, expected, message) in CASES {
         let loaded = with(lines);
-        let shown: Vec<_> = loaded.diagnostics.iter().map(|d| format!("{:?}: {}", d.class, d.message)).collect();
-        assert_eq!(loaded.diagnostics.exit_status(), *expected, "{lines}\n{shown:#?}");
-        assert!(message.is_empty() || said(&loaded, message), "{lines}\n{shown:#?}");
-        let faults = loaded.diagnostics.iter().filter(|d| !matches!(d.class, Class::Unimplemented)).count();
+        let shown: Vec<_> = loaded
+            .diagnostics
+            .iter()
+            .map(|d| format!("{:?}: {}", d.class, d.message))
+            .collect();
+        assert_eq!(
+            loaded.diagnostics.exit_status(),
+            *expected,
+            "{lines}\n{shown:#?}"
+        );
+        assert!(
+            message.is_empty() || said(&loaded, message),
+            "{lines}\n{shown:#?}"
+        );
+        let faults = loaded
+            .diagnostics
+            .iter()
+            .filter(|d| !matches!(d.class, Class::Unimplemented))
+            .count();
         assert!(!message.is_empty() || faults == 0, "{lines}\n{shown:#?}");
     }
 }
@@ -130,53 +293,155 @@ fn what_people_write_around_instances() {
         ("", 0, ""),
         ("global_defs{router_id x}", 0, ""),
         ("global_defs {\n router_id\n}", 5, "router_id needs a value"),
-        ("global_defs {\n vrrp_garp_interval 0\n}", 5, "number '0' outside range [0.000001, 4294.967295]"),
+        (
+            "global_defs {\n vrrp_garp_interval 0\n}",
+            5,
+            "number '0' outside range [0.000001, 4294.967295]",
+        ),
         ("global_defs {\n lvs_id x\n}", 5, "Unknown keyword 'lvs_id'"),
-        ("global_defs {\n notification_email {\n }\n}", 5, "empty notification_email block"),
-        ("global_defs {\n smtp_server no.such.host\n}", 5, "Invalid smtp server no.such.host 25"),
-        ("global_defs {\n vrrp_mcast_group4 10.0.0.1\n}", 5, "is not an IPv4 multicast address"),
+        (
+            "global_defs {\n notification_email {\n }\n}",
+            5,
+            "empty notification_email block",
+        ),
+        (
+            "global_defs {\n smtp_server no.such.host\n}",
+            5,
+            "Invalid smtp server no.such.host 25",
+        ),
+        (
+            "global_defs {\n vrrp_mcast_group4 10.0.0.1\n}",
+            5,
+            "is not an IPv4 multicast address",
+        ),
         ("global_defs {\n umask IRWXG|IRWXO\n}", 0, ""),
         ("global_defs {\n umask 999\n}", 5, "invalid umask"),
-        ("vrrp_sync_group G {\n group {\n VI_1\n }\n}", 5, "only 1 virtual router(s)"),
-        ("vrrp_sync_group G {\n group {\n VI_2\n }\n}", 5, "Virtual router VI_2 specified in sync group G doesn't exist"),
+        (
+            "vrrp_sync_group G {\n group {\n VI_1\n }\n}",
+            5,
+            "only 1 virtual router(s)",
+        ),
+        (
+            "vrrp_sync_group G {\n group {\n VI_2\n }\n}",
+            5,
+            "Virtual router VI_2 specified in sync group G doesn't exist",
+        ),
         ("vrrp_sync_group G {\n}", 5, "has no virtual router(s)"),
         ("vrrp_instance {\n}", 5, "vrrp_instance must have a name"),
         ("vrrp_instance VI_1 {\n}", 5, "already defined"),
-        ("vrrp_instance VI 2 {\n interface eth1\n virtual_router_id 3\n virtual_ipaddress { 10.9.9.9 }\n}", 5, "has extra parameters 2"),
-        ("vrrp_instance VI_2 {\n interface eth0\n virtual_router_id 51\n virtual_ipaddress { 10.9.9.9 }\n}", 5, "VRID 51 is duplicated"),
-        ("vrrp_instance VI_2 {\n interface eth1\n virtual_router_id 51\n virtual_ipaddress { 10.9.9.9 }\n}", 0, ""),
-        ("vrrp_instance VI_2 {\n interface eth1\n virtual_router_id 51\n virtual_ipaddress { 10.0.0.1 }\n}", 5, "VIP 10.0.0.1 is also in"),
-        ("vrrp_script s {\n script \"/usr/bin/check\"\n}", 6, "SECURITY VIOLATION"),
+        (
+            "vrrp_instance VI 2 {\n interface eth1\n virtual_router_id 3\n virtual_ipaddress { 10.9.9.9 }\n}",
+            5,
+            "has extra parameters 2",
+        ),
+        (
+            "vrrp_instance VI_2 {\n interface eth0\n virtual_router_id 51\n virtual_ipaddress { 10.9.9.9 }\n}",
+            5,
+            "VRID 51 is duplicated",
+        ),
+        (
+            "vrrp_instance VI_2 {\n interface eth1\n virtual_router_id 51\n virtual_ipaddress { 10.9.9.9 }\n}",
+            0,
+            "",
+        ),
+        (
+            "vrrp_instance VI_2 {\n interface eth1\n virtual_router_id 51\n virtual_ipaddress { 10.0.0.1 }\n}",
+            5,
+            "VIP 10.0.0.1 is also in",
+        ),
+        (
+            "vrrp_script s {\n script \"/usr/bin/check\"\n}",
+            6,
+            "SECURITY VIOLATION",
+        ),
         ("vrrp_script s {\n}", 5, "No script set"),
         ("vrrp_script s {\n script\n}", 5, "script needs a value"),
         ("vrrp_script {\n}", 2, "`vrrp_script`"),
-        ("vrrp_script s {\n script \" pidof nginx \"\n interval 0.5\n}", 6, "SECURITY"),
-        ("vrrp_script s {\n script\" pidof nginx \"\n}", 6, "SECURITY"),
+        (
+            "vrrp_script s {\n script \" pidof nginx \"\n interval 0.5\n}",
+            6,
+            "SECURITY",
+        ),
+        (
+            "vrrp_script s {\n script\" pidof nginx \"\n}",
+            6,
+            "SECURITY",
+        ),
         ("vrrp_script s {\n script \"pidof nginx\n}", 5, "not closed"),
-        ("global_defs {\n enable_script_security\n}\nvrrp_script s {\n script pidof\n}", 5, "Unable to set default user"),
-        ("vvrp_script s {\n script x\n}", 5, "Unknown keyword 'vvrp_script'"),
+        (
+            "global_defs {\n enable_script_security\n}\nvrrp_script s {\n script pidof\n}",
+            5,
+            "Unable to set default user",
+        ),
+        (
+            "vvrp_script s {\n script x\n}",
+            5,
+            "Unknown keyword 'vvrp_script'",
+        ),
         ("priority 100", 5, "Unknown keyword 'priority'"),
         ("static_ipaddress {\n 10.3.0.1/24 dev eth0\n}", 0, ""),
-        ("static_ipaddress {\n 10.3.0.1/24 dev eth9\n}", 4, "eth9 doesn't exist"),
-        ("static_routes {\n 10.4.0.0/16 via 10.0.0.254 dev eth0\n}", 0, ""),
-        ("static_routes {\n 10.4.0.0/16 via 2001:db8::1\n}", 5, "another address family"),
-        ("static_rules {\n from 10.0.0.0/8 table 5 preference 100\n}", 0, ""),
+        (
+            "static_ipaddress {\n 10.3.0.1/24 dev eth9\n}",
+            4,
+            "eth9 doesn't exist",
+        ),
+        (
+            "static_routes {\n 10.4.0.0/16 via 10.0.0.254 dev eth0\n}",
+            0,
+            "",
+        ),
+        (
+            "static_routes {\n 10.4.0.0/16 via 2001:db8::1\n}",
+            5,
+            "another address family",
+        ),
+        (
+            "static_rules {\n from 10.0.0.0/8 table 5 preference 100\n}",
+            0,
+            "",
+        ),
         ("static_rules {\n from 10.0.0.0/8\n}", 5, "no action"),
         ("}", 5, "without a block to close"),
         ("interface_up_down_delays {\n eth0 0.5 1\n}", 0, ""),
-        ("garp_group {\n garp_interval 0.1\n interfaces {\n eth0 eth1\n }\n}", 0, ""),
-        ("garp_group {\n interface eth0\n}", 5, "has no garp_interval"),
+        (
+            "garp_group {\n garp_interval 0.1\n interfaces {\n eth0 eth1\n }\n}",
+            0,
+            "",
+        ),
+        (
+            "garp_group {\n interface eth0\n}",
+            5,
+            "has no garp_interval",
+        ),
         ("track_file f {\n file /run/f\n}", 0, ""),
         ("track_file f {\n}", 5, "No file set"),
-        ("vrrp_track_process p {\n process nginx\n quorum 2\n quorum_max 1\n}", 5, "above quorum_max"),
+        (
+            "vrrp_track_process p {\n process nginx\n quorum 2\n quorum_max 1\n}",
+            5,
+            "above quorum_max",
+        ),
     ];
     for (lines, expected, message) in CASES {
         let loaded = read(format!("{lines}\n{VI}"));
-        let shown: Vec<_> = loaded.diagnostics.iter().map(|d| format!("{:?}: {}", d.class, d.message)).collect();
-        assert_eq!(loaded.diagnostics.exit_status(), *expected, "{lines}\n{shown:#?}");
-        assert!(message.is_empty() || said(&loaded, message), "{lines}\n{shown:#?}");
+        let shown: Vec<_> = loaded
+            .diagnostics
+            .iter()
+            .map(|d| format!("{:?}: {}", d.class, d.message))
+            .collect();
+        assert_eq!(
+            loaded.diagnostics.exit_status(),
+            *expected,
+            "{lines}\n{shown:#?}"
+        );
+        assert!(
+            message.is_empty() || said(&loaded, message),
+            "{lines}\n{shown:#?}"
+        );
         // Whatever stands around it, an instance runs.
-        assert!(!loaded.model.vrrp.instances.is_empty() || lines.contains("VI_1 {"), "{lines}\n{shown:#?}");
+        assert!(
+            !loaded.model.vrrp.instances.is_empty() || lines.contains("VI_1 {"),
+            "{lines}\n{shown:#?}"
+        );
     }
 }
 
@@ -184,12 +449,36 @@ fn what_people_write_around_instances() {
 fn defaults_of_an_instance() {
     let loaded = with("");
     let vi = only(&loaded);
-    assert_eq!((vi.name.as_str(), vi.interface.as_str(), vi.virtual_router_id, vi.priority), ("VI_1", "eth0", 51, 100));
-    assert_eq!((vi.initial_state, vi.advert_interval, vi.down_timer_adverts), (InitialState::Backup, Duration::from_secs(1), 3));
+    assert_eq!(
+        (
+            vi.name.as_str(),
+            vi.interface.as_str(),
+            vi.virtual_router_id,
+            vi.priority
+        ),
+        ("VI_1", "eth0", 51, 100)
+    );
+    assert_eq!(
+        (vi.initial_state, vi.advert_interval, vi.down_timer_adverts),
+        (InitialState::Backup, Duration::from_secs(1), 3)
+    );
     assert_eq!(vi.multicast_group.to_string(), "224.0.0.18");
     assert_eq!(vi.authentication, Authentication::None);
-    assert_eq!((vi.garp.master_delay, vi.garp.master_repeat, vi.garp.lower_prio_repeat), (Duration::from_secs(5), 5, 5));
-    assert_eq!((vi.virtual_addresses[0].prefix, vi.virtual_addresses[0].scope), (24, 0));
+    assert_eq!(
+        (
+            vi.garp.master_delay,
+            vi.garp.master_repeat,
+            vi.garp.lower_prio_repeat
+        ),
+        (Duration::from_secs(5), 5, 5)
+    );
+    assert_eq!(
+        (
+            vi.virtual_addresses[0].prefix,
+            vi.virtual_addresses[0].scope
+        ),
+        (24, 0)
+    );
 }
 
 #[test]
@@ -199,28 +488,68 @@ fn global_settings_reach_instances_wherever_they_stand() {
                 vrrp_garp_interval 0.001\n vrrp_down_timer_adverts 4\n vrrp_skip_check_adv_addr\n}\n\
                 vrrp_instance B {\n interface eth0\n virtual_router_id 2\n virtual_ipaddress { 10.0.0.2 }\n skip_check_adv_addr off\n}\n";
     let loaded = read(text);
-    let [a, b] = loaded.model.vrrp.instances.as_slice() else { panic!("two instances") };
+    let [a, b] = loaded.model.vrrp.instances.as_slice() else {
+        panic!("two instances")
+    };
     assert_eq!(a.multicast_group.to_string(), "224.0.100.100");
-    assert_eq!((a.garp.master_delay, b.garp.master_delay), (Duration::from_secs(2), Duration::from_secs(7)));
-    assert_eq!((a.garp.lower_prio_delay, b.garp.lower_prio_delay), (Duration::from_secs(2), Duration::from_secs(7)));
-    assert_eq!((a.garp.lower_prio_repeat, a.garp.interval, a.down_timer_adverts), (1, Duration::from_millis(1), 4));
-    assert_eq!((a.skip_check_adv_addr, b.skip_check_adv_addr), (true, false));
+    assert_eq!(
+        (a.garp.master_delay, b.garp.master_delay),
+        (Duration::from_secs(2), Duration::from_secs(7))
+    );
+    assert_eq!(
+        (a.garp.lower_prio_delay, b.garp.lower_prio_delay),
+        (Duration::from_secs(2), Duration::from_secs(7))
+    );
+    assert_eq!(
+        (
+            a.garp.lower_prio_repeat,
+            a.garp.interval,
+            a.down_timer_adverts
+        ),
+        (1, Duration::from_millis(1), 4)
+    );
+    assert_eq!(
+        (a.skip_check_adv_addr, b.skip_check_adv_addr),
+        (true, false)
+    );
 }
 
 #[test]
 fn master_without_priority_owns_the_addresses() {
-    let loaded = read("vrrp_instance A {\n state MASTER\n interface eth0\n virtual_router_id 1\n virtual_ipaddress { 10.0.0.1 }\n}\n");
-    assert_eq!((only(&loaded).priority, only(&loaded).initial_state), (255, InitialState::Master));
+    let loaded = read(
+        "vrrp_instance A {\n state MASTER\n interface eth0\n virtual_router_id 1\n virtual_ipaddress { 10.0.0.1 }\n}\n",
+    );
+    assert_eq!(
+        (only(&loaded).priority, only(&loaded).initial_state),
+        (255, InitialState::Master)
+    );
 }
 
 #[test]
 fn address_options_are_taken_in() {
-    let loaded = with("virtual_ipaddress {\n 10.0.1.2/28 brd + dev eth1 label eth1:x scope host\n 10.0.1.3 peer 10.0.1.9/32 home\n}");
-    let [_, first, second] = only(&loaded).virtual_addresses.as_slice() else { panic!("three addresses") };
-    assert_eq!(first.broadcast.map(|b| b.to_string()).as_deref(), Some("10.0.1.15"));
-    assert_eq!((first.interface.as_deref(), first.label.as_deref(), first.scope), (Some("eth1"), Some("eth1:x"), 254));
+    let loaded = with(
+        "virtual_ipaddress {\n 10.0.1.2/28 brd + dev eth1 label eth1:x scope host\n 10.0.1.3 peer 10.0.1.9/32 home\n}",
+    );
+    let [_, first, second] = only(&loaded).virtual_addresses.as_slice() else {
+        panic!("three addresses")
+    };
+    assert_eq!(
+        first.broadcast.map(|b| b.to_string()).as_deref(),
+        Some("10.0.1.15")
+    );
+    assert_eq!(
+        (
+            first.interface.as_deref(),
+            first.label.as_deref(),
+            first.scope
+        ),
+        (Some("eth1"), Some("eth1:x"), 254)
+    );
     assert_eq!((second.prefix, second.flags), (32, 0x10));
-    assert_eq!(second.peer.map(|(peer, prefix)| (peer.to_string(), prefix)), Some(("10.0.1.9".to_owned(), 32)));
+    assert_eq!(
+        second.peer.map(|(peer, prefix)| (peer.to_string(), prefix)),
+        Some(("10.0.1.9".to_owned(), 32))
+    );
 }
 
 #[test]
@@ -229,8 +558,14 @@ fn instances_that_need_what_is_not_there_are_named_and_left_out() {
         ("version 3", "VRRP version 3"),
         ("unicast_peer {\n 10.0.0.8\n}", "unicast_peer"),
         ("use_vmac", "use_vmac"),
-        ("authentication {\n auth_type AH\n auth_pass 1111\n}", "auth_type AH"),
-        ("auth_hmac {\n key 1 01234567890123456789012345678901\n active_key 1\n}", "auth_hmac"),
+        (
+            "authentication {\n auth_type AH\n auth_pass 1111\n}",
+            "auth_type AH",
+        ),
+        (
+            "auth_hmac {\n key 1 01234567890123456789012345678901\n active_key 1\n}",
+            "auth_hmac",
+        ),
     ] {
         let loaded = with(lines);
         assert!(loaded.model.vrrp.instances.is_empty(), "{lines}");
@@ -248,9 +583,18 @@ fn an_unknown_block_loses_only_itself() {
          virtual_ipaddress { 10.0.0.1 }\n}\nstranger {\n a\n}\n\
          vrrp_instance B {\n interface eth0\n virtual_router_id 2\n virtual_ipaddress { 10.0.0.2 }\n}\n",
     );
-    let [a, b] = loaded.model.vrrp.instances.as_slice() else { panic!("two instances") };
+    let [a, b] = loaded.model.vrrp.instances.as_slice() else {
+        panic!("two instances")
+    };
     assert_eq!((a.priority, b.virtual_router_id), (77, 2));
-    assert_eq!(loaded.diagnostics.iter().filter(|d| d.class == Class::UnknownKeyword).count(), 2);
+    assert_eq!(
+        loaded
+            .diagnostics
+            .iter()
+            .filter(|d| d.class == Class::UnknownKeyword)
+            .count(),
+        2
+    );
 }
 
 #[test]
@@ -260,7 +604,10 @@ fn a_whole_instance_on_one_line_works() {
          virtual_ipaddress { 10.0.0.1 } }\n",
     );
     let vi = only(&loaded);
-    assert_eq!((vi.priority, vi.virtual_router_id, vi.initial_state), (120, 9, InitialState::Master));
+    assert_eq!(
+        (vi.priority, vi.virtual_router_id, vi.initial_state),
+        (120, 9, InitialState::Master)
+    );
     assert!(matches!(vi.authentication, Authentication::Pass(_)));
     assert_eq!(loaded.diagnostics.exit_status(), status::CONFIGURATION);
 }
@@ -274,26 +621,48 @@ fn what_is_not_implemented_is_said_once_a_keyword() {
         )
     };
     let loaded = read(format!("{}{}{}", instance(1), instance(2), instance(3)));
-    let said: Vec<&str> = loaded.diagnostics.iter().filter(|d| d.class == Class::Unimplemented).map(|d| d.message.as_str()).collect();
-    assert_eq!(said, [
-        "smtp_alert is not implemented yet; it has no effect (3 places)",
-        "virtual_routes is not implemented yet; it has no effect (3 places)"
-    ]);
+    let said: Vec<&str> = loaded
+        .diagnostics
+        .iter()
+        .filter(|d| d.class == Class::Unimplemented)
+        .map(|d| d.message.as_str())
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "smtp_alert is not implemented yet; it has no effect (3 places)",
+            "virtual_routes is not implemented yet; it has no effect (3 places)"
+        ]
+    );
     assert_eq!(loaded.diagnostics.exit_status(), status::CLEAN);
 }
 
 #[test]
 fn every_missing_argument_is_reported() {
     let loaded = with("priority\nadvert_int\ndebug");
-    assert_eq!(loaded.diagnostics.iter().filter(|d| d.class == Class::MissingArgument).count(), 3);
+    assert_eq!(
+        loaded
+            .diagnostics
+            .iter()
+            .filter(|d| d.class == Class::MissingArgument)
+            .count(),
+        3
+    );
     assert!(loaded.refused());
 }
 
 #[test]
 fn nothing_to_run_is_refused() {
-    for text in ["", "global_defs {\n router_id x\n}\n", "vrrp_instance {\n}\n"] {
+    for text in [
+        "",
+        "global_defs {\n router_id x\n}\n",
+        "vrrp_instance {\n}\n",
+    ] {
         let loaded = read(text);
-        assert!(loaded.refused() && loaded.diagnostics.exit_status() != status::CLEAN, "{text}");
+        assert!(
+            loaded.refused() && loaded.diagnostics.exit_status() != status::CLEAN,
+            "{text}"
+        );
     }
 }
 
@@ -311,10 +680,19 @@ fn a_child_reads_the_same_from_the_expanded_text() {
 fn messages_have_a_place_and_secrets_stay_secret() {
     let loaded = with("authentication {\n auth_type PASS\n auth_pass verysecret\n}\npriority abc");
     for diagnostic in loaded.diagnostics.iter() {
-        assert!(!diagnostic.message.contains("verysec"), "{}", diagnostic.message);
+        assert!(
+            !diagnostic.message.contains("verysec"),
+            "{}",
+            diagnostic.message
+        );
         assert!(diagnostic.span.is_some(), "{}", diagnostic.message);
     }
-    let wrong = loaded.diagnostics.iter().find(|d| d.message.contains("invalid number 'abc'")).and_then(|d| d.span).expect("a place");
+    let wrong = loaded
+        .diagnostics
+        .iter()
+        .find(|d| d.message.contains("invalid number 'abc'"))
+        .and_then(|d| d.span)
+        .expect("a place");
     assert_eq!((wrong.line, wrong.column, wrong.length), (12, 10, 3));
     assert!(!format!("{:?}", loaded.model).contains("verysec"));
 }

@@ -110,8 +110,16 @@ pub(super) fn trackers(
             );
             continue;
         }
-        let weight = tracker.weight.or_else(|| known?.get(&name).copied()).unwrap_or(0);
-        met.lines.push(TrackedLine { kind, name, span, weighted: weight != 0 });
+        let weight = tracker
+            .weight
+            .or_else(|| known?.get(&name).copied())
+            .unwrap_or(0);
+        met.lines.push(TrackedLine {
+            kind,
+            name,
+            span,
+            weighted: weight != 0,
+        });
     }
 }
 

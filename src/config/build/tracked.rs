@@ -21,7 +21,7 @@ pub(super) fn script(builder: &mut Builder, context: &mut Context<'_>, item: &It
         match item.name() {
             "script" => command = item.command(context).map(|(arguments, _)| arguments),
             "user" => user = Some(item.user(context)),
-        "weight" => weight = item.weight(context).map_or(weight, |(weight, _)| weight),
+            "weight" => weight = item.weight(context).map_or(weight, |(weight, _)| weight),
             "interval" | "timeout" if item.argument(0).is_some_and(|word| word == "0") => {
                 let message = format!("{} must be greater than 0", item.name());
                 context.fault(item.argument_span(0), message, "1 second is used");
@@ -56,7 +56,11 @@ pub(super) fn script(builder: &mut Builder, context: &mut Context<'_>, item: &It
     let Some(account) = account else { return };
     let script = item.make_script(command, account);
     if context.vouch(script).is_some() {
-        builder.tracked.scripts.entry(name.to_owned()).or_insert(weight);
+        builder
+            .tracked
+            .scripts
+            .entry(name.to_owned())
+            .or_insert(weight);
     }
 }
 
@@ -72,7 +76,7 @@ pub(super) fn process(builder: &mut Builder, context: &mut Context<'_>, item: &I
         |context, item| match item.name() {
             "process" => process |= item.text(context).is_some(),
             "weight" => weight = item.weight(context).map_or(weight, |(weight, _)| weight),
-        "quorum" => quorum = item.int(context),
+            "quorum" => quorum = item.int(context),
             "quorum_max" => quorum_max = item.int(context),
             _ => item.check(context),
         },
@@ -87,7 +91,11 @@ pub(super) fn process(builder: &mut Builder, context: &mut Context<'_>, item: &I
         }
     }
     if process {
-        builder.tracked.processes.entry(name.to_owned()).or_insert(weight);
+        builder
+            .tracked
+            .processes
+            .entry(name.to_owned())
+            .or_insert(weight);
     } else {
         context.fault(
             item.span(),
@@ -108,7 +116,7 @@ pub(super) fn file(builder: &mut Builder, context: &mut Context<'_>, item: &Item
         match item.name() {
             "file" => path = item.text(context).map(str::to_owned),
             "weight" => weight = item.weight(context).map_or(weight, |(weight, _)| weight),
-        "init_file" => init_file(context, &item),
+            "init_file" => init_file(context, &item),
             _ => item.check(context),
         }
     });
@@ -134,7 +142,11 @@ pub(super) fn file(builder: &mut Builder, context: &mut Context<'_>, item: &Item
         );
         return;
     }
-    builder.tracked.files.entry(name.to_owned()).or_insert(weight);
+    builder
+        .tracked
+        .files
+        .entry(name.to_owned())
+        .or_insert(weight);
 }
 
 /// `init_file [INT] [overwrite]`.
