@@ -8,6 +8,7 @@
 #![allow(dead_code)]
 
 pub mod cases;
+pub mod config;
 pub mod node;
 pub mod stage;
 pub mod wire;

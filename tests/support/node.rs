@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::net::Ipv4Addr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -201,19 +201,25 @@ impl Node {
         );
     }
 
-    /// Starts the daemon with these arguments.
+    /// Starts the daemon with these arguments, its output going to the host's log.
     #[track_caller]
     pub fn start_with(&self, binary: Binary, arguments: &[&str]) {
-        let mut command = self.command(&[&[binary.inside()][..], arguments].concat());
         let log = OpenOptions::new()
             .create(true)
             .append(true)
             .mode(0o644)
             .open(self.path(LOG))
             .expect("the log");
+        self.start_onto(binary, arguments, log.into());
+    }
+
+    /// Starts the daemon with these arguments, its output going to `output`.
+    #[track_caller]
+    pub fn start_onto(&self, binary: Binary, arguments: &[&str], output: OwnedFd) {
+        let mut command = self.command(&[&[binary.inside()][..], arguments].concat());
         command
-            .stdout(log.try_clone().expect("the log"))
-            .stderr(log);
+            .stdout(output.try_clone().expect("the output"))
+            .stderr(output);
         let child = command.spawn().expect("cannot start the daemon");
         if let Some(mut old) = self.daemon.replace(Some(child)) {
             assert!(

@@ -1,0 +1,43 @@
+//! Our daemon on real sockets: two or three hosts in namespaces. What any implementation has to do is in `support::cases`; what
+//! ours promises beyond it lies in the modules here, one for each part of the daemon.
+
+mod support;
+
+#[path = "netns/corpus.rs"]
+mod corpus;
+#[path = "netns/frames.rs"]
+mod frames;
+#[path = "netns/kernel.rs"]
+mod kernel;
+#[path = "netns/outside.rs"]
+mod outside;
+#[path = "netns/packets.rs"]
+mod packets;
+#[path = "netns/processes.rs"]
+mod processes;
+#[path = "netns/reload.rs"]
+mod reload;
+
+use support::Binary::Ours;
+use support::{cases, stage};
+
+fn main() -> std::process::ExitCode {
+    let mut list: Vec<stage::Case> = Vec::new();
+    for (name, body) in cases::common() {
+        list.push(stage::case(&format!("pair::{name}"), move || {
+            body([Ours, Ours])
+        }));
+    }
+    for part in [
+        corpus::cases(),
+        frames::cases(),
+        kernel::cases(),
+        outside::cases(),
+        packets::cases(),
+        processes::cases(),
+        reload::cases(),
+    ] {
+        list.extend(part);
+    }
+    stage::run(list)
+}
