@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use crate::support::Binary::Ours;
 use crate::support::must_run_all;
-use crate::support::node::Node;
 use crate::support::stage::{Case, case};
 use crate::support::world::{HostSpec, World};
 
@@ -34,20 +33,37 @@ fn ledger() -> BTreeMap<String, i32> {
     .collect()
 }
 
-/// A copy-on-write view of the whole root, so that scripts can be put anywhere without a trace.
-fn make_root(node: &Node, binary: &str) {
-    let plan = format!(
-        "set -e
-        mkdir -p {ROOT} /run/test/upper /run/test/work
-        mount -t overlay overlay -o lowerdir=/,upperdir=/run/test/upper,workdir=/run/test/work {ROOT}
-        mkdir -p {ROOT}/proc {ROOT}/dev {ROOT}/sys {ROOT}/run {ROOT}/tmp {ROOT}/etc/keepalived
-        for place in proc dev sys run; do mount --rbind /$place {ROOT}/$place; done
-        mount -t tmpfs tmpfs {ROOT}/tmp
-        mount -t tmpfs tmpfs {ROOT}/etc/keepalived
-        test -x {ROOT}{binary}"
-    );
-    node.run(&["sh", "-c", &plan]);
-}
+/// A copy-on-write view of the whole root, so that scripts can be put anywhere without a trace. Folder by folder: the kernel
+/// refuses to lay one over a root with mounts of a more privileged namespace in it.
+const MAKE_ROOT: &str = r#"
+set -e
+mkdir -p $ROOT /run/test/over
+mount -t tmpfs tmpfs $ROOT
+mount -t tmpfs tmpfs /run/test/over
+for place in /*; do
+    name=${place#/}
+    if [ -L $place ]; then
+        cp -P $place $ROOT$place
+    elif [ -d $place ]; then
+        mkdir $ROOT$place
+        case $name in
+        proc | dev | sys | run) mount --rbind $place $ROOT$place ;;
+        tmp) ;;
+        *)
+            mkdir -p /run/test/over/$name/upper /run/test/over/$name/work
+            options=lowerdir=$place,upperdir=/run/test/over/$name/upper,workdir=/run/test/over/$name/work
+            case $name in
+            # What has mounts of its own stays empty, unless programs could not run without it.
+            usr | lib* | bin | sbin | etc) mount -t overlay overlay -o $options $ROOT$place ;;
+            *) mount -t overlay overlay -o $options $ROOT$place 2>/dev/null || true ;;
+            esac
+            ;;
+        esac
+    fi
+done
+mkdir -p $ROOT/etc/keepalived
+mount -t tmpfs tmpfs $ROOT/etc/keepalived
+"#;
 
 fn exit_statuses() {
     let shared = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
@@ -76,7 +92,7 @@ fn exit_statuses() {
     }
     node.write("/run/test/plan", &plan);
     node.run(&["ip", "-batch", "/run/test/plan"]);
-    make_root(node, Ours.inside());
+    node.run(&["env", &format!("ROOT={ROOT}"), "sh", "-c", MAKE_ROOT]);
     let root = node.path(ROOT);
     for script in scripts.lines().filter(|line| line.starts_with('/')) {
         let path = root.join(&script[1..]);

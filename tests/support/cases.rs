@@ -126,8 +126,9 @@ pub fn single_master(pair: Pair) {
         ),
         (16, "global", "eth0:7")
     );
+    let mark = duel.world.capture.mark();
     duel.remains(VIP, 0);
-    let adverts = duel.world.capture.adverts_since(0);
+    let adverts = duel.world.capture.adverts_since(mark);
     assert!(
         adverts.iter().all(|advert| advert.node == 0),
         "only the master announces itself"
