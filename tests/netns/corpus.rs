@@ -38,14 +38,14 @@ fn ledger() -> BTreeMap<String, i32> {
 const MAKE_ROOT: &str = r#"
 set -e
 mkdir -p $ROOT /run/test/over
-mount -t tmpfs tmpfs $ROOT
+mount -t tmpfs -o mode=755 tmpfs $ROOT
 mount -t tmpfs tmpfs /run/test/over
 for place in /*; do
     name=${place#/}
     if [ -L $place ]; then
         cp -P $place $ROOT$place
     elif [ -d $place ]; then
-        mkdir $ROOT$place
+        mkdir -m 755 $ROOT$place
         case $name in
         proc | dev | sys | run) mount --rbind $place $ROOT$place ;;
         tmp) ;;
@@ -62,7 +62,7 @@ for place in /*; do
     fi
 done
 mkdir -p $ROOT/etc/keepalived
-mount -t tmpfs tmpfs $ROOT/etc/keepalived
+mount -t tmpfs -o mode=755 tmpfs $ROOT/etc/keepalived
 "#;
 
 fn exit_statuses() {

@@ -142,20 +142,20 @@ fn forms_of_addresses() {
     let node = &world.nodes[0];
     let lines = [
         "10.74.1.1",
-        "10.74.1.2/24",
-        "10.74.1.3/24 brd 10.74.1.255",
-        "10.74.1.4/24 broadcast 10.74.1.255 scope link",
-        "10.74.1.5/16 dev eth1 label eth1:five",
-        "10.74.1.6/32 scope host dev eth0",
-        "10.74.1.7/28 brd + label eth0:7",
+        "10.74.2.1/24",
+        "10.74.3.1/24 brd 10.74.3.255",
+        "10.74.4.1/24 broadcast 10.74.4.255 scope link",
+        "10.74.5.1/16 dev eth1 label eth1:five",
+        "10.74.6.1/32 scope host dev eth0",
+        "10.74.7.1/28 brd + label eth0:7",
     ];
     node.start(Ours, &instance("FORMS", VRID, 100, "state MASTER", &lines));
     wait_until("all addresses are there", election_bound(), || {
-        (1..=lines.len()).all(|n| node.holds(&format!("10.74.1.{n}")))
+        (1..=lines.len()).all(|n| node.holds(&format!("10.74.{n}.1")))
     });
     let got = |interface, n: usize| {
         let address = node
-            .address(interface, &format!("10.74.1.{n}"))
+            .address(interface, &format!("10.74.{n}.1"))
             .unwrap_or_else(|| panic!("address {n} on {interface}"));
         (address.prefixlen, address.scope, address.label)
     };
@@ -175,13 +175,13 @@ fn forms_of_addresses() {
             .is_some_and(|line| line.contains(" brd "))
     };
     assert!(
-        !broadcast("10.74.1.2/24") && broadcast("10.74.1.3/24") && broadcast("10.74.1.4/24"),
+        !broadcast("10.74.2.1/24") && broadcast("10.74.3.1/24") && broadcast("10.74.4.1/24"),
         "{text}"
     );
-    assert!(text.contains("10.74.1.7/28 brd 10.74.1.15"), "{text}");
+    assert!(text.contains("10.74.7.1/28 brd 10.74.7.15"), "{text}");
     node.stop();
     assert!(
-        (1..=lines.len()).all(|n| !node.holds(&format!("10.74.1.{n}"))),
+        (1..=lines.len()).all(|n| !node.holds(&format!("10.74.{n}.1"))),
         "all addresses are gone"
     );
 }

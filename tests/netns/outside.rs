@@ -64,7 +64,7 @@ fn exit_statuses() {
     assert!(text.contains("/nowhere.conf"), "{text}");
     let (_, text) = run(node, &["-t", "-f", "/run/test/warns.conf"]);
     assert!(
-        text.contains("warns.conf:11:1"),
+        text.contains("warns.conf: Line 11, column 1"),
         "file, line and column: {text}"
     );
     assert_eq!(node.processes(), [], "nothing is left running");
