@@ -211,8 +211,8 @@ impl Known {
     }
 
     /// Something outside changed which addresses of a link count as the host's own.
-    pub(super) fn touch_all(&mut self) {
-        self.dirty.extend(self.links.keys());
+    pub(super) fn touch(&mut self, name: &str) {
+        self.dirty.extend(self.names.get(name));
     }
 
     /// What changed since the last call. `is_claimed` says which addresses are not the host's own.

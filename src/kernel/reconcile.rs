@@ -175,17 +175,16 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 address,
                 held: held.get(&key).copied().unwrap_or(false),
             });
-            self.names
-                .entry(key.interface.clone())
-                .or_default()
-                .insert(key.placement);
+            let claimed = self.names.entry(key.interface.clone()).or_default();
+            if claimed.insert(key.placement) {
+                self.known.touch(&key.interface);
+            }
             self.mark(&key);
             keys.push(key);
         }
         if !keys.is_empty() {
             self.owners.insert(owner, keys);
         }
-        self.known.touch_all();
     }
 
     /// From now on `owner` does, or does not, hold its addresses.
@@ -229,8 +228,8 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         })
     }
 
-    /// Messages were lost (ENOBUFS): forget what is under way and read everything anew.
-    pub fn resync(&mut self, now: Instant) {
+    /// Messages were lost (ENOBUFS): forget what is under way and read everything anew, not before the given moment.
+    pub fn resync(&mut self, not_before: Instant) {
         self.notices.push(Notice::Overrun);
         let keys: Vec<Key> = self.in_flight.drain().map(|(_, (key, _))| key).collect();
         for key in keys {
@@ -239,7 +238,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             }
             self.mark(&key);
         }
-        self.sync = Sync::Needed { not_before: now };
+        self.sync = Sync::Needed { not_before };
     }
 
     /// Takes in one message of the kernel.
@@ -627,7 +626,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 self.names.remove(&key.interface);
             }
         }
-        self.known.touch_all();
+        self.known.touch(&key.interface);
     }
 }
 

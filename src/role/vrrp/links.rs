@@ -8,6 +8,7 @@ use crate::vrrp::{InstanceId, Interface};
 use log::{error, warn};
 use std::collections::HashSet;
 use std::io;
+use std::time::Duration;
 
 /// `RTNLGRP_LINK`, `RTNLGRP_IPV4_IFADDR`, `RTNLGRP_IPV6_IFADDR`.
 const GROUPS: [u32; 3] = [1, 5, 9];
@@ -17,6 +18,9 @@ const ROUTE: i32 = 0;
 const REQUESTS_PER_TURN: usize = 64;
 /// Datagrams read in one turn, so that a storm of events lets packets and timers in between.
 const DATAGRAMS_PER_TURN: usize = 64;
+
+/// After a failure to write it is tried again this much later.
+const SEND_RETRY: Duration = Duration::from_millis(100);
 
 /// Links, addresses and what we want of them.
 pub(super) struct Kernel {
@@ -113,7 +117,7 @@ impl Kernel {
         if let Err(error) = self.socket.send(&self.buffer) {
             error!("Cannot write to the netlink socket: {error}");
             // None of them was carried out, so no answer will come: look anew.
-            self.reconciler.resync(now);
+            self.reconciler.resync(now + SEND_RETRY);
         }
     }
 

@@ -215,10 +215,10 @@ impl Shell {
             match socket.receive(&mut self.batch) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // The interface went down or away: netlink says so too, and that is acted on.
+                // Told once, when the interface goes down or away (netlink says so too, and that is acted on); packets may follow.
                 Err(error) => {
                     debug!("Cannot read from a VRRP socket: {error}");
-                    return;
+                    continue;
                 }
             }
             let now = clock::now();
