@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// No case may hang the tests; the slowest takes some twenty seconds on an idle machine.
@@ -158,39 +159,84 @@ fn init_script_with_the_functions_of_this_machine() {
     init_script("machine", "debian", "sh", "machine");
 }
 
-#[test]
-fn messages_reach_the_syslog_socket_with_facility_local0() {
-    let scratch = Scratch::new("syslog");
-    let path = scratch.0.join("log");
-    let socket = UnixDatagram::bind(&path).expect("a socket for the messages");
-    socket
-        .set_read_timeout(Some(LISTENER_PAUSE))
-        .expect("a time limit on the socket");
-    let ended = Arc::new(AtomicBool::new(false));
-    let listener = std::thread::spawn({
-        let ended = Arc::clone(&ended);
-        move || {
-            let mut messages = Vec::new();
-            let mut buffer = [0; MESSAGE_BYTES];
-            loop {
-                match socket.recv(&mut buffer) {
-                    Ok(length) => {
-                        messages.push(String::from_utf8_lossy(&buffer[..length]).into_owned())
+/// Collects what is sent to a datagram socket.
+struct Listener {
+    path: PathBuf,
+    ended: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<String>>,
+}
+
+impl Listener {
+    fn new(path: PathBuf) -> Listener {
+        let socket = UnixDatagram::bind(&path).expect("a socket for the messages");
+        socket
+            .set_read_timeout(Some(LISTENER_PAUSE))
+            .expect("a time limit on the socket");
+        let ended = Arc::new(AtomicBool::new(false));
+        let thread = std::thread::spawn({
+            let ended = Arc::clone(&ended);
+            move || {
+                let mut messages = Vec::new();
+                let mut buffer = [0; MESSAGE_BYTES];
+                loop {
+                    match socket.recv(&mut buffer) {
+                        Ok(length) => {
+                            messages.push(String::from_utf8_lossy(&buffer[..length]).into_owned())
+                        }
+                        Err(_) if ended.load(Ordering::Relaxed) => return messages,
+                        Err(_) => {}
                     }
-                    Err(_) if ended.load(Ordering::Relaxed) => return messages,
-                    Err(_) => {}
                 }
             }
+        });
+        Listener {
+            path,
+            ended,
+            thread,
         }
-    });
+    }
+
+    fn path(&self) -> &str {
+        self.path.to_str().expect("a readable path")
+    }
+
+    /// All messages, when nothing sends any more.
+    fn messages(self) -> Vec<String> {
+        self.ended.store(true, Ordering::Relaxed);
+        self.thread.join().expect("the listener ends")
+    }
+}
+
+#[test]
+fn the_unit_is_told_when_the_daemon_is_ready() {
+    let scratch = Scratch::new("unit");
+    let listener = Listener::new(scratch.0.join("notify"));
     let environment = [
         ("SYSTEM", "debian"),
         ("INIT_SHELL", "sh"),
-        ("LOG_SOCKET", path.to_str().expect("a readable path")),
+        ("NOTIFY", listener.path()),
+    ];
+    run_case("unit", &scratch, &environment);
+    let messages = listener.messages();
+    let told: Vec<&str> = messages
+        .iter()
+        .flat_map(|message| message.lines())
+        .filter(|line| !line.starts_with("MONOTONIC_USEC="))
+        .collect();
+    assert_eq!(told, ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]);
+}
+
+#[test]
+fn messages_reach_the_syslog_socket_with_facility_local0() {
+    let scratch = Scratch::new("syslog");
+    let listener = Listener::new(scratch.0.join("log"));
+    let environment = [
+        ("SYSTEM", "debian"),
+        ("INIT_SHELL", "sh"),
+        ("LOG_SOCKET", listener.path()),
     ];
     let text = run_case("syslog", &scratch, &environment);
-    ended.store(true, Ordering::Relaxed);
-    let messages = listener.join().expect("the listener ends");
+    let messages = listener.messages();
 
     for message in &messages {
         let priority: Option<u32> = message
