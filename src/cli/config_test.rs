@@ -45,5 +45,14 @@ fn write(loaded: &Loaded, out: &mut impl Write, for_people: bool) -> io::Result<
     if diagnostics.dropped() > 0 {
         writeln!(out, "{} more messages were left out", diagnostics.dropped())?;
     }
+    // The exit status does not tell this (keepalived's numbers), and the init script must know it: it looks for these words.
+    if loaded.refused() {
+        writeln!(
+            out,
+            "keepalived would not start with this, and a running one would keep its old configuration"
+        )?;
+    } else if loaded.refused_at_reload() {
+        writeln!(out, "a running keepalived would keep its old configuration")?;
+    }
     out.flush()
 }

@@ -62,6 +62,14 @@ impl Loaded {
                 .into_iter()
                 .any(|class| self.diagnostics.has(class))
     }
+
+    /// Whether a running daemon must keep what it has: it could not start with this, or braces or quotes do not match, as in a file
+    /// that somebody is still writing. A start makes the best of such a file, because there is nothing better to go on with.
+    pub fn refused_at_reload(&self) -> bool {
+        self.refused()
+            || self.diagnostics.has(Class::Braces)
+            || self.diagnostics.has(Class::UnmatchedQuote)
+    }
 }
 
 /// Reads the files and judges them.

@@ -72,14 +72,15 @@ pub fn daemonise(keep_stderr: bool) -> io::Result<Daemon> {
         drop(ready_write);
         wait_until_ready(ready_read, child);
     }
-    drop(ready_read);
     setsid()?;
     // SAFETY: as above. The second fork gives up the session's leadership, and with it the chance to acquire a terminal.
     if let ForkResult::Parent { child } = unsafe { nix::unistd::fork() }? {
         drop(ready_write);
-        // The caller learns the status of an early end from this process.
-        pass_on_status(child);
+        // The caller learns the status of an early end from this process. It must not outlive the start: it holds the caller's
+        // standard streams, and an ssh session would wait for it.
+        wait_until_ready(ready_read, child);
     }
+    drop(ready_read);
     chdir("/")?;
     let null = OpenOptions::new()
         .read(true)
@@ -96,9 +97,9 @@ pub fn daemonise(keep_stderr: bool) -> io::Result<Daemon> {
 pub struct Daemon(io::PipeWriter);
 
 impl Daemon {
-    /// Lets the starter go.
+    /// Lets the starter go: a byte for each of the two processes between it and us.
     pub fn ready(mut self) {
-        let _ = self.0.write_all(b"!");
+        let _ = self.0.write_all(b"!!");
     }
 }
 

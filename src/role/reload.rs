@@ -14,7 +14,7 @@ impl Parent {
         info!("Reloading");
         let loaded = configuration::read(&self.options, &self.directory);
         configuration::tell(&loaded.diagnostics);
-        if loaded.refused() {
+        if loaded.refused_at_reload() {
             error!(
                 "The new configuration in {} cannot be run; the old one stays in force. Mend it and reload again",
                 self.options.file.display()

@@ -68,14 +68,11 @@ soon 'the old address is gone' holds_not 192.0.2.10
 [ "$(daemon_pid)" = "$first" ] || fail 'reload replaced the daemon'
 [ "$(vrrp_pid)" = "$vrrp" ] || fail 'reload replaced the VRRP process'
 
-for fault in 'virtual_router_id' 'vrrp_instance VI_2 {'; do
+# One that the daemon could not start with, one that looks half written, one with nothing in it.
+for fault in 's/virtual_router_id 51/virtual_router_id/' 's/interface eth0/interface eth0 {/' 'd'; do
     say "a broken file: $fault"
     configure 192.0.2.12/24
-    if [ "$fault" = virtual_router_id ]; then
-        sed -i 's/virtual_router_id 51/virtual_router_id/' "$ROOT/etc/keepalived/keepalived.conf"
-    else
-        sed -i 's/interface eth0/interface eth0 {/' "$ROOT/etc/keepalived/keepalived.conf"
-    fi
+    sed -i "$fault" "$ROOT/etc/keepalived/keepalived.conf"
     for action in reload force-reload restart condrestart try-restart; do
         rc "$action" 1 "$bad.*refused\|refused.*$bad"
         grep -q 'keepalived.conf' "$SCRATCH/output" || fail "$action: the daemon's messages are not shown"
@@ -86,6 +83,13 @@ for fault in 'virtual_router_id' 'vrrp_instance VI_2 {'; do
     holds_not 192.0.2.12 || fail 'the broken file was used'
     [ "$(vrrp_pid)" = "$vrrp" ] || fail 'the VRRP process was replaced'
 done
+
+say 'a fault that costs one line is shown and does not stop a reload'
+configure 192.0.2.14/24
+sed -i 's/advert_int 1/&\n    no_such_word/' "$ROOT/etc/keepalived/keepalived.conf"
+rc reload 0 no_such_word
+soon 'the new address is there' holds 192.0.2.14
+[ "$(vrrp_pid)" = "$vrrp" ] || fail 'the VRRP process was replaced'
 
 say 'the binary is replaced while it runs: its link in /proc now names a deleted file'
 cp "$ROOT/usr/sbin/keepalived" "$ROOT/usr/sbin/keepalived.new"
@@ -98,7 +102,7 @@ rc condrestart 0 "$good"
 second=$(daemon_pid)
 [ "$second" != "$first" ] || fail 'condrestart did not replace the daemon'
 soon 'the address is there' holds 192.0.2.13
-holds_not 192.0.2.11 || fail 'the old address is still there'
+holds_not 192.0.2.14 || fail 'the old address is still there'
 rc try-restart 0
 rc restart 0
 third=$(daemon_pid)
