@@ -4,13 +4,14 @@
 //! slept does not take over from a master whose adverts wait unread; adverts leave as soon as the core says so; then addresses
 //! are asked of the kernel; gratuitous ARPs follow; dumps and log lines come last.
 
+mod dumps;
 mod frames;
 mod links;
 mod sockets;
 
 use super::board::{self, identity};
 use super::control::{Answer, Order};
-use super::{Exit, RoleContext, dump, paths};
+use super::{Exit, RoleContext};
 use crate::config::model::Model;
 use crate::kernel::LinkChange;
 use crate::logging;
@@ -21,6 +22,7 @@ use crate::report::{self, JsonVersion, View};
 use crate::time::Instant;
 use crate::vrrp::{Action, Actions, Event, InstanceId, Record, Router, Severity, State, TimerKey};
 use crate::wheel::Wheel;
+use dumps::Dumps;
 use frames::Frames;
 use links::Kernel;
 use log::{debug, error, info, warn};
@@ -75,6 +77,7 @@ struct Shell {
     frames: Frames,
     kernel: Kernel,
     batch: Batch,
+    dumps: Dumps,
     router: Router,
     actions: Actions,
     phase: Phase,
@@ -112,6 +115,7 @@ impl Shell {
             frames: Frames::open()?,
             kernel: Kernel::open()?,
             batch: Batch::default(),
+            dumps: Dumps::default(),
             router: Router::new(&model.vrrp, model.global.log_unknown_vrids),
             actions: Actions::new(),
             phase: Phase::Reading,
@@ -200,6 +204,7 @@ impl Shell {
             self.wheel.arm(Key::Frames, now + FRAMES_RETRY);
         }
         self.kernel.tell();
+        self.dumps.reap();
         self.context.parent.alive(now);
         if self.phase == Phase::Stopping && self.kernel.reconciler().is_settled() {
             self.exit = Some(Exit::Clean);
@@ -406,8 +411,8 @@ impl Shell {
         self.perform(now);
     }
 
-    /// Writes a dump file.
-    fn write(&self, extension: &str, text: impl FnOnce(&View<'_>) -> String) {
+    /// Has a dump file written.
+    fn write(&mut self, extension: &str, text: impl FnOnce(&View<'_>) -> String) {
         let reconciler = self.kernel.reconciler();
         let view = View {
             global: &self.model.global,
@@ -416,14 +421,7 @@ impl Shell {
             now: (clock::now(), clock::wall()),
             is_placed: &|id| reconciler.is_placed(id),
         };
-        let path = paths::dump_file("", extension);
-        info!(
-            "Printing VRRP {extension} for process({}) on signal",
-            std::process::id()
-        );
-        if let Err(error) = dump::write(&path, text(&view).as_bytes()) {
-            error!("Cannot write {}: {error}", path.display());
-        }
+        self.dumps.write(extension, || text(&view));
     }
 
     /// Does what the core wants done, in order.
