@@ -19,13 +19,17 @@ impl Dumps {
     /// Has `text` made and written to the dump file with this extension.
     pub fn write(&mut self, extension: &str, text: impl FnOnce() -> String) {
         let path = paths::dump_file("", extension);
-        info!("Printing VRRP {extension} for process({}) on signal", std::process::id());
+        info!(
+            "Printing VRRP {extension} for process({}) on signal",
+            std::process::id()
+        );
         match process::fork() {
             Ok(Fork::Parent(writer)) => self.writers.push((writer, path)),
             // Signals stay held back: their handler would speak to the loop of the old process. So do log lines.
             Ok(Fork::Child(_held)) => {
                 let written = dump::write(&path, text().as_bytes());
-                let status = written.map_or_else(|error| error.raw_os_error().unwrap_or(STATUS_OTHER), |()| 0);
+                let status = written
+                    .map_or_else(|error| error.raw_os_error().unwrap_or(STATUS_OTHER), |()| 0);
                 std::process::exit(status);
             }
             Err(error) => error!("Cannot write {}: {error}", path.display()),
@@ -35,13 +39,24 @@ impl Dumps {
     /// Takes leave of writers that have ended.
     pub fn reap(&mut self) {
         while !self.writers.is_empty() {
-            let Some((ended, end)) = process::ended_child() else { return };
-            let Some(place) = self.writers.iter().position(|(writer, _)| *writer == ended) else { continue };
+            let Some((ended, end)) = process::ended_child() else {
+                return;
+            };
+            let Some(place) = self.writers.iter().position(|(writer, _)| *writer == ended) else {
+                continue;
+            };
             let (_, path) = self.writers.swap_remove(place);
             match end {
                 End::Status(0) => {}
-                End::Status(errno) => error!("Cannot write {}: {}", path.display(), std::io::Error::from_raw_os_error(errno)),
-                End::Signal(signal) => error!("Cannot write {}: the writer was ended by signal {signal}", path.display()),
+                End::Status(errno) => error!(
+                    "Cannot write {}: {}",
+                    path.display(),
+                    std::io::Error::from_raw_os_error(errno)
+                ),
+                End::Signal(signal) => error!(
+                    "Cannot write {}: the writer was ended by signal {signal}",
+                    path.display()
+                ),
             }
         }
     }
