@@ -20,10 +20,17 @@ fn with_line<R>(line: &str, each: impl FnOnce(Statement<'_>) -> R) -> Option<R> 
 
 /// The messages of reading a line.
 fn messages(line: &str, read: impl FnOnce(&mut Context<'_>, Statement<'_>)) -> Vec<String> {
-    let world = Imagined { interfaces: Some(["eth0", "eth1"].map(str::to_owned).into()), ..Imagined::generous() };
+    let world = Imagined {
+        interfaces: Some(["eth0", "eth1"].map(str::to_owned).into()),
+        ..Imagined::generous()
+    };
     let mut context = Context::new(&world, Diagnostics::new());
     with_line(line, |statement| read(&mut context, statement));
-    context.diagnostics.iter().map(|d| d.message.clone()).collect()
+    context
+        .diagnostics
+        .iter()
+        .map(|d| d.message.clone())
+        .collect()
 }
 
 fn route(line: &str) -> Vec<String> {
@@ -56,7 +63,10 @@ fn routes() {
     }
     for (line, message) in [
         ("via 10.0.0.1", "no destination"),
-        ("10.1.0.0/16 10.2.0.0/16", "unknown route option '10.2.0.0/16'"),
+        (
+            "10.1.0.0/16 10.2.0.0/16",
+            "unknown route option '10.2.0.0/16'",
+        ),
         ("10.1.0.0/16 via 2001:db8::1", "another address family"),
         ("10.1.0.0/33 via 10.0.0.1", "invalid address"),
         ("10.1.0.0/16 dev eth7", "doesn't exist"),
@@ -64,14 +74,30 @@ fn routes() {
         ("10.1.0.0/16 metric x", "invalid number 'x'"),
         ("10.1.0.0/16 table nowhere", "unknown number or name"),
         ("10.1.0.0/16 mtu", "unknown route option 'mtu'"),
-        ("10.1.0.0/16 nexthop via 10.0.0.1 weight 257", "invalid number"),
-        ("10.1.0.0/16 nexthop via 10.0.0.1 mtu 5", "trailing nonsense"),
-        ("10.1.0.0/16 via 10.0.0.1 protocol static", "protocol keepalived"),
+        (
+            "10.1.0.0/16 nexthop via 10.0.0.1 weight 257",
+            "invalid number",
+        ),
+        (
+            "10.1.0.0/16 nexthop via 10.0.0.1 mtu 5",
+            "trailing nonsense",
+        ),
+        (
+            "10.1.0.0/16 via 10.0.0.1 protocol static",
+            "protocol keepalived",
+        ),
         ("10.1.0.0/16 track_group G dev eth0", "only static routes"),
         ("10.3.0.0/16 dev eth0 encap mpls 1048576", "invalid label"),
-        ("10.3.0.0/16 dev eth0 encap ip hoplimit 5", "an encap of this family has no"),
+        (
+            "10.3.0.0/16 dev eth0 encap ip hoplimit 5",
+            "an encap of this family has no",
+        ),
     ] {
-        assert!(route(line).iter().any(|said| said.contains(message)), "{line}: {:?}", route(line));
+        assert!(
+            route(line).iter().any(|said| said.contains(message)),
+            "{line}: {:?}",
+            route(line)
+        );
     }
 }
 
@@ -94,13 +120,32 @@ fn rules() {
         ("table 5 blackhole preference 1", "a second action"),
         ("goto 10 preference 100", "does not lead forward"),
         ("goto 10", "no preference before goto"),
-        ("from 10.0.0.0/8 to 2001:db8::/32 table 5 preference 1", "another address family"),
-        ("from all table 5 preference 1 sport 80", "invalid range '80'"),
-        ("from all table 5 preference 1 ip_proto tcp", "unknown rule option 'ip_proto'"),
-        ("from all preference 1 sup_pl 0 nop", "only a rule with a table"),
-        ("from all table 5 preference", "unknown rule option 'preference'"),
+        (
+            "from 10.0.0.0/8 to 2001:db8::/32 table 5 preference 1",
+            "another address family",
+        ),
+        (
+            "from all table 5 preference 1 sport 80",
+            "invalid range '80'",
+        ),
+        (
+            "from all table 5 preference 1 ip_proto tcp",
+            "unknown rule option 'ip_proto'",
+        ),
+        (
+            "from all preference 1 sup_pl 0 nop",
+            "only a rule with a table",
+        ),
+        (
+            "from all table 5 preference",
+            "unknown rule option 'preference'",
+        ),
     ] {
-        assert!(rule(line).iter().any(|said| said.contains(message)), "{line}: {:?}", rule(line));
+        assert!(
+            rule(line).iter().any(|said| said.contains(message)),
+            "{line}: {:?}",
+            rule(line)
+        );
     }
 }
 
@@ -110,16 +155,26 @@ fn trackers() {
         let world = Imagined::generous();
         let mut context = Context::new(&world, Diagnostics::new());
         let read = with_line(line, |line| {
-            tracker(&mut context, "V", TrackerKind::Script, line).map(|t| (t.name.text().into_owned(), t.weight, t.reverse))
+            tracker(&mut context, "V", TrackerKind::Script, line)
+                .map(|t| (t.name.text().into_owned(), t.weight, t.reverse))
         });
         (read.flatten(), context.diagnostics.len())
     };
     assert_eq!(read("chk"), (Some(("chk".into(), None, None)), 0));
-    assert_eq!(read("chk weight -20 reverse"), (Some(("chk".into(), Some(-20), Some(true))), 0));
-    assert_eq!(read("chk weight 254"), (Some(("chk".into(), Some(253), None)), 1));
+    assert_eq!(
+        read("chk weight -20 reverse"),
+        (Some(("chk".into(), Some(-20), Some(true))), 0)
+    );
+    assert_eq!(
+        read("chk weight 254"),
+        (Some(("chk".into(), Some(253), None)), 1)
+    );
     assert_eq!(read("chk weight=0"), (None, 1));
     assert_eq!(read("chk weight"), (None, 1));
-    assert_eq!(read("\"my check\" weight 1 noreverse"), (Some(("my check".into(), Some(1), Some(false))), 0));
+    assert_eq!(
+        read("\"my check\" weight 1 noreverse"),
+        (Some(("my check".into(), Some(1), Some(false))), 0)
+    );
 }
 
 /// The parts of a line as words, for comparison.
