@@ -20,7 +20,7 @@ impl Router {
             .filter(|instance| !kept.contains(instance.name()))
             .map(Instance::id)
             .collect();
-        for id in removed {
+        for &id in &removed {
             self.with(now, id, actions, |instance, context| {
                 instance.shutdown(context);
                 instance.tell_removed(context);
@@ -30,7 +30,6 @@ impl Router {
                 .and_then(|at| self.slots.get_mut(at));
             if let Some(gone) = slot.and_then(Option::take) {
                 self.by_name.remove(gone.name());
-                self.free.push(id);
             }
         }
         let mut added = Vec::new();
@@ -42,6 +41,8 @@ impl Router {
                 Some(_) => {}
             }
         }
+        // Not sooner: what the shell still has to do for a removed instance must not meet another in its place.
+        self.free.extend(removed);
         // Before anything is sent: a packet finds its instance by the new configuration.
         for (id, config) in changed {
             self.with(now, id, actions, |instance, context| {

@@ -198,7 +198,9 @@ impl Router {
             TimerKey::Advert(id) => self.with(now, id, actions, |instance, context| {
                 instance.advert_due(deadline, context)
             }),
-            TimerKey::MasterDown(id) => self.with(now, id, actions, Instance::master_down),
+            TimerKey::MasterDown(id) => self.with(now, id, actions, |instance, context| {
+                instance.master_down(deadline, context)
+            }),
             TimerKey::Garp(id) => self.with(now, id, actions, Instance::garp_due),
             TimerKey::GarpQueue(index) => {
                 if let Some(interface) = self.interfaces.numbered(index) {

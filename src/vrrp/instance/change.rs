@@ -1,0 +1,88 @@
+//! Another configuration for an instance that runs: what can be kept is kept.
+
+use super::{Context, Derived, Instance};
+use crate::config::model::VrrpInstance;
+use crate::vrrp::garp::Schedule;
+use crate::vrrp::notice::Said;
+use crate::vrrp::table::{State, Step};
+use crate::vrrp::{Action, TimerKey};
+use crate::wire::vrrp::PRIORITY_OWNER;
+use std::rc::Rc;
+
+impl Instance {
+    /// Takes another configuration of the same name, keeping the state where that makes sense.
+    pub(in crate::vrrp) fn reconfigure(&mut self, config: VrrpInstance, context: &mut Context<'_>) {
+        let before = self.config.clone();
+        let another_router = before.interface != config.interface
+            || before.virtual_router_id != config.virtual_router_id
+            || before.version != config.version
+            || before.multicast_group != config.multicast_group;
+        if another_router {
+            self.shutdown(context);
+            self.adopt(config);
+            self.master = None;
+            self.start(context);
+            return;
+        }
+        let from = self.effective_priority();
+        self.adopt(config);
+        let to = self.effective_priority();
+        if from != to {
+            self.tell(Said::Priority { from, to }, context);
+        }
+        self.refit(context);
+        match self.state {
+            State::Master => self.reconfigured_master(&before, context),
+            State::Backup => self.reconfigured_backup(&before, context),
+            State::Initialize | State::Fault => {}
+        }
+    }
+
+    pub(super) fn adopt(&mut self, config: VrrpInstance) {
+        self.derived = Derived::new(&config);
+        self.config = Rc::new(config);
+        self.yielded = self.yielded && self.config.priority == PRIORITY_OWNER;
+    }
+
+    pub(super) fn reconfigured_master(&mut self, before: &VrrpInstance, context: &mut Context<'_>) {
+        let config = self.config.clone();
+        if (before.priority, before.advert_interval, before.source)
+            != (config.priority, config.advert_interval, config.source)
+            || before.authentication != config.authentication
+            || before.virtual_addresses != config.virtual_addresses
+        {
+            // The others should know it now, not an interval later.
+            self.send_advert(self.effective_priority(), context);
+            self.perform(Step::ArmAdvert, context);
+            context.actions.push(Action::Record(self.id, self.record()));
+        }
+        if before.virtual_addresses != config.virtual_addresses {
+            self.announcing_wanted.set(false);
+            self.perform(Step::TakeAddresses, context);
+            self.perform(Step::Announce, context);
+        } else if before.garp != config.garp {
+            self.announcing = Schedule::of_new_master(context.now, &config.garp);
+            context
+                .actions
+                .push(Action::Disarm(TimerKey::Garp(self.id)));
+            self.arm_garp(context);
+        }
+    }
+
+    pub(super) fn reconfigured_backup(&mut self, before: &VrrpInstance, context: &mut Context<'_>) {
+        if self.config.priority == PRIORITY_OWNER && before.priority != PRIORITY_OWNER {
+            // An owner does not listen (6.4.1).
+            context
+                .actions
+                .push(Action::Arm(TimerKey::MasterDown(self.id), context.now));
+            return;
+        }
+        // A timer that counts something shorter than the master down interval runs out as it is.
+        if let Some(since) = self.listening_since {
+            context.actions.push(Action::Arm(
+                TimerKey::MasterDown(self.id),
+                since + self.master_down_interval(),
+            ));
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Packets for an instance: judged by receive.rs, ranked here against our own priority and address, counted and told.
+
+use super::{Context, Instance, Rival};
+use crate::time::Instant;
+use crate::vrrp::notice::{Said, Topic};
+use crate::vrrp::receive::{compare_addresses, judge, standing};
+use crate::vrrp::table::{Cause, State};
+use crate::wire::ip;
+use crate::wire::vrrp::PRIORITY_OWNER;
+use crate::wire::vrrp::v2::Advert;
+use std::net::Ipv4Addr;
+
+/// So many adverts of a rival owner are heard out before anything is done.
+const RIVAL_PATIENCE_ADVERTS: u32 = 2;
+
+impl Instance {
+    /// A packet for this instance (RFC 3768 7.1).
+    pub(in crate::vrrp) fn packet(
+        &mut self,
+        header: &ip::Header,
+        message: &[u8],
+        context: &mut Context<'_>,
+    ) {
+        let vrid = self.config.virtual_router_id;
+        let source = header.source;
+        let advert = match judge(&self.config, &self.derived, header, message) {
+            Ok(advert) => advert,
+            Err(fault) => {
+                self.stats.count_fault(&fault);
+                self.tell_limited(
+                    Topic::Packet(std::mem::discriminant(&fault)),
+                    context,
+                    |suppressed| Said::BadPacket {
+                        source,
+                        fault,
+                        vrid,
+                        suppressed,
+                    },
+                );
+                return;
+            }
+        };
+        self.stats.advert_rcvd = self.stats.advert_rcvd.saturating_add(1);
+        if matches!(self.state, State::Initialize | State::Fault) {
+            return;
+        }
+        let same_master = self.master.is_some_and(|(master, _)| master == source);
+        if !(self.config.skip_check_adv_addr && same_master)
+            && let Some(fault) = compare_addresses(&self.derived, &advert)
+        {
+            self.stats.addr_list_err = self.stats.addr_list_err.saturating_add(1);
+            self.tell_limited(Topic::Addresses, context, |suppressed| Said::Addresses {
+                source,
+                fault,
+                vrid,
+                suppressed,
+            });
+        }
+        let cause = self.rank(&advert, source, context);
+        self.heard(cause, &advert, source, context);
+        self.apply(cause, context);
+    }
+
+    /// Where an advert stands against us.
+    pub(super) fn rank(
+        &mut self,
+        advert: &Advert<'_>,
+        source: Ipv4Addr,
+        context: &mut Context<'_>,
+    ) -> Cause {
+        let own = self.source(context).or(self.last_source);
+        let owners =
+            self.effective_priority() == PRIORITY_OWNER && advert.priority == PRIORITY_OWNER;
+        if self.state == State::Master && owners && own != Some(source) {
+            // Of two owners the one with the lower address stays; the other hears it out and gives way.
+            if own.is_none_or(|own| source > own) || !self.rival_outlasts(context.now) {
+                return Cause::HeardRivalOwner;
+            }
+            self.set_yielded(true, context);
+        }
+        standing(
+            advert.priority,
+            source,
+            self.effective_priority(),
+            own,
+            self.config.nopreempt,
+        )
+    }
+
+    /// Counts another advert of a rival owner; true when it was given two adverts and 1.2 intervals to go away and did not.
+    pub(super) fn rival_outlasts(&mut self, now: Instant) -> bool {
+        let interval = self.config.advert_interval;
+        let rival = match self.rival {
+            Some(rival)
+                if now.since(rival.last)
+                    < interval.saturating_mul(self.config.down_timer_adverts) =>
+            {
+                rival
+            }
+            _ => Rival {
+                adverts: 0,
+                last: now,
+                yield_at: None,
+            },
+        };
+        let adverts = rival.adverts.saturating_add(1);
+        // 1.2 times the interval: v2 has but one for both.
+        let patience = interval.saturating_add(interval / 5);
+        let yield_at = rival
+            .yield_at
+            .or_else(|| (adverts >= RIVAL_PATIENCE_ADVERTS).then(|| now + patience));
+        self.rival = Some(Rival {
+            adverts,
+            last: now,
+            yield_at,
+        });
+        yield_at.is_some_and(|at| now >= at)
+    }
+
+    pub(super) fn set_yielded(&mut self, yielded: bool, context: &mut Context<'_>) {
+        let from = self.effective_priority();
+        self.yielded = yielded && self.config.priority == PRIORITY_OWNER;
+        self.rival = None;
+        let to = self.effective_priority();
+        if from != to {
+            self.tell(Said::Priority { from, to }, context);
+        }
+    }
+
+    /// What an accepted advert leaves behind besides a change of state: counters, the master's name, log lines.
+    pub(super) fn heard(
+        &mut self,
+        cause: Cause,
+        advert: &Advert<'_>,
+        source: Ipv4Addr,
+        context: &mut Context<'_>,
+    ) {
+        let (priority, ours) = (advert.priority, self.effective_priority());
+        match (self.state, cause) {
+            (_, Cause::HeardResign) => {
+                self.stats.pri_zero_rcvd = self.stats.pri_zero_rcvd.saturating_add(1);
+                if self.state == State::Backup {
+                    self.tell(Said::HeardResign, context);
+                }
+            }
+            (State::Master, Cause::HeardHigher) => self.tell(
+                Said::HeardHigher {
+                    source,
+                    priority,
+                    ours,
+                },
+                context,
+            ),
+            (State::Master, Cause::HeardEqualHigher) => {
+                self.tell(Said::HeardEqualHigher { source, priority }, context)
+            }
+            (
+                State::Master,
+                Cause::HeardLower | Cause::HeardLowerNoPreempt | Cause::HeardEqualLower,
+            )
+            | (State::Backup, Cause::HeardLower) => {
+                self.tell_limited(Topic::Lower, context, |suppressed| Said::HeardLower {
+                    source,
+                    priority,
+                    ours,
+                    suppressed,
+                });
+            }
+            (State::Master, Cause::HeardEqualSelf) => {
+                self.tell_limited(Topic::OwnAddress, context, |suppressed| Said::HeardSelf {
+                    source,
+                    suppressed,
+                });
+            }
+            (State::Master, Cause::HeardRivalOwner) => {
+                self.tell_limited(Topic::RivalOwner, context, |suppressed| {
+                    Said::HeardRivalOwner { source, suppressed }
+                });
+            }
+            _ => {}
+        }
+        let follows_it = match self.state {
+            State::Backup => cause != Cause::HeardResign && cause != Cause::HeardLower,
+            State::Master => matches!(cause, Cause::HeardHigher | Cause::HeardEqualHigher),
+            State::Initialize | State::Fault => false,
+        };
+        if follows_it {
+            let before = self
+                .master
+                .replace((source, priority))
+                .map(|(before, _)| before);
+            if before != Some(source) {
+                self.tell(
+                    Said::MasterIs {
+                        before,
+                        now: source,
+                    },
+                    context,
+                );
+            }
+        }
+    }
+}

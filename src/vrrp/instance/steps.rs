@@ -1,0 +1,267 @@
+//! The state machine at work: how each step of table.rs is done.
+
+use super::{Context, Instance};
+use crate::config::model::{Authentication, InitialState};
+use crate::time::Instant;
+use crate::vrrp::garp::{Job, Schedule};
+use crate::vrrp::notice::Said;
+use crate::vrrp::table::{Cause, State, Step, follows};
+use crate::vrrp::timing::{eager_start_interval, skew_time};
+use crate::vrrp::{Action, TimerKey};
+use crate::wire::ip;
+use crate::wire::vrrp::v2::Advert;
+use crate::wire::vrrp::{PRIORITY_RESIGN, TTL};
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// A lower-priority master is answered at most so often in an interval, however many packets it sends.
+const ANSWERS_PER_INTERVAL: u32 = 10;
+
+impl Instance {
+    pub(super) fn apply(&mut self, cause: Cause, context: &mut Context<'_>) {
+        let Some((steps, next)) = follows(self.state, cause) else {
+            self.tell(
+                Said::Unexpected {
+                    state: self.state,
+                    cause,
+                },
+                context,
+            );
+            return;
+        };
+        let from = self.state;
+        let sent = self.stats.advert_sent;
+        if next == State::Fault && from != State::Fault {
+            self.tell_unfit(context);
+        }
+        for step in steps {
+            self.perform(*step, context);
+        }
+        self.state = next;
+        if from != next {
+            self.last_transition = Some(context.now);
+            self.last_cause = Some(cause);
+            if next == State::Master {
+                self.master = None;
+                self.stats.become_master = self.stats.become_master.saturating_add(1);
+            } else if from == State::Master {
+                self.stats.release_master = self.stats.release_master.saturating_add(1);
+            }
+            match (next, cause) {
+                (State::Initialize, _) => {}
+                (_, Cause::ResumeMaster) => self.tell(Said::Resumed, context),
+                _ => self.tell(
+                    Said::Entering {
+                        state: next,
+                        init: from == State::Initialize && next != State::Master,
+                    },
+                    context,
+                ),
+            }
+        }
+        if from != next || sent != self.stats.advert_sent {
+            context.actions.push(Action::Record(self.id, self.record()));
+        }
+        if from != next {
+            context.actions.push(Action::Changed {
+                instance: self.id,
+                from,
+                to: next,
+            });
+        }
+    }
+
+    pub(super) fn perform(&mut self, step: Step, context: &mut Context<'_>) {
+        match step {
+            Step::Advert => self.send_advert(self.effective_priority(), context),
+            Step::Resign => self.resign(context),
+            Step::LastWord => {
+                if self.config.higher_prio_send_advert {
+                    self.send_advert(self.effective_priority(), context);
+                }
+            }
+            Step::ArmAdvert => self.arm_advert(context.now + self.config.advert_interval, context),
+            Step::NextAdvert => {
+                // From when it was due, so that lateness does not add up; from now when a whole interval was slept through.
+                let next = self.advert_due + self.config.advert_interval;
+                let next = if next > context.now {
+                    next
+                } else {
+                    context.now + self.config.advert_interval
+                };
+                self.arm_advert(next, context);
+            }
+            Step::ArmMasterDown => {
+                self.listening_since = Some(context.now);
+                context.actions.push(Action::Arm(
+                    TimerKey::MasterDown(self.id),
+                    context.now + self.master_down_interval(),
+                ));
+            }
+            Step::ArmStart => {
+                let eager =
+                    self.config.initial_state == InitialState::Master && self.resume.is_none();
+                if eager {
+                    self.listening_since = None;
+                    let wait = eager_start_interval(self.config.advert_interval);
+                    context.actions.push(Action::Arm(
+                        TimerKey::MasterDown(self.id),
+                        context.now + wait,
+                    ));
+                } else {
+                    self.perform(Step::ArmMasterDown, context);
+                }
+            }
+            Step::ArmSkew => {
+                self.listening_since = None;
+                let wait = skew_time(self.effective_priority());
+                context.actions.push(Action::Arm(
+                    TimerKey::MasterDown(self.id),
+                    context.now + wait,
+                ));
+            }
+            Step::DisarmAll => {
+                self.listening_since = None;
+                self.announcing = Schedule::default();
+                self.announcing_wanted.set(false);
+                let id = self.id;
+                let keys = match self.state {
+                    State::Master => &[TimerKey::Advert(id), TimerKey::Garp(id)][..],
+                    _ => &[TimerKey::MasterDown(id)][..],
+                };
+                context
+                    .actions
+                    .extend(keys.iter().map(|key| Action::Disarm(*key)));
+            }
+            Step::TakeAddresses => {
+                self.tell(Said::SettingVips, context);
+                self.announcing_wanted = Rc::new(Cell::new(true));
+                context.actions.push(Action::HoldAddresses(self.id, true));
+            }
+            Step::DropAddresses => {
+                self.tell(Said::RemovingVips, context);
+                context.actions.push(Action::HoldAddresses(self.id, false));
+            }
+            Step::Announce => {
+                self.announcing = Schedule::of_new_master(context.now, &self.config.garp);
+                self.queue_garps(self.config.garp.master_repeat, context);
+                self.arm_garp(context);
+            }
+            Step::Contradict => self.contradict(context),
+            // Told by `heard`, which knows the sender.
+            Step::WarnSelf | Step::WarnRival => {}
+        }
+    }
+
+    pub(super) fn arm_advert(&mut self, due: Instant, context: &mut Context<'_>) {
+        self.advert_due = due;
+        context
+            .actions
+            .push(Action::Arm(TimerKey::Advert(self.id), due));
+    }
+
+    pub(super) fn send_advert(&mut self, priority: u8, context: &mut Context<'_>) {
+        let Some(interface) = context.interfaces.named(&self.config.interface) else {
+            return;
+        };
+        let Some(source) = self.source(context).or(self.last_source) else {
+            return;
+        };
+        self.last_source = Some(source);
+        self.ip_id = ip::next_id(self.ip_id);
+        let mut advert = Advert::new(
+            self.config.virtual_router_id,
+            priority,
+            self.derived.interval_seconds,
+            &self.derived.address_bytes,
+        );
+        if let Authentication::Pass(_) = self.config.authentication {
+            advert = advert.with_password(self.derived.password.expose());
+        }
+        let destination = self.config.multicast_group;
+        let header = ip::Header {
+            tos: ip::TOS_NETWORK_CONTROL,
+            id: self.ip_id,
+            ttl: TTL,
+            protocol: ip::PROTOCOL_VRRP,
+            source,
+            destination,
+        };
+        let packet = header.emit(&advert.emit());
+        self.stats.advert_sent = self.stats.advert_sent.saturating_add(1);
+        context.actions.push(Action::SendAdvert {
+            instance: self.id,
+            interface: interface.index,
+            destination,
+            packet,
+        });
+    }
+
+    /// Priority 0, if the interface is there to take it.
+    pub(super) fn resign(&mut self, context: &mut Context<'_>) {
+        let sendable = context
+            .interfaces
+            .named(&self.config.interface)
+            .is_some_and(|interface| interface.up);
+        if sendable && self.source(context).or(self.last_source).is_some() {
+            self.send_advert(PRIORITY_RESIGN, context);
+            self.stats.pri_zero_sent = self.stats.pri_zero_sent.saturating_add(1);
+            self.tell(Said::Resigned, context);
+        }
+    }
+
+    /// Answers a lower-priority master: keepalived's way to end a split sooner than the RFC's silence would.
+    pub(super) fn contradict(&mut self, context: &mut Context<'_>) {
+        let now = context.now;
+        let interval = self.config.advert_interval;
+        let rested =
+            |last: Option<Instant>, rest: Duration| last.is_none_or(|last| now.since(last) >= rest);
+        if !self.config.lower_prio_no_advert
+            && rested(self.last_answer, interval / ANSWERS_PER_INTERVAL)
+        {
+            self.last_answer = Some(now);
+            self.send_advert(self.effective_priority(), context);
+        }
+        if self.config.garp.lower_prio_repeat > 0 && rested(self.last_answer_garp, interval) {
+            self.last_answer_garp = Some(now);
+            self.queue_garps(self.config.garp.lower_prio_repeat, context);
+            self.announcing.add_second(
+                now,
+                self.config.garp.lower_prio_delay,
+                self.config.garp.lower_prio_repeat,
+            );
+            self.arm_garp(context);
+        }
+    }
+
+    pub(super) fn queue_garps(&mut self, rounds: u32, context: &mut Context<'_>) {
+        for (name, addresses) in &self.derived.announced {
+            let Some(interface) = context.interfaces.named(name) else {
+                continue;
+            };
+            // An interface without hardware address (loopback, tunnels) has no neighbours that ask.
+            if !interface.up || interface.mac == [0; 6] {
+                continue;
+            }
+            let job = Job {
+                name: self.name.clone(),
+                wanted: self.announcing_wanted.clone(),
+                addresses: addresses.clone(),
+                rounds,
+                spacing: self.config.garp.interval,
+            };
+            context
+                .garp
+                .add(context.now, interface, job, context.actions);
+        }
+    }
+
+    pub(super) fn arm_garp(&mut self, context: &mut Context<'_>) {
+        if let Some(at) = self.announcing.next() {
+            context
+                .actions
+                .push(Action::Arm(TimerKey::Garp(self.id), at));
+        }
+    }
+}

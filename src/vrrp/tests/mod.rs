@@ -1,0 +1,236 @@
+//! The behaviour of one instance as tables: every row a clause of RFC 3768 or a habit of keepalived, cited. What is compared is
+//! what the shell would do, in order.
+
+mod fault;
+mod garps;
+mod packets;
+mod reload;
+mod states;
+mod timing;
+
+use super::*;
+use crate::config::model::{
+    Authentication, GarpPolicy, InitialState, Version, VirtualAddress, VrrpInstance,
+};
+use crate::config::secret::Secret;
+use crate::wire::ip;
+use crate::wire::vrrp::v2::{self, Advert};
+use std::net::IpAddr;
+use std::time::Duration;
+
+const T0: Instant = Instant(50_000_000_000);
+const SECOND: Duration = Duration::from_secs(1);
+const ETH0: u32 = 2;
+const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
+const LOWER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+const HIGHER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 9);
+const VIP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 100);
+const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+
+fn vip(address: Ipv4Addr) -> VirtualAddress {
+    VirtualAddress {
+        address: IpAddr::V4(address),
+        prefix: 32,
+        interface: None,
+        label: None,
+        scope: 0,
+        broadcast: None,
+        peer: None,
+        flags: 0,
+        preferred_lifetime: None,
+    }
+}
+
+fn config() -> VrrpInstance {
+    VrrpInstance {
+        name: "VI_1".to_owned(),
+        interface: "eth0".to_owned(),
+        virtual_router_id: 51,
+        priority: 100,
+        initial_state: InitialState::Backup,
+        version: Version::V2,
+        advert_interval: SECOND,
+        nopreempt: false,
+        down_timer_adverts: 3,
+        authentication: Authentication::None,
+        multicast_group: GROUP,
+        source: None,
+        dont_track_primary: false,
+        skip_check_adv_addr: false,
+        lower_prio_no_advert: false,
+        higher_prio_send_advert: false,
+        garp: GarpPolicy::default(),
+        virtual_addresses: vec![vip(VIP)],
+    }
+}
+
+fn eth0() -> Interface {
+    Interface {
+        index: ETH0,
+        name: "eth0".to_owned(),
+        up: true,
+        mac: [2, 0, 0, 0, 0, 5],
+        mtu: 1500,
+        primary_v4: Some(OWN),
+    }
+}
+
+fn packet(source: Ipv4Addr, advert: &Advert<'_>) -> Vec<u8> {
+    let header = ip::Header {
+        tos: ip::TOS_NETWORK_CONTROL,
+        id: 1,
+        ttl: 255,
+        protocol: ip::PROTOCOL_VRRP,
+        source,
+        destination: GROUP,
+    };
+    header.emit(&advert.emit())
+}
+
+fn advert(source: Ipv4Addr, priority: u8) -> Vec<u8> {
+    packet(source, &Advert::new(51, priority, 1, &VIP.octets()))
+}
+
+/// One router with one interface, and what the last event made it do.
+struct Bench {
+    router: Router,
+    now: Instant,
+    actions: Actions,
+}
+
+impl Bench {
+    /// A router that has started.
+    fn new(change: impl FnOnce(&mut VrrpInstance)) -> Self {
+        let mut bench = Bench::unstarted(change);
+        bench.event(Event::Interface(&eth0()));
+        bench.event(Event::Start);
+        bench
+    }
+
+    fn unstarted(change: impl FnOnce(&mut VrrpInstance)) -> Self {
+        let mut config = config();
+        change(&mut config);
+        Bench {
+            router: Router::new(
+                &Vrrp {
+                    instances: vec![config],
+                },
+                true,
+            ),
+            now: T0,
+            actions: Vec::new(),
+        }
+    }
+
+    fn event(&mut self, event: Event<'_>) -> &mut Self {
+        self.actions.clear();
+        self.router.handle(self.now, event, &mut self.actions);
+        self
+    }
+
+    fn hear(&mut self, source: Ipv4Addr, priority: u8) -> &mut Self {
+        self.packet(&advert(source, priority))
+    }
+
+    fn packet(&mut self, bytes: &[u8]) -> &mut Self {
+        self.event(Event::Packet {
+            interface: ETH0,
+            bytes,
+        })
+    }
+
+    fn timer(&mut self, key: TimerKey) -> &mut Self {
+        let deadline = self.now;
+        self.event(Event::Timer { key, deadline })
+    }
+
+    fn wait(&mut self, time: Duration) -> &mut Self {
+        self.now = self.now + time;
+        self
+    }
+
+    /// Makes it MASTER the usual way, some time later.
+    fn master(change: impl FnOnce(&mut VrrpInstance)) -> Self {
+        let mut bench = Bench::new(change);
+        bench.wait(SECOND * 10);
+        if bench.state() == State::Backup {
+            bench.timer(TimerKey::MasterDown(0));
+        }
+        assert_eq!(bench.state(), State::Master);
+        bench.wait(SECOND / 2);
+        bench
+    }
+
+    fn instance(&self) -> &Instance {
+        self.router.instance(0).expect("there is one instance")
+    }
+
+    fn state(&self) -> State {
+        self.instance().state()
+    }
+
+    fn reload(&mut self, instances: Vec<VrrpInstance>) -> &mut Self {
+        self.event(Event::Reload {
+            vrrp: &Vrrp { instances },
+            log_unknown_vrids: true,
+        })
+    }
+
+    /// What was done, in order, in short.
+    fn done(&self) -> Vec<String> {
+        let mut done: Vec<String> = Vec::new();
+        for action in &self.actions {
+            let short = match action {
+                Action::SendAdvert { packet, .. } => {
+                    let (_, message) = ip::Header::parse(packet).expect("a valid header");
+                    format!(
+                        "advert {}",
+                        Advert::parse(message).expect("a valid advert").priority
+                    )
+                }
+                Action::SendFrame { .. } => "garp".to_owned(),
+                Action::Arm(TimerKey::Garp(_), at) => format!("garps in {:?}", at.since(self.now)),
+                Action::Arm(TimerKey::GarpQueue(_), at) => {
+                    format!("queue in {:?}", at.since(self.now))
+                }
+                Action::Arm(TimerKey::Advert(_), at) => {
+                    format!("advert in {:?}", at.since(self.now))
+                }
+                Action::Arm(TimerKey::MasterDown(_), at) => {
+                    format!("down in {:?}", at.since(self.now))
+                }
+                Action::Disarm(key) => format!("disarm {key:?}"),
+                Action::HoldAddresses(_, hold) => (if *hold { "take" } else { "drop" }).to_owned(),
+                Action::Changed { to, .. } => format!("now {to}"),
+                Action::Record(..) | Action::Tell(_) => continue,
+            };
+            done.push(short);
+        }
+        done
+    }
+
+    fn told(&self) -> Vec<String> {
+        let notices = self.actions.iter().filter_map(|action| match action {
+            Action::Tell(notice) => Some(notice.to_string()),
+            _ => None,
+        });
+        notices.collect()
+    }
+}
+
+/// What a new master does, with `first` as its first advert.
+
+fn taking_over(first: &str) -> Vec<String> {
+    let mut expected = vec![first, "advert in 1s", "take"];
+    expected.extend(["garp"; 5]);
+    expected.extend(["garps in 5s", "now MASTER"]);
+    expected.into_iter().map(str::to_owned).collect()
+}
+
+const STEPPING_DOWN: &[&str] = &[
+    "disarm Advert(0)",
+    "disarm Garp(0)",
+    "drop",
+    "down in 3.609375s",
+    "now BACKUP",
+];

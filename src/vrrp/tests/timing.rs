@@ -1,0 +1,79 @@
+//! Lateness: absolute deadlines, and what a process does that slept.
+
+use super::*;
+
+#[test]
+fn a_late_advert_does_not_shift_the_next() {
+    // (late by, next in)
+    for (late, next) in [
+        (0, 1000),
+        (1, 999),
+        (300, 700),
+        (999, 1),
+        (1000, 1000),
+        (1999, 1000),
+    ] {
+        let mut bench = Bench::master(|_| {});
+        bench.wait(SECOND / 2);
+        let deadline = bench.now;
+        bench.wait(Duration::from_millis(late)).event(Event::Timer {
+            key: TimerKey::Advert(0),
+            deadline,
+        });
+        let expected = [
+            "advert 100".to_owned(),
+            format!("advert in {:?}", Duration::from_millis(next)),
+        ];
+        assert_eq!(bench.done(), expected, "{late} ms late");
+    }
+}
+
+#[test]
+fn who_slept_listens_before_speaking() {
+    let mut bench = Bench::master(|_| {});
+    bench.wait(SECOND / 2);
+    let deadline = bench.now;
+    bench.wait(SECOND * 2).event(Event::Timer {
+        key: TimerKey::Advert(0),
+        deadline,
+    });
+    assert_eq!(
+        bench.done(),
+        ["advert in 1ms"],
+        "silent for a master down interval: another may be MASTER by now"
+    );
+    assert_eq!(
+        bench.wait(SECOND / 1000).timer(TimerKey::Advert(0)).done(),
+        ["advert 100", "advert in 1s"],
+        "nobody is"
+    );
+
+    let mut bench = Bench::new(|_| {});
+    let deadline = bench.now;
+    bench.wait(SECOND / 5).event(Event::Timer {
+        key: TimerKey::MasterDown(0),
+        deadline,
+    });
+    assert_eq!(
+        (bench.done(), bench.told().len()),
+        (vec!["down in 1ms".to_owned()], 0),
+        "the advert may be in the socket"
+    );
+    assert_eq!(
+        bench.hear(LOWER, 200).done(),
+        ["down in 3.609375s"],
+        "it was"
+    );
+
+    let mut bench = Bench::new(|_| {});
+    let deadline = bench.now;
+    bench.wait(SECOND / 20).event(Event::Timer {
+        key: TimerKey::MasterDown(0),
+        deadline,
+    });
+    assert_eq!(
+        bench.state(),
+        State::Master,
+        "a little lateness is no sleep"
+    );
+}
