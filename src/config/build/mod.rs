@@ -9,6 +9,7 @@ mod global;
 mod group;
 mod instance;
 mod lines;
+mod lvs;
 mod root;
 mod state;
 mod statics;
@@ -154,15 +155,15 @@ impl<'w> Context<'w> {
             ..
         } in std::mem::take(&mut self.pending)
         {
-            let places = if places == 1 {
-                String::new()
-            } else {
-                format!(" ({places} places)")
+            let message = match (keyword.word, places) {
+                ("virtual_server", _) => format!(
+                    "virtual servers are read and checked, but balancing is not implemented yet ({places} virtual servers)"
+                ),
+                (word, 1) => format!("{word} is not implemented yet; it has no effect"),
+                (word, _) => {
+                    format!("{word} is not implemented yet; it has no effect ({places} places)")
+                }
             };
-            let message = format!(
-                "{} is not implemented yet; it has no effect{places}",
-                keyword.word
-            );
             self.diagnostics.say(Class::Unimplemented, first, message);
         }
     }

@@ -2,7 +2,7 @@
 //! the rest in the order of the text.
 
 use super::state::Builder;
-use super::{Context, global, group, instance, statics, tracked};
+use super::{Context, global, group, instance, lvs, statics, tracked};
 use crate::config::diagnostic::{Class, Diagnostics, status};
 use crate::config::keywords::Block;
 use crate::config::model::Model;
@@ -32,11 +32,16 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
         }
     });
     builder.defaults.settle();
+    let mut balancer = lvs::Builder::default();
+    balancer.groups(&mut context, &later);
     for item in &later {
         context.inside(!item.keyword.acts, |context| {
-            block(&mut builder, context, item)
+            if !balancer.block(&mut builder, context, item) {
+                block(&mut builder, context, item);
+            }
         });
     }
+    balancer.finish(&mut builder.model);
     group::finish_sync_groups(&mut builder, &mut context);
     group::finish_track_groups(&mut builder, &mut context);
     context.report_security();
@@ -99,11 +104,6 @@ fn block(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
         "static_ipaddress" => statics::addresses(builder, context, item),
         "static_routes" | "static_rules" => statics::routes_and_rules(builder, context, item),
         "linkbeat_interfaces" | "interface_up_down_delays" => statics::interfaces(context, item),
-        // The checker's half.
-        "virtual_server" | "bfd_instance" => {
-            builder.objects += 1;
-            item.check(context);
-        }
         _ => item.check(context),
     }
 }

@@ -234,6 +234,8 @@ pub const I32_MIN: i64 = i32::MIN as i64;
 pub const TIMER: u64 = u32::MAX as u64;
 /// Longest timer of those limited to whole seconds, in microseconds.
 pub const TIMER_S: u64 = 4_294_000_000;
+/// Longest timer of a checker, in microseconds: as keepalived has it, so that any real one goes.
+pub const LONG: u64 = u64::MAX - 1;
 /// Longest of those given in milliseconds, in microseconds.
 pub const MILLIS: u64 = 4_294_967_000;
 
@@ -249,5 +251,5 @@ pub(super) mod prelude {
     pub(in super::super) use super::Head::*;
     pub(in super::super) use super::Line::*;
     pub(in super::super) use super::Strictness::*;
-    pub(in super::super) use super::{I32, I32_MIN, MILLIS, TIMER, TIMER_S, U32};
+    pub(in super::super) use super::{I32, I32_MIN, LONG, MILLIS, TIMER, TIMER_S, U32};
 }

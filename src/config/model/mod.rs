@@ -1,9 +1,24 @@
 //! What the user configured, checked and resolved: immutable once built, shared by all roles. What runs is elsewhere.
 
+mod bfd;
+mod checker;
+mod command;
 mod global;
+mod lvs;
 mod vrrp;
 
+pub use bfd::BfdInstance;
+pub use checker::{
+    Checker, Connection, Dialogue, DnsProbe, HttpVersion, PatternByte, Probe, Regex, Reply,
+    ScriptProbe, ServerName, Source, Timing, UdpProbe, Url, WebProbe,
+};
+pub use command::Command;
 pub use global::Global;
+pub use lvs::{
+    Encapsulation, EndpointName, Family, Forwarding, Granularity, Lvs, Member, Persistence,
+    Protocol, RealServer, RealServerExtra, SchedulerFlags, ServerGroup, Service, ServiceName,
+    SorryServer, Tls, TunnelChecksum, VirtualServer,
+};
 pub use vrrp::{
     Authentication, GarpPolicy, InitialState, Version, VirtualAddress, Vrrp, VrrpInstance,
 };
@@ -15,4 +30,8 @@ pub struct Model {
     pub global: Global,
     /// What the VRRP role runs.
     pub vrrp: Vrrp,
+    /// What the checker role runs.
+    pub lvs: Lvs,
+    /// What the BFD role runs, in the order of the file.
+    pub bfd: Vec<BfdInstance>,
 }

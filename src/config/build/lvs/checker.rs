@@ -1,0 +1,561 @@
+//! The checkers of a real server, as they stand, and what each makes of the times and addresses that it inherits.
+
+use super::overlay::{Defaults, Overlay};
+use super::real_server::RealServerDraft;
+use super::{Builder, Context, Tracked, payload, pick, web};
+use crate::config::diagnostic::{Span, quote};
+use crate::config::keywords::{Block, Form};
+use crate::config::model::{
+    Checker, Command, Connection, Dialogue, DnsProbe, Probe, Reply, ScriptProbe, Source, UdpProbe,
+    WebProbe,
+};
+use crate::config::read::Item;
+use crate::config::tree::Statements;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// The HELO name of `SMTP_CHECK` when none is given.
+const HELO: &str = "smtpchecker.keepalived.org";
+/// `type` of `DNS_CHECK` when none is given.
+const RECORD: &str = "SOA";
+/// `max_reply_length` of `UDP_CHECK` when none is given.
+const MOST_REPLY: u16 = 255;
+
+/// `retry` and `delay_before_retry` of most checkers.
+const USUAL: Defaults = Defaults {
+    retry: 1,
+    delay_before_retry: Some(Duration::from_secs(1)),
+};
+const DNS: Defaults = Defaults {
+    retry: 3,
+    delay_before_retry: None,
+};
+const WEB: Defaults = Defaults {
+    retry: 1,
+    delay_before_retry: Some(Duration::from_secs(3)),
+};
+const SCRIPT: Defaults = Defaults {
+    retry: 0,
+    delay_before_retry: Some(Duration::from_secs(1)),
+};
+
+/// A checker as it was written.
+#[derive(Clone)]
+pub(super) struct CheckerDraft<'t> {
+    item: Item<'t>,
+    pub times: Overlay,
+    alpha: Option<bool>,
+    log_all_failures: Option<bool>,
+    target: Target,
+    pub kind: Kind,
+}
+
+/// What a checker connects to, and from where, as far as it says so itself.
+#[derive(Clone, Default)]
+struct Target {
+    address: Option<IpAddr>,
+    port: Option<u16>,
+    source: Option<Box<Source>>,
+}
+
+/// What a checker does.
+#[derive(Clone)]
+pub(super) enum Kind {
+    Tcp,
+    Ping,
+    Smtp(Rc<str>),
+    Udp(Box<UdpProbe>),
+    Dns(Box<DnsProbe>),
+    /// With the checker's own `virtualhost`.
+    Web(Box<WebProbe>, Option<Rc<str>>),
+    Script(Box<ScriptDraft>),
+    File {
+        track_file: Rc<str>,
+        weight: Option<(i32, bool)>,
+    },
+    Bfd(Rc<str>),
+}
+
+/// A script checker as it was written.
+#[derive(Clone)]
+pub(super) struct ScriptDraft {
+    command: Command,
+    timeout: Option<Duration>,
+    dynamic: bool,
+}
+
+/// What a checker inherits.
+pub(super) struct Heritage {
+    /// The times of its real server, over those of its virtual server.
+    pub times: Overlay,
+    /// The virtual server's period of checks.
+    pub service_period: Duration,
+    pub alpha: bool,
+    pub virtual_host: Option<Rc<str>>,
+    pub address: IpAddr,
+    pub port: Option<u16>,
+}
+
+/// Reads a checker into its real server.
+pub(super) fn read<'t>(
+    tracked: &Tracked,
+    context: &mut Context<'_>,
+    server: &mut RealServerDraft<'t>,
+    item: &Item<'t>,
+) {
+    let Form::Block(block, _) = item.keyword.form else {
+        return;
+    };
+    let Some(children) = item.open(context) else {
+        return;
+    };
+    let mut draft = CheckerDraft::new(*item, Kind::Tcp);
+    match block {
+        Block::TcpCheck | Block::PingCheck => {
+            if block == Block::PingCheck {
+                draft.kind = Kind::Ping;
+            }
+            context.each_statement(block, children, |context, item| {
+                draft.take(context, &item);
+            });
+        }
+        Block::SmtpCheck => return smtp(context, server, draft, children),
+        Block::UdpCheck => draft.kind = udp(context, &mut draft, children),
+        Block::DnsCheck => draft.kind = dns(context, &mut draft, children),
+        Block::HttpGet | Block::SslGet => {
+            let Some(kind) = web::read(context, &mut draft, block, children) else {
+                return;
+            };
+            draft.kind = kind;
+        }
+        Block::MiscCheck => {
+            let Some(kind) = script(context, &mut draft, children) else {
+                return;
+            };
+            draft.kind = kind;
+        }
+        Block::FileCheck => {
+            let Some(kind) = file(tracked, context, item, children) else {
+                return;
+            };
+            draft.kind = kind;
+        }
+        Block::BfdCheck => {
+            let Some(kind) = bfd(tracked, context, server, &mut draft, children) else {
+                return;
+            };
+            draft.kind = kind;
+        }
+        _ => return,
+    }
+    server.checkers.extend(draft.sound(context, server.address));
+}
+
+impl<'t> CheckerDraft<'t> {
+    fn new(item: Item<'t>, kind: Kind) -> Self {
+        let target = Target::default();
+        CheckerDraft {
+            item,
+            times: Overlay::default(),
+            alpha: None,
+            log_all_failures: None,
+            target,
+            kind,
+        }
+    }
+
+    /// The place of its keyword.
+    pub(super) fn span(&self) -> Span {
+        self.item.statement.keyword().span()
+    }
+
+    /// Takes up a statement that most checkers have; false when it is another one.
+    pub(super) fn take(&mut self, context: &mut Context<'_>, item: &Item<'_>) -> bool {
+        if self.times.take(context, item) {
+            return true;
+        }
+        match item.name() {
+            "alpha" => self.alpha = item.bool(context).or(self.alpha),
+            "log_all_failures" => {
+                self.log_all_failures = item.bool(context).or(self.log_all_failures)
+            }
+            "connect_ip" => self.target.address = address(context, item).or(self.target.address),
+            "connect_port" => self.target.port = port(context, item).or(self.target.port),
+            "bindto" => {
+                let address = address(context, item);
+                self.target.source().address = address;
+            }
+            "bind_port" => {
+                let port = port(context, item);
+                self.target.source().port = port;
+            }
+            "bind_if" => {
+                let interface = item.interface(context).map(Box::from);
+                self.target.source().interface = interface;
+            }
+            "fwmark" => {
+                let mark = item.u32(context).unwrap_or(0);
+                self.target.source().mark = mark;
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// The checker when its addresses fit each other; else less of it, or None, which is said.
+    fn sound(mut self, context: &mut Context<'_>, server: IpAddr) -> Option<Self> {
+        if matches!(
+            self.kind,
+            Kind::Script(_) | Kind::File { .. } | Kind::Bfd(_)
+        ) {
+            return Some(self);
+        }
+        let span = self.span();
+        let target = self.target.address.unwrap_or(server);
+        if let Some(source) = &mut self.target.source {
+            if let Some(address) = source
+                .address
+                .filter(|address| address.is_ipv6() != target.is_ipv6())
+            {
+                let message = format!(
+                    "bindto address {address} does not match address family of connect_ip - skipping"
+                );
+                context.fault(
+                    span,
+                    message,
+                    format!("it must be of the family of {target}; the bindto line is ignored"),
+                );
+                source.address = None;
+            }
+        }
+        let interface = self
+            .target
+            .source
+            .as_ref()
+            .is_some_and(|source| source.interface.is_some());
+        if matches!(target, IpAddr::V6(target) if target.is_unicast_link_local()) && !interface {
+            let message = format!("Checker link local address {target} requires a bind_if");
+            context.fault(span, message, "add bind_if IFNAME; the checker is ignored");
+            return None;
+        }
+        Some(self)
+    }
+
+    /// The checker with everything that it inherits.
+    pub(super) fn settle(self, builder: &mut Builder<'_>, heritage: &Heritage) -> Checker {
+        let defaults = match self.kind {
+            Kind::Dns(_) => DNS,
+            Kind::Web(..) => WEB,
+            Kind::Script(_) => SCRIPT,
+            _ => USUAL,
+        };
+        let target = self.target;
+        let connect = |dialogue| {
+            let address = target.address.unwrap_or(heritage.address);
+            let port = target.port.or(heritage.port);
+            let source = target.source.filter(|source| **source != Source::default());
+            Probe::Connect(
+                Connection {
+                    address,
+                    port,
+                    source,
+                },
+                dialogue,
+            )
+        };
+        let probe = match self.kind {
+            Kind::Tcp => connect(Dialogue::Tcp),
+            Kind::Ping => connect(Dialogue::Ping),
+            Kind::Smtp(helo) => connect(Dialogue::Smtp(helo)),
+            Kind::Udp(probe) => connect(Dialogue::Udp(probe)),
+            Kind::Dns(probe) => connect(Dialogue::Dns(probe)),
+            Kind::Web(mut probe, host) => {
+                let host = host.or_else(|| heritage.virtual_host.clone());
+                for url in probe
+                    .urls
+                    .iter_mut()
+                    .filter(|url| url.virtual_host.is_none())
+                {
+                    url.virtual_host.clone_from(&host);
+                }
+                connect(Dialogue::Web(probe))
+            }
+            Kind::Script(draft) => Probe::Script(Box::new(ScriptProbe {
+                command: draft.command,
+                timeout: draft.timeout.unwrap_or(heritage.service_period),
+                dynamic: draft.dynamic,
+            })),
+            Kind::File { track_file, weight } => Probe::File {
+                track_file,
+                weight: weight.map(|(weight, _)| weight),
+                reverse: weight.is_some_and(|(_, reverse)| reverse),
+            },
+            Kind::Bfd(name) => Probe::Bfd(name),
+        };
+        Checker {
+            timing: builder.share(self.times.over(heritage.times).settle(defaults)),
+            alpha: self.alpha.unwrap_or(heritage.alpha),
+            log_all_failures: self.log_all_failures,
+            probe,
+        }
+    }
+}
+
+impl Target {
+    fn source(&mut self) -> &mut Source {
+        self.source.get_or_insert_default()
+    }
+}
+
+fn address(context: &mut Context<'_>, item: &Item<'_>) -> Option<IpAddr> {
+    let word = item.required(context)?;
+    let text = word.as_str().unwrap_or_default();
+    let address = text.parse().ok();
+    if address.is_none() {
+        let message = format!(
+            "Invalid {} address {} - ignoring",
+            item.name(),
+            quote(word.bytes())
+        );
+        let help = match text.parse::<SocketAddr>() {
+            Ok(both) => format!("write {} alone; the port has a line of its own", both.ip()),
+            Err(_) => "write an IPv4 or IPv6 address; names are not looked up here".to_owned(),
+        };
+        context.fault(word.span(), message, help);
+    }
+    address
+}
+
+fn port(context: &mut Context<'_>, item: &Item<'_>) -> Option<u16> {
+    item.int(context).and_then(|port| u16::try_from(port).ok())
+}
+
+fn smtp<'t>(
+    context: &mut Context<'_>,
+    server: &mut RealServerDraft<'t>,
+    mut draft: CheckerDraft<'t>,
+    children: Statements<'t>,
+) {
+    let (mut helo, mut hosts) = (Rc::from(HELO), Vec::new());
+    context.each_statement(Block::SmtpCheck, children, |context, item| {
+        match item.name() {
+            "helo_name" => {
+                helo = item
+                    .text(context)
+                    .map_or_else(|| Rc::clone(&helo), Rc::from)
+            }
+            "host" => {
+                let Some(children) = item.open(context) else {
+                    return;
+                };
+                let mut host = CheckerDraft::new(item, Kind::Tcp);
+                context.each_statement(Block::SmtpHost, children, |context, item| {
+                    host.take(context, &item);
+                });
+                hosts.push(host);
+            }
+            _ => {
+                draft.take(context, &item);
+            }
+        }
+    });
+    draft.kind = Kind::Smtp(Rc::clone(&helo));
+    if hosts.is_empty() {
+        server.checkers.extend(draft.sound(context, server.address));
+        return;
+    }
+    for mut host in hosts {
+        host.times = host.times.over(draft.times);
+        host.alpha = host.alpha.or(draft.alpha);
+        host.log_all_failures = host.log_all_failures.or(draft.log_all_failures);
+        host.kind = Kind::Smtp(Rc::clone(&helo));
+        server.checkers.extend(host.sound(context, server.address));
+    }
+}
+
+fn udp<'t>(
+    context: &mut Context<'_>,
+    draft: &mut CheckerDraft<'t>,
+    children: Statements<'t>,
+) -> Kind {
+    let mut probe = UdpProbe {
+        payload: None,
+        reply: Reply::NotNeeded,
+        least_reply: 0,
+        most_reply: MOST_REPLY,
+    };
+    let length = |context: &mut Context<'_>, item: &Item<'_>, before: u16| {
+        item.int(context)
+            .and_then(|length| u16::try_from(length).ok())
+            .unwrap_or(before)
+    };
+    context.each_statement(Block::UdpCheck, children, |context, item| {
+        match item.name() {
+            "payload" => probe.payload = payload::payload(context, &item).or(probe.payload.take()),
+            "require_reply" => {
+                let pattern = payload::reply(context, &item).filter(|pattern| !pattern.is_empty());
+                probe.reply = pattern.map_or(Reply::Any, Reply::Matching);
+            }
+            "min_reply_length" => probe.least_reply = length(context, &item, probe.least_reply),
+            "max_reply_length" => probe.most_reply = length(context, &item, probe.most_reply),
+            _ => {
+                draft.take(context, &item);
+            }
+        }
+    });
+    let (least, most) = (probe.least_reply, probe.most_reply);
+    if least > most {
+        let message = format!(
+            "UDP_CHECK min_reply length {least} > max_reply_length {most} - will always fail"
+        );
+        context.fault(draft.span(), message, "swap the two lengths");
+    }
+    Kind::Udp(Box::new(probe))
+}
+
+fn dns<'t>(
+    context: &mut Context<'_>,
+    draft: &mut CheckerDraft<'t>,
+    children: Statements<'t>,
+) -> Kind {
+    let mut probe = DnsProbe {
+        record: RECORD,
+        name: Box::default(),
+    };
+    context.each_statement(Block::DnsCheck, children, |context, item| {
+        match item.name() {
+            "type" => {
+                let picked = pick(context, &item, |word| {
+                    format!("Unknown DNS check type {word} - ignoring")
+                });
+                probe.record = picked.unwrap_or(probe.record);
+            }
+            "name" => {
+                probe.name =
+                    payload::domain(context, &item).unwrap_or(std::mem::take(&mut probe.name))
+            }
+            _ => {
+                draft.take(context, &item);
+            }
+        }
+    });
+    Kind::Dns(Box::new(probe))
+}
+
+fn script<'t>(
+    context: &mut Context<'_>,
+    draft: &mut CheckerDraft<'t>,
+    children: Statements<'t>,
+) -> Option<Kind> {
+    let (mut path, mut user, mut timeout, mut dynamic) = (None, None, None, false);
+    context.each_statement(Block::MiscCheck, children, |context, item| {
+        match item.name() {
+            "misc_path" => path = Some((item, item.command(context))),
+            "misc_timeout" => {
+                timeout = item
+                    .whole_seconds(context)
+                    .filter(|timeout| !timeout.is_zero())
+            }
+            "misc_dynamic" => dynamic = true,
+            "user" if item.argument(0).is_some() => user = Some(item.user(context)),
+            "user" => drop(item.required(context)),
+            _ => {
+                draft.take(context, &item);
+            }
+        }
+    });
+    let Some((item, command)) = path else {
+        let message = "No script path has been specified for MISC_CHECKER - skipping";
+        context.fault(draft.span(), message, "add misc_path \"PROGRAM ARGUMENTS\"");
+        return None;
+    };
+    let (arguments, _) = command?;
+    let account = match user {
+        Some(account) => account?,
+        None => context.default_account(item.span())?,
+    };
+    let command = context.vouch(item.make_script(arguments, account))?.into();
+    Some(Kind::Script(Box::new(ScriptDraft {
+        command,
+        timeout,
+        dynamic,
+    })))
+}
+
+fn file<'t>(
+    tracked: &Tracked,
+    context: &mut Context<'_>,
+    checker: &Item<'t>,
+    children: Statements<'t>,
+) -> Option<Kind> {
+    let (mut track_file, mut weight) = (None, None);
+    context.each_statement(Block::FileCheck, children, |context, item| {
+        match item.name() {
+            "track_file" => {
+                let Some(name) = item.text(context) else {
+                    return;
+                };
+                if tracked.files.contains_key(name) {
+                    track_file = Some(Rc::from(name));
+                } else {
+                    let message = format!("track_file {} not found", quote(name.as_bytes()));
+                    context.fault(
+                        item.argument_span(0),
+                        message,
+                        "define track_file above the virtual server",
+                    );
+                }
+            }
+            "weight" => weight = item.weight(context).or(weight),
+            _ => {}
+        }
+    });
+    let Some(track_file) = track_file else {
+        let message = "FILE_CHECK has no track_file specified - ignoring";
+        context.fault(
+            checker.statement.keyword().span(),
+            message,
+            "add track_file NAME; the checker is ignored",
+        );
+        return None;
+    };
+    Some(Kind::File { track_file, weight })
+}
+
+fn bfd<'t>(
+    tracked: &Tracked,
+    context: &mut Context<'_>,
+    server: &RealServerDraft<'t>,
+    draft: &mut CheckerDraft<'t>,
+    children: Statements<'t>,
+) -> Option<Kind> {
+    let (mut session, mut named) = (None, false);
+    let address = server.address;
+    context.each_statement(Block::BfdCheck, children, |context, item| match item.name() {
+        "name" => {
+            let Some(name) = item.text(context) else { return };
+            named = true;
+            let shown = quote(name.as_bytes());
+            let watched = |checker: &CheckerDraft<'_>| matches!(&checker.kind, Kind::Bfd(other) if **other == *name);
+            if !tracked.bfds.contains_key(name) {
+                let message = format!("([{address}]) BFD_CHECK - BFD {shown} not configured");
+                context.fault(item.argument_span(0), message, "define bfd_instance above the virtual server; the checker is ignored");
+                session = None;
+            } else if server.checkers.iter().any(watched) {
+                let message = format!("([{address}]) BFD_CHECK - RS already monitoring {shown}");
+                context.fault(item.argument_span(0), message, "one BFD_CHECK for each session is enough; this one is ignored");
+            } else {
+                session = Some(Rc::from(name));
+            }
+        }
+        "alpha" => draft.alpha = item.bool(context).or(draft.alpha),
+        _ => {}
+    });
+    if session.is_none() && !named {
+        let message =
+            format!("([{address}]) No name has been specified for BFD_CHECKER - skipping");
+        context.fault(draft.span(), message, "add name BFD_INSTANCE");
+    }
+    session.map(Kind::Bfd)
+}

@@ -1,0 +1,515 @@
+//! What follows from the statements of a virtual server together: families, ports, duplicates, quorum, and what servers and
+//! checkers inherit.
+
+use super::checker::Heritage;
+use super::group::{Known, note};
+use super::overlay::Overlay;
+use super::real_server::RealServerDraft;
+use super::virtual_server::{Draft, PERSISTENCE, SorryDraft};
+use super::{Builder, Context};
+use crate::config::diagnostic::Span;
+use crate::config::model::{
+    EndpointName, Family, Forwarding, Persistence, Protocol, RealServer, Service, ServiceName,
+    SorryServer, VirtualServer,
+};
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// `lb_algo` when none is given.
+const SCHEDULER: &str = "wlc";
+/// `weight` when neither the server nor the service gives one.
+const WEIGHT: u32 = 1;
+
+/// What is settled of the service when its servers are looked at.
+struct Frame<'s> {
+    service: &'s Service,
+    protocol: Option<Protocol>,
+    group: Option<Known>,
+    forwarding: Forwarding,
+}
+
+/// The port of a service, as far as it has one.
+#[derive(Clone, Copy)]
+enum ServicePort {
+    /// The one of its address.
+    Own(Option<u16>),
+    /// The one that all addresses of its group have.
+    OfGroup(IpAddr, Option<u16>),
+    /// Packets are picked by their mark.
+    Mark,
+}
+
+impl<'t> Builder<'t> {
+    /// Takes a virtual server into the model, unless nothing is left of it, which is said.
+    pub(super) fn settle(&mut self, context: &mut Context<'_>, mut draft: Draft<'t>) {
+        let span = draft.item.span();
+        let Ok(group) = self.group_of(context, &draft, span) else {
+            return;
+        };
+        let protocol = draft.protocol;
+        let service = draft.service.clone();
+        let family = families(context, &mut draft, group);
+        let mut name = ServiceName(&service, protocol).to_string();
+        if draft.real_servers.is_empty() {
+            let message = format!("Virtual server {name} has no real servers - ignoring");
+            context.fault(
+                span,
+                message,
+                "give it a real_server that fits its family, or remove it",
+            );
+            return;
+        }
+        let marks_only = match group {
+            Some(known) => !known.addresses,
+            None => matches!(service, Service::Fwmark(_)),
+        };
+        let marks = marks_only || group.is_some_and(|known| known.marks);
+        if draft.ha_suspend && marks {
+            let message = format!(
+                "Virtual server {name}: cannot use ha_suspend with fwmarks - clearing ha_suspend"
+            );
+            context.fault(
+                span,
+                message,
+                "a mark has no address to wait for; remove ha_suspend",
+            );
+        }
+        let protocol = if marks_only {
+            if protocol.is_some() {
+                let message = format!(
+                    "Warning: Virtual server {name}: protocol specified for fwmark - protocol will be ignored"
+                );
+                context.fault(span, message, "remove the protocol line");
+            }
+            None
+        } else if protocol.is_none() {
+            let message = format!("Virtual server {name}: no protocol set - defaulting to UDP");
+            context.fault(span, message, "add protocol TCP, UDP or SCTP");
+            Some(Protocol::Udp)
+        } else {
+            protocol
+        };
+        name = ServiceName(&service, protocol).to_string();
+        let one_packet = draft.one_packet && matches!(protocol, None | Some(Protocol::Udp));
+        if draft.one_packet && !one_packet {
+            let message =
+                format!("Virtual server {name}: one packet scheduling requires UDP - resetting");
+            context.fault(span, message, "remove ops, or write protocol UDP");
+        }
+        let persistence = persistence(context, &mut draft, &name, group);
+        let scheduler = draft.scheduler.unwrap_or_else(|| {
+            let message =
+                format!("Virtual server {name}: no scheduler set, setting default '{SCHEDULER}'");
+            context.fault(
+                span,
+                message,
+                format!("add lb_algo {SCHEDULER}, or another scheduler"),
+            );
+            SCHEDULER
+        });
+        let forwarding = draft.forwarding.unwrap_or_else(|| {
+            let message =
+                format!("Virtual server {name}: no forwarding method set, setting default NAT");
+            context.fault(span, message, "add lb_kind NAT, DR or TUN");
+            Forwarding::Nat
+        });
+        let frame = Frame {
+            service: &service,
+            protocol,
+            group,
+            forwarding,
+        };
+        if !self.services.insert((service.clone(), protocol)) {
+            let message = format!("virtual server {name} is defined twice");
+            note(
+                context,
+                span,
+                message,
+                "the kernel holds one service of that name: put the real servers into one block",
+            );
+        }
+        let drafts = std::mem::take(&mut draft.real_servers);
+        let real_servers = self.real_servers(context, &draft, drafts, &frame, &name);
+        let sorry_server = draft
+            .sorry_server
+            .take()
+            .map(|sorry| frame.sorry_server(context, sorry, &real_servers, &name));
+        let (quorum, hysteresis) = quorum(context, &draft, &real_servers, &name);
+        self.lvs.virtual_servers.push(VirtualServer {
+            family,
+            protocol,
+            scheduler,
+            flags: draft.flags,
+            one_packet,
+            persistence,
+            forwarding,
+            ha_suspend: draft.ha_suspend && !marks,
+            alpha: draft.alpha,
+            omega: draft.omega,
+            smtp_alert: draft.smtp_alert,
+            quorum,
+            hysteresis,
+            quorum_up: draft.quorum_up,
+            quorum_down: draft.quorum_down,
+            snmp_name: draft.snmp_name,
+            sorry_server,
+            real_servers,
+            service,
+        });
+    }
+
+    /// The group that a service names; `Err` when it cannot be used, which is said.
+    fn group_of(
+        &self,
+        context: &mut Context<'_>,
+        draft: &Draft<'_>,
+        span: Span,
+    ) -> Result<Option<Known>, ()> {
+        let Service::Group(name) = &draft.service else {
+            return Ok(None);
+        };
+        match self.groups.get(&**name) {
+            Some(known) if known.removed => Err(()),
+            Some(known) => Ok(Some(*known)),
+            None => {
+                let message = format!("Virtual server group {name} is not defined - ignoring");
+                context.fault(
+                    span,
+                    message,
+                    format!("add virtual_server_group {name} with its addresses"),
+                );
+                Err(())
+            }
+        }
+    }
+
+    fn real_servers(
+        &mut self,
+        context: &mut Context<'_>,
+        service: &Draft<'t>,
+        drafts: Vec<RealServerDraft<'t>>,
+        frame: &Frame<'_>,
+        name: &str,
+    ) -> Vec<RealServer> {
+        let (mut seen, mut servers) = (
+            HashSet::with_capacity(drafts.len()),
+            Vec::with_capacity(drafts.len()),
+        );
+        for draft in drafts {
+            let port = frame.port(context, &draft, name);
+            if !seen.insert((draft.address, port)) {
+                let server = EndpointName(draft.address, frame.protocol, port);
+                let message =
+                    format!("VS {name}: real server {server} is duplicated - removing second rs");
+                context.fault(draft.item.span(), message, "remove one of the two");
+                continue;
+            }
+            servers.push(self.real_server_of(service, draft, frame, port));
+        }
+        servers
+    }
+
+    fn real_server_of(
+        &mut self,
+        service: &Draft<'t>,
+        draft: RealServerDraft<'t>,
+        frame: &Frame<'_>,
+        port: Option<u16>,
+    ) -> RealServer {
+        let alpha = draft.alpha.unwrap_or(service.alpha);
+        let heritage = Heritage {
+            times: draft.times.over(service.times),
+            service_period: Overlay::period(service.times),
+            alpha,
+            virtual_host: draft
+                .virtual_host
+                .or_else(|| service.virtual_host.as_ref().map(Rc::clone)),
+            address: draft.address,
+            port: port.or(frame
+                .group
+                .and_then(|known| known.first)
+                .and_then(|(_, port)| port)),
+        };
+        let checkers = draft
+            .checkers
+            .into_iter()
+            .map(|checker| checker.settle(self, &heritage))
+            .collect();
+        RealServer {
+            address: draft.address,
+            port,
+            forwarding: draft.forwarding.unwrap_or(frame.forwarding),
+            weight: draft.weight.or(service.weight).unwrap_or(WEIGHT),
+            upper_threshold: draft.upper_threshold,
+            lower_threshold: draft.lower_threshold,
+            inhibit_on_failure: draft
+                .inhibit_on_failure
+                .unwrap_or(service.inhibit_on_failure),
+            alpha,
+            smtp_alert: draft.smtp_alert,
+            extra: draft.extra,
+            checkers,
+        }
+    }
+}
+
+/// Drops the servers whose family does not fit and says so; the family of the service, None = those of its group.
+fn families(
+    context: &mut Context<'_>,
+    draft: &mut Draft<'_>,
+    group: Option<Known>,
+) -> Option<Family> {
+    let from_granularity = match draft.granularity {
+        Some(crate::config::model::Granularity::Prefix(_)) => Some(Family::Inet6),
+        _ => None,
+    };
+    let both = group.is_some_and(|known| known.inet && known.inet6);
+    let mut family = draft
+        .address_family()
+        .or(draft.ip_family)
+        .or(from_granularity)
+        .or(group.and_then(Known::family));
+    let method = draft.forwarding;
+    let mut fits = |family: &mut Option<Family>,
+                    tunnelled: bool,
+                    address: IpAddr,
+                    what: &str,
+                    span: Span| {
+        if tunnelled || both || *family.get_or_insert(Family::of(address)) == Family::of(address) {
+            return true;
+        }
+        let message = format!(
+            "Address family of virtual server and {what} server {address} don't match - skipping {what} server."
+        );
+        let help = "IPv4 and IPv6 go together only where the forwarding method is TUN";
+        // keepalived says nothing of this where a group is concerned.
+        match group {
+            Some(_) => note(context, span, message, help),
+            None => context.fault(span, message, help),
+        }
+        false
+    };
+    draft.real_servers.retain(|server| {
+        fits(
+            &mut family,
+            server.tunnelled(method),
+            server.address,
+            "real",
+            server.item.span(),
+        )
+    });
+    draft.sorry_server = draft.sorry_server.take().filter(|sorry| {
+        let tunnelled = matches!(sorry.forwarding.or(method), Some(Forwarding::Tunnel(..)));
+        fits(&mut family, tunnelled, sorry.address, "sorry", sorry.span)
+    });
+    if both {
+        None
+    } else {
+        family.or(Some(Family::Inet))
+    }
+}
+
+/// Persistence, which a service without a port cannot be without.
+fn persistence(
+    context: &mut Context<'_>,
+    draft: &mut Draft<'_>,
+    name: &str,
+    group: Option<Known>,
+) -> Option<Persistence> {
+    let portless = match draft.service {
+        Service::Address(_, port) => port.is_none(),
+        Service::Fwmark(_) => false,
+        Service::Group(_) => group.is_some_and(|known| known.portless),
+    };
+    let asked = draft.persistence_timeout.is_some() || draft.granularity.is_some();
+    if portless && !asked {
+        let message = format!(
+            "Virtual server {name}: zero port only valid for persistent services - setting"
+        );
+        let help = format!("name a port, or add persistence_timeout ({PERSISTENCE} is used)");
+        context.fault(draft.item.span(), message, help);
+    }
+    (portless || asked).then(|| Persistence {
+        timeout: Duration::from_secs(draft.persistence_timeout.unwrap_or(PERSISTENCE).into()),
+        granularity: draft.granularity,
+        engine: draft.engine.take(),
+    })
+}
+
+impl Frame<'_> {
+    fn service_port(&self) -> ServicePort {
+        match (
+            self.service,
+            self.group
+                .and_then(|known| known.first.filter(|_| !known.marks)),
+        ) {
+            (Service::Address(_, port), _) => ServicePort::Own(*port),
+            (Service::Group(_), Some((address, port))) => ServicePort::OfGroup(address, port),
+            _ => ServicePort::Mark,
+        }
+    }
+
+    /// The port of a real server: DR and TUN leave ports as they are, so that another port than the service's cannot be meant.
+    fn port(
+        &self,
+        context: &mut Context<'_>,
+        draft: &RealServerDraft<'_>,
+        name: &str,
+    ) -> Option<u16> {
+        let forwarding = draft.forwarding.unwrap_or(self.forwarding);
+        let port = match (self.service_port(), forwarding) {
+            (ServicePort::Own(own), Forwarding::Nat) => return draft.port.or(own),
+            (_, Forwarding::Nat) => return draft.port,
+            (ServicePort::Own(own), _) => own,
+            (ServicePort::OfGroup(_, port), _) => port,
+            (ServicePort::Mark, _) => None,
+        };
+        if draft.port.is_none() || draft.port == port {
+            return port;
+        }
+        let server = EndpointName(draft.address, self.protocol, draft.port);
+        let (message, kept) = match (self.service_port(), self.group) {
+            (ServicePort::Own(_), _) => (
+                format!(
+                    "WARNING - virtual server {name} and real server {server} ports don't match - resetting"
+                ),
+                port,
+            ),
+            (ServicePort::OfGroup(address, port), _) => {
+                let port = port.unwrap_or(0);
+                (
+                    format!(
+                        "virtual server {name}:[{address},{port}] and real server {server} ports don't match"
+                    ),
+                    draft.port,
+                )
+            }
+            (ServicePort::Mark, None) => (
+                format!(
+                    "WARNING - fwmark virtual server {name}, real server {server} has port specified - clearing"
+                ),
+                None,
+            ),
+            (ServicePort::Mark, Some(_)) => (
+                format!(
+                    "WARNING - fwmark virtual server {name}, real server {server} has port specified - port will be ignored"
+                ),
+                None,
+            ),
+        };
+        let help =
+            "with DR and TUN packets keep the port they came to: leave the port out, or use NAT";
+        context.fault(draft.item.span(), message, help);
+        kept
+    }
+
+    fn sorry_server(
+        &self,
+        context: &mut Context<'_>,
+        sorry: SorryDraft,
+        real_servers: &[RealServer],
+        name: &str,
+    ) -> SorryServer {
+        let forwarding = sorry.forwarding.unwrap_or(self.forwarding);
+        let (message, port) = match (self.service_port(), forwarding, self.group) {
+            (ServicePort::Own(own), Forwarding::Nat, _) => (None, sorry.port.or(own)),
+            (_, Forwarding::Nat, _) => (None, sorry.port),
+            (ServicePort::Own(own), _, _) => (
+                Some(format!(
+                    "WARNING - virtual server {name} and sorry server ports don't match - resetting"
+                )),
+                own,
+            ),
+            (ServicePort::OfGroup(_, port), ..) => (
+                Some(format!(
+                    "WARNING - virtual server {name}, sorry server has port specified - port will be ignored"
+                )),
+                port,
+            ),
+            (ServicePort::Mark, _, Some(_)) => (
+                Some(format!(
+                    "WARNING - fwmark virtual server {name}, sorry server has port specified - port will be ignored"
+                )),
+                None,
+            ),
+            (ServicePort::Mark, _, None) => (
+                Some(format!(
+                    "WARNING - virtual server {name}, sorry server has port specified - clearing"
+                )),
+                None,
+            ),
+        };
+        if let Some(message) = message.filter(|_| sorry.port.is_some() && sorry.port != port) {
+            context.fault(
+                sorry.span,
+                message,
+                "with DR and TUN packets keep the port they came to: leave the port out",
+            );
+        }
+        let mut settled = SorryServer {
+            address: sorry.address,
+            port,
+            forwarding,
+            inhibit_on_failure: sorry.inhibit_on_failure,
+        };
+        let twin = real_servers
+            .iter()
+            .find(|server| server.address == settled.address && server.port == port);
+        if let Some(twin) =
+            twin.filter(|twin| twin.inhibit_on_failure != settled.inhibit_on_failure)
+        {
+            let server = EndpointName(twin.address, self.protocol, twin.port);
+            let what = if twin.inhibit_on_failure {
+                "setting"
+            } else {
+                "clearing"
+            };
+            let message = format!(
+                "Virtual server {name}: real server {server} matches sorry server, but inhibit setting differs, {what} on sorry server"
+            );
+            context.fault(
+                sorry.span,
+                message,
+                "give both the same setting: it is one server",
+            );
+            settled.inhibit_on_failure = twin.inhibit_on_failure;
+        }
+        settled
+    }
+}
+
+/// The quorum and its hysteresis, no greater than the servers can reach.
+fn quorum(
+    context: &mut Context<'_>,
+    draft: &Draft<'_>,
+    real_servers: &[RealServer],
+    name: &str,
+) -> (u32, u32) {
+    let total: u64 = real_servers
+        .iter()
+        .map(|server| u64::from(server.weight))
+        .sum();
+    let (mut quorum, mut hysteresis) = (draft.quorum.unwrap_or(1), draft.hysteresis);
+    if u64::from(quorum) > total {
+        let message = format!(
+            "Warning - quorum {quorum} for {name} exceeds total weight of real servers {total}, reducing quorum to {total}"
+        );
+        context.fault(
+            draft.item.span(),
+            message,
+            "lower the quorum, or raise the weights",
+        );
+        quorum = u32::try_from(total).unwrap_or(u32::MAX);
+    }
+    if hysteresis >= quorum && hysteresis > 0 {
+        let most = quorum.saturating_sub(1);
+        let message = format!(
+            "Virtual server {name}: hysteresis {hysteresis} >= quorum {quorum}; setting hysteresis to {most}"
+        );
+        context.fault(draft.item.span(), message, "it must be below the quorum");
+        hysteresis = most;
+    }
+    (quorum, hysteresis)
+}

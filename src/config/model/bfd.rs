@@ -1,0 +1,39 @@
+//! The BFD part of the model (RFC 5880): sessions with their neighbours.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// One `bfd_instance`. Names are unique, and so are neighbours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BfdInstance {
+    /// Its name, at most 31 bytes.
+    pub name: String,
+    /// `neighbor_ip`.
+    pub neighbor: IpAddr,
+    /// `source_ip`, of the neighbour's family; the kernel chooses when not given.
+    pub source: Option<IpAddr>,
+    /// `min_rx`: Required Min RX Interval.
+    pub min_rx: Duration,
+    /// `min_tx`: Desired Min TX Interval.
+    pub min_tx: Duration,
+    /// `idle_tx`: the transmit interval while the session is not Up.
+    pub idle_tx: Duration,
+    /// `multiplier`: Detect Mult, 1..=255.
+    pub multiplier: u8,
+    /// `passive`: wait for the neighbour to begin.
+    pub passive: bool,
+    /// `ttl` or `hoplimit` of what is sent, 1..=255.
+    pub ttl: u8,
+    /// `max_hops`: how much smaller than `ttl` a received TTL may be; -1 or 255 = not checked by the sender's rules.
+    pub max_hops: i16,
+    /// `multihop`: RFC 5883's port.
+    pub multihop: bool,
+    /// `weight` for trackers that name none, -253..=253; 0 = FAULT when down.
+    pub weight: i16,
+    /// `weight ... reverse`.
+    pub reverse: bool,
+    /// Whether the VRRP process is told.
+    pub tells_vrrp: bool,
+    /// Whether the checker process is told.
+    pub tells_checker: bool,
+}

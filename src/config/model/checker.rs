@@ -1,0 +1,219 @@
+//! What checks a real server: one type a kind of check, with every inherited value filled in.
+
+use super::Command;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// One check of a real server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checker {
+    /// When and how often; checkers with the same timing share it.
+    pub timing: Rc<Timing>,
+    /// `alpha`: the server is down until this check has succeeded once.
+    pub alpha: bool,
+    /// `log_all_failures`; None = the daemon-wide setting.
+    pub log_all_failures: Option<bool>,
+    /// What is done.
+    pub probe: Probe,
+}
+
+/// The times of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Timing {
+    /// `delay_loop`: from one check to the next.
+    pub delay_loop: Duration,
+    /// `warmup`: the first check comes at random within this time.
+    pub warmup: Duration,
+    /// `retry`: how many more failures are borne.
+    pub retry: u32,
+    /// `delay_before_retry`: from a failure to the next try.
+    pub delay_before_retry: Duration,
+    /// `connect_timeout`: for the connection, and for each answer.
+    pub connect_timeout: Duration,
+}
+
+/// What a check does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Probe {
+    /// Talks to a server.
+    Connect(Connection, Dialogue),
+    /// `MISC_CHECK`: runs a program.
+    Script(Box<ScriptProbe>),
+    /// `FILE_CHECK`: follows a number in a file.
+    File {
+        /// `track_file`, by name.
+        track_file: Rc<str>,
+        /// `weight`; None = that of the file.
+        weight: Option<i32>,
+        /// `weight ... reverse`.
+        reverse: bool,
+    },
+    /// `BFD_CHECK`: follows a session, by the name of its `bfd_instance`.
+    Bfd(Rc<str>),
+}
+
+/// Where a check connects to, and from where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// `connect_ip`, else the real server's.
+    pub address: IpAddr,
+    /// `connect_port`, else the real server's; None = the service has none either.
+    pub port: Option<u16>,
+    /// What was said about this end, if anything.
+    pub source: Option<Box<Source>>,
+}
+
+/// This end of a connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// `bindto`, of the family of the address connected to.
+    pub address: Option<IpAddr>,
+    /// `bind_port`.
+    pub port: Option<u16>,
+    /// `bind_if`.
+    pub interface: Option<Box<str>>,
+    /// `fwmark` on what is sent; 0 = none.
+    pub mark: u32,
+}
+
+/// What is said over a connection.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Dialogue {
+    /// `TCP_CHECK`: nothing; that it is accepted is enough.
+    Tcp,
+    /// `PING_CHECK`: ICMP echo.
+    Ping,
+    /// `SMTP_CHECK`: a greeting, with this HELO name.
+    Smtp(Rc<str>),
+    /// `UDP_CHECK`.
+    Udp(Box<UdpProbe>),
+    /// `DNS_CHECK`.
+    Dns(Box<DnsProbe>),
+    /// `HTTP_GET` and `SSL_GET`.
+    Web(Box<WebProbe>),
+}
+
+/// `MISC_CHECK`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptProbe {
+    /// `misc_path` and `user`.
+    pub command: Command,
+    /// `misc_timeout`; the virtual server's `delay_loop` when not given.
+    pub timeout: Duration,
+    /// `misc_dynamic`: exit statuses 2..=255 set the weight.
+    pub dynamic: bool,
+}
+
+/// `UDP_CHECK`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UdpProbe {
+    /// `payload`; None = random bytes.
+    pub payload: Option<Box<[u8]>>,
+    /// `require_reply`.
+    pub reply: Reply,
+    /// `min_reply_length`.
+    pub least_reply: u16,
+    /// `max_reply_length`.
+    pub most_reply: u16,
+}
+
+/// What must come back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Nothing: no ICMP error is enough.
+    NotNeeded,
+    /// Anything.
+    Any,
+    /// These bytes.
+    Matching(Box<[PatternByte]>),
+}
+
+/// A byte of which some digits may be anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PatternByte {
+    /// The value; zero where the mask is.
+    pub value: u8,
+    /// The bits that count.
+    pub mask: u8,
+}
+
+/// `DNS_CHECK`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsProbe {
+    /// `type`, by its name in capitals.
+    pub record: &'static str,
+    /// `name`, without a final dot; empty = the root.
+    pub name: Box<str>,
+}
+
+/// `HTTP_GET` and `SSL_GET`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebProbe {
+    /// Whether it is `SSL_GET`.
+    pub tls: bool,
+    /// `http_protocol`.
+    pub version: HttpVersion,
+    /// `enable_sni` and `sni_name`.
+    pub server_name: ServerName,
+    /// `fast_recovery`: all pages back to back at start and after a failure.
+    pub fast_recovery: bool,
+    /// At least one.
+    pub urls: Box<[Url]>,
+}
+
+/// `http_protocol`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// `1.0`.
+    #[default]
+    V1_0,
+    /// `1.0C`: with `Connection: close`.
+    V1_0Close,
+    /// `1.1`.
+    V1_1,
+}
+
+/// The name told in a TLS handshake.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ServerName {
+    /// None.
+    #[default]
+    None,
+    /// That of the Host header.
+    VirtualHost,
+    /// This one.
+    Name(Box<str>),
+}
+
+/// `url`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url {
+    /// `path`.
+    pub path: Box<str>,
+    /// The Host header; None = the address and port connected to.
+    pub virtual_host: Option<Rc<str>>,
+    /// `digest`: MD5 of the body.
+    pub digest: Option<[u8; 16]>,
+    /// `status_code`: first and last of each range.
+    pub status_codes: Box<[(u16, u16)]>,
+    /// `regex` and its settings.
+    pub regex: Option<Box<Regex>>,
+    /// `tls_compliant`: say goodbye (close_notify).
+    pub tls_compliant: bool,
+}
+
+/// A pattern that the body is searched for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Regex {
+    /// The pattern, escapes of the configuration language decoded.
+    pub pattern: Vec<u8>,
+    /// `regex_no_match`: finding it is a failure.
+    pub no_match: bool,
+    /// `regex_options`, by PCRE2's names.
+    pub options: Vec<&'static str>,
+    /// `regex_min_offset`: where a match may begin at the earliest.
+    pub least_offset: usize,
+    /// `regex_max_offset`: and at the latest; None = anywhere.
+    pub most_offset: Option<usize>,
+}
