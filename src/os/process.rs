@@ -63,24 +63,21 @@ pub fn fork() -> io::Result<Fork> {
     }
 }
 
-/// Leaves the terminal and the caller: the caller's process waits until `Daemon::ready`, then exits with status 0, so that whoever
-/// started the daemon finds its pid file written. When the daemon ends before, the caller exits with the same status.
-pub fn daemonise(keep_stderr: bool) -> io::Result<Daemon> {
-    let (ready_read, ready_write) = io::pipe()?;
-    // SAFETY: as in `fork`; nothing was started yet.
-    if let ForkResult::Parent { child } = unsafe { nix::unistd::fork() }? {
-        drop(ready_write);
-        wait_until_ready(ready_read, child);
+/// Leaves the terminal and the caller. The caller's process waits until it is told the exit status through what is returned, so that
+/// whoever started the daemon finds its pid file written, or learns that it could not start.
+pub fn daemonise(keep_stderr: bool) -> io::Result<Starter> {
+    let (told, tell) = io::pipe()?;
+    // SAFETY: this process has one thread, so the child's memory is whole.
+    if let ForkResult::Parent { .. } = unsafe { nix::unistd::fork() }? {
+        drop(tell);
+        exit_as_told(told);
     }
+    drop(told);
     setsid()?;
     // SAFETY: as above. The second fork gives up the session's leadership, and with it the chance to acquire a terminal.
-    if let ForkResult::Parent { child } = unsafe { nix::unistd::fork() }? {
-        drop(ready_write);
-        // The caller learns the status of an early end from this process. It must not outlive the start: it holds the caller's
-        // standard streams, and an ssh session would wait for it.
-        wait_until_ready(ready_read, child);
+    if let ForkResult::Parent { .. } = unsafe { nix::unistd::fork() }? {
+        exit_at_once(0);
     }
-    drop(ready_read);
     chdir("/")?;
     let null = OpenOptions::new()
         .read(true)
@@ -90,41 +87,31 @@ pub fn daemonise(keep_stderr: bool) -> io::Result<Daemon> {
         // SAFETY: both are open descriptors; the standard streams' owners do not mind where they lead.
         check(unsafe { libc::dup2(null.as_raw_fd(), standard) })?;
     }
-    Ok(Daemon(ready_write))
+    Ok(Starter(tell))
 }
 
-/// A daemon whose starter still waits.
-pub struct Daemon(io::PipeWriter);
+/// The process that started the daemon, and still waits.
+pub struct Starter(io::PipeWriter);
 
-impl Daemon {
-    /// Lets the starter go: a byte for each of the two processes between it and us.
-    pub fn ready(mut self) {
-        let _ = self.0.write_all(b"!!");
+impl Starter {
+    /// Lets it go with this exit status.
+    pub fn release(mut self, status: u8) {
+        let _ = self.0.write_all(&[status]);
     }
 }
 
-fn wait_until_ready(mut ready: io::PipeReader, child: Pid) -> ! {
-    let mut byte = [0];
-    match ready.read(&mut byte) {
-        Ok(1) => std::process::exit(0),
-        _ => pass_on_status(child),
+fn exit_as_told(mut told: io::PipeReader) -> ! {
+    let mut status = [0];
+    match told.read(&mut status) {
+        Ok(1) => exit_at_once(i32::from(status[0])),
+        _ => exit_at_once(1),
     }
 }
 
-/// The exit status of a process that a signal ended.
-const STATUS_SIGNALLED: i32 = 128;
-
-fn pass_on_status(child: Pid) -> ! {
-    loop {
-        match waitpid(child, None) {
-            Ok(WaitStatus::Exited(_, status)) => std::process::exit(status),
-            Ok(WaitStatus::Signaled(_, signal, _)) => {
-                std::process::exit(STATUS_SIGNALLED + signal as i32)
-            }
-            Err(Errno::EINTR) | Ok(_) => {}
-            Err(_) => std::process::exit(1),
-        }
-    }
+/// Ends this process without a word: its buffers and files are those of the process it was forked from or into.
+fn exit_at_once(status: i32) -> ! {
+    // SAFETY: does not return, and runs nothing of ours.
+    unsafe { libc::_exit(status) }
 }
 
 /// How a child ended.

@@ -66,6 +66,16 @@ impl Role {
     }
 }
 
+impl Role {
+    /// Whether its part of the configuration differs: a role is not disturbed for the sake of another.
+    pub fn concerned(self, old: &Model, new: &Model) -> bool {
+        match self {
+            Role::Vrrp => old.vrrp != new.vrrp || old.global != new.global,
+            Role::Checker => old != new,
+        }
+    }
+}
+
 /// Where a process (`None`: the parent) logs to.
 fn log_settings(options: &Options, global: &Global, role: Option<Role>) -> logging::Settings {
     let mut ident = role.map_or("Keepalived", Role::ident).to_owned();

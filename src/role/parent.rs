@@ -50,6 +50,8 @@ struct Child {
     line: ToChild,
     started: Instant,
     watch: Watch,
+    /// It was told to stop, as the configuration no longer wants it.
+    leaving: bool,
 }
 
 /// A role and who plays it.
@@ -233,6 +235,7 @@ impl Parent {
             line,
             started: now,
             watch,
+            leaving: false,
         });
     }
 
@@ -338,7 +341,7 @@ impl Parent {
         let _ = self.events.remove(&child.line);
         self.wheel.disarm(Key::Silent(role));
         let title = role.title();
-        if matches!(self.phase, Phase::Stopping { .. }) || !self.post(role).wanted {
+        if matches!(self.phase, Phase::Stopping { .. }) || child.leaving {
             return;
         }
         let permanent = match end {
@@ -386,7 +389,7 @@ impl Parent {
         let before = std::mem::replace(&mut post.wanted, wanted);
         match (before, wanted) {
             (false, true) => {
-                // One that is just leaving ends first.
+                // A predecessor that is just leaving ends first.
                 post.vacant = true;
                 post.awaited = true;
                 post.resume = false;
@@ -395,7 +398,9 @@ impl Parent {
             (true, false) => {
                 post.vacant = false;
                 post.awaited = false;
-                if let Some(child) = &post.child {
+                if let Some(child) = &mut post.child {
+                    child.leaving = true;
+                    // One that cannot be told is given up by the watchdog.
                     let _ = child.line.send(Order::Stop);
                 }
                 self.wheel.disarm(Key::Replace(role));
@@ -407,7 +412,7 @@ impl Parent {
     /// Tells one child that runs; it is awaited until it answers.
     pub(super) fn tell_to_reload(&mut self, role: Role, length: u64) {
         let post = self.post(role);
-        if let Some(child) = post.child.as_ref().filter(|_| post.wanted && !post.vacant) {
+        if let Some(child) = post.child.as_ref().filter(|child| !child.leaving) {
             post.awaited = true;
             if let Err(error) = child.line.send(Order::Reload(length)) {
                 error!(

@@ -32,9 +32,11 @@ impl Parent {
                 return false;
             }
         };
-        self.model = Rc::new(model);
+        let old = std::mem::replace(&mut self.model, Rc::new(model));
         for role in Role::ALL {
-            self.tell_to_reload(role, length);
+            if role.concerned(&old, &self.model) {
+                self.tell_to_reload(role, length);
+            }
             let wanted = role.wanted(&self.options, &self.model);
             self.want(role, wanted);
         }

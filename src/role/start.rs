@@ -75,13 +75,13 @@ fn start(options: Options, command_line: &str) -> Result<Parent, i32> {
     let starter = if options.foreground {
         None
     } else {
-        let daemon = process::daemonise(options.log_console).map_err(|error| {
+        let starter = process::daemonise(options.log_console).map_err(|error| {
             fail(&options, &format!("Cannot become a daemon: {error}"));
             Exit::Fatal as i32
         })?;
         // Messages carry the id of the process that writes them.
         logging::rename(&super::log_settings(&options, &model.global, None));
-        Some(daemon)
+        Some(starter)
     };
     if let Some(pid_file) = &mut pid_file
         && let Err(error) = pid_file.write()
@@ -93,12 +93,12 @@ fn start(options: Options, command_line: &str) -> Result<Parent, i32> {
     }
     let parent = Parent::new(Rc::new(options), directory, model, pid_file).map_err(|error| {
         error!("Cannot start: {error}");
-        Exit::Fatal as i32
-    })?;
+        Exit::Fatal
+    });
     if let Some(starter) = starter {
-        starter.ready();
+        starter.release(parent.as_ref().err().map_or(0, |&exit| exit as u8));
     }
-    Ok(parent)
+    parent.map_err(|exit| exit as i32)
 }
 
 /// Says why the daemon does not start, in the log and, unless the log goes there, on standard error.
