@@ -18,7 +18,7 @@ impl Signals {
         let (read, write) = UnixStream::pair()?;
         read.set_nonblocking(true)?;
         write.set_nonblocking(true)?;
-        SignalDelivery::with_pipe(read, write, SignalOnly::default(), signals).map(Signals)
+        SignalDelivery::with_pipe(read, write, SignalOnly, signals).map(Signals)
     }
 
     /// The signals that arrived since the last call, each once.
