@@ -53,6 +53,23 @@ impl Duel {
         Duel::start_in(World::two(), pair, name)
     }
 
+    /// The second host starts when the first has the address: who is up sooner is not left to chance.
+    #[track_caller]
+    fn start_one_by_one(pair: Pair, name: &str, address: &str) -> Self {
+        let duel = Duel {
+            world: World::two(),
+            pair,
+            configs: scenario(name),
+        };
+        duel.start_host(0);
+        duel.settles(address, 0);
+        duel.start_host(1);
+        wait_until("the second host is up", secs(5), || {
+            duel.world.nodes[1].vrrp_pid().is_some()
+        });
+        duel
+    }
+
     fn start_in(world: World, pair: Pair, name: &str) -> Self {
         let duel = Duel {
             world,
@@ -220,8 +237,7 @@ pub fn link_down_and_up(pair: Pair) {
 /// `nopreempt`: whoever has the address keeps it, until he goes.
 pub fn nopreempt(pair: Pair) {
     const VIP: &str = "10.64.0.3";
-    let duel = Duel::start(pair, "nopreempt");
-    duel.settles(VIP, 0);
+    let duel = Duel::start_one_by_one(pair, "nopreempt", VIP);
     duel.world.nodes[0].stop();
     duel.settles(VIP, 1);
     duel.start_host(0);
@@ -248,8 +264,7 @@ pub fn preempt(pair: Pair) {
 /// A crashed host restarts while its rival rules and may not preempt: the address left behind by the crash goes.
 pub fn leftovers_removed(pair: Pair) {
     const VIP: &str = "10.64.0.3";
-    let duel = Duel::start(pair, "nopreempt");
-    duel.settles(VIP, 0);
+    let duel = Duel::start_one_by_one(pair, "nopreempt", VIP);
     duel.world.nodes[0].kill_all();
     wait_until(
         "the second host holds the address",
