@@ -40,7 +40,7 @@ needs-install:
 	sh tests/needs.sh --install
 
 demo: build
-	KEEPALIVED_BIN='$(BIN)' sh contrib/demo/demo.sh
+	KEEPALIVED_BIN='$(BIN)' CARGO='$(CARGO)' contrib/demo/demo
 
 static:
 	RUSTFLAGS='-C target-feature=+crt-static' $(CARGO) build --release --locked --bins --target $(STATIC_TARGET) --target-dir $(TARGET_DIR)

@@ -173,7 +173,7 @@ fn nobody_reads_the_console() {
     let (_silent, mut full) = std::io::pipe().expect("pipe");
     fcntl(&full, FcntlArg::F_SETPIPE_SZ(4096)).expect("F_SETPIPE_SZ");
     fcntl(&full, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("F_SETFL");
-    while full.write(&[b'.']).is_ok() {}
+    while full.write(b".").is_ok() {}
     fcntl(&full, FcntlArg::F_SETFL(OFlag::empty())).expect("F_SETFL");
     second.write(CONFIG, &config(90));
     second.start_onto(Ours, &["-n", "-l", "-D", "-G", "-f", CONFIG], full.into());

@@ -10,6 +10,9 @@ use super::wire::{Advert, election_bound};
 use super::world::{HostSpec, World};
 use super::{Binary, millis, secs, stays, wait_until};
 
+/// A case and its name.
+pub type Named = (&'static str, fn(Pair));
+
 /// The binaries of the two hosts.
 pub type Pair = [Binary; 2];
 
@@ -380,7 +383,7 @@ pub fn address_deleted(pair: Pair) {
 }
 
 /// The cases every pair has to pass, by name.
-pub fn common() -> Vec<(&'static str, fn(Pair))> {
+pub fn common() -> Vec<Named> {
     vec![
         ("single_master", single_master),
         ("crash", crash),

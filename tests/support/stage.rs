@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -34,25 +35,34 @@ const PROBE: &str = "probe";
 /// One case: its name, what it does, and whether it needs the distribution's keepalived.
 pub struct Case {
     name: String,
-    body: Box<dyn Fn() + Send + Sync>,
+    body: Arc<dyn Fn() + Send + Sync>,
     peer: bool,
+    outside: bool,
 }
 
 /// A case whose hosts run our daemon.
 pub fn case(name: &str, body: impl Fn() + Send + Sync + 'static) -> Case {
     Case {
         name: name.into(),
-        body: Box::new(body),
+        body: Arc::new(body),
         peer: false,
+        outside: false,
     }
 }
 
 /// A case that also needs the distribution's keepalived.
 pub fn peer_case(name: &str, body: impl Fn() + Send + Sync + 'static) -> Case {
     Case {
-        name: name.into(),
-        body: Box::new(body),
         peer: true,
+        ..case(name, body)
+    }
+}
+
+/// A case that runs a program which makes its own namespaces.
+pub fn outside_case(name: &str, body: impl Fn() + Send + Sync + 'static) -> Case {
+    Case {
+        outside: true,
+        ..case(name, body)
     }
 }
 
@@ -104,6 +114,13 @@ fn trial(case: &Case, obstacle: Option<&str>) -> Trial {
         Some(why) => {
             eprintln!("{name}: not run: {why}");
             Trial::test(name, move || Err(Failed::from(why))).with_ignored_flag(true)
+        }
+        None if case.outside => {
+            let body = Arc::clone(&case.body);
+            Trial::test(name, move || {
+                body();
+                Ok(())
+            })
         }
         None => Trial::test(name.clone(), move || {
             let (success, output) = run_staged(&name);

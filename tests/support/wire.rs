@@ -136,6 +136,12 @@ impl Capture {
         self.frames.lock().expect("the recorder").clone()
     }
 
+    /// The clock of the time stamps, now.
+    pub fn clock(&self) -> Duration {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        now.expect("a clock set after 1970")
+    }
+
     /// How much is recorded: a mark for `adverts_since`.
     pub fn mark(&self) -> usize {
         self.frames.lock().expect("the recorder").len()
