@@ -165,9 +165,12 @@ pub(super) fn clean(
         }
     }
     draft.push(line.get(from..end).unwrap_or_default(), origin(from));
-    for (at, what) in foreign.into_iter().filter(|&(at, _)| at < end) {
-        let (message, help) = what.words();
-        diagnostics.advise(Class::Warning, span(&line, at, 1), message, help);
+    // One message a line and kind: such characters come in rows.
+    for kind in [Foreign::Blank, Foreign::Quote] {
+        if let Some((at, what)) = foreign.iter().find(|&&(at, what)| at < end && what == kind) {
+            let (message, help) = what.words();
+            diagnostics.advise(Class::Warning, span(&line, *at, 1), message, help);
+        }
     }
     let mut draft = draft.trimmed();
     let mut backslash = None;
@@ -195,11 +198,11 @@ impl Foreign {
         match self {
             Foreign::Blank => (
                 "this is not an ordinary blank",
-                "it was taken for one; replace it",
+                "it was taken for one; replace it, here and in the rest of the line",
             ),
             Foreign::Quote => (
                 "this is a typographic quote",
-                "it was taken for a plain one; write \" or '",
+                "it was taken for a plain one; write \" or ', here and in the rest of the line",
             ),
         }
     }

@@ -2,7 +2,9 @@
 
 use crate::config::diagnostic::Diagnostics;
 use crate::config::expand::{Context, expand};
-use crate::config::source::Memory;
+use crate::config::expanded::Expanded;
+use crate::config::keywords::{reads_raw, root_only};
+use crate::config::source::{Disk, Memory};
 use crate::config::tree::{Options, Statements, Tree};
 use proptest::prelude::*;
 use std::path::Path;
@@ -314,3 +316,44 @@ const PIECES: &[&str] = &[
     "//",
     "script\" x \"",
 ];
+
+/// Every real file becomes a tree, and its messages are of the text level's kinds.
+#[test]
+fn real_files() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+    let Ok(entries) = std::fs::read_dir(&directory) else {
+        assert_ne!(
+            std::env::var("KEEPALIVED_TEST_ALL").as_deref(),
+            Ok("1"),
+            "no {}",
+            directory.display()
+        );
+        eprintln!("left out: {} is not there", directory.display());
+        return;
+    };
+    let mut files = 0;
+    for path in entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "conf"))
+    {
+        files += 1;
+        let mut diagnostics = Diagnostics::new();
+        let expanded = expand(&path, &Context::default(), &Disk, &mut diagnostics);
+        assert_eq!(Expanded::decode(&expanded.encode()).as_ref(), Ok(&expanded));
+        let tree = Tree::build(
+            expanded,
+            Options {
+                root_only: Some(&root_only),
+                reads_raw: Some(&reads_raw),
+            },
+            &mut diagnostics,
+        );
+        assert!(!tree.is_empty(), "{}", path.display());
+        for diagnostic in diagnostics.iter() {
+            assert!(diagnostic.span.is_some(), "{}", path.display());
+            eprintln!("{}", diagnostics.line(diagnostic));
+        }
+    }
+    assert!(files > 100, "only {files} files");
+}
