@@ -72,7 +72,10 @@ struct Post {
 /// What the daemon is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    Starting,
+    /// The children have not all begun; a SIGHUP has arrived since.
+    Starting {
+        again: bool,
+    },
     Running,
     /// The children are told of a new configuration; another SIGHUP has arrived since.
     Reloading {
@@ -133,7 +136,7 @@ impl Parent {
             events,
             wheel: Wheel::new(clock::now()),
             posts,
-            phase: Phase::Starting,
+            phase: Phase::Starting { again: false },
         })
     }
 
@@ -471,8 +474,7 @@ impl Parent {
 
     fn reload_wanted(&mut self) {
         match &mut self.phase {
-            Phase::Starting => self.phase = Phase::Reloading { again: true },
-            Phase::Reloading { again } => *again = true,
+            Phase::Starting { again } | Phase::Reloading { again } => *again = true,
             Phase::Stopping { .. } => {}
             Phase::Running => self.begin_reload(),
         }
@@ -488,25 +490,27 @@ impl Parent {
         }
     }
 
-    /// Whether everybody has acted on the configuration.
+    /// Says so when everybody has acted on the configuration, and begins the reload that was asked for meanwhile.
     fn settle(&mut self) {
-        if self.posts.iter().any(|post| post.awaited) {
-            return;
-        }
-        match self.phase {
-            Phase::Starting => info!("Startup complete"),
-            Phase::Reloading { .. } => {
-                info!("Reload complete");
-                // Memory that nobody needs any more; if it cannot be given back, so be it.
-                let _ = self.handover.clear();
+        while !self.posts.iter().any(|post| post.awaited) {
+            match self.phase {
+                Phase::Starting { .. } => info!("Startup complete"),
+                Phase::Reloading { .. } => {
+                    info!("Reload complete");
+                    // Memory that nobody needs any more; if it cannot be given back, so be it.
+                    let _ = self.handover.clear();
+                }
+                Phase::Running | Phase::Stopping { .. } => return,
             }
-            Phase::Running | Phase::Stopping { .. } => return,
-        }
-        let again = self.phase == Phase::Reloading { again: true };
-        self.phase = Phase::Running;
-        systemd::notify(Progress::Ready);
-        if again {
-            self.begin_reload();
+            let again = matches!(
+                self.phase,
+                Phase::Starting { again: true } | Phase::Reloading { again: true }
+            );
+            self.phase = Phase::Running;
+            systemd::notify(Progress::Ready);
+            if again {
+                self.begin_reload();
+            }
         }
     }
 
