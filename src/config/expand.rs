@@ -4,18 +4,20 @@
 mod clean;
 mod define;
 mod draft;
+mod frame;
 mod include;
 mod sequence;
 #[cfg(test)]
 mod tests;
 
-use super::diagnostic::{Class, Diagnostics, FileId, Span};
+use super::diagnostic::{Class, Diagnostics, Span};
 use super::expanded::{Expanded, Origin};
 use super::line::{Grammar, Rule, structure};
 use super::source::{Files, Lines};
 use clean::{Clean, Look};
 use define::Lead;
 use draft::Draft;
+use frame::{FileFrame, Frame, Step};
 use pest::Parser;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -129,56 +131,11 @@ enum Fault {
     All(&'static str),
 }
 
-/// Where lines come from. The topmost gives the next one; it is left when it has no more.
-enum Frame {
-    /// A file.
-    File(FileFrame),
-    /// The files of an include, one after the other.
-    Files {
-        paths: Rc<[PathBuf]>,
-        next: usize,
-        checks: Checks,
-        span: Span,
-    },
-    /// The further lines of a value, and what goes behind the last of them.
-    Value {
-        lines: define::Value,
-        next: usize,
-        tail: Draft,
-    },
-    /// A line that is read once for each value.
-    Sequence {
-        names: Vec<Vec<u8>>,
-        values: sequence::Values,
-        line: Draft,
-    },
-}
-
-struct FileFrame {
-    file: FileId,
-    path: PathBuf,
-    identity: PathBuf,
-    text: Rc<Vec<u8>>,
-    at: usize,
-    number: u32,
-    returns: bool,
-    /// What the include checks were when this file was begun.
-    checks: Checks,
-}
-
 /// A definition of which lines are still to come.
 struct Collecting {
     /// None: behind a condition that does not hold.
     name: Option<Vec<u8>>,
     lines: Vec<Draft>,
-}
-
-/// What a frame gave.
-enum Step {
-    Line(Draft),
-    Include(PathBuf, Checks, Span),
-    File,
-    Done,
 }
 
 /// What a line that is not taken as it stands costs beside its bytes; measured, not guessed: a byte that is only copied takes a
@@ -201,48 +158,7 @@ struct Expander<'a> {
 impl Expander<'_> {
     fn run(&mut self) -> Result<(), Fault> {
         while let Some(frame) = self.frames.last_mut() {
-            let step = match frame {
-                Frame::File(_) => Step::File,
-                Frame::Files {
-                    paths,
-                    next,
-                    checks,
-                    span,
-                } => match paths.get(*next) {
-                    Some(path) => {
-                        *next += 1;
-                        Step::Include(path.clone(), *checks, *span)
-                    }
-                    None => Step::Done,
-                },
-                Frame::Value { lines, next, tail } => match lines.get(*next) {
-                    Some(line) => {
-                        *next += 1;
-                        let mut line = line.clone();
-                        if *next == lines.len() {
-                            line.push_part(tail, 0..tail.len());
-                        }
-                        Step::Line(line)
-                    }
-                    None => Step::Done,
-                },
-                Frame::Sequence {
-                    names,
-                    values,
-                    line,
-                } => match values.next(names.len()) {
-                    Some(set) => {
-                        for (name, value) in names.iter().zip(set) {
-                            match self.definitions.get_mut(name) {
-                                Some(old) => *old = value,
-                                None => _ = self.definitions.insert(name.clone(), value),
-                            }
-                        }
-                        Step::Line(line.clone())
-                    }
-                    None => Step::Done,
-                },
-            };
+            let step = frame.next(&mut self.definitions);
             match step {
                 Step::File => self.file_lines()?,
                 Step::Line(line) => {
@@ -451,90 +367,6 @@ impl Expander<'_> {
         (true, start)
     }
 
-    fn push_frame(&mut self, frame: Frame, span: Span) -> Result<(), Fault> {
-        if self.frames.len() >= self.context.limits.depth {
-            return Err(Fault::Line(
-                span,
-                "includes, sequences or definitions lie too deep in one another, or refer to themselves",
-            ));
-        }
-        self.frames.push(frame);
-        Ok(())
-    }
-
-    fn push_file(
-        &mut self,
-        path: &Path,
-        identity: PathBuf,
-        text: Vec<u8>,
-        span: Option<Span>,
-    ) -> Result<(), Fault> {
-        self.charge(text.len() + FILE)?;
-        let (text, mark) = match clean::without_mark(text) {
-            Ok(text) => text,
-            Err(reason) => {
-                let class = if span.is_some() {
-                    Class::General
-                } else {
-                    Class::NoConfiguration
-                };
-                self.diagnostics.add_file(path, None);
-                self.diagnostics.say(
-                    class,
-                    span,
-                    format!("cannot read {}: {reason}", path.display()),
-                );
-                return Ok(());
-            }
-        };
-        self.expanded.reserve(text.len());
-        let text = Rc::new(text);
-        let file = self.diagnostics.add_file(path, Some(text.clone()));
-        if mark {
-            let help = "it was passed over; save the file without it";
-            let span = Span {
-                file,
-                line: 1,
-                column: 1,
-                length: 0,
-            };
-            self.diagnostics.advise(
-                Class::Warning,
-                span,
-                "there is a byte order mark before the first line",
-                help,
-            );
-        }
-        let returns = memchr::memchr(b'\r', &text).is_some();
-        let checks = self.checks;
-        let frame = FileFrame {
-            file,
-            path: path.to_owned(),
-            identity,
-            text,
-            at: 0,
-            number: 0,
-            returns,
-            checks,
-        };
-        let whole = span.unwrap_or(Span {
-            file,
-            line: 1,
-            column: 1,
-            length: 0,
-        });
-        self.push_frame(Frame::File(frame), whole)
-    }
-
-    /// The file that lines come from, whatever lies above it.
-    fn current_path(&self) -> &Path {
-        let path = self.frames.iter().rev().find_map(|frame| match frame {
-            Frame::File(file) => Some(file.path.as_path()),
-            _ => None,
-        });
-        path.unwrap_or(Path::new(""))
-    }
-
     /// Counts work done; an error when it is too much. Whatever the text says, this ends it.
     fn charge(&mut self, bytes: usize) -> Result<(), Fault> {
         self.work = self.work.saturating_add(bytes as u64);
@@ -595,9 +427,6 @@ impl Expander<'_> {
 }
 
 const TOO_MUCH: &str = "the configuration grows beyond all bounds here";
-
-/// What reading a file costs beside its bytes.
-const FILE: usize = 4096;
 
 /// The name of a definition and where its value begins.
 fn definition(text: &[u8]) -> Option<(Vec<u8>, usize)> {
