@@ -219,7 +219,6 @@ impl Bench {
 }
 
 /// What a new master does, with `first` as its first advert.
-
 fn taking_over(first: &str) -> Vec<String> {
     let mut expected = vec![first, "advert in 1s", "take"];
     expected.extend(["garp"; 5]);
