@@ -47,6 +47,10 @@ fn main() -> std::process::ExitCode {
             "a_child_that_dies_stops_the_daemon_when_told_so",
             dont_respawn,
         ),
+        stage::case(
+            "a_checker_process_comes_and_goes_with_virtual_servers",
+            checker,
+        ),
         stage::case("children_do_not_outlive_their_parent", killed_parent),
         stage::case(
             "a_reader_of_standard_error_that_stalls_stops_nothing",
@@ -418,6 +422,51 @@ fn dont_respawn() {
         "Healthcheck child process({checker}) died: Exiting"
     )));
     assert!(!host.holds(VIP), "the other child was stopped in order");
+}
+
+fn checker() {
+    const SERVICE: &str = "virtual_server 10.10.0.200 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.10.0.7 80 {\n }\n}\n";
+    let world = world();
+    let host = &world.nodes[0];
+    started(&world, &(instances(1) + SERVICE));
+    let checker = wait_for("a checker process", secs(5), || {
+        pid_in(host, "/run/checkers.pid")
+    });
+    let vrrp = host.vrrp_pid();
+    host.wait_log(
+        "1 virtual servers with 1 real servers are read, but balancing is not implemented yet",
+        secs(5),
+    );
+    // It goes, and the VRRP process is not disturbed.
+    host.write(CONFIG, &instances(1));
+    host.signal(Signal::SIGHUP);
+    wait_until("the checker process ends", secs(5), || {
+        !host.processes().contains(&checker)
+    });
+    host.wait_log("Reload complete", secs(5));
+    assert!(!host.log().contains("died"), "{}", host.log());
+    host.write(CONFIG, &(instances(1) + SERVICE));
+    host.signal(Signal::SIGHUP);
+    let again = wait_for("a checker process", secs(5), || {
+        pid_in(host, "/run/checkers.pid").filter(|pid| host.processes().contains(pid))
+    });
+    assert_ne!(again, checker);
+    assert_eq!(host.vrrp_pid(), vrrp);
+    assert_eq!(count(&host.log(), "Entering MASTER STATE"), 1);
+    kill(again, Signal::SIGKILL).expect("kill");
+    host.wait_log(
+        &format!("Healthcheck child process({again}) died: Respawning"),
+        secs(5),
+    );
+    host.stop();
+    assert_eq!(host.processes(), []);
+    host.start_with(Ours, &[&FOREGROUND[..], &["-P"]].concat());
+    wait_until("the address is held", secs(10), || host.holds(VIP));
+    assert!(
+        !host.path("/run/checkers.pid").exists(),
+        "-P: no checker process"
+    );
+    host.stop();
 }
 
 fn killed_parent() {

@@ -2,6 +2,7 @@
 
 use super::control::{Answer, Order};
 use super::{Exit, RoleContext};
+use crate::config::model::Model;
 use crate::logging;
 use crate::os::clock;
 use crate::os::poll::{Loop, Want};
@@ -34,7 +35,7 @@ fn serve(mut context: RoleContext) -> io::Result<Exit> {
     events.add(&context.signals, Source::Signals, Want::Read)?;
     let no_timers: Wheel<()> = Wheel::new(clock::now());
     let mut ready = Vec::new();
-    say_what_is_missing();
+    say_what_is_missing(&context.model);
     context.parent.answer(Answer::Started);
     loop {
         logging::pump(&mut events, Source::Log);
@@ -49,8 +50,13 @@ fn serve(mut context: RoleContext) -> io::Result<Exit> {
                     while let Some(order) = context.parent.receive(now) {
                         match order {
                             Order::Stop => return Ok(Exit::Clean),
-                            Order::Reload(_) => {
-                                say_what_is_missing();
+                            Order::Reload(length) => {
+                                match context.handed_over(length) {
+                                    Ok(model) => say_what_is_missing(&model),
+                                    Err(error) => {
+                                        error!("Cannot take the new configuration: {error}")
+                                    }
+                                }
                                 context.parent.answer(Answer::Reloaded);
                             }
                             // There is nothing to tell; `AreYouAlive` is answered by `receive`.
@@ -68,6 +74,14 @@ fn serve(mut context: RoleContext) -> io::Result<Exit> {
     }
 }
 
-fn say_what_is_missing() {
-    warn!("Virtual servers are not implemented yet: nothing is checked and nothing is balanced");
+fn say_what_is_missing(model: &Model) {
+    let services = &model.lvs.virtual_servers;
+    let servers: usize = services
+        .iter()
+        .map(|service| service.real_servers.len())
+        .sum();
+    warn!(
+        "{} virtual servers with {servers} real servers are read, but balancing is not implemented yet: nothing is checked or forwarded",
+        services.len()
+    );
 }

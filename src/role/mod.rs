@@ -61,7 +61,9 @@ impl Role {
     pub fn wanted(self, options: &Options, model: &Model) -> bool {
         match self {
             Role::Vrrp => options.vrrp && (options.all_roles || !model.vrrp.instances.is_empty()),
-            Role::Checker => options.checker && options.all_roles,
+            Role::Checker => {
+                options.checker && (options.all_roles || !model.lvs.virtual_servers.is_empty())
+            }
         }
     }
 }
@@ -71,7 +73,7 @@ impl Role {
     pub fn concerned(self, old: &Model, new: &Model) -> bool {
         match self {
             Role::Vrrp => old.vrrp != new.vrrp || old.global != new.global,
-            Role::Checker => old != new,
+            Role::Checker => old.lvs != new.lvs || old.global != new.global,
         }
     }
 }

@@ -54,6 +54,7 @@ fn start(options: Options, command_line: &str) -> Result<Parent, i32> {
     configuration::tell(&loaded.diagnostics);
     refuse(&options, &loaded)?;
     let model = Rc::new(loaded.model);
+    process::set_umask(options.umask.or(model.global.umask).unwrap_or(UMASK));
     if model.global.instance.is_some() {
         logging::rename(&super::log_settings(&options, &model.global, None));
     }
