@@ -2,7 +2,7 @@
 #
 #   make            build the daemon (release)
 #   make check      run all tests; says what is missing on this machine
-#   make demo       two nodes, one virtual IP, one kill: watch the takeover, no root needed
+#   make demo       two nodes, one virtual IP, one kill: watch the takeover, no root needed (DEMO=interactive to play)
 #   make install    DESTDIR=, PREFIX=, sbindir=, sysconfdir=, mandir=, docdir=, unitdir=, BIN= are understood
 #   make uninstall  removes what install put there, but no file that was changed since
 #   make static     a binary without shared libraries, for minimal systems
