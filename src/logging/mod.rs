@@ -111,21 +111,36 @@ pub fn rename(settings: &Settings) {
 /// Hands on what the sinks take, without waiting. The loop wakes up with `token` when one that is full takes more: then `writable`
 /// is to be called, and `pump` at the end of every turn of the loop.
 pub fn pump<T: Copy + PartialEq>(poll: &mut Loop<T>, token: T) {
+    pump_some(poll, token, usize::MAX);
+}
+
+/// Like `pump`, but hands on at most so many lines to each sink: a burst of log lines must not hold up what is more urgent. True
+/// when lines are left that could be handed on now.
+pub fn pump_some<T: Copy + PartialEq>(poll: &mut Loop<T>, token: T, lines: usize) -> bool {
     let mut state = state();
-    let Some(logger) = state.as_mut() else { return };
+    let Some(logger) = state.as_mut() else {
+        return false;
+    };
+    let mut left = false;
     // A sink that the loop waits for is left alone until then: it costs nothing while it is full.
     for output in logger
         .outputs
         .iter_mut()
         .filter(|output| output.registered.is_none() && !output.queue.is_empty())
     {
-        if output.drain(&logger.format) == Outcome::Full
-            && let Some(fd) = output.sink.descriptor()
-            && poll.add(&fd, token, Want::Write).is_ok()
-        {
-            output.registered = Some(fd);
+        match output.drain(&logger.format, lines) {
+            Outcome::Taken(_) => left |= !output.queue.is_empty(),
+            Outcome::Full => {
+                if let Some(fd) = output.sink.descriptor()
+                    && poll.add(&fd, token, Want::Write).is_ok()
+                {
+                    output.registered = Some(fd);
+                }
+            }
+            _ => {}
         }
     }
+    left
 }
 
 /// The loop says that a sink takes more.
@@ -146,7 +161,7 @@ pub fn writable<T: Copy + PartialEq>(poll: &mut Loop<T>) {
 pub fn flush() {
     if let Some(logger) = state().as_mut() {
         for output in &mut logger.outputs {
-            output.drain(&logger.format);
+            output.drain(&logger.format, usize::MAX);
         }
     }
 }
@@ -194,9 +209,12 @@ pub fn file_of_process(path: &Path, suffix: &str) -> PathBuf {
 }
 
 impl Output {
-    /// Writes until the queue is empty or the sink takes no more.
-    fn drain(&mut self, format: &Format) -> Outcome {
-        while let Some(line) = self.queue.front() {
+    /// Writes until the queue is empty, the sink takes no more or so many lines were written.
+    fn drain(&mut self, format: &Format, lines: usize) -> Outcome {
+        for _ in 0..lines {
+            let Some(line) = self.queue.front() else {
+                break;
+            };
             match self.sink.write(line) {
                 Outcome::Taken(length) => self.queue.taken(length),
                 outcome => return outcome,

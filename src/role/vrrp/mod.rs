@@ -33,6 +33,8 @@ use std::time::Duration;
 
 /// Batches of packets read from one socket in one turn: a flood on one interface must not stop the timers of the others.
 const BATCHES_PER_TURN: usize = 16;
+/// Log lines handed on in one turn: thousands of instances that change state say thousands of things.
+const LINES_PER_TURN: usize = 64;
 /// How long a stop waits for the kernel to confirm that the addresses are gone.
 const STOP_LIMIT: Duration = Duration::from_millis(500);
 /// When gratuitous ARPs that found no room are tried again.
@@ -55,6 +57,7 @@ enum Key {
     Core(TimerKey),
     Kernel,
     Frames,
+    Log,
     StopLimit,
 }
 
@@ -147,7 +150,9 @@ impl Shell {
         let mut ready = Vec::new();
         self.kernel.send(clock::now());
         loop {
-            logging::pump(&mut self.events, Source::Log);
+            if logging::pump_some(&mut self.events, Source::Log, LINES_PER_TURN) {
+                self.wheel.arm(Key::Log, clock::now());
+            }
             if let Err(error) = self.events.wait(&self.wheel, &mut ready) {
                 error!("Cannot wait for events: {error}");
                 return Exit::Internal;
@@ -189,7 +194,7 @@ impl Shell {
                     self.perform(now);
                 }
                 // What they are for is looked after in every turn.
-                Key::Kernel | Key::Frames => {}
+                Key::Kernel | Key::Frames | Key::Log => {}
                 Key::StopLimit => {
                     warn!("The kernel has not confirmed in time that all addresses are gone");
                     self.exit = Some(Exit::Clean);
