@@ -86,6 +86,8 @@ pub(super) struct Job {
     pub addresses: Rc<[Ipv4Addr]>,
     /// How often each.
     pub rounds: u32,
+    /// Every address was sent once; set by the queue.
+    pub begun: bool,
     /// Least time between two frames; zero = only `BURST` bounds them.
     pub spacing: Duration,
 }
@@ -153,6 +155,7 @@ impl Pacer {
             }
             let Some(address) = job.addresses.get(*next).copied() else {
                 // The round is over: others first.
+                job.begun = true;
                 job.rounds = job.rounds.saturating_sub(1);
                 *next = 0;
                 if let Some(done) = queue.jobs.pop_front()
@@ -163,6 +166,10 @@ impl Pacer {
                 continue;
             };
             *next += 1;
+            if !job.begun {
+                let interface = interface.name.clone();
+                actions.push(Action::Tell(Notice::GratuitousArp { interface, address }));
+            }
             queue.burst += 1;
             if !job.spacing.is_zero() {
                 queue.free_at = now + job.spacing;

@@ -33,6 +33,13 @@ pub enum Notice {
         /// What is said.
         said: Said,
     },
+    /// The first gratuitous ARP of a burst for an address leaves.
+    GratuitousArp {
+        /// Name of the interface.
+        interface: String,
+        /// Which address.
+        address: Ipv4Addr,
+    },
     /// A packet for a virtual router that is not configured on its interface; only with `log_unknown_vrids`.
     UnknownVrid {
         /// The virtual router ID.
@@ -179,8 +186,10 @@ pub enum Said {
 impl Notice {
     /// How much it matters.
     pub fn severity(&self) -> Severity {
-        let Notice::Instance { said, .. } = self else {
-            return Severity::Warning;
+        let said = match self {
+            Notice::Instance { said, .. } => said,
+            Notice::GratuitousArp { .. } => return Severity::Detail,
+            Notice::UnknownVrid { .. } => return Severity::Warning,
         };
         match said {
             Said::Unexpected { .. } | Said::SendFailed { .. } => Severity::Error,
@@ -213,6 +222,9 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Notice::Instance { name, said } => said.word(name, f),
+            Notice::GratuitousArp { interface, address } => {
+                write!(f, "Sending gratuitous ARP on {interface} for {address}")
+            }
             Notice::UnknownVrid {
                 vrid,
                 interface,

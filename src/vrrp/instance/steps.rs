@@ -249,6 +249,7 @@ impl Instance {
                 wanted: self.announcing_wanted.clone(),
                 addresses: addresses.clone(),
                 rounds,
+                begun: false,
                 spacing: self.config.garp.interval,
             };
             context

@@ -152,3 +152,16 @@ fn five_thousand_instances() {
             .all(|instance| instance.state() == State::Master)
     );
 }
+
+#[test]
+fn a_burst_is_told_once_for_each_address() {
+    let mut bench = Bench::master(|_| {});
+    bench.event(Event::AddressesRestored { instance: 0 });
+    assert_eq!(
+        bench.told(),
+        [
+            "(VI_1) Sending/queueing gratuitous ARPs on eth0 for 10.0.0.100",
+            "Sending gratuitous ARP on eth0 for 10.0.0.100",
+        ]
+    );
+}
