@@ -149,6 +149,8 @@ pub(super) fn read<'t>(
         }
         _ => return,
     }
+    // Most servers have one checker, and there may be very many servers.
+    server.checkers.reserve_exact(1);
     server.checkers.extend(draft.sound(context, server.address));
 }
 
@@ -213,21 +215,17 @@ impl<'t> CheckerDraft<'t> {
         }
         let span = self.span();
         let target = self.target.address.unwrap_or(server);
-        if let Some(source) = &mut self.target.source {
-            if let Some(address) = source
+        if let Some(source) = &mut self.target.source
+            && let Some(address) = source
                 .address
                 .filter(|address| address.is_ipv6() != target.is_ipv6())
-            {
-                let message = format!(
-                    "bindto address {address} does not match address family of connect_ip - skipping"
-                );
-                context.fault(
-                    span,
-                    message,
-                    format!("it must be of the family of {target}; the bindto line is ignored"),
-                );
-                source.address = None;
-            }
+        {
+            let message = format!(
+                "bindto address {address} does not match address family of connect_ip - skipping"
+            );
+            let help = format!("it must be of the family of {target}; the bindto line is ignored");
+            context.fault(span, message, help);
+            source.address = None;
         }
         let interface = self
             .target

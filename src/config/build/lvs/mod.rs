@@ -142,10 +142,13 @@ fn pick(
         _ => return None,
     };
     let word = item.required(context)?;
+    if let Some(found) = known.iter().find(|known| known.as_bytes() == word.bytes()) {
+        return Some(found);
+    }
     let alike = known
         .iter()
         .find(|known| known.as_bytes().eq_ignore_ascii_case(word.bytes()));
-    if let Some(found) = alike.filter(|found| any_case || found.as_bytes() == word.bytes()) {
+    if let Some(found) = alike.filter(|_| any_case) {
         return Some(found);
     }
     let help = match alike {

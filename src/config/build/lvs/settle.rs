@@ -77,7 +77,7 @@ impl<'t> Builder<'t> {
             );
         }
         let protocol = if marks_only {
-            if protocol.is_some() {
+            if protocol.is_some() && group.is_none_or(|known| known.bare_marks) {
                 let message = format!(
                     "Warning: Virtual server {name}: protocol specified for fwmark - protocol will be ignored"
                 );
@@ -284,11 +284,7 @@ fn families(
             "Address family of virtual server and {what} server {address} don't match - skipping {what} server."
         );
         let help = "IPv4 and IPv6 go together only where the forwarding method is TUN";
-        // keepalived says nothing of this where a group is concerned.
-        match group {
-            Some(_) => note(context, span, message, help),
-            None => context.fault(span, message, help),
-        }
+        context.fault(span, message, help);
         false
     };
     draft.real_servers.retain(|server| {

@@ -327,7 +327,11 @@ impl<'t> Draft<'t> {
         let Some(name) = item.text(context) else {
             return;
         };
-        let end = name.floor_char_boundary(ENGINE_MAX);
+        let ends = name.char_indices().map(|(start, c)| start + c.len_utf8());
+        let end = ends
+            .take_while(|end| *end <= ENGINE_MAX)
+            .last()
+            .unwrap_or(0);
         let (kept, rest) = name.split_at(end);
         if !rest.is_empty() {
             let message = format!(

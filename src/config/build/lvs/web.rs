@@ -250,12 +250,12 @@ fn url(context: &mut Context<'_>, item: &Item<'_>) -> Option<UrlDraft> {
             "add regex \"PATTERN\"",
         );
     }
-    if let (Some(least), Some(most)) = (draft.least_offset, draft.most_offset) {
-        if least > most {
-            let message = format!("regex min offset {least} > regex_max_offset {most} - ignoring");
-            context.fault(span, message, "swap the two offsets; both are ignored");
-            (draft.least_offset, draft.most_offset) = (None, None);
-        }
+    if let (Some(least), Some(most)) = (draft.least_offset, draft.most_offset)
+        && least > most
+    {
+        let message = format!("regex min offset {least} > regex_max_offset {most} - ignoring");
+        context.fault(span, message, "swap the two offsets; both are ignored");
+        (draft.least_offset, draft.most_offset) = (None, None);
     }
     Some(draft)
 }

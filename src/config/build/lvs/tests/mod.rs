@@ -1,0 +1,72 @@
+//! The load balancer's blocks from text: what is said (`faults`, `groups`), what is built (`model`), and that nothing makes them
+//! panic (`soup`). Here is what those share.
+
+mod checkers;
+mod faults;
+mod model;
+mod soup;
+
+use crate::config::diagnostic::Class;
+use crate::config::model::{Checker, Model, RealServer, VirtualServer};
+use crate::config::source::Memory;
+use crate::config::world::Imagined;
+use crate::config::{Loaded, Options, load};
+
+/// Three lines without which a service draws messages.
+pub(super) const PLAIN: &str = "protocol TCP\nlb_algo rr\nlb_kind NAT\n";
+
+/// A server that draws none.
+pub(super) const SERVER: &str = "real_server 10.0.0.2 80 {\nTCP_CHECK {\n}\n}\n";
+
+/// Reads a text on a host that has everything.
+pub(super) fn read(text: &str) -> Loaded {
+    let options = Options {
+        path: "k.conf".into(),
+        ..Options::default()
+    };
+    load(
+        &options,
+        &Memory::default().with("k.conf", text),
+        &Imagined::generous(),
+    )
+}
+
+/// What is said of a text, without what every text with a virtual server draws.
+pub(super) fn said(loaded: &Loaded) -> Vec<&str> {
+    let ours = loaded
+        .diagnostics
+        .iter()
+        .filter(|d| d.class != Class::Unimplemented);
+    ours.map(|diagnostic| diagnostic.message.as_str()).collect()
+}
+
+/// The model of a text of which nothing is said.
+pub(super) fn clean(text: &str) -> Model {
+    let loaded = read(text);
+    assert!(said(&loaded).is_empty(), "{text}\n{:?}", said(&loaded));
+    assert_eq!(loaded.diagnostics.exit_status(), 0);
+    loaded.model
+}
+
+/// A virtual server with these statements.
+pub(super) fn service(head: &str, statements: &str) -> String {
+    format!("virtual_server {head} {{\n{statements}\n}}\n")
+}
+
+/// The one virtual server of a model.
+pub(super) fn only(model: &Model) -> &VirtualServer {
+    assert_eq!(model.lvs.virtual_servers.len(), 1);
+    &model.lvs.virtual_servers[0]
+}
+
+/// The one real server of a model.
+pub(super) fn only_server(model: &Model) -> &RealServer {
+    assert_eq!(only(model).real_servers.len(), 1);
+    &only(model).real_servers[0]
+}
+
+/// The one checker of a model.
+pub(super) fn only_checker(model: &Model) -> &Checker {
+    assert_eq!(only_server(model).checkers.len(), 1);
+    &only_server(model).checkers[0]
+}
