@@ -65,14 +65,16 @@ struct Node {
     side: u8,
 }
 
+/// Arrival, order of sending, receiver, packet.
+type InFlight = (Instant, u64, NodeId, Vec<u8>);
+
 /// The world.
 pub struct Network {
     now: Instant,
     nodes: Vec<Node>,
     conditions: Conditions,
     random: Random,
-    /// (arrival, order, receiver, packet)
-    in_flight: BinaryHeap<Reverse<(Instant, u64, NodeId, Vec<u8>)>>,
+    in_flight: BinaryHeap<Reverse<InFlight>>,
     sent: u64,
     log: Vec<(Instant, NodeId, String)>,
 }
