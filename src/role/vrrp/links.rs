@@ -66,8 +66,7 @@ impl Kernel {
         }
     }
 
-    /// Says which addresses an instance may come to hold.
-    pub fn claim(&mut self, id: InstanceId, config: &VrrpInstance) {
+    fn claim(&mut self, id: InstanceId, config: &VrrpInstance) {
         let claims = config
             .virtual_addresses
             .iter()

@@ -470,12 +470,8 @@ impl Shell {
             Action::Disarm(key) => {
                 self.wheel.disarm(Key::Core(key));
             }
-            Action::HoldAddresses(id, true) => {
-                if let Some(instance) = self.router.instance(id) {
-                    self.kernel.claim(id, instance.config());
-                }
-                self.kernel.hold(id, true);
-            }
+            // Which addresses these are was claimed at start, or at the reload that changed them.
+            Action::HoldAddresses(id, true) => self.kernel.hold(id, true),
             Action::HoldAddresses(id, false) => {
                 if self.phase != Phase::Stopping || self.context.options.release_vrrp {
                     self.kernel.hold(id, false);
