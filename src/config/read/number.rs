@@ -154,12 +154,17 @@ pub(super) fn decimal(
         Unit::Seconds { decimals } => (MICRO_DIGITS, decimals, "seconds"),
         Unit::Milliseconds => (MICRO_DIGITS / 2, MICRO_DIGITS / 2, "milliseconds"),
     };
+    let outside = |value: u64| value < low || value > high;
+    let read = parse_decimal(word.bytes(), scale, decimals);
+    if let Ok(value) = read
+        && !outside(value)
+    {
+        return Some(value);
+    }
     let (lowest, highest) = (shown(low, scale), shown(high, scale));
     let help = format!("write {name} from {lowest} to {highest}, without a unit");
     let text = quote(word.bytes());
-    let outside = |value: u64| value < low || value > high;
-    let (message, value) = match parse_decimal(word.bytes(), scale, decimals) {
-        Ok(value) if !outside(value) => return Some(value),
+    let (message, value) = match read {
         Err(Fault::Rounded(value)) if !outside(value) => (
             format!(
                 "number '{text}' has more than {decimals} decimals - rounding to {}",

@@ -213,7 +213,8 @@ impl<'t> CheckerDraft<'t> {
         ) {
             return Some(self);
         }
-        let span = self.span();
+        // Only for a message: finding a place costs, and there may be very many checkers.
+        let keyword = self.item.statement.keyword();
         let target = self.target.address.unwrap_or(server);
         if let Some(source) = &mut self.target.source
             && let Some(address) = source
@@ -224,7 +225,7 @@ impl<'t> CheckerDraft<'t> {
                 "bindto address {address} does not match address family of connect_ip - skipping"
             );
             let help = format!("it must be of the family of {target}; the bindto line is ignored");
-            context.fault(span, message, help);
+            context.fault(keyword.span(), message, help);
             source.address = None;
         }
         let interface = self
@@ -234,7 +235,11 @@ impl<'t> CheckerDraft<'t> {
             .is_some_and(|source| source.interface.is_some());
         if matches!(target, IpAddr::V6(target) if target.is_unicast_link_local()) && !interface {
             let message = format!("Checker link local address {target} requires a bind_if");
-            context.fault(span, message, "add bind_if IFNAME; the checker is ignored");
+            context.fault(
+                keyword.span(),
+                message,
+                "add bind_if IFNAME; the checker is ignored",
+            );
             return None;
         }
         Some(self)

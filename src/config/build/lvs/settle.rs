@@ -276,7 +276,7 @@ fn families(
                     tunnelled: bool,
                     address: IpAddr,
                     what: &str,
-                    span: Span| {
+                    span: &dyn Fn() -> Span| {
         if tunnelled || both || *family.get_or_insert(Family::of(address)) == Family::of(address) {
             return true;
         }
@@ -284,7 +284,7 @@ fn families(
             "Address family of virtual server and {what} server {address} don't match - skipping {what} server."
         );
         let help = "IPv4 and IPv6 go together only where the forwarding method is TUN";
-        context.fault(span, message, help);
+        context.fault(span(), message, help);
         false
     };
     draft.real_servers.retain(|server| {
@@ -293,12 +293,14 @@ fn families(
             server.tunnelled(method),
             server.address,
             "real",
-            server.item.span(),
+            &|| server.item.span(),
         )
     });
     draft.sorry_server = draft.sorry_server.take().filter(|sorry| {
         let tunnelled = matches!(sorry.forwarding.or(method), Some(Forwarding::Tunnel(..)));
-        fits(&mut family, tunnelled, sorry.address, "sorry", sorry.span)
+        fits(&mut family, tunnelled, sorry.address, "sorry", &|| {
+            sorry.span
+        })
     });
     if both {
         None
