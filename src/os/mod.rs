@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod link_socket;
+pub mod memory;
 pub mod netlink;
 pub mod pid_file;
 pub mod poll;

@@ -13,6 +13,7 @@ use crate::cli::{Options, VERSION};
 use crate::config::model::Model;
 use crate::logging;
 use crate::os::clock;
+use crate::os::memory;
 use crate::os::pid_file::PidFile;
 use crate::os::poll::{Loop, Ready, Want};
 use crate::os::process::{self, End, Fork, ProcessId};
@@ -510,6 +511,8 @@ impl Parent {
             systemd::notify(Progress::Ready);
             if again {
                 self.begin_reload();
+            } else {
+                memory::give_back();
             }
         }
     }
