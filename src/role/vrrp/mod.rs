@@ -15,9 +15,9 @@ use super::{Exit, RoleContext};
 use crate::config::model::Model;
 use crate::kernel::LinkChange;
 use crate::logging;
-use crate::os::clock;
 use crate::os::poll::{Loop, Ready, Want};
 use crate::os::vrrp_socket::Batch;
+use crate::os::{clock, memory};
 use crate::report::{self, JsonVersion, View};
 use crate::time::Instant;
 use crate::vrrp::{Action, Actions, Event, InstanceId, Record, Router, Severity, State, TimerKey};
@@ -306,6 +306,9 @@ impl Shell {
         self.router.handle(now, Event::Start, &mut self.actions);
         self.perform(now);
         self.context.parent.answer(Answer::Started);
+        if !self.context.resume {
+            memory::give_back();
+        }
     }
 
     /// Tells the core what the process before this one was doing.
