@@ -1,9 +1,10 @@
-//! The load balancer's blocks from text: what is said (`faults`, `groups`), what is built (`model`), and that nothing makes them
+//! The load balancer's blocks from text: what is said (`faults`, `checkers`), what is built (`model`, `probes`), and that nothing makes them
 //! panic (`soup`). Here is what those share.
 
 mod checkers;
 mod faults;
 mod model;
+mod probes;
 mod soup;
 
 use crate::config::diagnostic::Class;
