@@ -5,6 +5,7 @@
 pub mod board;
 mod checker;
 mod child;
+mod children;
 pub mod configuration;
 pub mod control;
 pub mod dump;

@@ -1,0 +1,291 @@
+//! The parent and its children: forking them into their roles, hearing from them, learning of their end, replacing them.
+
+use super::child::{self, Inheritance};
+use super::control::{self, Answer, Order, ToChild};
+use super::parent::{Key, Parent, Phase, Source};
+use super::watch::{BackOff, Verdict, Watch};
+use super::{Exit, Role};
+use crate::logging;
+use crate::os::clock;
+use crate::os::poll::Want;
+use crate::os::process::{self, End, Fork, ProcessId};
+use crate::time::Instant;
+use log::{error, info, warn};
+use std::time::Duration;
+
+/// A child that runs.
+pub(super) struct Child {
+    pub(super) pid: ProcessId,
+    pub(super) line: ToChild,
+    pub(super) started: Instant,
+    pub(super) watch: Watch,
+    /// It was told to stop, as the configuration no longer wants it.
+    pub(super) leaving: bool,
+}
+
+/// A role and who plays it.
+pub(super) struct Post {
+    pub(super) role: Role,
+    /// The configuration asks for it.
+    pub(super) wanted: bool,
+    pub(super) child: Option<Child>,
+    /// To be forked at the next turn.
+    pub(super) vacant: bool,
+    /// The next child replaces one that died.
+    pub(super) resume: bool,
+    pub(super) back_off: BackOff,
+    /// It has not yet acted on the configuration it was given last.
+    pub(super) awaited: bool,
+}
+
+/// Least time between two forks that fail.
+const FORK_RETRY: Duration = Duration::from_secs(1);
+
+impl Parent {
+    pub(super) fn vacancy(&self) -> Option<Role> {
+        let stopping = matches!(self.phase, Phase::Stopping { .. });
+        self.posts
+            .iter()
+            .find(|post| post.vacant && post.wanted && !stopping)
+            .map(|post| post.role)
+    }
+
+    /// Forks a child for a role. `Some` is the child's side of it.
+    pub(super) fn fill(&mut self, role: Role) -> Option<(control::ToParent, process::Held)> {
+        // What the parent has to say comes before what the child says.
+        logging::flush();
+        let result =
+            control::pair().and_then(|(upper, lower)| Ok((upper, lower, process::fork()?)));
+        let now = clock::now();
+        match result {
+            Ok((_, lower, Fork::Child(held))) => return Some((lower, held)),
+            Ok((upper, _, Fork::Parent(pid))) => self.started(role, pid, upper, now),
+            Err(error) => {
+                error!("Cannot start the {} child process: {error}", role.title());
+                let post = self.post(role);
+                post.vacant = false;
+                let delay = post.back_off.died(Duration::ZERO).max(FORK_RETRY);
+                self.wheel.arm(Key::Replace(role), now + delay);
+            }
+        }
+        None
+    }
+
+    pub(super) fn started(&mut self, role: Role, pid: ProcessId, line: ToChild, now: Instant) {
+        info!("Starting {} child process, pid={pid}", role.title());
+        if let Err(error) = self.events.add(&line, Source::Child(role), Want::Read) {
+            error!(
+                "Cannot listen to the {} child process: {error}",
+                role.title()
+            );
+        }
+        let watch = Watch::new(now);
+        self.wheel.arm(Key::Silent(role), watch.deadline);
+        let post = self.post(role);
+        post.vacant = false;
+        post.child = Some(Child {
+            pid,
+            line,
+            started: now,
+            watch,
+            leaving: false,
+        });
+    }
+
+    /// This process is the child: the parent's things are dropped, the role is played to its end.
+    pub(super) fn into_child(
+        self,
+        role: Role,
+        line: control::ToParent,
+        held: process::Held,
+    ) -> i32 {
+        let resume = self
+            .posts
+            .iter()
+            .any(|post| post.role == role && post.resume);
+        let Parent {
+            options,
+            model,
+            board,
+            handover,
+            pid_file,
+            signals,
+            events,
+            posts,
+            ..
+        } = self;
+        drop((signals, events, posts));
+        if let Some(pid_file) = pid_file {
+            pid_file.abandon();
+        }
+        let exit = child::run(
+            Inheritance {
+                role,
+                line,
+                options,
+                model,
+                board,
+                handover,
+                resume,
+            },
+            held,
+        );
+        logging::finish();
+        exit as i32
+    }
+
+    pub(super) fn hear(&mut self, role: Role) {
+        let now = clock::now();
+        let post = self.post(role);
+        let Some(child) = post.child.as_mut() else {
+            return;
+        };
+        let mut heard = false;
+        while let Some(answer) = child.line.receive() {
+            heard = true;
+            match answer {
+                Answer::Alive => {}
+                Answer::Started | Answer::Reloaded => post.awaited = false,
+            }
+        }
+        if heard {
+            child.watch.heard(now);
+            let deadline = child.watch.deadline;
+            self.wheel.arm(Key::Silent(role), deadline);
+        }
+    }
+
+    pub(super) fn silent(&mut self, role: Role, now: Instant) {
+        let Some(child) = self.post(role).child.as_mut() else {
+            return;
+        };
+        let pid = child.pid;
+        match child.watch.expired(now) {
+            Verdict::Ask => {
+                // A line that is full is no answer either.
+                let _ = child.line.send(Order::AreYouAlive);
+                let deadline = child.watch.deadline;
+                self.wheel.arm(Key::Silent(role), deadline);
+            }
+            Verdict::GiveUp => {
+                warn!(
+                    "{} child process({pid}) does not answer its watchdog: killing it",
+                    role.title()
+                );
+                if let Err(error) = process::kill_now(pid) {
+                    error!("Cannot kill process {pid}: {error}");
+                }
+            }
+        }
+    }
+
+    pub(super) fn reap(&mut self) {
+        while let Some((pid, end)) = process::ended_child() {
+            let role = self
+                .posts
+                .iter()
+                .find(|post| post.child.as_ref().is_some_and(|child| child.pid == pid));
+            if let Some(role) = role.map(|post| post.role) {
+                self.ended(role, pid, end);
+            }
+        }
+    }
+
+    pub(super) fn ended(&mut self, role: Role, pid: ProcessId, end: End) {
+        let now = clock::now();
+        let Some(child) = self.post(role).child.take() else {
+            return;
+        };
+        let _ = self.events.remove(&child.line);
+        self.wheel.disarm(Key::Silent(role));
+        let title = role.title();
+        if matches!(self.phase, Phase::Stopping { .. }) || child.leaving {
+            return;
+        }
+        let permanent = match end {
+            End::Status(1) => Some("FATAL"),
+            End::Status(2) => Some("CONFIG"),
+            End::Status(4) => Some("missing permission"),
+            _ => None,
+        };
+        if let (Some(reason), End::Status(status)) = (permanent, end) {
+            error!(
+                "{title} child process({pid}) exited with permanent error {reason}. Terminating"
+            );
+            return self.stop(status);
+        }
+        match end {
+            End::Status(status) => {
+                warn!("{title} child process({pid}) exited with status {status}")
+            }
+            End::Signal(signal) => {
+                warn!("{title} child process({pid}) was ended by signal {signal}")
+            }
+        }
+        if !self.options.respawn {
+            error!("{title} child process({pid}) died: Exiting");
+            return self.stop(Exit::Fatal as i32);
+        }
+        let post = self.post(role);
+        post.resume = true;
+        let delay = post.back_off.died(now.since(child.started));
+        if delay.is_zero() {
+            warn!("{title} child process({pid}) died: Respawning");
+            post.vacant = true;
+        } else {
+            warn!(
+                "{title} child process({pid}) died: Respawning in {} seconds",
+                delay.as_secs()
+            );
+            self.wheel.arm(Key::Replace(role), now + delay);
+        }
+    }
+
+    /// Gives a role up, or takes it on, as the configuration now wants.
+    pub(super) fn want(&mut self, role: Role, wanted: bool) {
+        let post = self.post(role);
+        let before = std::mem::replace(&mut post.wanted, wanted);
+        match (before, wanted) {
+            (false, true) => {
+                // A predecessor that is just leaving ends first.
+                post.vacant = true;
+                post.awaited = true;
+                post.resume = false;
+                post.back_off = BackOff::default();
+            }
+            (true, false) => {
+                post.vacant = false;
+                post.awaited = false;
+                if let Some(child) = &mut post.child {
+                    child.leaving = true;
+                    // One that cannot be told is given up by the watchdog.
+                    let _ = child.line.send(Order::Stop);
+                }
+                self.wheel.disarm(Key::Replace(role));
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells one child that runs; it is awaited until it answers.
+    pub(super) fn tell_to_reload(&mut self, role: Role, length: u64) {
+        let post = self.post(role);
+        if let Some(child) = post.child.as_ref().filter(|child| !child.leaving) {
+            post.awaited = true;
+            if let Err(error) = child.line.send(Order::Reload(length)) {
+                error!(
+                    "Cannot tell the {} child process of the new configuration: {error}",
+                    role.title()
+                );
+            }
+        }
+    }
+
+    pub(super) fn tell_all(&self, order: Order) {
+        for child in self.posts.iter().filter_map(|post| post.child.as_ref()) {
+            if let Err(error) = child.line.send(order) {
+                warn!("Cannot tell process {}: {error}", child.pid);
+            }
+        }
+    }
+}
