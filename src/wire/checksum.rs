@@ -1,5 +1,35 @@
 //! The Internet checksum (RFC 1071): the one's complement of the one's complement sum of all 16-bit words.
 
+use std::net::IpAddr;
+
+/// The pseudo-header of a payload of so many bytes: for IPv6 that of RFC 8200 section 8.1, for IPv4 that of RFC 793 section 3.1.
+/// Both addresses are of one family; of a mixed pair nothing is made, so that its checksum cannot be right.
+pub fn pseudo_header(source: IpAddr, destination: IpAddr, protocol: u8, length: usize) -> Vec<u8> {
+    match (source, destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            let length = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+            [
+                &source.octets()[..],
+                &destination.octets(),
+                &[0, protocol],
+                &length,
+            ]
+            .concat()
+        }
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            let length = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+            [
+                &source.octets()[..],
+                &destination.octets(),
+                &length,
+                &[0, 0, 0, protocol],
+            ]
+            .concat()
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// The checksum of `parts` taken as one run of bytes. Every part but the last must have an even length.
 ///
 /// Over bytes that already hold a correct checksum the result is zero.

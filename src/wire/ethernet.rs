@@ -1,7 +1,7 @@
 //! Ethernet II framing (RFC 894): addresses and the type field; no FCS, no VLAN tags.
 
 use super::bytes::{array, u16_at};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// A hardware address.
 pub type Mac = [u8; 6];
@@ -12,6 +12,8 @@ pub const BROADCAST: Mac = [0xff; 6];
 pub const TYPE_IPV4: u16 = 0x0800;
 /// The type field of ARP.
 pub const TYPE_ARP: u16 = 0x0806;
+/// The type field of IPv6.
+pub const TYPE_IPV6: u16 = 0x86dd;
 /// Length of the header.
 pub const HEADER_LENGTH: usize = 14;
 
@@ -63,4 +65,10 @@ impl Header {
 pub fn multicast_mac(group: Ipv4Addr) -> Mac {
     let [_, b, c, d] = group.octets();
     [0x01, 0x00, 0x5e, b & 0x7f, c, d]
+}
+
+/// The hardware address of an IPv6 multicast group (RFC 2464 section 7): its low 32 bits behind 33:33.
+pub fn multicast_mac_v6(group: Ipv6Addr) -> Mac {
+    let [.., a, b, c, d] = group.octets();
+    [0x33, 0x33, a, b, c, d]
 }

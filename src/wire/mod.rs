@@ -9,4 +9,6 @@ pub mod bytes;
 pub mod checksum;
 pub mod ethernet;
 pub mod ip;
+pub mod ipv6;
+pub mod ndisc;
 pub mod vrrp;

@@ -1,17 +1,81 @@
-//! VRRP messages. Here lives what all versions share: the first two bytes and the kinds of fault; `v2` has RFC 3768.
+//! VRRP messages. Here lives what all versions share: the first two bytes, address lists and the kinds of fault; `v2` has RFC 3768,
+//! `v3` RFC 9568.
 
 pub mod v2;
+pub mod v3;
 
 use super::bytes::u8_at;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The only packet type there is (RFC 3768 section 5.3.2).
+/// The only packet type there is (RFC 9568 section 5.2.2).
 pub const TYPE_ADVERTISEMENT: u8 = 1;
-/// The time to live every advert must arrive with: proof that no router forwarded it (RFC 3768 section 5.2.3).
+/// The time to live or hop limit every advert must arrive with: proof that no router forwarded it (RFC 9568 section 5.1.1.3).
 pub const TTL: u8 = 255;
-/// The priority of the router that owns the virtual addresses (RFC 3768 section 5.3.4).
+/// The priority of the router that owns the virtual addresses (RFC 9568 section 5.2.4).
 pub const PRIORITY_OWNER: u8 = 255;
-/// The priority of a master that resigns (RFC 3768 section 5.3.4).
+/// The priority of a master that resigns (RFC 9568 section 5.2.4).
 pub const PRIORITY_RESIGN: u8 = 0;
+/// As many addresses as the count field can say.
+pub const MAX_ADDRESSES: usize = 255;
+
+/// Whose addresses a virtual router has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// The family of an address.
+    pub fn of(address: IpAddr) -> Self {
+        if address.is_ipv6() {
+            Family::V6
+        } else {
+            Family::V4
+        }
+    }
+
+    /// Bytes of an address in an advert.
+    pub fn address_length(self) -> usize {
+        match self {
+            Family::V4 => 4,
+            Family::V6 => 16,
+        }
+    }
+
+    /// The addresses of a list as it stands in an advert; a rest that is no whole address is left out.
+    pub fn addresses(self, list: &[u8]) -> impl Iterator<Item = IpAddr> + use<'_> {
+        list.chunks_exact(self.address_length())
+            .filter_map(|bytes| match bytes.try_into() {
+                Ok(octets) => Some(IpAddr::V4(Ipv4Addr::from_octets(octets))),
+                Err(_) => bytes
+                    .try_into()
+                    .ok()
+                    .map(|octets| IpAddr::V6(Ipv6Addr::from_octets(octets))),
+            })
+    }
+
+    /// As much of a list as an advert can hold.
+    fn whole(self, list: &[u8]) -> &[u8] {
+        let whole = list.len() - list.len() % self.address_length();
+        list.get(..whole.min(MAX_ADDRESSES * self.address_length()))
+            .unwrap_or_default()
+    }
+}
+
+/// Addresses in the form in which they stand in an advert.
+pub fn address_bytes(addresses: impl IntoIterator<Item = IpAddr>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for address in addresses {
+        match address {
+            IpAddr::V4(address) => bytes.extend_from_slice(&address.octets()),
+            IpAddr::V6(address) => bytes.extend_from_slice(&address.octets()),
+        }
+    }
+    bytes
+}
 
 /// What is wrong with a VRRP message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,13 @@
-//! VRRP version 2 (RFC 3768 section 5) for IPv4: the advertisement with its authentication trailer.
+//! VRRP version 2 (RFC 3768 section 5): the advertisement with its authentication trailer; and as keepalived sends it over IPv6, which
+//! the RFC does not know: without that trailer, its checksum over a pseudo-header.
 //!
 //! RFC 3768 took authentication out but left its fields; types 1 and 2 are those of RFC 2338 section 5.3.6.
 
-use super::{Fault, TYPE_ADVERTISEMENT};
+use super::{Family, Fault, TYPE_ADVERTISEMENT};
 use crate::wire::bytes::{array, u8_at};
-use crate::wire::checksum::checksum;
-use std::net::Ipv4Addr;
+use crate::wire::checksum::{checksum, pseudo_header};
+use crate::wire::ip::PROTOCOL_VRRP;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The version number.
 pub const VERSION: u8 = 2;
@@ -13,8 +15,7 @@ pub const VERSION: u8 = 2;
 pub const HEADER_LENGTH: usize = 8;
 /// Length of the authentication data, which are always there.
 pub const AUTHENTICATION_LENGTH: usize = 8;
-/// As many addresses as the count field can say.
-pub const MAX_ADDRESSES: usize = 255;
+pub use super::MAX_ADDRESSES;
 
 /// Authentication type 0 (RFC 3768 section 5.3.6).
 pub const AUTH_NONE: u8 = 0;
@@ -76,16 +77,21 @@ impl std::fmt::Debug for Advert<'_> {
 impl<'a> Advert<'a> {
     /// An advert about `addresses` (4 bytes each, as `address_bytes` makes them); addresses past the 255th are left out.
     pub fn new(vrid: u8, priority: u8, interval: u8, addresses: &'a [u8]) -> Self {
-        let whole = addresses.len() - addresses.len() % 4;
-        let addresses = addresses
-            .get(..whole.min(MAX_ADDRESSES * 4))
-            .unwrap_or_default();
+        Advert::of(Family::V4, vrid, priority, interval, addresses)
+    }
+
+    /// The same with IPv6 addresses, 16 bytes each.
+    pub fn new_ipv6(vrid: u8, priority: u8, interval: u8, addresses: &'a [u8]) -> Self {
+        Advert::of(Family::V6, vrid, priority, interval, addresses)
+    }
+
+    fn of(family: Family, vrid: u8, priority: u8, interval: u8, addresses: &'a [u8]) -> Self {
         Advert {
             vrid,
             priority,
             auth_type: AUTH_NONE,
             interval,
-            addresses,
+            addresses: family.whole(addresses),
             authentication: [0; AUTHENTICATION_LENGTH],
         }
     }
@@ -137,6 +143,72 @@ impl<'a> Advert<'a> {
             })
         };
         read().ok_or(short)
+    }
+
+    /// Reads a message that came over IPv6.
+    ///
+    /// # Errors
+    /// As `parse`.
+    pub fn parse_ipv6(
+        message: &'a [u8],
+        source: Ipv6Addr,
+        destination: Ipv6Addr,
+    ) -> Result<Self, Fault> {
+        let short = Fault::Length {
+            got: message.len(),
+            expected: HEADER_LENGTH,
+        };
+        let first = u8_at(message, 0).ok_or(short)?;
+        if first >> 4 != VERSION {
+            return Err(Fault::Version(first >> 4));
+        }
+        let count = usize::from(u8_at(message, 3).ok_or(short)?);
+        let expected = HEADER_LENGTH + count * Family::V6.address_length();
+        if message.len() != expected {
+            return Err(Fault::Length {
+                got: message.len(),
+                expected,
+            });
+        }
+        let (source, destination) = (IpAddr::V6(source), IpAddr::V6(destination));
+        let pseudo = pseudo_header(source, destination, PROTOCOL_VRRP, message.len());
+        if checksum(&[&pseudo, message]) != 0 {
+            return Err(Fault::Checksum);
+        }
+        if first & 0x0f != TYPE_ADVERTISEMENT {
+            return Err(Fault::Type(first & 0x0f));
+        }
+        let read = || -> Option<Self> {
+            Some(Advert {
+                vrid: u8_at(message, 1)?,
+                priority: u8_at(message, 2)?,
+                auth_type: u8_at(message, 4)?,
+                interval: u8_at(message, 5)?,
+                addresses: message.get(HEADER_LENGTH..)?,
+                authentication: [0; AUTHENTICATION_LENGTH],
+            })
+        };
+        read().ok_or(short)
+    }
+
+    /// The message of an advert with IPv6 addresses, checksum included, for a packet with these addresses.
+    pub fn emit_ipv6(&self, source: Ipv6Addr, destination: Ipv6Addr) -> Vec<u8> {
+        let count = self.addresses.len() / Family::V6.address_length();
+        let mut message = vec![
+            VERSION << 4 | TYPE_ADVERTISEMENT,
+            self.vrid,
+            self.priority,
+            u8::try_from(count).unwrap_or(u8::MAX),
+            self.auth_type,
+            self.interval,
+        ];
+        let (source, destination) = (IpAddr::V6(source), IpAddr::V6(destination));
+        let length = HEADER_LENGTH + self.addresses.len();
+        let pseudo = pseudo_header(source, destination, PROTOCOL_VRRP, length);
+        let sum = checksum(&[&pseudo, &message, self.addresses]);
+        message.extend_from_slice(&sum.to_be_bytes());
+        message.extend_from_slice(self.addresses);
+        message
     }
 
     /// The message, checksum included.
