@@ -12,7 +12,7 @@ const EXIT_CANNOT_WRITE: i32 = 1;
 
 /// Checks the configuration; messages are appended to `file`, or go to standard error. Returns the exit status.
 pub fn run(options: &Options, file: Option<&Path>) -> i32 {
-    let loaded = configuration::read(options, &std::env::current_dir().unwrap_or_default());
+    let loaded = configuration::read(options, &std::env::current_dir().unwrap_or_default(), true);
     let written = match file {
         Some(path) => OpenOptions::new()
             .append(true)

@@ -141,22 +141,6 @@ impl Diagnostics {
         Self::default()
     }
 
-    /// Nothing to say yet about files of which only the paths are known (in the order of their `FileId`s).
-    pub fn with_files(paths: &[PathBuf]) -> Self {
-        let files = paths
-            .iter()
-            .map(|path| SourceFile {
-                path: path.clone(),
-                text: None,
-                starts: OnceCell::new(),
-            })
-            .collect();
-        Diagnostics {
-            files,
-            ..Self::default()
-        }
-    }
-
     /// Takes a file up; its text is for showing the lines that messages speak of.
     pub fn add_file(&mut self, path: &Path, text: Option<Rc<Vec<u8>>>) -> FileId {
         self.files.push(SourceFile {

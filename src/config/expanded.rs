@@ -1,10 +1,7 @@
 //! The expanded text: what is left of the files when comments, conditions, definitions, sequences and includes are done with. One
-//! buffer of logical lines, each with the place it came from. The tree is built from it; the parent hands it to its children as
-//! bytes. How it comes about is `expand`'s.
+//! buffer of logical lines, each with the place it came from. The tree is built from it; how it comes about is `expand`'s.
 
 use super::diagnostic::{FileId, Span, characters};
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// Where a logical line begins, in the buffer and in its file. It ends where the next one begins.
@@ -42,18 +39,6 @@ pub struct Expanded {
     /// Ascending in `at`; few lines have any.
     marks: Vec<Mark>,
 }
-
-/// Why bytes are no expanded text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DecodeError(pub &'static str);
-
-impl std::fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "not an expanded configuration: {}", self.0)
-    }
-}
-
-impl std::error::Error for DecodeError {}
 
 impl Expanded {
     /// The files that were read, by `FileId`; 0 is the top-level file.
@@ -227,153 +212,5 @@ impl Expanded {
             )),
             _ => mark.origin.column,
         }
-    }
-}
-
-/// The first bytes of an encoded text; the digit is the version of the format, for a binary swapped while the parent runs.
-const MAGIC: &[u8; 8] = b"kaconf1\n";
-
-impl Expanded {
-    /// The text as bytes, to be handed to a child.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(
-            self.text.len() + self.lines.len() * 16 + self.marks.len() * 20 + 64,
-        );
-        out.extend_from_slice(MAGIC);
-        let mut numbers = |values: &[u32]| {
-            values
-                .iter()
-                .for_each(|value| out.extend_from_slice(&value.to_le_bytes()))
-        };
-        numbers(&[
-            self.files.len() as u32,
-            self.text.len() as u32,
-            self.lines.len() as u32,
-            self.marks.len() as u32,
-        ]);
-        for path in &self.files {
-            numbers(&[path.as_os_str().len() as u32]);
-        }
-        for line in &self.lines {
-            numbers(&[line.start, line.file, line.line, line.column]);
-        }
-        for Mark { at, origin } in &self.marks {
-            numbers(&[*at, origin.file, origin.line, origin.column, origin.length]);
-        }
-        for path in &self.files {
-            out.extend_from_slice(path.as_os_str().as_bytes());
-        }
-        out.extend_from_slice(&self.text);
-        out
-    }
-
-    /// The text from bytes; refuses anything that `encode` cannot have made.
-    pub fn decode(bytes: &[u8]) -> Result<Expanded, DecodeError> {
-        let mut rest = Reader(
-            bytes
-                .strip_prefix(MAGIC)
-                .ok_or(DecodeError("other format or version"))?,
-        );
-        let [files, text, lines, marks] = rest.numbers()?;
-        let lengths = rest
-            .records(files)?
-            .map(|[length]: [u32; 1]| length)
-            .collect::<Vec<_>>();
-        let lines = rest
-            .records(lines)?
-            .map(|[start, file, line, column]| Line {
-                start,
-                file,
-                line,
-                column,
-            })
-            .collect::<Vec<_>>();
-        let marks = rest
-            .records(marks)?
-            .map(|[at, file, line, column, length]| Mark {
-                at,
-                origin: Origin {
-                    file,
-                    line,
-                    column,
-                    length,
-                },
-            })
-            .collect::<Vec<_>>();
-        let mut paths = Vec::with_capacity(lengths.len());
-        for length in lengths {
-            paths.push(PathBuf::from(OsStr::from_bytes(
-                rest.take(length as usize)?,
-            )));
-        }
-        let text = rest.take(text as usize)?.to_vec();
-        if !rest.0.is_empty() {
-            return Err(DecodeError("bytes left over"));
-        }
-        let mut ends = lines
-            .iter()
-            .skip(1)
-            .map(|line| line.start)
-            .chain([text.len() as u32]);
-        let first = lines.first().map_or(text.len(), |line| line.start as usize);
-        if first != 0
-            || lines
-                .iter()
-                .any(|line| ends.next().is_none_or(|end| end <= line.start))
-        {
-            return Err(DecodeError("lines out of order"));
-        }
-        if marks
-            .windows(2)
-            .any(|pair| matches!(pair, [a, b] if a.at >= b.at))
-            || marks.last().is_some_and(|m| m.at as usize >= text.len())
-        {
-            return Err(DecodeError("marks out of order"));
-        }
-        let known = |file: FileId| (file as usize) < paths.len();
-        if !lines.iter().all(|line| known(line.file))
-            || !marks.iter().all(|mark| known(mark.origin.file))
-        {
-            return Err(DecodeError("unknown file"));
-        }
-        Ok(Expanded {
-            files: paths,
-            text,
-            lines,
-            marks,
-        })
-    }
-}
-
-/// Takes encoded bytes apart from the front.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
-        let (taken, rest) = self
-            .0
-            .split_at_checked(length)
-            .ok_or(DecodeError("too short"))?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    fn numbers<const N: usize>(&mut self) -> Result<[u32; N], DecodeError> {
-        self.records(1)?.next().ok_or(DecodeError("too short"))
-    }
-
-    fn records<const N: usize>(
-        &mut self,
-        count: u32,
-    ) -> Result<impl Iterator<Item = [u32; N]> + use<'a, N>, DecodeError> {
-        let length = (count as usize)
-            .checked_mul(N * 4)
-            .ok_or(DecodeError("too short"))?;
-        let (numbers, _) = self.take(length)?.as_chunks::<4>();
-        Ok(numbers
-            .as_chunks::<N>()
-            .0
-            .iter()
-            .map(|record| record.map(u32::from_le_bytes)))
     }
 }

@@ -19,7 +19,6 @@ pub mod tree;
 pub mod world;
 
 use diagnostic::{Class, Diagnostics};
-use expanded::Expanded;
 use model::Model;
 use source::Files;
 use std::path::PathBuf;
@@ -44,8 +43,6 @@ pub struct Loaded {
     pub diagnostics: Diagnostics,
     /// Whether there is any object that a daemon could run.
     pub runnable: bool,
-    /// The text without comments, conditions and definitions: what is handed to the children.
-    pub expanded: Expanded,
 }
 
 impl Loaded {
@@ -76,16 +73,6 @@ impl Loaded {
 pub fn load(options: &Options, files: &dyn Files, world: &dyn World) -> Loaded {
     let mut diagnostics = Diagnostics::new();
     let expanded = expand::expand(&options.path, &options.context, files, &mut diagnostics);
-    load_expanded(expanded, diagnostics, world)
-}
-
-/// Judges a text that was expanded before, as a child does at a reload. `diagnostics` knows its files
-/// (`Diagnostics::with_files`).
-pub fn load_expanded(
-    expanded: Expanded,
-    mut diagnostics: Diagnostics,
-    world: &dyn World,
-) -> Loaded {
     let options = TreeOptions {
         root_only: Some(&keywords::root_only),
         reads_raw: Some(&keywords::reads_raw),
@@ -100,6 +87,5 @@ pub fn load_expanded(
         model,
         diagnostics,
         runnable,
-        expanded: tree.into_expanded(),
     }
 }

@@ -1,12 +1,13 @@
 //! Passwords and keys: never printed, compared in constant time, wiped when dropped.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What every dump and log shows in the place of a secret.
 pub const MASK: &str = "********";
 
 /// Secret bytes.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Secret(Vec<u8>);
 
 impl Secret {

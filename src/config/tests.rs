@@ -667,16 +667,6 @@ fn nothing_to_run_is_refused() {
 }
 
 #[test]
-fn a_child_reads_the_same_from_the_expanded_text() {
-    let loaded = with("advert_int 2\nauthentication {\n auth_type PASS\n auth_pass 1111\n}");
-    let bytes = loaded.expanded.encode();
-    let expanded = super::expanded::Expanded::decode(&bytes).expect("what was encoded");
-    let diagnostics = super::diagnostic::Diagnostics::with_files(expanded.files());
-    let again = super::load_expanded(expanded, diagnostics, &world());
-    assert_eq!(again.model, loaded.model);
-}
-
-#[test]
 fn messages_have_a_place_and_secrets_stay_secret() {
     let loaded = with("authentication {\n auth_type PASS\n auth_pass verysecret\n}\npriority abc");
     for diagnostic in loaded.diagnostics.iter() {

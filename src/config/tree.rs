@@ -75,11 +75,6 @@ impl Tree {
         &self.expanded
     }
 
-    /// The text it was built from, when the tree is done with.
-    pub fn into_expanded(self) -> Expanded {
-        self.expanded
-    }
-
     /// The path of a file.
     pub fn path(&self, file: FileId) -> Option<&Path> {
         self.expanded.path(file)

@@ -1,11 +1,12 @@
 //! What a configuration is judged against besides its own text: interfaces, accounts, programs, host names. The parent answers
-//! from the system (`os::world`), tests from a table, a child at reload from what the parent knew.
+//! from the system (`os::world`), tests from a table.
 
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// A user and its primary group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// User id.
     pub uid: u32,

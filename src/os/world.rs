@@ -1,6 +1,6 @@
 //! The world as the system knows it: the answers that `config` asks for while it judges a configuration.
 //!
-//! Some of these calls may take their time (name servers, network accounts): the parent alone lets them.
+//! Some of these calls may take their time (name servers, network accounts): `-t` and the parent alone let them.
 
 use crate::config::world::{Account, Names, Program, World};
 use nix::net::if_::if_nametoindex;
@@ -17,7 +17,7 @@ const NAME_DIRECTORIES: [&str; 2] = ["/etc/iproute2", "/usr/share/iproute2"];
 
 /// This host.
 pub struct System {
-    /// Ask name servers. A role must not: to it every name that the parent let pass resolves.
+    /// Ask name servers, as `-t` does. A daemon does not wait for them: every name passes, and is resolved where it is used.
     pub may_wait: bool,
 }
 

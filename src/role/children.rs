@@ -1,16 +1,20 @@
 //! The parent and its children: forking them into their roles, hearing from them, learning of their end, replacing them.
 
 use super::child::{self, Inheritance};
+use super::configuration;
 use super::control::{self, Answer, Order, ToChild};
+use super::handover::Handover;
 use super::parent::{Key, Parent, Phase, Source};
 use super::watch::{BackOff, Verdict, Watch};
 use super::{Exit, Role};
+use crate::config::model::Model;
 use crate::logging;
 use crate::os::clock;
 use crate::os::poll::Want;
 use crate::os::process::{self, End, Fork, ProcessId};
 use crate::time::Instant;
 use log::{error, info, warn};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A child that runs.
@@ -26,6 +30,8 @@ pub(super) struct Child {
 /// A role and who plays it.
 pub(super) struct Post {
     pub(super) role: Role,
+    /// Where a child that runs finds a new configuration.
+    pub(super) handover: Rc<Handover>,
     /// The configuration asks for it.
     pub(super) wanted: bool,
     pub(super) child: Option<Child>,
@@ -99,15 +105,14 @@ impl Parent {
         line: control::ToParent,
         held: process::Held,
     ) -> i32 {
-        let resume = self
-            .posts
-            .iter()
-            .any(|post| post.role == role && post.resume);
+        let Some(post) = self.posts.iter().find(|post| post.role == role) else {
+            return Exit::Internal as i32;
+        };
+        let (resume, handover) = (post.resume, post.handover.clone());
         let Parent {
             options,
             model,
             board,
-            handover,
             pid_file,
             signals,
             events,
@@ -268,6 +273,18 @@ impl Parent {
     }
 
     /// Tells one child that runs; it is awaited until it answers.
+    /// Hands a role its part of a new configuration.
+    pub(super) fn hand_over(&self, role: Role, model: &Model) -> Result<u64, String> {
+        let part = configuration::encode(role, model)?;
+        match self.posts.iter().find(|post| post.role == role) {
+            Some(post) => post
+                .handover
+                .write(&part)
+                .map_err(|error| error.to_string()),
+            None => Err("there is no such role".to_owned()),
+        }
+    }
+
     pub(super) fn tell_to_reload(&mut self, role: Role, length: u64) {
         let post = self.post(role);
         if let Some(child) = post.child.as_ref().filter(|child| !child.leaving) {

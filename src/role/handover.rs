@@ -1,4 +1,4 @@
-//! The expanded text of a configuration, handed from the parent to children that already run, in a file that exists only in memory.
+//! A role's part of a new configuration, handed from the parent to a child that already runs, in a file that exists only in memory.
 //!
 //! The parent alone writes, and only while no child reads: one reload is finished before the next begins.
 
@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// The file. Made before the children are forked, who inherit it.
+/// The file. Made before the child is forked, which inherits it.
 pub struct Handover(File);
 
 impl Handover {
@@ -17,14 +17,14 @@ impl Handover {
         Ok(Handover(File::from(fd)))
     }
 
-    /// Replaces the text, and says its length for `Order::Reload`.
+    /// Replaces the bytes, and says its length for `Order::Reload`.
     pub fn write(&self, text: &[u8]) -> io::Result<u64> {
         self.0.set_len(0)?;
         self.0.write_all_at(text, 0)?;
         Ok(text.len() as u64)
     }
 
-    /// The text, `length` bytes of it.
+    /// The bytes, `length` bytes of it.
     pub fn read(&self, length: u64) -> io::Result<Vec<u8>> {
         let length = length.min(self.0.metadata()?.len());
         let mut text = vec![0; usize::try_from(length).map_err(io::Error::other)?];
@@ -32,7 +32,7 @@ impl Handover {
         Ok(text)
     }
 
-    /// Gives the memory back once every child has read.
+    /// Gives the memory back once the child has read.
     pub fn clear(&self) -> io::Result<()> {
         self.0.set_len(0)
     }

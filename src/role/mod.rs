@@ -77,6 +77,19 @@ impl Role {
             Role::Checker => old.lvs != new.lvs || old.global != new.global,
         }
     }
+
+    /// Its part of the configuration.
+    fn part(self, model: &Model) -> Model {
+        let mut part = Model {
+            global: model.global.clone(),
+            ..Model::default()
+        };
+        match self {
+            Role::Vrrp => part.vrrp.clone_from(&model.vrrp),
+            Role::Checker => part.lvs.clone_from(&model.lvs),
+        }
+        part
+    }
 }
 
 /// Where a process (`None`: the parent) logs to.
@@ -124,7 +137,7 @@ pub struct RoleContext {
     pub signals: Signals,
     /// What a predecessor left, and where this process leaves its own state.
     pub board: Rc<Board>,
-    /// Where the text of `Order::Reload` is found.
+    /// Where the configuration of `Order::Reload` is found.
     pub handover: Rc<Handover>,
     /// This process replaces one that died: carry on from the board.
     pub resume: bool,

@@ -67,7 +67,6 @@ pub(super) struct Parent {
     /// Where the daemon was started: relative names in the configuration count from there.
     pub(super) directory: PathBuf,
     pub(super) model: Rc<Model>,
-    pub(super) handover: Rc<Handover>,
     pub(super) board: Rc<Board>,
     pub(super) pid_file: Option<PidFile>,
     pub(super) signals: Signals,
@@ -88,23 +87,25 @@ impl Parent {
         let signals = Signals::new(&signals(&options))?;
         let mut events = Loop::new()?;
         events.add(&signals, Source::Signals, Want::Read)?;
-        let posts = Role::ALL.map(|role| {
+        let post = |role: Role| -> io::Result<Post> {
             let wanted = role.wanted(&options, &model);
-            Post {
+            Ok(Post {
                 role,
+                handover: Rc::new(Handover::new()?),
                 wanted,
                 child: None,
                 vacant: wanted,
                 resume: false,
                 back_off: BackOff::default(),
                 awaited: wanted,
-            }
-        });
+            })
+        };
+        let [vrrp, checker] = Role::ALL.map(post);
+        let posts = [vrrp?, checker?];
         Ok(Parent {
             options,
             directory,
             model,
-            handover: Rc::new(Handover::new()?),
             board: Rc::new(Board::new()?),
             pid_file,
             signals,
@@ -229,7 +230,9 @@ impl Parent {
                 Phase::Reloading { .. } => {
                     info!("Reload complete");
                     // Memory that nobody needs any more; if it cannot be given back, so be it.
-                    let _ = self.handover.clear();
+                    for post in &self.posts {
+                        let _ = post.handover.clear();
+                    }
                 }
                 Phase::Running | Phase::Stopping { .. } => return,
             }

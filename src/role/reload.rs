@@ -12,7 +12,7 @@ impl Parent {
     /// Reads the files, and tells the children. False: nothing was changed.
     pub(super) fn reload(&mut self) -> bool {
         info!("Reloading");
-        let loaded = configuration::read(&self.options, &self.directory);
+        let loaded = configuration::read(&self.options, &self.directory, false);
         configuration::tell(&loaded.diagnostics);
         if loaded.refused_at_reload() {
             error!(
@@ -23,20 +23,26 @@ impl Parent {
         }
         let mut model = loaded.model;
         keep_what_cannot_change(&self.model, &mut model);
-        let length = match self.handover.write(&loaded.expanded.encode()) {
-            Ok(length) => length,
-            Err(error) => {
-                error!(
-                    "Cannot hand the new configuration over: {error}; the old one stays in force"
-                );
-                return false;
-            }
-        };
-        let old = std::mem::replace(&mut self.model, Rc::new(model));
+        let mut handed = Vec::new();
         for role in Role::ALL {
-            if role.concerned(&old, &self.model) {
-                self.tell_to_reload(role, length);
+            if !role.concerned(&self.model, &model) {
+                continue;
             }
+            match self.hand_over(role, &model) {
+                Ok(length) => handed.push((role, length)),
+                Err(error) => {
+                    error!(
+                        "Cannot hand the new configuration over: {error}; the old one stays in force"
+                    );
+                    return false;
+                }
+            }
+        }
+        self.model = Rc::new(model);
+        for (role, length) in handed {
+            self.tell_to_reload(role, length);
+        }
+        for role in Role::ALL {
             let wanted = role.wanted(&self.options, &self.model);
             self.want(role, wanted);
         }

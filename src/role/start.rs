@@ -50,7 +50,7 @@ fn start(options: Options, command_line: &str) -> Result<Parent, i32> {
     info!("Configuration file {}", options.file.display());
     enter_namespace(&options)?;
     let directory = std::env::current_dir().unwrap_or_default();
-    let loaded = configuration::read(&options, &directory);
+    let loaded = configuration::read(&options, &directory, false);
     configuration::tell(&loaded.diagnostics);
     refuse(&options, &loaded)?;
     let model = Rc::new(loaded.model);

@@ -1,10 +1,11 @@
 //! The BFD part of the model (RFC 5880): sessions with their neighbours.
 
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
 
 /// One `bfd_instance`. Names are unique, and so are neighbours.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BfdInstance {
     /// Its name, at most 31 bytes.
     pub name: String,

@@ -1,12 +1,13 @@
 //! What checks a real server: one type a kind of check, with every inherited value filled in.
 
 use super::Command;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 /// One check of a real server.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Checker {
     /// When and how often; checkers with the same timing share it.
     pub timing: Rc<Timing>,
@@ -19,7 +20,7 @@ pub struct Checker {
 }
 
 /// The times of a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Timing {
     /// `delay_loop`: from one check to the next.
     pub delay_loop: Duration,
@@ -34,7 +35,7 @@ pub struct Timing {
 }
 
 /// What a check does.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Probe {
     /// Talks to a server.
     Connect(Connection, Dialogue),
@@ -54,7 +55,7 @@ pub enum Probe {
 }
 
 /// Where a check connects to, and from where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
     /// `connect_ip`, else the real server's.
     pub address: IpAddr,
@@ -65,7 +66,7 @@ pub struct Connection {
 }
 
 /// This end of a connection.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// `bindto`, of the family of the address connected to.
     pub address: Option<IpAddr>,
@@ -78,7 +79,7 @@ pub struct Source {
 }
 
 /// What is said over a connection.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Dialogue {
     /// `TCP_CHECK`: nothing; that it is accepted is enough.
     Tcp,
@@ -95,7 +96,7 @@ pub enum Dialogue {
 }
 
 /// `MISC_CHECK`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScriptProbe {
     /// `misc_path` and `user`.
     pub command: Command,
@@ -106,7 +107,7 @@ pub struct ScriptProbe {
 }
 
 /// `UDP_CHECK`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UdpProbe {
     /// `payload`; None = random bytes.
     pub payload: Option<Box<[u8]>>,
@@ -119,7 +120,7 @@ pub struct UdpProbe {
 }
 
 /// What must come back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
     /// Nothing: no ICMP error is enough.
     NotNeeded,
@@ -130,7 +131,7 @@ pub enum Reply {
 }
 
 /// A byte of which some digits may be anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PatternByte {
     /// The value; zero where the mask is.
     pub value: u8,
@@ -139,16 +140,16 @@ pub struct PatternByte {
 }
 
 /// `DNS_CHECK`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DnsProbe {
     /// `type`, by its name in capitals.
-    pub record: &'static str,
+    pub record: Box<str>,
     /// `name`, without a final dot; empty = the root.
     pub name: Box<str>,
 }
 
 /// `HTTP_GET` and `SSL_GET`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebProbe {
     /// Whether it is `SSL_GET`.
     pub tls: bool,
@@ -163,7 +164,7 @@ pub struct WebProbe {
 }
 
 /// `http_protocol`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HttpVersion {
     /// `1.0`.
     #[default]
@@ -175,7 +176,7 @@ pub enum HttpVersion {
 }
 
 /// The name told in a TLS handshake.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ServerName {
     /// None.
     #[default]
@@ -187,7 +188,7 @@ pub enum ServerName {
 }
 
 /// `url`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Url {
     /// `path`.
     pub path: Box<str>,
@@ -204,14 +205,14 @@ pub struct Url {
 }
 
 /// A pattern that the body is searched for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Regex {
     /// The pattern, escapes of the configuration language decoded.
     pub pattern: Vec<u8>,
     /// `regex_no_match`: finding it is a failure.
     pub no_match: bool,
     /// `regex_options`, by PCRE2's names.
-    pub options: Vec<&'static str>,
+    pub options: Vec<Box<str>>,
     /// `regex_min_offset`: where a match may begin at the earliest.
     pub least_offset: usize,
     /// `regex_max_offset`: and at the latest; None = anywhere.

@@ -1,9 +1,10 @@
 //! Daemon-wide settings: `global_defs` and the statements outside any block.
 
+use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
 /// `global_defs`, with defaults filled in.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Global {
     /// `router_id`; the host name when not given.
     pub router_id: Option<String>,

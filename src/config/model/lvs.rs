@@ -3,13 +3,14 @@
 
 use super::{Checker, Command};
 use crate::config::secret::Secret;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::time::Duration;
 
 /// Everything the checker role runs.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Lvs {
     /// `SSL`.
     pub tls: Tls,
@@ -20,7 +21,7 @@ pub struct Lvs {
 }
 
 /// `SSL`: what TLS checks present and trust.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tls {
     /// `password` of the key.
     pub password: Option<Secret>,
@@ -33,7 +34,7 @@ pub struct Tls {
 }
 
 /// An address family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Family {
     /// IPv4.
     Inet,
@@ -53,7 +54,7 @@ impl Family {
 }
 
 /// `virtual_server_group`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerGroup {
     /// Its name.
     pub name: Rc<str>,
@@ -62,7 +63,7 @@ pub struct ServerGroup {
 }
 
 /// One line of a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Member {
     /// Every address from `first` to `last`; both are of one family.
     Addresses {
@@ -83,7 +84,7 @@ pub enum Member {
 }
 
 /// What a virtual server stands for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Service {
     /// An address; no port = every port.
     Address(IpAddr, Option<u16>),
@@ -94,7 +95,7 @@ pub enum Service {
 }
 
 /// Layer 4 protocol of a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Protocol {
     /// TCP.
     Tcp,
@@ -117,7 +118,7 @@ impl Protocol {
 }
 
 /// `lb_kind`: how packets reach the server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Forwarding {
     /// `NAT`: addresses are translated.
     #[default]
@@ -129,7 +130,7 @@ pub enum Forwarding {
 }
 
 /// How a tunnel wraps packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Encapsulation {
     /// IP in IP (RFC 2003).
     Ipip,
@@ -140,7 +141,7 @@ pub enum Encapsulation {
 }
 
 /// Checksums of the outer header.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TunnelChecksum {
     /// `nocsum`.
     #[default]
@@ -153,7 +154,7 @@ pub enum TunnelChecksum {
 
 /// The flags of a scheduler, as the kernel numbers them. `sh-fallback` and `mh-fallback` are the first, `sh-port` and `mh-port` the
 /// second.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SchedulerFlags {
     /// `flag-1`.
     pub first: bool,
@@ -164,7 +165,7 @@ pub struct SchedulerFlags {
 }
 
 /// What keeps the connections of a client on one server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Persistence {
     /// `persistence_timeout`.
     pub timeout: Duration,
@@ -175,7 +176,7 @@ pub struct Persistence {
 }
 
 /// Which clients count as one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Granularity {
     /// IPv4: those with the same address under this mask.
     Mask(Ipv4Addr),
@@ -184,7 +185,7 @@ pub enum Granularity {
 }
 
 /// `virtual_server`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VirtualServer {
     /// What it stands for.
     pub service: Service,
@@ -193,7 +194,7 @@ pub struct VirtualServer {
     /// None for firewall marks.
     pub protocol: Option<Protocol>,
     /// `lb_algo`, by the kernel's name.
-    pub scheduler: &'static str,
+    pub scheduler: Box<str>,
     /// Flags of the scheduler.
     pub flags: SchedulerFlags,
     /// `ops`: schedule each packet by itself.
@@ -227,7 +228,7 @@ pub struct VirtualServer {
 }
 
 /// `sorry_server`: gets the traffic when the quorum is lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SorryServer {
     /// Its address.
     pub address: IpAddr,
@@ -240,7 +241,7 @@ pub struct SorryServer {
 }
 
 /// `real_server`. There may be many: rare settings are boxed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RealServer {
     /// Its address.
     pub address: IpAddr,
@@ -267,7 +268,7 @@ pub struct RealServer {
 }
 
 /// What few real servers have.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RealServerExtra {
     /// `notify_up`.
     pub notify_up: Option<Command>,

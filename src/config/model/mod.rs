@@ -1,5 +1,7 @@
 //! What the user configured, checked and resolved: immutable once built, shared by all roles. What runs is elsewhere.
 
+use serde::{Deserialize, Serialize};
+
 mod bfd;
 mod checker;
 mod command;
@@ -24,7 +26,7 @@ pub use vrrp::{
 };
 
 /// The whole configuration.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Model {
     /// Daemon-wide settings.
     pub global: Global,

@@ -1,18 +1,19 @@
 //! The VRRP part of the model: instances and what they hold.
 
 use crate::config::secret::Secret;
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 /// Everything the VRRP role runs.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Vrrp {
     /// In the order of the file; names are unique.
     pub instances: Vec<VrrpInstance>,
 }
 
 /// Protocol version of an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Version {
     /// RFC 3768.
     V2,
@@ -21,7 +22,7 @@ pub enum Version {
 }
 
 /// `state`: what the instance would like to be at start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum InitialState {
     /// Starts in BACKUP with a shortened timer; becomes MASTER at once only with priority 255.
     Master,
@@ -30,7 +31,7 @@ pub enum InitialState {
 }
 
 /// `authentication`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Authentication {
     /// None.
     None,
@@ -39,7 +40,7 @@ pub enum Authentication {
 }
 
 /// How often gratuitous ARPs (or neighbour advertisements) are sent. Counts are per virtual address.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GarpPolicy {
     /// `garp_master_delay`: the second burst comes this long after becoming MASTER; zero = none.
     pub master_delay: Duration,
@@ -72,7 +73,7 @@ impl Default for GarpPolicy {
 }
 
 /// One line of `virtual_ipaddress`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VirtualAddress {
     /// The address itself.
     pub address: IpAddr,
@@ -95,7 +96,7 @@ pub struct VirtualAddress {
 }
 
 /// One `vrrp_instance`, with every inherited default filled in.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VrrpInstance {
     /// Its name in the file.
     pub name: String,

@@ -140,7 +140,7 @@ impl<'t> Builder<'t> {
         self.lvs.virtual_servers.push(VirtualServer {
             family,
             protocol,
-            scheduler,
+            scheduler: scheduler.into(),
             flags: draft.flags,
             one_packet,
             persistence,

@@ -127,7 +127,7 @@ impl UrlDraft {
         let regex = self.pattern.map(|pattern| Regex {
             pattern,
             no_match: self.no_match,
-            options: self.options,
+            options: self.options.into_iter().map(Box::from).collect(),
             least_offset: self.least_offset.unwrap_or(0),
             most_offset: self.most_offset,
         });

@@ -2,7 +2,6 @@
 
 use crate::config::diagnostic::Diagnostics;
 use crate::config::expand::{Context, expand};
-use crate::config::expanded::Expanded;
 use crate::config::keywords::{reads_raw, root_only};
 use crate::config::source::{Disk, Memory};
 use crate::config::tree::{Options, Statements, Tree};
@@ -340,7 +339,6 @@ fn real_files() {
         files += 1;
         let mut diagnostics = Diagnostics::new();
         let expanded = expand(&path, &Context::default(), &Disk, &mut diagnostics);
-        assert_eq!(Expanded::decode(&expanded.encode()).as_ref(), Ok(&expanded));
         let tree = Tree::build(
             expanded,
             Options {

@@ -104,7 +104,7 @@ pub(super) fn dns<'t>(
     children: Statements<'t>,
 ) -> Kind {
     let mut probe = DnsProbe {
-        record: RECORD,
+        record: RECORD.into(),
         name: Box::default(),
     };
     context.each_statement(Block::DnsCheck, children, |context, item| {
@@ -113,7 +113,9 @@ pub(super) fn dns<'t>(
                 let picked = pick(context, &item, |word| {
                     format!("Unknown DNS check type {word} - ignoring")
                 });
-                probe.record = picked.unwrap_or(probe.record);
+                if let Some(record) = picked {
+                    probe.record = record.into();
+                }
             }
             "name" => {
                 probe.name =

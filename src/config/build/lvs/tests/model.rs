@@ -50,7 +50,7 @@ fn defaults_of_a_service() {
         (Some(Family::Inet), Some(Protocol::Tcp))
     );
     assert_eq!(
-        (service.scheduler, service.forwarding),
+        (&*service.scheduler, service.forwarding),
         ("rr", Forwarding::Nat)
     );
     assert_eq!((service.quorum, service.hysteresis), (1, 0));
@@ -265,7 +265,7 @@ fn settings_of_a_service() {
         "weight 7",
     ));
     let service = only(&model);
-    assert_eq!(service.scheduler, "mh");
+    assert_eq!(&*service.scheduler, "mh");
     assert_eq!(
         service.flags,
         SchedulerFlags {

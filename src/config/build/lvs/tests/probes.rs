@@ -19,11 +19,11 @@ fn dialogues() {
     let Dialogue::Dns(dns) = dialogue("DNS_CHECK {\n}") else {
         panic!()
     };
-    assert_eq!((dns.record, &*dns.name), ("SOA", ""));
+    assert_eq!((&*dns.record, &*dns.name), ("SOA", ""));
     let Dialogue::Dns(dns) = dialogue("DNS_CHECK {\ntype aaaa\nname a.b.\n}") else {
         panic!()
     };
-    assert_eq!((dns.record, &*dns.name), ("AAAA", "a.b"));
+    assert_eq!((&*dns.record, &*dns.name), ("AAAA", "a.b"));
     let Dialogue::Udp(udp) = dialogue("UDP_CHECK {\n}") else {
         panic!()
     };
@@ -95,7 +95,7 @@ fn pages() {
             regex.least_offset,
             regex.most_offset
         ),
-        (true, &["caseless"][..], 3, None)
+        (true, &[Box::from("caseless")][..], 3, None)
     );
 }
 
