@@ -53,6 +53,10 @@ fn config(authentication: Authentication) -> Vrrp {
         multicast_group: Ipv4Addr::new(224, 0, 0, 18),
         source: None,
         dont_track_primary: false,
+        preempt_delay: Duration::ZERO,
+        timer_expired_backup: None,
+        owner_ignore_adverts: false,
+        tracked_interfaces: Vec::new(),
         skip_check_adv_addr: false,
         lower_prio_no_advert: false,
         higher_prio_send_advert: false,
@@ -71,6 +75,7 @@ fn config(authentication: Authentication) -> Vrrp {
     };
     Vrrp {
         instances: vec![instance],
+        ..Vrrp::default()
     }
 }
 

@@ -75,6 +75,10 @@ fn instance(vrid: u8, priority: u8, nopreempt: bool, authentication: Authenticat
         multicast_group: GROUP,
         source: None,
         dont_track_primary: false,
+        preempt_delay: Duration::ZERO,
+        timer_expired_backup: None,
+        owner_ignore_adverts: false,
+        tracked_interfaces: Vec::new(),
         skip_check_adv_addr: false,
         lower_prio_no_advert: false,
         higher_prio_send_advert: true,
@@ -101,7 +105,7 @@ fn configuration(priority: u8) -> Vrrp {
             instance(3, 100, true, Authentication::None),
             instance(4, 200, false, Authentication::Pass(Secret::new(PASSWORD))),
         ],
-    }
+        ..Vrrp::default()    }
 }
 
 struct Node {

@@ -182,6 +182,16 @@ impl<'t> Item<'t> {
         number::integer(context, word, low, high, strictness)
     }
 
+    /// `[all] NUMBER`: whether `all` stands there, and the number.
+    pub fn all_int(&self, context: &mut Context<'_>) -> Option<(bool, i64)> {
+        let Form::AllInt(low, high) = self.keyword.form else {
+            return None;
+        };
+        let all = self.argument(0).is_some_and(|word| word == "all");
+        let word = self.required_at(context, usize::from(all))?;
+        number::integer(context, word, low, high, Strictness::Strict).map(|number| (all, number))
+    }
+
     /// The same as an unsigned number of 32 bits.
     pub fn u32(&self, context: &mut Context<'_>) -> Option<u32> {
         self.int(context)

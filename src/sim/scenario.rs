@@ -54,6 +54,7 @@ pub fn run_scenario(seed: u64) -> Result<Outcome, String> {
         network.add_node(
             Vrrp {
                 instances: vec![instance],
+                ..Vrrp::default()
             },
             Ipv4Addr::new(10, 0, 0, host),
         );
@@ -94,6 +95,10 @@ fn random_instance(random: &mut Random, interval: Duration, owners: bool) -> Vrr
         multicast_group: Ipv4Addr::new(224, 0, 0, 18),
         source: None,
         dont_track_primary: random.percent(20),
+        preempt_delay: Duration::ZERO,
+        timer_expired_backup: None,
+        owner_ignore_adverts: false,
+        tracked_interfaces: Vec::new(),
         skip_check_adv_addr: random.percent(20),
         lower_prio_no_advert: random.percent(20),
         higher_prio_send_advert: random.percent(20),

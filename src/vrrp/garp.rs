@@ -24,6 +24,16 @@ const BURST_PERIOD: Duration = Duration::from_millis(1);
 pub(super) struct Schedule {
     second: Option<(Instant, u32)>,
     refresh: Option<Instant>,
+    extra: Option<Instant>,
+}
+
+/// What is due of a schedule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Due {
+    /// Rounds on every interface.
+    pub rounds: u32,
+    /// And one on interfaces other than the instance's.
+    pub extra: bool,
 }
 
 impl Schedule {
@@ -33,6 +43,7 @@ impl Schedule {
         Schedule {
             second: after(policy.master_delay).map(|at| (at, policy.master_repeat)),
             refresh: after(policy.master_refresh),
+            extra: after(policy.extra_interfaces),
         }
     }
 
@@ -45,14 +56,22 @@ impl Schedule {
 
     /// When to look again.
     pub fn next(&self) -> Option<Instant> {
-        [self.second.map(|(at, _)| at), self.refresh]
+        [self.second.map(|(at, _)| at), self.refresh, self.extra]
             .into_iter()
             .flatten()
             .min()
     }
 
-    /// How many rounds are due; what was due is taken off, a refresh is put on again.
-    pub fn take_due(&mut self, now: Instant, policy: &GarpPolicy) -> u32 {
+    /// What is due; it is taken off, and what repeats is put on again.
+    pub fn take_due(&mut self, now: Instant, policy: &GarpPolicy) -> Due {
+        let again = |at: Instant, period: Duration| {
+            let next = at + period;
+            (!period.is_zero()).then_some(if next > now { next } else { now + period })
+        };
+        let extra = self.extra.is_some_and(|at| at <= now);
+        if let Some(at) = self.extra.filter(|_| extra) {
+            self.extra = again(at, policy.extra_interfaces);
+        }
         let mut rounds = 0;
         if let Some((at, second)) = self.second
             && at <= now
@@ -63,15 +82,10 @@ impl Schedule {
         if let Some(at) = self.refresh
             && at <= now
         {
-            let next = at + policy.master_refresh;
-            self.refresh = (!policy.master_refresh.is_zero()).then_some(if next > now {
-                next
-            } else {
-                now + policy.master_refresh
-            });
+            self.refresh = again(at, policy.master_refresh);
             rounds = rounds.max(policy.master_refresh_repeat);
         }
-        rounds
+        Due { rounds, extra }
     }
 }
 

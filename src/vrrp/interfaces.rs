@@ -2,8 +2,11 @@
 //! from it and never counted up and down, so that no order of events can leave an instance stuck in FAULT.
 
 use super::Interface;
-use crate::config::model::VrrpInstance;
+use crate::config::model::LinkDelay;
+use crate::config::model::{TrackedInterface, VrrpInstance};
+use crate::time::Instant;
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// Why an instance cannot run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +17,10 @@ pub struct Unfit {
     pub down: bool,
     /// The interface has no IPv4 address to send from, and no `mcast_src_ip` says which.
     pub no_address: bool,
+    /// An interface of `track_interface` without weight is not as it has to be.
+    pub tracked: bool,
+    /// Another member of the sync group cannot run.
+    pub group: bool,
 }
 
 impl Unfit {
@@ -28,6 +35,21 @@ impl Unfit {
 pub(super) struct Interfaces {
     by_index: HashMap<u32, Interface>,
     by_name: HashMap<String, u32>,
+    /// How long an interface has to be down, or up, to count as such.
+    delays: HashMap<String, (Duration, Duration)>,
+    /// Interfaces as they are, that do not count as such yet.
+    unsettled: HashMap<u32, Interface>,
+}
+
+/// What to do with the timer of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Debounce {
+    /// Nothing.
+    None,
+    /// Ask again then.
+    Arm(Instant),
+    /// It is no longer needed.
+    Disarm,
 }
 
 impl Interfaces {
@@ -50,6 +72,50 @@ impl Interfaces {
         self.by_name.insert(interface.name.clone(), interface.index);
         self.by_index.insert(interface.index, interface.clone());
         changed
+    }
+
+    /// Takes over `interface_up_down_delays`. What waits, waits as long as it was told to.
+    pub fn set_delays(&mut self, delays: &[LinkDelay]) {
+        self.delays = delays
+            .iter()
+            .map(|delay| (delay.interface.clone(), (delay.down, delay.up)))
+            .collect();
+    }
+
+    /// The interface as it is to be believed now: one that went down or up counts as it was until it has been so for long enough.
+    pub fn debounce(&mut self, now: Instant, interface: &Interface) -> (Interface, Debounce) {
+        let believed_up = self
+            .by_index
+            .get(&interface.index)
+            .filter(|known| known.name == interface.name)
+            .map(|known| known.up);
+        let delay = match (self.delays.get(&interface.name), interface.up) {
+            (Some((down, _)), false) => *down,
+            (Some((_, up)), true) => *up,
+            (None, _) => Duration::ZERO,
+        };
+        let waiting = self.unsettled.remove(&interface.index);
+        match believed_up {
+            Some(up) if up != interface.up && (waiting.is_some() || !delay.is_zero()) => {
+                let timer = match waiting {
+                    Some(_) => Debounce::None,
+                    None => Debounce::Arm(now + delay),
+                };
+                self.unsettled.insert(interface.index, interface.clone());
+                let believed = Interface {
+                    up,
+                    ..interface.clone()
+                };
+                (believed, timer)
+            }
+            _ if waiting.is_some() => (interface.clone(), Debounce::Disarm),
+            _ => (interface.clone(), Debounce::None),
+        }
+    }
+
+    /// The interface that has now been as it is for long enough.
+    pub fn settled(&mut self, index: u32) -> Option<Interface> {
+        self.unsettled.remove(&index)
     }
 
     /// Forgets an interface. The name whose meaning changed, if any.
@@ -75,16 +141,44 @@ impl Interfaces {
 
     /// What keeps an instance of this configuration from running.
     pub fn unfit(&self, config: &VrrpInstance) -> Unfit {
+        let tracked = self.failed(config).next().is_some();
         match self.named(&config.interface) {
             None => Unfit {
                 missing: true,
+                tracked,
                 ..Unfit::default()
             },
             Some(interface) => Unfit {
-                missing: false,
                 down: !interface.up && !config.dont_track_primary,
                 no_address: interface.primary_v4.is_none() && config.source.is_none(),
+                tracked,
+                ..Unfit::default()
             },
         }
+    }
+
+    /// The tracked interfaces that keep an instance of this configuration from running.
+    pub fn failed<'a>(
+        &'a self,
+        config: &'a VrrpInstance,
+    ) -> impl Iterator<Item = &'a TrackedInterface> {
+        config.tracked_interfaces.iter().filter(|tracked| {
+            tracked.weight == 0 && self.is_up(&tracked.interface) == tracked.reverse
+        })
+    }
+
+    /// What a tracked interface adds to the priority now.
+    pub fn contribution(&self, tracked: &TrackedInterface) -> i32 {
+        let up = self.is_up(&tracked.interface);
+        let adds = if tracked.weight > 0 { up } else { !up };
+        match (adds, tracked.reverse) {
+            (false, _) => 0,
+            (true, false) => tracked.weight,
+            (true, true) => -tracked.weight,
+        }
+    }
+
+    fn is_up(&self, name: &str) -> bool {
+        self.named(name).is_some_and(|interface| interface.up)
     }
 }

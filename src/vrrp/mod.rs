@@ -1,7 +1,7 @@
 //! The VRRP core: packets, timers and interface changes in, actions out. Knows no socket, clock or file.
 //!
 //! `Router` (router.rs, reload.rs) holds every virtual router of the process and finds the one an event is for. `Instance`
-//! (instance.rs) is one of them: its configuration and, apart from it, what runs. table.rs is the state machine of RFC 3768
+//! (instance.rs) is one of them: its configuration and, apart from it, what runs; group.rs keeps those of a sync group together. table.rs is the state machine of RFC 3768
 //! section 6.4 as one table; receive.rs judges packets (section 7.1); the rest are their tools. Every log line is a value of
 //! notice.rs, which alone knows the words.
 //!
@@ -10,6 +10,7 @@
 //! performed in order.
 
 mod garp;
+mod group;
 mod instance;
 mod interfaces;
 mod notice;
@@ -23,6 +24,7 @@ mod timing;
 #[cfg(test)]
 mod tests;
 
+pub use group::Group;
 pub use instance::{Instance, Record};
 pub use interfaces::Unfit;
 pub use notice::{Notice, Said, Severity};
@@ -35,6 +37,7 @@ pub use timing::{master_down_interval, skew_time};
 use crate::config::model::Vrrp;
 use crate::time::Instant;
 use std::net::Ipv4Addr;
+use std::rc::Rc;
 
 /// An instance, by its place in the router. Stable for as long as an instance of that name is configured, across reloads too; a
 /// place that became free is given to another.
@@ -51,6 +54,8 @@ pub enum TimerKey {
     Garp(InstanceId),
     /// Gratuitous ARPs that wait for their turn on an interface, by kernel index.
     GarpQueue(u32),
+    /// An interface has been down, or up, for so long that it counts as such; by kernel index.
+    LinkDelay(u32),
 }
 
 /// What the shell knows of a network interface.
@@ -154,6 +159,15 @@ pub enum Action {
     Changed {
         /// Which.
         instance: InstanceId,
+        /// From.
+        from: State,
+        /// To.
+        to: State,
+    },
+    /// A sync group went from one state to another; comes after all its members did.
+    GroupChanged {
+        /// Its name.
+        group: Rc<str>,
         /// From.
         from: State,
         /// To.

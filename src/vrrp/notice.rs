@@ -33,6 +33,13 @@ pub enum Notice {
         /// What is said.
         said: Said,
     },
+    /// A sync group brings its members to this state.
+    Syncing {
+        /// Its name.
+        group: Rc<str>,
+        /// Which state.
+        state: State,
+    },
     /// The first gratuitous ARP of a burst for an address leaves.
     GratuitousArp {
         /// Name of the interface.
@@ -71,6 +78,21 @@ pub enum Said {
     FaultDown(String),
     /// Cannot run: no address to send from.
     FaultNoAddress,
+    /// Cannot run: a tracked interface is down, or up where it has to be down.
+    FaultTracked {
+        /// Which.
+        interface: String,
+        /// It is up.
+        up: bool,
+    },
+    /// Cannot run: another member of its sync group cannot.
+    FaultGroup,
+    /// A MASTER of lower priority is left alone for so long.
+    PreemptDelayed(Duration),
+    /// It no longer is: there is a MASTER to be obeyed.
+    PreemptDelayEnded,
+    /// This process slept for about so long, and listens before it goes on as MASTER or becomes it.
+    Listening(Duration),
     /// Master_Down_Timer fired.
     AdvertTimeout,
     /// Stepping down for this sender of higher priority.
@@ -189,6 +211,7 @@ impl Notice {
         let said = match self {
             Notice::Instance { said, .. } => said,
             Notice::GratuitousArp { .. } => return Severity::Detail,
+            Notice::Syncing { .. } => return Severity::Info,
             Notice::UnknownVrid { .. } => return Severity::Warning,
         };
         match said {
@@ -196,6 +219,9 @@ impl Notice {
             Said::FaultMissing(_)
             | Said::FaultDown(_)
             | Said::FaultNoAddress
+            | Said::FaultTracked { .. }
+            | Said::FaultGroup
+            | Said::Listening(_)
             | Said::HeardSelf { .. }
             | Said::HeardRivalOwner { .. }
             | Said::BadPacket { .. }
@@ -209,6 +235,8 @@ impl Notice {
             | Said::HeardResign
             | Said::Resigned
             | Said::Priority { .. }
+            | Said::PreemptDelayed(_)
+            | Said::PreemptDelayEnded
             | Said::Removed => Severity::Info,
             Said::MasterIs { .. }
             | Said::SettingVips
@@ -222,6 +250,9 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Notice::Instance { name, said } => said.word(name, f),
+            Notice::Syncing { group, state } => {
+                write!(f, "VRRP_Group({group}) Syncing instances to {state} state")
+            }
             Notice::GratuitousArp { interface, address } => {
                 write!(f, "Sending gratuitous ARP on {interface} for {address}")
             }
@@ -275,6 +306,26 @@ impl Said {
             Said::FaultNoAddress => write!(
                 f,
                 "({name}) entering FAULT state (no IPv4 address for interface)"
+            ),
+            Said::FaultTracked { interface, up } => write!(
+                f,
+                "({name}) entering FAULT state (tracked interface {interface} {})",
+                if *up { "up" } else { "down" }
+            ),
+            Said::FaultGroup => write!(
+                f,
+                "({name}) entering FAULT state (another member of its sync group cannot run)"
+            ),
+            Said::PreemptDelayed(delay) => write!(
+                f,
+                "({name}) start preempt delay ({} s)",
+                delay.as_secs_f64()
+            ),
+            Said::PreemptDelayEnded => write!(f, "({name}) stop preempt delay"),
+            Said::Listening(late) => write!(
+                f,
+                "({name}) this process slept for {:.3} s: listening before claiming to be MASTER",
+                late.as_secs_f64()
             ),
             Said::AdvertTimeout => write!(f, "({name}) Receive advertisement timeout"),
             Said::HeardHigher {

@@ -32,11 +32,10 @@ impl Router {
                 self.by_name.remove(gone.name());
             }
         }
-        let mut added = Vec::new();
         let mut changed = Vec::new();
         for instance in &config.instances {
             match self.find(&instance.name) {
-                None => added.push(self.insert(instance.clone())),
+                None => drop(self.insert(instance.clone())),
                 Some(known) if known.config() != instance => changed.push((known.id(), instance)),
                 Some(_) => {}
             }
@@ -50,11 +49,17 @@ impl Router {
             });
         }
         self.index_networks();
-        if self.started {
-            for id in added {
-                self.with(now, id, actions, Instance::start);
-            }
+        self.index_groups(config);
+        self.interfaces.set_delays(&config.link_delays);
+        if !self.started {
+            return;
         }
+        let (new, kept): (Vec<InstanceId>, Vec<InstanceId>) = self
+            .instances()
+            .map(Instance::id)
+            .partition(|id| !self.instance(*id).is_some_and(Instance::has_begun));
+        self.refit_all(now, &kept, actions);
+        self.start(now, &new, actions);
     }
 
     /// Gives an instance a place: a free one, or a new one.
@@ -84,6 +89,13 @@ impl Router {
             network
                 .by_vrid
                 .insert(config.virtual_router_id, instance.id());
+            for interface in instance.watches() {
+                networks
+                    .entry(interface.to_owned())
+                    .or_default()
+                    .watchers
+                    .push(instance.id());
+            }
             for interface in instance.announces_on() {
                 networks
                     .entry(interface.to_owned())

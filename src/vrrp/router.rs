@@ -1,8 +1,9 @@
 //! Every virtual router of the process: finds the one an event is for, in constant time, and keeps what they share.
 
 use super::garp::Pacer;
+use super::group::Group;
 use super::instance::{Context, Instance, Record};
-use super::interfaces::Interfaces;
+use super::interfaces::{Debounce, Interfaces};
 use super::notice::{Limiter, Notice, Said, Topic};
 use super::stats::RouterStats;
 use super::{Action, Actions, Event, InstanceId, Interface, TimerKey};
@@ -19,6 +20,8 @@ pub(super) struct Network {
     pub by_vrid: HashMap<u8, InstanceId>,
     /// The instances that have addresses on it, whether or not they run on it.
     pub guests: Vec<InstanceId>,
+    /// The instances that track it.
+    pub watchers: Vec<InstanceId>,
 }
 
 /// All virtual routers of the process.
@@ -28,6 +31,7 @@ pub struct Router {
     /// Empty slots.
     pub(super) free: Vec<InstanceId>,
     pub(super) by_name: HashMap<String, InstanceId>,
+    pub(super) groups: Vec<Group>,
     pub(super) networks: HashMap<String, Network>,
     pub(super) interfaces: Interfaces,
     pub(super) garp: Pacer,
@@ -48,6 +52,8 @@ impl Router {
             router.insert(instance.clone());
         }
         router.index_networks();
+        router.index_groups(config);
+        router.interfaces.set_delays(&config.link_delays);
         router
     }
 
@@ -103,13 +109,17 @@ impl Router {
         match event {
             Event::Start => {
                 self.started = true;
-                self.each(now, actions, Instance::start);
+                let all: Vec<InstanceId> = self.instances().map(Instance::id).collect();
+                self.start(now, &all, actions);
             }
             Event::Packet { interface, bytes } => self.packet(now, interface, bytes, actions),
             Event::Timer { key, deadline } => self.timer(now, key, deadline, actions),
             Event::Interface(interface) => self.learn(now, interface, actions),
             Event::InterfaceGone { index } => {
                 self.garp.forget(index, actions);
+                if self.interfaces.settled(index).is_some() {
+                    actions.push(Action::Disarm(TimerKey::LinkDelay(index)));
+                }
                 if let Some(name) = self.interfaces.forget(index) {
                     self.refit(now, &name, actions);
                 }
@@ -136,6 +146,9 @@ impl Router {
             Event::Stop => {
                 self.started = false;
                 self.each(now, actions, Instance::shutdown);
+                for group in 0..self.groups.len() {
+                    self.settle(now, group, actions);
+                }
             }
         }
     }
@@ -160,9 +173,11 @@ impl Router {
             .and_then(|network| network.by_vrid.get(&vrid))
             .copied()
         {
-            Some(id) => self.with(now, id, actions, |instance, context| {
-                instance.packet(&header, message, context)
-            }),
+            Some(id) => {
+                self.with_group(now, id, actions, |instance, context| {
+                    instance.packet(&header, message, context)
+                });
+            }
             None => self.unknown_vrid(now, interface, vrid, header.source, actions),
         }
     }
@@ -195,12 +210,25 @@ impl Router {
 
     fn timer(&mut self, now: Instant, key: TimerKey, deadline: Instant, actions: &mut Actions) {
         match key {
-            TimerKey::Advert(id) => self.with(now, id, actions, |instance, context| {
+            TimerKey::Advert(id) => self.with_group(now, id, actions, |instance, context| {
                 instance.advert_due(deadline, context)
             }),
-            TimerKey::MasterDown(id) => self.with(now, id, actions, |instance, context| {
-                instance.master_down(deadline, context)
-            }),
+            TimerKey::MasterDown(id) => {
+                let mut wants = false;
+                self.with(now, id, actions, |instance, context| {
+                    wants = instance.master_down(deadline, context);
+                });
+                match self.instance(id).and_then(Instance::group) {
+                    _ if !wants => {}
+                    Some(group) => self.wants_master(now, group, id, actions),
+                    None => self.with(now, id, actions, Instance::take_over),
+                }
+            }
+            TimerKey::LinkDelay(index) => {
+                if let Some(interface) = self.interfaces.settled(index) {
+                    self.believe(now, &interface, actions);
+                }
+            }
             TimerKey::Garp(id) => self.with(now, id, actions, Instance::garp_due),
             TimerKey::GarpQueue(index) => {
                 if let Some(interface) = self.interfaces.numbered(index) {
@@ -210,7 +238,20 @@ impl Router {
         }
     }
 
+    /// Hears of an interface; whether it is up is believed at once or after a while.
     fn learn(&mut self, now: Instant, interface: &Interface, actions: &mut Actions) {
+        let (believed, timer) = self.interfaces.debounce(now, interface);
+        match timer {
+            Debounce::None => {}
+            Debounce::Arm(at) => {
+                actions.push(Action::Arm(TimerKey::LinkDelay(interface.index), at))
+            }
+            Debounce::Disarm => actions.push(Action::Disarm(TimerKey::LinkDelay(interface.index))),
+        }
+        self.believe(now, &believed, actions);
+    }
+
+    fn believe(&mut self, now: Instant, interface: &Interface, actions: &mut Actions) {
         let was_up = self
             .interfaces
             .named(&interface.name)
@@ -241,13 +282,57 @@ impl Router {
             return;
         };
         let mut concerned: Vec<InstanceId> = network.by_vrid.values().copied().collect();
+        concerned.extend(&network.watchers);
         concerned.sort_unstable();
-        for id in concerned {
-            self.with(now, id, actions, Instance::refit);
+        concerned.dedup();
+        self.refit_all(now, &concerned, actions);
+    }
+
+    /// Lets instances look anew, and the groups of those that have one, each once.
+    pub(super) fn refit_all(&mut self, now: Instant, ids: &[InstanceId], actions: &mut Actions) {
+        let mut groups = Vec::new();
+        for &id in ids {
+            self.with(now, id, actions, |instance, context| {
+                instance.look(context);
+                match instance.group() {
+                    Some(group) => groups.push(group),
+                    None => instance.fit(false, context),
+                }
+            });
+        }
+        groups.sort_unstable();
+        groups.dedup();
+        for group in groups {
+            self.settle(now, group, actions);
         }
     }
 
-    fn instance_mut(&mut self, id: InstanceId) -> Option<&mut Instance> {
+    /// Lets one instance do something, and its group follow where that leads it.
+    fn with_group(
+        &mut self,
+        now: Instant,
+        id: InstanceId,
+        actions: &mut Actions,
+        act: impl FnOnce(&mut Instance, &mut Context<'_>),
+    ) {
+        let (mut moved, mut contradicted, mut group) = (false, false, None);
+        self.with(now, id, actions, |instance, context| {
+            let before = (instance.state(), instance.last_contradiction());
+            act(instance, context);
+            group = instance.group();
+            moved = before.0 != instance.state();
+            contradicted = before.1 != instance.last_contradiction();
+        });
+        let Some(group) = group else { return };
+        if moved {
+            self.settle(now, group, actions);
+        }
+        if contradicted {
+            self.announce_group(now, group, id, actions);
+        }
+    }
+
+    pub(super) fn instance_mut(&mut self, id: InstanceId) -> Option<&mut Instance> {
         self.slots.get_mut(usize::try_from(id).ok()?)?.as_mut()
     }
 

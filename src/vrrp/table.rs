@@ -39,6 +39,8 @@ pub enum Cause {
     StartUnfit,
     /// Startup of an instance whose previous process was MASTER a moment ago.
     ResumeMaster,
+    /// Startup of an instance that joins a sync group that is MASTER.
+    StartInMasterGroup,
     /// Master_Down_Timer fired.
     MasterDown,
     /// Adver_Timer fired.
@@ -59,11 +61,17 @@ pub enum Cause {
     HeardHigher,
     /// An advert of lower priority while `nopreempt` holds us back.
     HeardLowerNoPreempt,
-    /// The interface can no longer carry us.
+    /// An advert of lower priority while `preempt_delay` holds us back.
+    HeardLowerDelayed,
+    /// Another member of the sync group stepped down.
+    GroupSteppedDown,
+    /// A MASTER that is so late that another may have taken over, and shall give way then (`timer_expired_backup`).
+    Overslept,
+    /// Something keeps us from running: see the reasons.
     BecameUnfit,
-    /// The interface can carry us again; we are no owner.
+    /// Nothing keeps us from running any more; we are no owner.
     BecameFit,
-    /// The interface can carry us again; we are an owner.
+    /// Nothing keeps us from running any more; we are an owner.
     BecameFitOwner,
     /// The daemon stops or the instance was removed.
     Shutdown,
@@ -113,13 +121,15 @@ pub(super) fn follows(state: State, cause: Cause) -> Option<(&'static [Step], St
     use Step::*;
     const BECOME_MASTER: &[Step] = &[Advert, ArmAdvert, TakeAddresses, Announce];
     const STEP_DOWN: &[Step] = &[LastWord, DisarmAll, DropAddresses, ArmMasterDown];
+    const STEP_DOWN_SILENTLY: &[Step] = &[DisarmAll, DropAddresses, ArmMasterDown];
     Some(match (state, cause) {
         // 6.4.1 Initialize. "If the Priority = 255 ... transition to {Master} ... else ... to {Backup}".
         (Initialize, StartOwner)      => (BECOME_MASTER, Master),
         (Initialize, Start)           => (&[ArmStart], Backup),
         // Not in the RFC.
         (Initialize, StartUnfit)      => (&[], Fault),
-        (Initialize, ResumeMaster)    => (BECOME_MASTER, Master),
+        (Initialize, ResumeMaster
+                   | StartInMasterGroup) => (BECOME_MASTER, Master),
 
         // 6.4.2 Backup. A lower advert is discarded and the timer runs on, "if Preempt_Mode is False or priority >= ours" it restarts.
         (Backup, Shutdown)            => (&[DisarmAll], Initialize),
@@ -127,6 +137,7 @@ pub(super) fn follows(state: State, cause: Cause) -> Option<(&'static [Step], St
         (Backup, HeardResign)         => (&[ArmSkew], Backup),
         (Backup, HeardLower)          => (&[], Backup),
         (Backup, HeardLowerNoPreempt
+               | HeardLowerDelayed
                | HeardEqualLower
                | HeardEqualSelf
                | HeardEqualHigher
@@ -143,6 +154,8 @@ pub(super) fn follows(state: State, cause: Cause) -> Option<(&'static [Step], St
         (Master, HeardLower
                | HeardLowerNoPreempt
                | HeardEqualLower)     => (&[Contradict], Master),
+        (Master, GroupSteppedDown
+               | Overslept)           => (STEP_DOWN_SILENTLY, Backup),
         (Master, HeardEqualSelf)      => (&[WarnSelf], Master),
         (Master, HeardRivalOwner)     => (&[WarnRival], Master),
         (Master, BecameUnfit)         => (&[DisarmAll, Resign, DropAddresses], Fault),
@@ -184,6 +197,7 @@ mod tests {
             Start,
             StartUnfit,
             ResumeMaster,
+            StartInMasterGroup,
             MasterDown,
             AdvertDue,
             HeardResign,
@@ -193,6 +207,9 @@ mod tests {
             HeardEqualHigher,
             HeardHigher,
             HeardLowerNoPreempt,
+            HeardLowerDelayed,
+            GroupSteppedDown,
+            Overslept,
             BecameUnfit,
             BecameFit,
             BecameFitOwner,
@@ -235,7 +252,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(entries, 4);
+        assert_eq!(entries, 5);
     }
 
     /// Only a MASTER resigns: priority 0 from one that was never master would unseat the real one.

@@ -27,6 +27,12 @@ pub fn eager_start_interval(interval: Duration) -> Duration {
     master_down_interval(interval, 1, EAGER_PRIORITY)
 }
 
+/// How long a router that stood still listens before it claims to be MASTER: an interval, in which a MASTER speaks, and the skew,
+/// so that of several that stood still the best one is first. Not in the RFC.
+pub(super) fn gap_listen_interval(interval: Duration, priority: u8) -> Duration {
+    master_down_interval(interval, 1, priority)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

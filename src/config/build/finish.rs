@@ -5,7 +5,8 @@ use super::instance::{Draft, DraftAuthentication};
 use super::state::{Builder, Facts};
 use crate::config::diagnostic::{Class, Span};
 use crate::config::model::{
-    Authentication, GarpPolicy, InitialState, Version, VirtualAddress, VrrpInstance,
+    Authentication, GarpPolicy, InitialState, TrackedInterface, Version, VirtualAddress,
+    VrrpInstance,
 };
 use crate::config::phrase::TrackerKind;
 use std::collections::hash_map::Entry;
@@ -15,7 +16,7 @@ use std::time::Duration;
 /// The priority of an instance that does not say (RFC 3768 section 5.3.4).
 pub(super) const PRIORITY: u8 = 100;
 /// The priority of the owner of the addresses.
-const OWNER: u8 = 255;
+pub(super) const OWNER: u8 = 255;
 /// How many addresses an advert can carry: its count has eight bits (RFC 3768 section 5.3.5).
 const ADDRESSES_MAX: usize = 255;
 /// Adverts missed before a master is dead, where the rules are kept strictly.
@@ -38,8 +39,10 @@ pub(super) fn instance(
     let strict = draft.strict.unwrap_or(builder.defaults.strict);
     let version = version(builder, context, &mut draft, ipv6);
     let (state, priority) = standing(context, &draft, strict, span);
-    let nopreempt = preemption(context, &draft, state, priority);
-    trackers(context, &draft, priority);
+    let (nopreempt, preempt_delay) = preemption(context, &draft, state, priority, strict);
+    let tracked_interfaces = trackers(context, &mut draft, priority);
+    let timer_expired_backup = timer_expired_backup(context, &draft, nopreempt);
+    let owner_ignore_adverts = owner_ignore_adverts(builder, context, &draft, priority, strict);
     let advert_interval = advert_interval(context, &draft, version);
     let authentication = authentication(context, &mut draft, version, strict);
     transport(context, &mut draft);
@@ -77,13 +80,11 @@ pub(super) fn instance(
         version,
         advert_interval,
         nopreempt,
-        down_timer_adverts: match draft
-            .down_timer_adverts
-            .unwrap_or(builder.defaults.down_timer_adverts)
-        {
-            _ if strict => STRICT_DOWN_TIMER_ADVERTS,
-            adverts => adverts,
-        },
+        preempt_delay,
+        timer_expired_backup,
+        owner_ignore_adverts,
+        tracked_interfaces,
+        down_timer_adverts: down_timer_adverts(builder, context, &draft, strict),
         authentication,
         multicast_group,
         source: draft.source.and_then(|(source, _)| as_v4(source)),
@@ -173,11 +174,27 @@ fn standing(
     }
 }
 
-fn preemption(context: &mut Context<'_>, draft: &Draft, state: InitialState, priority: u8) -> bool {
+fn preemption(
+    context: &mut Context<'_>,
+    draft: &Draft,
+    state: InitialState,
+    priority: u8,
+    strict: bool,
+) -> (bool, Duration) {
+    let mut delay = Duration::ZERO;
     let master = state == InitialState::Master || priority == OWNER;
     let name = &draft.name;
-    if let Some(span) = draft.preempt_delay {
-        if master {
+    if let Some((given, span)) = draft.preempt_delay.filter(|(given, _)| !given.is_zero()) {
+        if strict {
+            let message = format!(
+                "({name}) Warning - preempt delay will not work with strict mode - clearing"
+            );
+            context.fault(
+                span,
+                message,
+                "the standard knows no delay: remove preempt_delay, or vrrp_strict and strict_mode",
+            );
+        } else if master {
             let message = format!(
                 "({name}) Warning - preempt delay will not work with initial state MASTER - clearing"
             );
@@ -190,9 +207,11 @@ fn preemption(context: &mut Context<'_>, draft: &Draft, state: InitialState, pri
             let message =
                 format!("({name}) Warning - preempt delay will not work with nopreempt - clearing");
             context.fault(span, message, "keep one of the two");
+        } else {
+            delay = given;
         }
     }
-    match draft.nopreempt {
+    let nopreempt = match draft.nopreempt {
         Some(span) if master => {
             let message = format!(
                 "({name}) Warning - nopreempt will not work with initial state MASTER - clearing"
@@ -205,14 +224,93 @@ fn preemption(context: &mut Context<'_>, draft: &Draft, state: InitialState, pri
             false
         }
         nopreempt => nopreempt.is_some(),
+    };
+    (nopreempt, delay)
+}
+
+fn timer_expired_backup(context: &mut Context<'_>, draft: &Draft, nopreempt: bool) -> Option<u8> {
+    let (best_rival, span) = draft.timer_expired_backup?;
+    if !nopreempt {
+        let message = format!(
+            "({}) timer_expired_backup is only for instances with nopreempt - ignoring",
+            draft.name
+        );
+        context.fault(
+            span,
+            message,
+            "add nopreempt, or remove the line: one that may preempt takes over again anyway",
+        );
+        return None;
+    }
+    Some(best_rival)
+}
+
+fn owner_ignore_adverts(
+    builder: &Builder,
+    context: &mut Context<'_>,
+    draft: &Draft,
+    priority: u8,
+    strict: bool,
+) -> bool {
+    let owner = priority == OWNER;
+    match draft.owner_ignore_adverts {
+        Some((true, span)) if !owner => {
+            let message = format!(
+                "({}) owner_ignore_adverts is only for the address owner - ignoring",
+                draft.name
+            );
+            context.fault(span, message, "remove the line, or write priority 255");
+            false
+        }
+        Some((false, span)) if owner && strict => {
+            let message = format!(
+                "({}) Strict mode: the address owner does not listen to adverts",
+                draft.name
+            );
+            context.fault(
+                span,
+                message,
+                "remove the line, or vrrp_strict and strict_mode",
+            );
+            true
+        }
+        given => {
+            owner
+                && (strict
+                    || given.map_or(builder.defaults.owner_ignore_adverts, |(ignores, _)| {
+                        ignores
+                    }))
+        }
     }
 }
 
-fn trackers(context: &mut Context<'_>, draft: &Draft, priority: u8) {
+fn down_timer_adverts(
+    builder: &Builder,
+    context: &mut Context<'_>,
+    draft: &Draft,
+    strict: bool,
+) -> u32 {
+    let adverts = draft
+        .down_timer_adverts
+        .map_or(builder.defaults.down_timer_adverts, |(adverts, _)| adverts);
+    if !strict || adverts == STRICT_DOWN_TIMER_ADVERTS {
+        return adverts;
+    }
+    if let Some((_, span)) = draft.down_timer_adverts {
+        let message = format!(
+            "({}) Strict mode requires down_timer_adverts {STRICT_DOWN_TIMER_ADVERTS} - resetting",
+            draft.name
+        );
+        context.fault(span, message, "remove the line");
+    }
+    STRICT_DOWN_TIMER_ADVERTS
+}
+
+fn trackers(context: &mut Context<'_>, draft: &mut Draft, priority: u8) -> Vec<TrackedInterface> {
     let own = draft.interface.as_ref().map(|(name, _)| name.as_str());
     let name = &draft.name;
-    let mut acted_on_elsewhere = Vec::new();
-    for line in &draft.trackers.lines {
+    let mut tracked = Vec::new();
+    for line in std::mem::take(&mut draft.trackers.lines) {
         if line.kind == TrackerKind::Interface && Some(line.name.as_str()) == own {
             let message = format!(
                 "({name}) Ignoring track_interface {} since own interface",
@@ -223,7 +321,7 @@ fn trackers(context: &mut Context<'_>, draft: &Draft, priority: u8) {
                 message,
                 "the interface of an instance is tracked anyway: remove the line",
             );
-        } else if line.weighted && priority == OWNER {
+        } else if line.weight != 0 && priority == OWNER {
             let message = format!(
                 "({name}) ignoring tracked {} {} with weights due to address_owner",
                 line.kind.name(),
@@ -231,10 +329,10 @@ fn trackers(context: &mut Context<'_>, draft: &Draft, priority: u8) {
             );
             context.fault(line.span, message, "an address owner has priority 255 always: lower the priority, or remove the weight");
         } else if line.kind == TrackerKind::Interface {
-            acted_on_elsewhere.push(line.span);
+            tracked.push(line.interface());
         }
     }
-    context.pend_interfaces(&acted_on_elsewhere);
+    tracked
 }
 
 fn advert_interval(context: &mut Context<'_>, draft: &Draft, version: Version) -> Duration {
@@ -491,6 +589,7 @@ fn garp(builder: &Builder, context: &mut Context<'_>, draft: &Draft, strict: boo
             repeat => repeat.unwrap_or(master_repeat),
         },
         interval: usual.interval,
+        extra_interfaces: given.extra_interfaces.unwrap_or(usual.extra_interfaces),
     }
 }
 

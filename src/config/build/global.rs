@@ -23,6 +23,7 @@ pub(super) struct Defaults {
     pub lower_prio_no_advert: Option<bool>,
     pub higher_prio_send_advert: bool,
     pub down_timer_adverts: u32,
+    pub owner_ignore_adverts: bool,
 }
 
 impl Default for Defaults {
@@ -38,6 +39,7 @@ impl Default for Defaults {
             lower_prio_no_advert: None,
             higher_prio_send_advert: false,
             down_timer_adverts: 3,
+            owner_ignore_adverts: false,
         }
     }
 }
@@ -85,6 +87,8 @@ fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
             }
         }
         "log_unknown_vrids" => global.log_unknown_vrids = true,
+        "vrrp_startup_delay" => set(&mut global.vrrp_startup_delay, item.duration(context)),
+        "vrrp_delay_after_boot" => set(&mut global.vrrp_delay_after_boot, item.duration(context)),
         "umask" => umask(builder, context, item),
         "dynamic_interfaces" => {
             // An unknown word behind it is said, but does not turn it off.
@@ -148,9 +152,22 @@ fn inherited(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
         "vrrp_higher_prio_send_advert" => {
             set(&mut defaults.higher_prio_send_advert, item.bool(context))
         }
+        "vrrp_owner_ignore_adverts" => set(&mut defaults.owner_ignore_adverts, item.bool(context)),
+        "vrrp_garp_extra_if" => set(&mut garp.extra_interfaces, extra_interfaces(context, item)),
         "vrrp_down_timer_adverts" => set(&mut defaults.down_timer_adverts, item.u32(context)),
         _ => item.check(context),
     }
+}
+
+/// `[all] SECONDS`: how often addresses on other interfaces are announced. Without `all` only virtual MACs are meant, and there are
+/// none yet.
+pub(super) fn extra_interfaces(context: &mut Context<'_>, item: &Item<'_>) -> Option<Duration> {
+    let (all, seconds) = item.all_int(context)?;
+    if !all {
+        context.pend(item);
+        return None;
+    }
+    u64::try_from(seconds).ok().map(Duration::from_secs)
 }
 
 /// Sets a value when one was read.

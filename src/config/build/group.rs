@@ -1,11 +1,14 @@
-//! `vrrp_sync_group`, `track_group`, `garp_group`: groups around instances and interfaces. Checked in full; nothing acts on them yet.
+//! `vrrp_sync_group`, `track_group`, `garp_group`: groups around instances and interfaces. Nothing acts on the last two yet.
 
-use super::Context;
-use super::lines::{self, Met};
+use super::lines::{self, Met, TrackedLine};
 use super::state::{Builder, SyncGroup};
+use super::{Context, finish};
 use crate::config::diagnostic::{Class, Span};
 use crate::config::keywords::{Block, Form};
+use crate::config::model::{SyncGroup as Group, TrackedInterface, VrrpInstance};
+use crate::config::phrase::TrackerKind;
 use crate::config::read::Item;
+use std::collections::HashMap;
 
 /// Reads a `vrrp_sync_group`.
 pub(super) fn sync_group(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
@@ -28,10 +31,13 @@ pub(super) fn sync_group(builder: &mut Builder, context: &mut Context<'_>, item:
         span: item.span(),
         members: None,
         scripts: Vec::new(),
+        tracked: Vec::new(),
+        own_weights: false,
     };
     let mut met = Met::default();
     context.each_statement(Block::VrrpSyncGroup, statements, |context, item| {
         match (item.name(), item.keyword.form) {
+            ("sync_group_tracking_weight" | "global_tracking", _) => group.own_weights = true,
             ("group", _) => {
                 group.members = item.open(context).map(|lines| lines::names(context, lines))
             }
@@ -42,11 +48,18 @@ pub(super) fn sync_group(builder: &mut Builder, context: &mut Context<'_>, item:
             _ => item.check(context),
         }
     });
+    group.tracked = met
+        .lines
+        .into_iter()
+        .filter(|line| line.kind == TrackerKind::Interface)
+        .map(TrackedLine::interface)
+        .collect();
     builder.sync_groups.push(group);
 }
 
 /// Judges the sync groups when all instances are known.
 pub(super) fn finish_sync_groups(builder: &mut Builder, context: &mut Context<'_>) {
+    let mut places = None;
     for group in std::mem::take(&mut builder.sync_groups) {
         let name = &group.name;
         let Some(members) = group.members.filter(|members| !members.is_empty()) else {
@@ -59,6 +72,7 @@ pub(super) fn finish_sync_groups(builder: &mut Builder, context: &mut Context<'_
             continue;
         };
         let mut found = 0;
+        let mut known: Vec<(String, Span)> = Vec::new();
         for (member, span) in members {
             match builder.instances.get_mut(&member) {
                 None => {
@@ -81,6 +95,7 @@ pub(super) fn finish_sync_groups(builder: &mut Builder, context: &mut Context<'_
                     None => {
                         facts.group = Some(name.clone());
                         found += 1;
+                        known.push((member, span));
                     }
                 },
             }
@@ -106,6 +121,74 @@ pub(super) fn finish_sync_groups(builder: &mut Builder, context: &mut Context<'_
         }
         for script in group.scripts {
             context.vouch(script);
+        }
+        let places = places.get_or_insert_with(|| by_name(&builder.model.vrrp.instances));
+        let mut members = Vec::new();
+        for (member, span) in known {
+            // One that is not started is no member.
+            let instance = places
+                .get(&member)
+                .and_then(|place| builder.model.vrrp.instances.get_mut(*place));
+            if let Some(instance) = instance {
+                if !group.own_weights {
+                    without_weights(context, instance, &group.name, span);
+                }
+                track_for(instance, &group.tracked);
+                members.push(member);
+            }
+        }
+        if !members.is_empty() {
+            builder.model.vrrp.sync_groups.push(Group {
+                name: group.name,
+                members,
+            });
+        }
+    }
+}
+
+fn by_name(instances: &[VrrpInstance]) -> HashMap<String, usize> {
+    instances
+        .iter()
+        .enumerate()
+        .map(|(place, instance)| (instance.name.clone(), place))
+        .collect()
+}
+
+/// Members of different priorities could not follow one another: their own trackers either fail or do not.
+fn without_weights(
+    context: &mut Context<'_>,
+    instance: &mut VrrpInstance,
+    group: &str,
+    span: Span,
+) {
+    for tracked in &mut instance.tracked_interfaces {
+        if tracked.weight != 0 {
+            let message = format!(
+                "({}) weight of tracked interface {} is not used in sync group {group}: it has no weight now",
+                instance.name, tracked.interface
+            );
+            context.fault(
+                span,
+                message,
+                "track the interface in the vrrp_sync_group instead, or add sync_group_tracking_weight to it",
+            );
+            tracked.weight = 0;
+        }
+    }
+}
+
+/// Puts what a group tracks on a member, where it does not track it by itself.
+fn track_for(instance: &mut VrrpInstance, tracked: &[TrackedInterface]) {
+    for line in tracked {
+        let known = instance
+            .tracked_interfaces
+            .iter()
+            .any(|own| own.interface == line.interface);
+        let follows_anyway =
+            line.weight == 0 && !line.reverse && line.interface == instance.interface;
+        let no_use = line.weight != 0 && instance.priority == finish::OWNER;
+        if !known && !follows_anyway && !no_use {
+            instance.tracked_interfaces.push(line.clone());
         }
     }
 }

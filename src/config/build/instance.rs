@@ -1,6 +1,6 @@
 //! `vrrp_instance`, statement by statement, into a draft; what the statements mean together is `finish`'s.
 
-use super::global::at_least_one;
+use super::global::{at_least_one, extra_interfaces};
 use super::lines::{self, Met};
 use super::state::Builder;
 use super::{Context, finish};
@@ -16,6 +16,9 @@ use std::time::Duration;
 /// How many bytes of a password count (RFC 2338 section 5.3.6.2).
 const PASSWORD_MAX: usize = 8;
 
+/// The highest priority of a router that is no owner.
+const BEST_BACKUP: u8 = 254;
+
 /// An instance as it was read: what was not said is `None`.
 #[derive(Default)]
 pub(super) struct Draft {
@@ -27,7 +30,9 @@ pub(super) struct Draft {
     pub version: Option<(u8, Span)>,
     pub advert_interval: Option<(Duration, Span)>,
     pub nopreempt: Option<Span>,
-    pub preempt_delay: Option<Span>,
+    pub preempt_delay: Option<(Duration, Span)>,
+    pub timer_expired_backup: Option<(u8, Span)>,
+    pub owner_ignore_adverts: Option<(bool, Span)>,
     pub authentication: Option<DraftAuthentication>,
     pub source: Option<(IpAddr, Span)>,
     pub group: Option<(IpAddr, Span)>,
@@ -41,7 +46,7 @@ pub(super) struct Draft {
     pub skip_check_adv_addr: Option<bool>,
     pub lower_prio_no_advert: Option<bool>,
     pub higher_prio_send_advert: Option<bool>,
-    pub down_timer_adverts: Option<u32>,
+    pub down_timer_adverts: Option<(u32, Span)>,
     pub garp: DraftGarp,
     pub addresses: Vec<(VirtualAddress, Span)>,
     pub trackers: Met,
@@ -66,6 +71,7 @@ pub(super) struct DraftGarp {
     pub master_refresh_repeat: Option<u32>,
     pub lower_prio_delay: Option<Duration>,
     pub lower_prio_repeat: Option<u32>,
+    pub extra_interfaces: Option<Duration>,
 }
 
 /// Reads a `vrrp_instance` block.
@@ -118,8 +124,7 @@ impl Draft {
             "nopreempt" => self.nopreempt = Some(item.span()),
             "preempt" => self.nopreempt = None,
             "preempt_delay" => {
-                item.check(context);
-                self.preempt_delay = Some(item.span());
+                self.preempt_delay = item.duration(context).map(|delay| (delay, item.span()));
             }
             "authentication" => self.authentication(context, item),
             "mcast_src_ip" => {
@@ -185,7 +190,27 @@ impl Draft {
                 self.higher_prio_send_advert = item.bool(context).or(self.higher_prio_send_advert)
             }
             "down_timer_adverts" => {
-                self.down_timer_adverts = item.u32(context).or(self.down_timer_adverts)
+                let adverts = item.u32(context).map(|adverts| (adverts, item.span()));
+                self.down_timer_adverts = adverts.or(self.down_timer_adverts)
+            }
+            "timer_expired_backup" => {
+                let best = if item.count() > 0 {
+                    item.int(context).and_then(|best| u8::try_from(best).ok())
+                } else {
+                    Some(BEST_BACKUP)
+                };
+                self.timer_expired_backup = best
+                    .map(|best| (best, item.span()))
+                    .or(self.timer_expired_backup);
+            }
+            "owner_ignore_adverts" => {
+                self.owner_ignore_adverts = item
+                    .bool(context)
+                    .map(|ignores| (ignores, item.span()))
+                    .or(self.owner_ignore_adverts)
+            }
+            "garp_extra_if" => {
+                garp.extra_interfaces = extra_interfaces(context, item).or(garp.extra_interfaces)
             }
             "garp_master_delay" => {
                 garp.master_delay = item.whole_seconds(context).or(garp.master_delay)

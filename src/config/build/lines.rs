@@ -5,6 +5,7 @@ use super::state::Tracked;
 use crate::config::diagnostic::{Span, quote};
 use crate::config::keywords::Form;
 use crate::config::keywords::form::Line;
+use crate::config::model::TrackedInterface;
 use crate::config::phrase::{TrackerKind, check_route, check_rule, tracker};
 use crate::config::read::Item;
 use crate::config::tree::{Statement, Statements};
@@ -118,7 +119,8 @@ pub(super) fn trackers(
             kind,
             name,
             span,
-            weighted: weight != 0,
+            weight,
+            reverse: tracker.reverse.unwrap_or(false),
         });
     }
 }
@@ -146,5 +148,19 @@ pub(super) struct TrackedLine {
     pub kind: TrackerKind,
     pub name: String,
     pub span: Span,
-    pub weighted: bool,
+    /// 0 = its failure is a FAULT.
+    pub weight: i32,
+    /// Up is the failure.
+    pub reverse: bool,
+}
+
+impl TrackedLine {
+    /// As the model has it.
+    pub fn interface(self) -> TrackedInterface {
+        TrackedInterface {
+            interface: self.name,
+            weight: self.weight,
+            reverse: self.reverse,
+        }
+    }
 }

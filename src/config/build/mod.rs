@@ -115,29 +115,6 @@ impl<'w> Context<'w> {
         });
     }
 
-    /// The same for trackers of interfaces: those of an instance's own interface are acted on, the others not.
-    fn pend_interfaces(&mut self, places: &[Span]) {
-        let Some(keyword) = Block::VrrpInstance.find("track_interface") else {
-            return;
-        };
-        for span in places {
-            let block = Block::VrrpInstance;
-            match self
-                .pending
-                .iter_mut()
-                .find(|p| p.block == block && std::ptr::eq(p.keyword, keyword))
-            {
-                Some(known) => known.places += 1,
-                None => self.pending.push(Pending {
-                    block,
-                    keyword,
-                    first: *span,
-                    places: 1,
-                }),
-            }
-        }
-    }
-
     /// Runs `work` with the keywords of a block that nothing acts on unreported, when that is so.
     fn inside<R>(&mut self, pending: bool, work: impl FnOnce(&mut Self) -> R) -> R {
         self.inside_pending += u32::from(pending);

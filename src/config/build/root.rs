@@ -43,6 +43,7 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
     }
     balancer.finish(&mut builder.model);
     group::finish_sync_groups(&mut builder, &mut context);
+    statics::finish_link_delays(&mut builder, &mut context);
     group::finish_track_groups(&mut builder, &mut context);
     context.report_security();
     context.report_pending();
@@ -103,7 +104,9 @@ fn block(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
         "garp_group" => group::garp_group(context, item),
         "static_ipaddress" => statics::addresses(builder, context, item),
         "static_routes" | "static_rules" => statics::routes_and_rules(builder, context, item),
-        "linkbeat_interfaces" | "interface_up_down_delays" => statics::interfaces(context, item),
+        "linkbeat_interfaces" | "interface_up_down_delays" => {
+            statics::interfaces(builder, context, item)
+        }
         _ => item.check(context),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::global::Defaults;
 use crate::config::diagnostic::Span;
-use crate::config::model::Model;
+use crate::config::model::{LinkDelay, Model, TrackedInterface};
 use crate::config::read::Script;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -22,6 +22,8 @@ pub(super) struct Builder {
     pub routers: HashMap<(String, u8, bool), String>,
     /// Who has a virtual address.
     pub addresses: HashMap<(IpAddr, Option<String>), String>,
+    /// `interface_up_down_delays`, fitted to the instances when all are known.
+    pub link_delays: Vec<(LinkDelay, Span)>,
     /// `vrrp_sync_group`, judged when all instances are known.
     pub sync_groups: Vec<SyncGroup>,
     /// `track_group`, likewise.
@@ -52,4 +54,8 @@ pub(super) struct SyncGroup {
     pub span: Span,
     pub members: Option<Vec<(String, Span)>>,
     pub scripts: Vec<Script>,
+    /// The interfaces it tracks on behalf of its members.
+    pub tracked: Vec<TrackedInterface>,
+    /// `sync_group_tracking_weight`: members may have weights of their own.
+    pub own_weights: bool,
 }

@@ -1,12 +1,14 @@
-//! `static_ipaddress` and the blocks that list interfaces. Checked in full; nothing acts on them yet.
+//! `static_ipaddress` and the blocks that list interfaces. Checked in full; of them `interface_up_down_delays` acts.
 
 use super::state::Builder;
 use super::{Context, lines};
 use crate::config::diagnostic::quote;
 use crate::config::keywords::Form;
 use crate::config::keywords::form::Line;
-use crate::config::phrase::{address_line, check_delays, check_linkbeat};
+use crate::config::phrase::{address_line, check_linkbeat, link_delay};
 use crate::config::read::Item;
+use std::collections::HashMap;
+use std::time::Duration;
 
 /// Reads `static_ipaddress`.
 pub(super) fn addresses(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
@@ -48,15 +50,64 @@ pub(super) fn routes_and_rules(builder: &mut Builder, context: &mut Context<'_>,
 }
 
 /// Reads `linkbeat_interfaces` or `interface_up_down_delays`.
-pub(super) fn interfaces(context: &mut Context<'_>, item: &Item<'_>) {
+pub(super) fn interfaces(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
     let Some(block) = item.open(context) else {
         return;
     };
     for line in block {
         lines::no_block(context, line);
         match item.keyword.form {
-            Form::Lines(Line::Linkbeat) => check_linkbeat(context, line),
-            _ => check_delays(context, line),
+            Form::Lines(Line::Linkbeat) => drop(check_linkbeat(context, line)),
+            _ => {
+                if let Some(delay) = link_delay(context, line) {
+                    builder
+                        .link_delays
+                        .retain(|(known, _)| known.interface != delay.interface);
+                    builder.link_delays.push((delay, line.span()));
+                }
+            }
         };
     }
+}
+
+/// Fits `interface_up_down_delays` to the instances: a master whose dead link does not count yet must not be given up by the
+/// others before it gives up itself.
+pub(super) fn finish_link_delays(builder: &mut Builder, context: &mut Context<'_>) {
+    /// Less than the bound by this much.
+    const MARGIN: Duration = Duration::from_millis(1);
+    if builder.link_delays.is_empty() {
+        return;
+    }
+    let mut bounds: HashMap<&str, Duration> = HashMap::new();
+    for instance in &builder.model.vrrp.instances {
+        let adverts = instance.down_timer_adverts.saturating_sub(1);
+        let bound = instance.advert_interval.saturating_mul(adverts);
+        let tracked = instance.tracked_interfaces.iter();
+        for interface in tracked
+            .map(|tracked| &tracked.interface)
+            .chain([&instance.interface])
+        {
+            let known = bounds.entry(interface).or_insert(bound);
+            *known = bound.min(*known);
+        }
+    }
+    let mut fitted = Vec::new();
+    for (mut delay, span) in std::mem::take(&mut builder.link_delays) {
+        if let Some(bound) = bounds.get(delay.interface.as_str())
+            && delay.down.max(delay.up) >= *bound
+        {
+            let most = bound.saturating_sub(MARGIN);
+            let message = format!(
+                "the delays of interface {} must be less than {} s, or another router takes over before this one steps down",
+                delay.interface,
+                bound.as_secs_f64()
+            );
+            let help = format!("{} s is used", most.as_secs_f64());
+            context.fault(span, message, help);
+            delay.down = delay.down.min(most);
+            delay.up = delay.up.min(most);
+        }
+        fitted.push(delay);
+    }
+    builder.model.vrrp.link_delays = fitted;
 }

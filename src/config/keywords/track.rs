@@ -8,9 +8,9 @@ use super::{Keyword, k};
 #[rustfmt::skip]
 pub(super) static VRRP_SYNC_GROUP: &[Keyword] = &[
     k("group", "{ <VRRP_INSTANCE> ... }", Lines(Names), "-", "<=0.7.6", 1,
-      "Member instances; unknown names reported after parsing").repeated(KeepsFirst),
+      "Member instances; unknown names reported after parsing").repeated(KeepsFirst).acts(),
     k("track_interface", "{ <IFNAME> [weight <-253..253> [reverse]] ... }", Lines(TrackInterfaces), "none", "2.0.0", 2,
-      "Interfaces tracked on behalf of all members").repeated(Appends),
+      "Interfaces tracked on behalf of all members").repeated(Appends).acts(),
     k("track_script", "{ <SCRIPT> [weight <-253..253> [reverse or noreverse]] ... }", Lines(TrackScripts), "none", "2.0.0", 2,
       "Scripts tracked on behalf of all members").repeated(Appends),
     k("track_file", "{ <FILE> [weight <-254..254> [reverse or noreverse]] ... }", Lines(TrackFiles), "none", "2.0.0", 2,
@@ -32,9 +32,9 @@ pub(super) static VRRP_SYNC_GROUP: &[Keyword] = &[
     k("smtp_alert", "[<BOOL>]", Bool, "global smtp_alert_vrrp, then smtp_alert, else off", "1.0.0", 1,
       "Mail on group state change"),
     k("global_tracking", "-", Flag, "off", "1.2.3", 3,
-      "Old tracking switch").deprecated(Counted).see("deprecated; same effect as sync_group_tracking_weight"),
+      "Old tracking switch").deprecated(Counted).see("deprecated; same effect as sync_group_tracking_weight").acts(),
     k("sync_group_tracking_weight", "-", Flag, "off", "2.0.0", 3,
-      "Permit weights on member trackers instead of zeroing them"),
+      "Permit weights on member trackers instead of zeroing them").acts(),
     k("notify_priority_changes", "[<BOOL>]", Bool, "global vrrp_notify_priority_changes", "2.2.0", 3,
       "FIFO priority lines for members"),
 ];

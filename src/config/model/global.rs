@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 /// `global_defs`, with defaults filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +19,10 @@ pub struct Global {
     pub child_wait_time: u32,
     /// `log_unknown_vrids`.
     pub log_unknown_vrids: bool,
+    /// `vrrp_startup_delay`: VRRP begins this long after the daemon.
+    pub vrrp_startup_delay: Duration,
+    /// `vrrp_delay_after_boot`: VRRP begins no sooner after the host did.
+    pub vrrp_delay_after_boot: Duration,
     /// `dynamic_interfaces`: interfaces may come and go.
     pub dynamic_interfaces: bool,
     /// `umask`; the command line goes before it.
@@ -33,6 +38,8 @@ impl Default for Global {
             use_pid_dir: false,
             child_wait_time: 5,
             log_unknown_vrids: false,
+            vrrp_startup_delay: Duration::ZERO,
+            vrrp_delay_after_boot: Duration::ZERO,
             dynamic_interfaces: false,
             umask: None,
         }

@@ -22,7 +22,8 @@ pub use lvs::{
     SorryServer, Tls, TunnelChecksum, VirtualServer,
 };
 pub use vrrp::{
-    Authentication, GarpPolicy, InitialState, Version, VirtualAddress, Vrrp, VrrpInstance,
+    Authentication, GarpPolicy, InitialState, LinkDelay, SyncGroup, TrackedInterface, Version,
+    VirtualAddress, Vrrp, VrrpInstance,
 };
 
 /// The whole configuration.

@@ -10,6 +10,41 @@ use std::time::Duration;
 pub struct Vrrp {
     /// In the order of the file; names are unique.
     pub instances: Vec<VrrpInstance>,
+    /// `vrrp_sync_group`, in the order of the file; names are unique, and an instance is in one of them at most.
+    pub sync_groups: Vec<SyncGroup>,
+    /// `interface_up_down_delays`, in the order of the file; one of each interface.
+    pub link_delays: Vec<LinkDelay>,
+}
+
+/// One `vrrp_sync_group`. What it tracks is put on its members when the model is built.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncGroup {
+    /// Its name in the file.
+    pub name: String,
+    /// `group`: names of instances of this model, in the order of the file, none twice.
+    pub members: Vec<String>,
+}
+
+/// One line of `track_interface`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackedInterface {
+    /// Its name.
+    pub interface: String,
+    /// `weight`, -253..=253; 0 = its failure is a FAULT.
+    pub weight: i32,
+    /// `reverse`: up is the failure.
+    pub reverse: bool,
+}
+
+/// One line of `interface_up_down_delays`: how long an interface has to be down, or up, before it counts as such.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkDelay {
+    /// Name of the interface.
+    pub interface: String,
+    /// Before it counts as down.
+    pub down: Duration,
+    /// Before it counts as up.
+    pub up: Duration,
 }
 
 /// Protocol version of an instance.
@@ -56,6 +91,8 @@ pub struct GarpPolicy {
     pub lower_prio_repeat: u32,
     /// `vrrp_garp_interval`: least time between two gratuitous ARPs on an interface; zero = none.
     pub interval: Duration,
+    /// `garp_extra_if all`: a gratuitous ARP so often for addresses on interfaces other than the instance's; zero = never.
+    pub extra_interfaces: Duration,
 }
 
 impl Default for GarpPolicy {
@@ -68,6 +105,7 @@ impl Default for GarpPolicy {
             lower_prio_delay: Duration::from_secs(5),
             lower_prio_repeat: 5,
             interval: Duration::ZERO,
+            extra_interfaces: Duration::ZERO,
         }
     }
 }
@@ -114,6 +152,14 @@ pub struct VrrpInstance {
     pub advert_interval: Duration,
     /// `nopreempt`, already cleared where it has no meaning.
     pub nopreempt: bool,
+    /// `preempt_delay`: how long a master of lower priority is left alone, from its first advert; zero = not at all. Already
+    /// cleared where it has no meaning.
+    pub preempt_delay: Duration,
+    /// `timer_expired_backup`: the highest priority another router has; one that is so late that it may have taken over steps
+    /// down. Only with `nopreempt`.
+    pub timer_expired_backup: Option<u8>,
+    /// `owner_ignore_adverts`: an owner does not listen.
+    pub owner_ignore_adverts: bool,
     /// `down_timer_adverts`: how many missed adverts make a master dead.
     pub down_timer_adverts: u32,
     /// `authentication`.
@@ -124,6 +170,8 @@ pub struct VrrpInstance {
     pub source: Option<Ipv4Addr>,
     /// `dont_track_primary`: keep running when the interface is down.
     pub dont_track_primary: bool,
+    /// `track_interface`, its own and those of its sync group: each interface once.
+    pub tracked_interfaces: Vec<TrackedInterface>,
     /// `skip_check_adv_addr`.
     pub skip_check_adv_addr: bool,
     /// `lower_prio_no_advert`.

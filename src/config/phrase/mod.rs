@@ -12,7 +12,7 @@ mod tracker;
 pub use address::{AddressLine, address_line};
 pub use route::check_route;
 pub use rule::check_rule;
-pub use tracker::{Tracker, TrackerKind, check_delays, check_linkbeat, peer, tracker};
+pub use tracker::{Tracker, TrackerKind, check_linkbeat, link_delay, peer, tracker};
 
 use super::tree::{Statement, Word};
 use pest::Parser;

@@ -3,9 +3,11 @@
 use super::{Phrase, Rule, text};
 use crate::config::build::Context;
 use crate::config::diagnostic::{Class, quote};
+use crate::config::model::LinkDelay;
 use crate::config::read::{parse_decimal, parse_integer, plain_address};
 use crate::config::tree::{Statement, Word};
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// The greatest weight of what is up or down: one less than the distance from 1 to 254, so that it never means FAULT.
 const WEIGHT_MAX: i64 = 253;
@@ -221,12 +223,15 @@ pub fn check_linkbeat(context: &mut Context<'_>, line: Statement<'_>) -> Option<
     Some(())
 }
 
-/// Checks a line of `interface_up_down_delays`.
-pub fn check_delays(context: &mut Context<'_>, line: Statement<'_>) -> Option<()> {
+/// Reads a line of `interface_up_down_delays`; `None` when it is to be dropped, which is said.
+pub fn link_delay(context: &mut Context<'_>, line: Statement<'_>) -> Option<LinkDelay> {
     const MICROS: u32 = 6;
     const LONGEST: u64 = 255_000_000;
     let phrase = Phrase::new(line);
-    context.must_exist(&text(&line.keyword()), line.keyword().span());
+    let interface = text(&line.keyword()).into_owned();
+    context.must_exist(&interface, line.keyword().span());
+    let mut delays: Vec<Duration> = Vec::new();
+    let mut valid = true;
     if line.len() == 1 {
         context.fault(
             line.span(),
@@ -237,9 +242,12 @@ pub fn check_delays(context: &mut Context<'_>, line: Statement<'_>) -> Option<()
     for pair in phrase.parse(Rule::delay_line)?.skip(1) {
         let word = phrase.word(&pair);
         match pair.as_rule() {
-            Rule::word
-                if !matches!(parse_decimal(word.bytes(), MICROS, MICROS), Ok(0..=LONGEST)) =>
-            {
+            Rule::word => {
+                if let Ok(micros @ 0..=LONGEST) = parse_decimal(word.bytes(), MICROS, MICROS) {
+                    delays.push(Duration::from_micros(micros));
+                    continue;
+                }
+                valid = false;
                 let message = format!("invalid delay '{}'", quote(word.bytes()));
                 context.diagnostics.advise(
                     Class::InvalidNumber,
@@ -259,5 +267,10 @@ pub fn check_delays(context: &mut Context<'_>, line: Statement<'_>) -> Option<()
             _ => {}
         }
     }
-    Some(())
+    let down = *delays.first().filter(|_| valid)?;
+    Some(LinkDelay {
+        interface,
+        down,
+        up: delays.get(1).copied().unwrap_or(down),
+    })
 }

@@ -18,12 +18,7 @@ impl<'t> Item<'t> {
             Form::OptionalChoice(_) if self.count() > 0 => drop(self.choice(context)),
             Form::OptionalScript if self.count() > 0 => drop(self.checked_script(context)),
             Form::OptionalInt(..) | Form::OptionalChoice(_) | Form::OptionalScript => {}
-            Form::AllInt(low, high) => {
-                let all = self.argument(0).is_some_and(|word| word == "all");
-                if let Some(word) = self.required_at(context, usize::from(all)) {
-                    number::integer(context, word, low, high, Strictness::Strict);
-                }
-            }
+            Form::AllInt(..) => drop(self.all_int(context)),
             Form::Seconds(..) | Form::Millis(..) => drop(self.duration(context)),
             Form::Word | Form::Command => drop(self.text(context)),
             Form::Interface => drop(self.existing_interface(context)),

@@ -58,6 +58,8 @@ enum Key {
     Kernel,
     Frames,
     Log,
+    /// `vrrp_startup_delay` is over.
+    Begin,
     StopLimit,
 }
 
@@ -66,6 +68,8 @@ enum Key {
 enum Phase {
     /// Reading the state of the kernel.
     Reading,
+    /// Waiting as `vrrp_startup_delay` says.
+    Delayed,
     Running,
     /// Resigned; waiting for the addresses to be gone.
     Stopping,
@@ -195,6 +199,11 @@ impl Shell {
                 }
                 // What they are for is looked after in every turn.
                 Key::Kernel | Key::Frames | Key::Log => {}
+                Key::Begin => {
+                    if self.phase == Phase::Delayed {
+                        self.begin(now);
+                    }
+                }
                 Key::StopLimit => {
                     warn!("The kernel has not confirmed in time that all addresses are gone");
                     self.exit = Some(Exit::Clean);
@@ -297,6 +306,32 @@ impl Shell {
 
     /// The interfaces are known: begin.
     fn start(&mut self, now: Instant) {
+        // A process that replaces a dead one carries on at once: its peers will not wait.
+        let delay = if self.context.resume {
+            Duration::ZERO
+        } else {
+            self.startup_delay(now)
+        };
+        if delay.is_zero() {
+            self.begin(now);
+        } else {
+            info!("Delaying startup for {} seconds", delay.as_secs_f64());
+            self.phase = Phase::Delayed;
+            self.wheel.arm(Key::Begin, now + delay);
+        }
+        self.context.parent.answer(Answer::Started);
+    }
+
+    /// How long VRRP has to wait from now on.
+    fn startup_delay(&self, now: Instant) -> Duration {
+        let global = &self.model.global;
+        // The clock counts from the boot of the host.
+        let boot = Instant::default();
+        let after_boot = (boot + global.vrrp_delay_after_boot).since(now);
+        global.vrrp_startup_delay.max(after_boot)
+    }
+
+    fn begin(&mut self, now: Instant) {
         self.phase = Phase::Running;
         if self.context.resume {
             self.resume();
@@ -305,7 +340,6 @@ impl Shell {
         self.context.board.truncate(0);
         self.router.handle(now, Event::Start, &mut self.actions);
         self.perform(now);
-        self.context.parent.answer(Answer::Started);
         if !self.context.resume {
             memory::give_back();
         }
@@ -482,7 +516,7 @@ impl Shell {
             }
             Action::Record(id, record) => self.record(id, record),
             // Scripts, FIFOs and mail will hear of this.
-            Action::Changed { .. } => {}
+            Action::Changed { .. } | Action::GroupChanged { .. } => {}
             Action::Tell(notice) => match notice.severity() {
                 Severity::Error => error!("{notice}"),
                 Severity::Warning => warn!("{notice}"),

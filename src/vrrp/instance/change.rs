@@ -10,7 +10,8 @@ use crate::wire::vrrp::PRIORITY_OWNER;
 use std::rc::Rc;
 
 impl Instance {
-    /// Takes another configuration of the same name, keeping the state where that makes sense.
+    /// Takes another configuration of the same name, keeping the state where that makes sense. One that is another virtual router
+    /// is in INIT afterwards and has to be started; any other has to be fitted.
     pub(in crate::vrrp) fn reconfigure(&mut self, config: VrrpInstance, context: &mut Context<'_>) {
         let before = self.config.clone();
         let another_router = before.interface != config.interface
@@ -21,17 +22,22 @@ impl Instance {
             self.shutdown(context);
             self.adopt(config);
             self.master = None;
-            self.start(context);
+            self.preempt_at = None;
             return;
         }
         let from = self.effective_priority();
         self.adopt(config);
+        if before.preempt_delay != self.config.preempt_delay {
+            self.preempt_at = None;
+        }
+        self.survey(context);
         let to = self.effective_priority();
         if from != to {
             self.tell(Said::Priority { from, to }, context);
         }
-        self.refit(context);
         match self.state {
+            // Going to FAULT.
+            _ if !self.is_able() => {}
             State::Master => self.reconfigured_master(&before, context),
             State::Backup => self.reconfigured_backup(&before, context),
             State::Initialize | State::Fault => {}
@@ -77,7 +83,15 @@ impl Instance {
                 .push(Action::Arm(TimerKey::MasterDown(self.id), context.now));
             return;
         }
-        // A timer that counts something shorter than the master down interval runs out as it is.
+        self.rearm_master_down(context);
+    }
+
+    /// Computes anew when Master_Down_Timer fires.
+    pub(super) fn rearm_master_down(&self, context: &mut Context<'_>) {
+        // A timer that counts something shorter than the master down interval runs out as it is; so does one that has fired.
+        if self.wants_master {
+            return;
+        }
         if let Some(since) = self.listening_since {
             context.actions.push(Action::Arm(
                 TimerKey::MasterDown(self.id),

@@ -44,6 +44,9 @@ impl Instance {
         if matches!(self.state, State::Initialize | State::Fault) {
             return;
         }
+        if self.config.owner_ignore_adverts && self.config.priority == PRIORITY_OWNER {
+            return;
+        }
         let same_master = self.master.is_some_and(|(master, _)| master == source);
         if !(self.config.skip_check_adv_addr && same_master)
             && let Some(fault) = compare_addresses(&self.derived, &advert)
@@ -78,13 +81,40 @@ impl Instance {
             }
             self.set_yielded(true, context);
         }
-        standing(
+        let cause = standing(
             advert.priority,
             source,
             self.effective_priority(),
             own,
             self.config.nopreempt,
-        )
+        );
+        self.preempt_delay(cause, context)
+    }
+
+    /// Leaves a MASTER of lower priority alone for a while, from its first advert on.
+    fn preempt_delay(&mut self, cause: Cause, context: &mut Context<'_>) -> Cause {
+        let delay = self.config.preempt_delay;
+        if self.state != State::Backup || delay.is_zero() {
+            return cause;
+        }
+        if cause != Cause::HeardLower {
+            if self.preempt_at.take().is_some() && cause != Cause::HeardResign {
+                self.tell(Said::PreemptDelayEnded, context);
+            }
+            return cause;
+        }
+        let until = match self.preempt_at {
+            Some(until) => until,
+            None => {
+                self.tell(Said::PreemptDelayed(delay), context);
+                *self.preempt_at.insert(context.now + delay)
+            }
+        };
+        if context.now < until {
+            Cause::HeardLowerDelayed
+        } else {
+            cause
+        }
     }
 
     /// Counts another advert of a rival owner; true when it was given two adverts and 1.2 intervals to go away and did not.

@@ -11,11 +11,12 @@ mod steps;
 pub(super) use derived::Derived;
 
 use super::garp::{Pacer, Schedule};
+use super::group::GroupId;
 use super::interfaces::{Interfaces, Unfit};
 use super::notice::{Limiter, Notice, Said, Topic};
 use super::stats::Stats;
 use super::table::{Cause, State};
-use super::timing::master_down_interval;
+use super::timing::{gap_listen_interval, master_down_interval};
 use super::{Action, Actions, InstanceId, TimerKey};
 use crate::config::model::VrrpInstance;
 use crate::time::Instant;
@@ -29,8 +30,8 @@ use std::time::Duration;
 const PRIORITY_YIELDED: u8 = 254;
 /// A timer of a process that runs at all is not this late.
 const LATE: Duration = Duration::from_millis(100);
-/// Long enough for the shell to read its sockets once.
-const LISTEN: Duration = Duration::from_millis(1);
+/// The range of the priority of a router that is no owner (RFC 3768 section 5.3.4).
+const PRIORITIES: std::ops::RangeInclusive<i64> = 1..=254;
 
 /// What the next process needs to know of an instance to go on in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +70,17 @@ pub struct Instance {
     derived: Derived,
 
     state: State,
+    group: Option<GroupId>,
+    /// Why it cannot run, as far as its state follows from it.
     unfit: Unfit,
+    /// Why it could not run by itself, as of the last look.
+    own_unfit: Unfit,
+    /// What tracked interfaces add to the priority, as of the last look.
+    tracked_weight: i64,
+    /// Its Master_Down_Timer has fired, and it waits for the others of its group.
+    wants_master: bool,
+    /// When a MASTER of lower priority has been left alone for long enough.
+    preempt_at: Option<Instant>,
     /// Gave way to a rival owner.
     yielded: bool,
     rival: Option<Rival>,
@@ -99,7 +110,12 @@ impl Instance {
             derived: Derived::new(&config),
             config: Rc::new(config),
             state: State::Initialize,
+            group: None,
             unfit: Unfit::default(),
+            own_unfit: Unfit::default(),
+            tracked_weight: 0,
+            wants_master: false,
+            preempt_at: None,
             yielded: false,
             rival: None,
             ip_id: 0,
@@ -131,6 +147,9 @@ impl Instance {
     pub fn state(&self) -> State {
         self.state
     }
+    pub(super) fn has_begun(&self) -> bool {
+        self.state != State::Initialize
+    }
     /// Why it is in FAULT.
     pub fn unfit(&self) -> Unfit {
         self.unfit
@@ -138,10 +157,32 @@ impl Instance {
     /// The priority that counts now.
     pub fn effective_priority(&self) -> u8 {
         if self.yielded {
-            PRIORITY_YIELDED
-        } else {
-            self.config.priority
+            return PRIORITY_YIELDED;
         }
+        if self.config.priority == PRIORITY_OWNER {
+            return PRIORITY_OWNER;
+        }
+        let sum = i64::from(self.config.priority).saturating_add(self.tracked_weight);
+        // Within the range of a byte by now.
+        u8::try_from(sum.clamp(*PRIORITIES.start(), *PRIORITIES.end())).unwrap_or(PRIORITY_YIELDED)
+    }
+    /// When a MASTER of lower priority has been left alone for long enough (`preempt_delay`), while that is so.
+    pub fn preempt_at(&self) -> Option<Instant> {
+        self.preempt_at
+    }
+    /// Whether it would be MASTER, if its sync group were not to be asked.
+    pub fn wants_master(&self) -> bool {
+        self.wants_master
+    }
+    /// When it last announced its addresses because of another MASTER.
+    pub(super) fn last_contradiction(&self) -> Option<Instant> {
+        self.last_answer_garp
+    }
+    pub(super) fn group(&self) -> Option<GroupId> {
+        self.group
+    }
+    pub(super) fn set_group(&mut self, group: Option<GroupId>) {
+        self.group = group;
     }
     /// Master_Down_Interval of this instance now.
     pub fn master_down_interval(&self) -> Duration {
@@ -191,51 +232,121 @@ impl Instance {
 
     // ---- what happens
 
-    /// Begins (RFC 3768 6.4.1).
+    /// Looks anew at the interfaces: what keeps it from running by itself, and what they add to its priority. Does not change
+    /// the state; `start` or `fit` has to follow.
+    pub(super) fn look(&mut self, context: &mut Context<'_>) {
+        let from = self.effective_priority();
+        self.survey(context);
+        let to = self.effective_priority();
+        if from == to || self.state == State::Initialize {
+            return;
+        }
+        self.tell(Said::Priority { from, to }, context);
+        if self.state == State::Backup {
+            self.rearm_master_down(context);
+        }
+    }
+
+    fn survey(&mut self, context: &Context<'_>) {
+        self.own_unfit = context.interfaces.unfit(&self.config);
+        self.tracked_weight = self
+            .config
+            .tracked_interfaces
+            .iter()
+            .map(|tracked| i64::from(context.interfaces.contribution(tracked)))
+            .sum();
+    }
+
+    /// Whether nothing keeps it from running by itself, as of the last look.
+    pub(super) fn is_able(&self) -> bool {
+        self.own_unfit.is_none()
+    }
+
+    /// Begins by itself (RFC 3768 6.4.1), after a look.
     pub(super) fn start(&mut self, context: &mut Context<'_>) {
+        let cause = if !self.is_able() {
+            Cause::StartUnfit
+        } else if self.can_resume(context.now) {
+            Cause::ResumeMaster
+        } else if self.config.priority == PRIORITY_OWNER {
+            Cause::StartOwner
+        } else {
+            Cause::Start
+        };
+        self.begin(cause, context);
+    }
+
+    /// Begins as its sync group does, if it has not begun.
+    pub(super) fn start_in_group(&mut self, cause: Cause, context: &mut Context<'_>) {
+        self.begin(cause, context);
+        if self.state == State::Backup {
+            self.hurry_owner(context);
+        }
+    }
+
+    fn begin(&mut self, cause: Cause, context: &mut Context<'_>) {
         if self.state != State::Initialize {
             return;
         }
-        self.unfit = context.interfaces.unfit(&self.config);
-        let resumed = self.resume.filter(|record| {
-            // Later than this another may have taken over: listen first.
-            let silence = context
-                .now
-                .since(record.advert_due - self.config.advert_interval);
-            record.state == State::Master
-                && silence
-                    < self
-                        .config
-                        .advert_interval
-                        .saturating_mul(self.config.down_timer_adverts)
-        });
-        let cause = match resumed {
-            _ if !self.unfit.is_none() => Cause::StartUnfit,
-            Some(record) => {
-                self.ip_id = record.ip_id;
-                Cause::ResumeMaster
-            }
-            None if self.config.priority == PRIORITY_OWNER => Cause::StartOwner,
-            None => Cause::Start,
+        self.unfit = Unfit {
+            group: cause == Cause::StartUnfit && self.own_unfit.is_none(),
+            ..self.own_unfit
         };
+        if let (Cause::ResumeMaster, Some(record)) = (cause, self.resume) {
+            self.ip_id = record.ip_id;
+        }
         self.apply(cause, context);
         self.resume = None;
     }
 
-    /// Looks anew whether it can run, after something about its interface changed.
-    pub(super) fn refit(&mut self, context: &mut Context<'_>) {
+    /// Whether the process before this one left it as MASTER, and nobody can have taken over since.
+    pub(super) fn can_resume(&self, now: Instant) -> bool {
+        self.resume.is_some_and(|record| {
+            // Later than this another may have taken over: listen first.
+            let silence = now.since(record.advert_due - self.config.advert_interval);
+            let bound = self
+                .config
+                .advert_interval
+                .saturating_mul(self.config.down_timer_adverts);
+            record.state == State::Master && silence < bound
+        })
+    }
+
+    /// Lets the state follow what the last look found; `group_fault`: somebody in its sync group cannot run.
+    pub(super) fn fit(&mut self, group_fault: bool, context: &mut Context<'_>) {
         if self.state == State::Initialize {
             return;
         }
-        let before = std::mem::replace(&mut self.unfit, context.interfaces.unfit(&self.config));
+        let unfit = Unfit {
+            group: group_fault && self.own_unfit.is_none(),
+            ..self.own_unfit
+        };
+        let before = std::mem::replace(&mut self.unfit, unfit);
         match (before.is_none(), self.unfit.is_none()) {
             (true, false) => self.apply(Cause::BecameUnfit, context),
-            (false, true) if self.config.priority == PRIORITY_OWNER => {
+            (false, true) if self.config.priority == PRIORITY_OWNER && self.group.is_none() => {
                 self.apply(Cause::BecameFitOwner, context)
             }
-            (false, true) => self.apply(Cause::BecameFit, context),
+            (false, true) => {
+                self.apply(Cause::BecameFit, context);
+                self.hurry_owner(context);
+            }
             _ => {}
         }
+    }
+
+    /// An owner does not listen (RFC 3768 6.4.1); one in a group may have to wait for the others.
+    fn hurry_owner(&mut self, context: &mut Context<'_>) {
+        if self.effective_priority() == PRIORITY_OWNER {
+            context
+                .actions
+                .push(Action::Arm(TimerKey::MasterDown(self.id), context.now));
+        }
+    }
+
+    /// Steps down because another of its sync group did.
+    pub(super) fn follow_to_backup(&mut self, context: &mut Context<'_>) {
+        self.apply(Cause::GroupSteppedDown, context);
     }
 
     /// Resigns.
@@ -245,46 +356,67 @@ impl Instance {
 
     /// Adver_Timer fired (RFC 3768 6.4.3); it was due at `deadline`.
     pub(super) fn advert_due(&mut self, deadline: Instant, context: &mut Context<'_>) {
-        let usurpable = self
-            .config
-            .advert_interval
-            .saturating_mul(self.config.down_timer_adverts.saturating_sub(1));
-        if self.state == State::Master
-            && self.listens_first(TimerKey::Advert(self.id), deadline, usurpable, context)
-        {
-            return;
+        if self.state == State::Master {
+            let late = context.now.since(deadline);
+            let adverts = self.config.down_timer_adverts.saturating_sub(1);
+            let interval = self.config.advert_interval;
+            if let Some(best_rival) = self.config.timer_expired_backup
+                && late >= master_down_interval(interval, adverts, best_rival)
+            {
+                self.apply(Cause::Overslept, context);
+                return;
+            }
+            let usurpable = interval.saturating_mul(adverts);
+            if self.listens_first(TimerKey::Advert(self.id), deadline, usurpable, context) {
+                return;
+            }
         }
         self.advert_due = deadline;
         self.apply(Cause::AdvertDue, context);
     }
 
-    /// Master_Down_Timer fired (RFC 3768 6.4.2).
-    pub(super) fn master_down(&mut self, deadline: Instant, context: &mut Context<'_>) {
+    /// Master_Down_Timer fired (RFC 3768 6.4.2): true when nothing speaks against being MASTER.
+    pub(super) fn master_down(&mut self, deadline: Instant, context: &mut Context<'_>) -> bool {
         if self.state == State::Backup {
             if self.listens_first(TimerKey::MasterDown(self.id), deadline, LATE, context) {
-                return;
+                return false;
             }
             self.tell(Said::AdvertTimeout, context);
+            self.wants_master = true;
+        }
+        true
+    }
+
+    /// Becomes MASTER, as nobody else is.
+    pub(super) fn take_over(&mut self, context: &mut Context<'_>) {
+        if self.state == State::Backup {
             // The rival is gone.
             self.set_yielded(false, context);
         }
         self.apply(Cause::MasterDown, context);
     }
 
-    /// A timer that is as late as `tolerated` says that this process slept, and what the others said meanwhile may still wait in a
-    /// socket: true, and the timer comes again in a moment, so that it is read before anything is asserted.
+    /// A timer that is as late as `tolerated` says that this process or its host stood still, and another may be MASTER by now: true,
+    /// and the timer comes again after an interval. What waits in a socket is read at once; what was lost on the way comes again.
     fn listens_first(
-        &self,
+        &mut self,
         key: TimerKey,
         deadline: Instant,
         tolerated: Duration,
         context: &mut Context<'_>,
     ) -> bool {
-        let late = context.now.since(deadline) >= tolerated.max(LATE);
-        if late {
-            context.actions.push(Action::Arm(key, context.now + LISTEN));
+        let late = context.now.since(deadline);
+        if late < tolerated.max(LATE) {
+            return false;
         }
-        late
+        self.tell(Said::Listening(late), context);
+        let wait = gap_listen_interval(self.config.advert_interval, self.effective_priority());
+        let until = context.now + wait;
+        if matches!(key, TimerKey::Advert(_)) {
+            self.advert_due = until;
+        }
+        context.actions.push(Action::Arm(key, until));
+        true
     }
 
     /// The timer of gratuitous ARPs fired.
@@ -292,8 +424,11 @@ impl Instance {
         if self.state != State::Master {
             return;
         }
-        let rounds = self.announcing.take_due(context.now, &self.config.garp);
-        self.queue_garps(rounds, context);
+        let due = self.announcing.take_due(context.now, &self.config.garp);
+        self.queue_garps(due.rounds, context);
+        if due.extra && due.rounds == 0 {
+            self.queue_extra_garps(context);
+        }
         self.arm_garp(context);
     }
 
@@ -341,6 +476,22 @@ impl Instance {
     }
 
     fn tell_unfit(&self, context: &mut Context<'_>) {
+        if self.unfit.group {
+            self.tell(Said::FaultGroup, context);
+        }
+        if self.unfit.tracked {
+            let failed: Vec<Said> = context
+                .interfaces
+                .failed(&self.config)
+                .map(|tracked| Said::FaultTracked {
+                    interface: tracked.interface.clone(),
+                    up: tracked.reverse,
+                })
+                .collect();
+            for said in failed {
+                self.tell(said, context);
+            }
+        }
         let interface = || self.config.interface.clone();
         if self.unfit.missing {
             self.tell(Said::FaultMissing(interface()), context);
@@ -356,6 +507,14 @@ impl Instance {
     /// The name the log uses.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The interfaces, other than its own, that it cannot run without or that change its priority.
+    pub(super) fn watches(&self) -> impl Iterator<Item = &str> {
+        self.config
+            .tracked_interfaces
+            .iter()
+            .map(|tracked| tracked.interface.as_str())
     }
 
     /// The interfaces that its addresses are announced on.

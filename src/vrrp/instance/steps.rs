@@ -40,6 +40,8 @@ impl Instance {
         }
         self.state = next;
         if from != next {
+            self.wants_master = false;
+            self.preempt_at = None;
             self.last_transition = Some(context.now);
             self.last_cause = Some(cause);
             if next == State::Master {
@@ -93,6 +95,7 @@ impl Instance {
                 self.arm_advert(next, context);
             }
             Step::ArmMasterDown => {
+                self.wants_master = false;
                 self.listening_since = Some(context.now);
                 context.actions.push(Action::Arm(
                     TimerKey::MasterDown(self.id),
@@ -222,8 +225,20 @@ impl Instance {
         {
             self.last_answer = Some(now);
             self.send_advert(self.effective_priority(), context);
+            if self.advert_due > now + interval || now.since(self.advert_due) > interval {
+                // It was to listen after a gap, which is over: it has spoken.
+                self.perform(Step::ArmAdvert, context);
+            }
         }
-        if self.config.garp.lower_prio_repeat > 0 && rested(self.last_answer_garp, interval) {
+        if rested(self.last_answer_garp, interval) {
+            self.contradict_with_garps(context);
+        }
+    }
+
+    /// Announces its addresses, as another MASTER has been heard; of its group if not by itself.
+    pub(in crate::vrrp) fn contradict_with_garps(&mut self, context: &mut Context<'_>) {
+        let now = context.now;
+        if self.state == State::Master && self.config.garp.lower_prio_repeat > 0 {
             self.last_answer_garp = Some(now);
             self.queue_garps(self.config.garp.lower_prio_repeat, context);
             self.announcing.add_second(
@@ -236,7 +251,25 @@ impl Instance {
     }
 
     pub(super) fn queue_garps(&mut self, rounds: u32, context: &mut Context<'_>) {
+        self.queue_garps_where(rounds, |_| true, context);
+    }
+
+    /// One round on the interfaces other than its own: switches there hear no advert that tells them who is where.
+    pub(super) fn queue_extra_garps(&mut self, context: &mut Context<'_>) {
+        let config = self.config.clone();
+        self.queue_garps_where(1, |name| name != config.interface, context);
+    }
+
+    fn queue_garps_where(
+        &mut self,
+        rounds: u32,
+        wanted: impl Fn(&str) -> bool,
+        context: &mut Context<'_>,
+    ) {
         for (name, addresses) in &self.derived.announced {
+            if !wanted(name) {
+                continue;
+            }
             let Some(interface) = context.interfaces.named(name) else {
                 continue;
             };

@@ -39,7 +39,7 @@ fn fault_is_recomputed_from_what_is() {
         Unfit {
             missing: false,
             down: true,
-            no_address: false
+            ..Unfit::default()
         }
     );
     assert_eq!(

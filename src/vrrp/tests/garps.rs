@@ -116,7 +116,13 @@ fn five_thousand_instances() {
             ..config()
         })
         .collect();
-    let mut router = Router::new(&Vrrp { instances }, false);
+    let mut router = Router::new(
+        &Vrrp {
+            instances,
+            ..Vrrp::default()
+        },
+        false,
+    );
     let mut actions = Actions::new();
     for n in 0..20u32 {
         let interface = Interface {

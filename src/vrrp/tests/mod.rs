@@ -3,6 +3,7 @@
 
 mod fault;
 mod garps;
+mod groups;
 mod packets;
 mod reload;
 mod states;
@@ -56,6 +57,10 @@ fn config() -> VrrpInstance {
         multicast_group: GROUP,
         source: None,
         dont_track_primary: false,
+        preempt_delay: Duration::ZERO,
+        timer_expired_backup: None,
+        owner_ignore_adverts: false,
+        tracked_interfaces: Vec::new(),
         skip_check_adv_addr: false,
         lower_prio_no_advert: false,
         higher_prio_send_advert: false,
@@ -114,6 +119,7 @@ impl Bench {
             router: Router::new(
                 &Vrrp {
                     instances: vec![config],
+                    ..Vrrp::default()
                 },
                 true,
             ),
@@ -171,7 +177,10 @@ impl Bench {
 
     fn reload(&mut self, instances: Vec<VrrpInstance>) -> &mut Self {
         self.event(Event::Reload {
-            vrrp: &Vrrp { instances },
+            vrrp: &Vrrp {
+                instances,
+                ..Vrrp::default()
+            },
             log_unknown_vrids: true,
         })
     }
@@ -193,6 +202,9 @@ impl Bench {
                 Action::Arm(TimerKey::GarpQueue(_), at) => {
                     format!("queue in {:?}", at.since(self.now))
                 }
+                Action::Arm(TimerKey::LinkDelay(_), at) => {
+                    format!("link in {:?}", at.since(self.now))
+                }
                 Action::Arm(TimerKey::Advert(_), at) => {
                     format!("advert in {:?}", at.since(self.now))
                 }
@@ -202,6 +214,7 @@ impl Bench {
                 Action::Disarm(key) => format!("disarm {key:?}"),
                 Action::HoldAddresses(_, hold) => (if *hold { "take" } else { "drop" }).to_owned(),
                 Action::Changed { to, .. } => format!("now {to}"),
+                Action::GroupChanged { group, to, .. } => format!("{group} now {to}"),
                 Action::Record(..) | Action::Tell(_) => continue,
             };
             done.push(short);

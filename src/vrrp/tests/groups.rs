@@ -1,0 +1,561 @@
+//! Sync groups: members move together; and what tracked interfaces, their delays and `preempt_delay` do.
+
+use super::*;
+use crate::config::model::{LinkDelay, SyncGroup, TrackedInterface};
+
+const ETH1: u32 = 3;
+const FIRST: TimerKey = TimerKey::MasterDown(0);
+const SECOND_DOWN: TimerKey = TimerKey::MasterDown(1);
+
+fn eth1() -> Interface {
+    Interface {
+        index: ETH1,
+        name: "eth1".to_owned(),
+        mac: [2, 0, 0, 1, 0, 5],
+        primary_v4: Some(Ipv4Addr::new(10, 1, 0, 5)),
+        ..eth0()
+    }
+}
+
+fn down(interface: Interface) -> Interface {
+    Interface {
+        up: false,
+        ..interface
+    }
+}
+
+fn pair(change: impl Fn(&mut VrrpInstance)) -> Vrrp {
+    let instances: Vec<VrrpInstance> = ["eth0", "eth1"]
+        .iter()
+        .zip(1..)
+        .map(|(interface, number)| {
+            let mut config = VrrpInstance {
+                name: format!("VI_{number}"),
+                interface: (*interface).to_owned(),
+                virtual_router_id: 50 + number,
+                virtual_addresses: vec![vip(Ipv4Addr::new(10, number - 1, 0, 100))],
+                ..config()
+            };
+            change(&mut config);
+            config
+        })
+        .collect();
+    Vrrp {
+        sync_groups: vec![SyncGroup {
+            name: "VG".to_owned(),
+            members: instances.iter().map(|i| i.name.clone()).collect(),
+        }],
+        instances,
+        ..Vrrp::default()
+    }
+}
+
+fn of(config: &Vrrp) -> Bench {
+    Bench {
+        router: Router::new(config, false),
+        now: T0,
+        actions: Vec::new(),
+    }
+}
+
+fn started(change: impl Fn(&mut VrrpInstance)) -> Bench {
+    let mut bench = of(&pair(change));
+    bench
+        .event(Event::Interface(&eth0()))
+        .event(Event::Interface(&eth1()))
+        .event(Event::Start);
+    bench
+}
+
+fn master(change: impl Fn(&mut VrrpInstance)) -> Bench {
+    let mut bench = started(change);
+    bench.wait(SECOND * 4).timer(FIRST).timer(SECOND_DOWN);
+    assert_eq!(states(&bench), [State::Master; 2]);
+    bench.wait(SECOND / 2);
+    bench
+}
+
+fn states(bench: &Bench) -> Vec<State> {
+    let states: Vec<State> = bench.router.instances().map(Instance::state).collect();
+    let group = bench.router.groups().next().map(Group::state);
+    assert!(
+        states.iter().all(|state| Some(*state) == group),
+        "{states:?}, group {group:?}"
+    );
+    states
+}
+
+/// An advert for the second instance.
+fn second(source: Ipv4Addr, priority: u8) -> Vec<u8> {
+    packet(source, &Advert::new(52, priority, 1, &[10, 1, 0, 100]))
+}
+
+fn hear_second(bench: &mut Bench, priority: u8) {
+    bench.event(Event::Packet {
+        interface: ETH1,
+        bytes: &second(Ipv4Addr::new(10, 1, 0, 9), priority),
+    });
+}
+
+#[test]
+fn master_only_together() {
+    let mut bench = started(|_| {});
+    assert_eq!(states(&bench), [State::Backup; 2]);
+    bench.wait(SECOND * 4).timer(FIRST);
+    assert!(bench.done().is_empty(), "waits for the other");
+    assert!(bench.instance().wants_master());
+    bench.timer(SECOND_DOWN);
+    assert_eq!(states(&bench), [State::Master; 2]);
+    let done = bench.done();
+    let members: Vec<&str> = done
+        .iter()
+        .map(String::as_str)
+        .filter(|done| done.starts_with("now") || done.starts_with("VG"))
+        .collect();
+    assert_eq!(members, ["now MASTER", "now MASTER", "VG now MASTER"]);
+    assert_eq!(done.iter().filter(|done| *done == "advert 100").count(), 2);
+    assert!(
+        bench
+            .told()
+            .contains(&"VRRP_Group(VG) Syncing instances to MASTER state".to_owned())
+    );
+}
+
+#[test]
+fn who_hears_a_master_no_longer_wants_to_be_one() {
+    let mut bench = started(|_| {});
+    bench.wait(SECOND * 4).timer(FIRST);
+    bench.hear(HIGHER, 200);
+    assert!(!bench.instance().wants_master());
+    bench.timer(SECOND_DOWN);
+    assert_eq!(states(&bench), [State::Backup; 2]);
+    bench.wait(SECOND * 4).timer(FIRST);
+    assert_eq!(states(&bench), [State::Master; 2], "the second still does");
+}
+
+#[test]
+fn one_steps_down_all_do() {
+    let mut bench = master(|_| {});
+    hear_second(&mut bench, 200);
+    assert_eq!(states(&bench), [State::Backup; 2]);
+    assert_eq!(
+        bench.done(),
+        [
+            "disarm Advert(1)",
+            "disarm Garp(1)",
+            "drop",
+            "down in 3.609375s",
+            "now BACKUP",
+            "disarm Advert(0)",
+            "disarm Garp(0)",
+            "drop",
+            "down in 3.609375s",
+            "now BACKUP",
+            "VG now BACKUP"
+        ],
+        "nobody resigns: the other router has both"
+    );
+}
+
+#[test]
+fn one_fails_all_do_and_come_back() {
+    let mut bench = master(|_| {});
+    bench.event(Event::Interface(&down(eth1())));
+    assert_eq!(states(&bench), [State::Fault; 2]);
+    assert_eq!(
+        bench.done(),
+        [
+            "disarm Advert(1)",
+            "disarm Garp(1)",
+            "drop",
+            "now FAULT",
+            "disarm Advert(0)",
+            "disarm Garp(0)",
+            "advert 0",
+            "drop",
+            "now FAULT",
+            "VG now FAULT"
+        ],
+        "the one that still can says farewell"
+    );
+    assert_eq!(
+        bench.instance().unfit(),
+        Unfit {
+            group: true,
+            ..Unfit::default()
+        }
+    );
+    assert_eq!(
+        bench.told().last().map(String::as_str),
+        Some("(VI_1) Entering FAULT STATE")
+    );
+    // Told again, or about the other: nothing new.
+    bench.event(Event::Interface(&down(eth0())));
+    assert!(bench.done().is_empty());
+    bench.event(Event::Interface(&eth1()));
+    assert!(bench.done().is_empty(), "now it is the other");
+    bench.event(Event::Interface(&eth0()));
+    assert_eq!(states(&bench), [State::Backup; 2]);
+}
+
+#[test]
+fn a_group_with_a_fault_starts_in_fault() {
+    let mut bench = of(&pair(|_| {}));
+    bench
+        .event(Event::Interface(&eth0()))
+        .event(Event::Interface(&down(eth1())))
+        .event(Event::Start);
+    assert_eq!(states(&bench), [State::Fault; 2]);
+    bench.event(Event::Interface(&eth1()));
+    assert_eq!(states(&bench), [State::Backup; 2]);
+}
+
+#[test]
+fn owners_rule_together_at_once() {
+    let mut bench = started(|c| c.priority = 255);
+    assert_eq!(states(&bench), [State::Backup; 2]);
+    bench.timer(FIRST).timer(SECOND_DOWN);
+    assert_eq!(states(&bench), [State::Master; 2]);
+}
+
+#[test]
+fn a_new_process_goes_on_with_the_whole_group_or_not_at_all() {
+    let record = |state| Record {
+        state,
+        advert_due: T0,
+        ip_id: 7,
+    };
+    let resumed = |second: State| {
+        let mut bench = of(&pair(|_| {}));
+        bench.router.resume(0, record(State::Master));
+        bench.router.resume(1, record(second));
+        bench
+            .event(Event::Interface(&eth0()))
+            .event(Event::Interface(&eth1()))
+            .event(Event::Start);
+        states(&bench)
+    };
+    assert_eq!(resumed(State::Master), [State::Master; 2]);
+    assert_eq!(resumed(State::Backup), [State::Backup; 2]);
+}
+
+#[test]
+fn reload_of_groups() {
+    let reload = |bench: &mut Bench, config: &Vrrp| {
+        bench.event(Event::Reload {
+            vrrp: config,
+            log_unknown_vrids: false,
+        });
+    };
+    // Unchanged: nothing.
+    let mut bench = master(|_| {});
+    reload(&mut bench, &pair(|_| {}));
+    assert!(bench.actions.is_empty(), "{:?}", bench.actions);
+
+    // A member more: the group goes on ruling, with it.
+    let mut three = pair(|_| {});
+    three.instances.push(VrrpInstance {
+        name: "VI_3".to_owned(),
+        virtual_router_id: 60,
+        virtual_addresses: vec![vip(Ipv4Addr::new(10, 0, 0, 101))],
+        ..config()
+    });
+    three.sync_groups[0].members.push("VI_3".to_owned());
+    reload(&mut bench, &three);
+    assert_eq!(states(&bench), [State::Master; 3]);
+    assert!(!bench.done().contains(&"drop".to_owned()));
+
+    // Members fewer, and the group gone: whoever stays is not touched.
+    reload(&mut bench, &pair(|_| {}));
+    assert_eq!(states(&bench), [State::Master; 2]);
+    assert_eq!(
+        bench.done().last().map(String::as_str),
+        Some("now INIT"),
+        "{:?}",
+        bench.done()
+    );
+    let mut alone = pair(|_| {});
+    alone.sync_groups.clear();
+    reload(&mut bench, &alone);
+    assert!(bench.done().is_empty());
+
+    // A group made of a MASTER and a BACKUP listens.
+    hear_second(&mut bench, 200);
+    reload(&mut bench, &pair(|_| {}));
+    assert_eq!(states(&bench), [State::Backup; 2]);
+
+    // The reason of a FAULT leaves the group.
+    bench.event(Event::Interface(&down(eth1())));
+    assert_eq!(states(&bench), [State::Fault; 2]);
+    let mut first = pair(|_| {});
+    first.instances.truncate(1);
+    first.sync_groups[0].members.truncate(1);
+    reload(&mut bench, &first);
+    assert_eq!(states(&bench), [State::Backup]);
+}
+
+#[test]
+fn a_lower_master_makes_the_whole_group_announce_itself() {
+    let mut bench = master(|_| {});
+    bench.wait(SECOND * 10);
+    hear_second(&mut bench, 50);
+    let frames = |bench: &Bench, index: u32| {
+        bench
+            .actions
+            .iter()
+            .filter(
+                |action| matches!(action, Action::SendFrame { interface, .. } if *interface == index),
+            )
+            .count()
+    };
+    assert_eq!((frames(&bench, ETH0), frames(&bench, ETH1)), (5, 5));
+    bench.hear(LOWER, 50);
+    assert_eq!(
+        (frames(&bench, ETH0), frames(&bench, ETH1)),
+        (0, 0),
+        "once an interval for all of them"
+    );
+}
+
+#[test]
+fn stopping_resigns_everywhere() {
+    let mut bench = master(|_| {});
+    bench.event(Event::Stop);
+    assert_eq!(states(&bench), [State::Initialize; 2]);
+    assert_eq!(
+        bench
+            .done()
+            .iter()
+            .filter(|done| *done == "advert 0")
+            .count(),
+        2
+    );
+    assert!(bench.told().iter().all(|line| !line.contains("Syncing")));
+}
+
+fn tracking(weight: i32, reverse: bool) -> TrackedInterface {
+    TrackedInterface {
+        interface: "eth1".to_owned(),
+        weight,
+        reverse,
+    }
+}
+
+#[test]
+fn weights_of_tracked_interfaces() {
+    // Weight, reverse, priority with the interface up, and down.
+    for (weight, reverse, base, up, down_) in [
+        (30, false, 100, 130, 100),
+        (-30, false, 100, 100, 70),
+        (30, true, 100, 70, 100),
+        (-30, true, 100, 100, 130),
+        (253, false, 100, 254, 100),
+        (-253, false, 100, 100, 1),
+        (30, false, 255, 255, 255),
+    ] {
+        let mut bench = Bench::new(|c| {
+            c.priority = base;
+            c.tracked_interfaces = vec![tracking(weight, reverse)];
+        });
+        assert_eq!(
+            bench.instance().effective_priority(),
+            down_,
+            "no such interface is down"
+        );
+        bench.event(Event::Interface(&eth1()));
+        assert_eq!(bench.instance().effective_priority(), up);
+        bench.event(Event::Interface(&down(eth1())));
+        assert_eq!(bench.instance().effective_priority(), down_);
+        bench.event(Event::Interface(&eth1()));
+        assert_eq!(bench.instance().effective_priority(), up, "never counted");
+        assert!(bench.instance().unfit().is_none());
+    }
+}
+
+#[test]
+fn another_priority_waits_another_time() {
+    let mut bench = Bench::new(|c| c.tracked_interfaces = vec![tracking(64, false)]);
+    bench.wait(SECOND);
+    bench.event(Event::Interface(&eth1()));
+    assert_eq!(
+        bench.done(),
+        ["down in 2.359375s"],
+        "a second of the new interval has passed"
+    );
+    assert_eq!(
+        bench.told(),
+        ["(VI_1) Changing effective priority from 100 to 164"]
+    );
+    // Two that speak against one another: what counts is the sum, clamped once.
+    let mut bench = Bench::new(|c| {
+        c.tracked_interfaces = vec![
+            tracking(253, false),
+            TrackedInterface {
+                interface: "eth0".to_owned(),
+                weight: 200,
+                reverse: true,
+            },
+        ];
+    });
+    bench.event(Event::Interface(&eth1()));
+    assert_eq!(bench.instance().effective_priority(), 153);
+}
+
+#[test]
+fn without_weight_it_is_a_fault() {
+    let mut bench = Bench::unstarted(|c| c.tracked_interfaces = vec![tracking(0, false)]);
+    bench
+        .event(Event::Interface(&eth0()))
+        .event(Event::Interface(&eth1()))
+        .event(Event::Start);
+    assert_eq!(bench.state(), State::Backup);
+    bench.event(Event::Interface(&down(eth1())));
+    assert_eq!(
+        bench.told(),
+        [
+            "(VI_1) entering FAULT state (tracked interface eth1 down)",
+            "(VI_1) Entering FAULT STATE"
+        ]
+    );
+    bench.event(Event::InterfaceGone { index: ETH1 });
+    assert_eq!(bench.state(), State::Fault);
+    bench.event(Event::Interface(&Interface { index: 9, ..eth1() }));
+    assert_eq!(bench.state(), State::Backup, "made anew");
+
+    let mut bench = Bench::new(|c| c.tracked_interfaces = vec![tracking(0, true)]);
+    assert_eq!(bench.state(), State::Backup, "reverse: up is the failure");
+    bench.event(Event::Interface(&eth1()));
+    assert_eq!(bench.state(), State::Fault);
+}
+
+#[test]
+fn a_link_counts_as_down_after_a_while() {
+    let delays = || Vrrp {
+        instances: vec![config()],
+        link_delays: vec![LinkDelay {
+            interface: "eth0".to_owned(),
+            down: SECOND,
+            up: SECOND * 2,
+        }],
+        ..Vrrp::default()
+    };
+    let mut bench = of(&delays());
+    bench
+        .event(Event::Interface(&eth0()))
+        .event(Event::Start)
+        .event(Event::Interface(&down(eth0())));
+    assert_eq!(
+        (bench.state(), bench.done()),
+        (State::Backup, vec!["link in 1s".to_owned()])
+    );
+    bench.event(Event::Interface(&eth0()));
+    assert_eq!(bench.done(), ["disarm LinkDelay(2)"], "it was a moment");
+    bench
+        .event(Event::Interface(&down(eth0())))
+        .wait(SECOND)
+        .timer(TimerKey::LinkDelay(ETH0));
+    assert_eq!(bench.state(), State::Fault);
+    bench.event(Event::Interface(&eth0()));
+    assert_eq!(
+        (bench.state(), bench.done()),
+        (State::Fault, vec!["link in 2s".to_owned()])
+    );
+    bench.wait(SECOND * 2).timer(TimerKey::LinkDelay(ETH0));
+    assert_eq!(bench.state(), State::Backup);
+    bench.event(Event::Interface(&down(eth0())));
+    bench.event(Event::InterfaceGone { index: ETH0 });
+    assert_eq!(bench.state(), State::Fault, "gone is gone");
+    assert!(bench.done().contains(&"disarm LinkDelay(2)".to_owned()));
+}
+
+#[test]
+fn preempt_delay_runs_from_the_first_lower_advert() {
+    let mut bench = Bench::new(|c| c.preempt_delay = SECOND * 5);
+    let start = bench.now;
+    assert_eq!(bench.hear(LOWER, 50).done(), ["down in 3.609375s"]);
+    assert_eq!(
+        bench.told().first().map(String::as_str),
+        Some("(VI_1) start preempt delay (5 s)")
+    );
+    bench.wait(SECOND * 4);
+    assert_eq!(bench.hear(LOWER, 50).done(), ["down in 3.609375s"]);
+    assert_eq!(bench.instance().preempt_at(), Some(start + SECOND * 5));
+    bench.wait(SECOND);
+    assert!(
+        bench.hear(LOWER, 50).done().is_empty(),
+        "it is over: as without it"
+    );
+
+    // An advert that is to be obeyed ends it.
+    let mut bench = Bench::new(|c| c.preempt_delay = SECOND * 5);
+    bench.hear(LOWER, 50).hear(HIGHER, 200);
+    assert!(
+        bench
+            .told()
+            .contains(&"(VI_1) stop preempt delay".to_owned())
+    );
+    assert_eq!(bench.instance().preempt_at(), None);
+    // A master that resigns or dies is not waited for.
+    assert_eq!(
+        bench.hear(LOWER, 50).hear(LOWER, 0).done(),
+        ["down in 609.375ms"]
+    );
+    bench.wait(SECOND).timer(FIRST);
+    assert_eq!(bench.state(), State::Master);
+}
+
+#[test]
+fn who_overslept_gives_way_where_asked_to() {
+    for (late, gives_way) in [(SECOND * 2, false), (SECOND * 2 + SECOND / 4, true)] {
+        let mut bench = Bench::master(|c| {
+            c.nopreempt = true;
+            c.timer_expired_backup = Some(200);
+        });
+        bench.wait(SECOND / 2);
+        let deadline = bench.now;
+        bench.wait(late).event(Event::Timer {
+            key: TimerKey::Advert(0),
+            deadline,
+        });
+        assert_eq!(bench.state() == State::Backup, gives_way, "{late:?}");
+    }
+}
+
+#[test]
+fn an_owner_that_does_not_listen() {
+    let mut bench = Bench::master(|c| {
+        c.priority = 255;
+        c.owner_ignore_adverts = true;
+    });
+    assert!(bench.hear(LOWER, 255).actions.is_empty());
+    assert!(bench.hear(LOWER, 50).actions.is_empty());
+    assert_eq!(bench.instance().stats().advert_rcvd, 2);
+}
+
+#[test]
+fn addresses_elsewhere_are_announced_now_and_then() {
+    let mut bench = Bench::unstarted(|c| {
+        c.garp.master_delay = Duration::ZERO;
+        c.garp.extra_interfaces = SECOND * 100;
+        let mut elsewhere = vip(Ipv4Addr::new(10, 1, 0, 100));
+        elsewhere.interface = Some("eth1".to_owned());
+        c.virtual_addresses.push(elsewhere);
+    });
+    bench
+        .event(Event::Interface(&eth0()))
+        .event(Event::Interface(&eth1()))
+        .event(Event::Start);
+    bench.wait(SECOND * 4).timer(FIRST);
+    assert!(bench.done().contains(&"garps in 100s".to_owned()));
+    bench.wait(SECOND * 100).timer(TimerKey::Garp(0));
+    let frames: Vec<u32> = bench
+        .actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::SendFrame { interface, .. } => Some(*interface),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(frames, [ETH1]);
+    assert!(bench.done().contains(&"garps in 100s".to_owned()));
+}
