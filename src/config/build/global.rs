@@ -101,16 +101,16 @@ fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
         "include_check" => {}
         "smtp_server" => smtp_server(context, item),
         "notification_email" => {
-            if let Some(lines) = item.open(context) {
-                if lines::names(context, lines).is_empty() {
-                    let help = "write the addresses inside the braces, one a line";
-                    context.diagnostics.advise(
-                        Class::Warning,
-                        item.span(),
-                        "Warning - empty notification_email block",
-                        help,
-                    );
-                }
+            if let Some(lines) = item.open(context)
+                && lines::names(context, lines).is_empty()
+            {
+                let help = "write the addresses inside the braces, one a line";
+                context.diagnostics.advise(
+                    Class::Warning,
+                    item.span(),
+                    "Warning - empty notification_email block",
+                    help,
+                );
             }
         }
         _ => inherited(builder, context, item),

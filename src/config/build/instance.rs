@@ -371,7 +371,7 @@ impl Draft {
         let Some(lines) = item.open(context) else {
             return;
         };
-        self.addresses.reserve(lines.clone().count());
+        self.addresses.reserve(lines.count());
         for line in lines {
             lines::no_block(context, line);
             let Some(read) = address_line(context, line) else {

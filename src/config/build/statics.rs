@@ -25,19 +25,18 @@ pub(super) fn addresses(builder: &mut Builder, context: &mut Context<'_>, item: 
         if read.address.interface.is_none() {
             context.must_exist(DEFAULT_INTERFACE, line.span());
         }
-        if let Some(word) = read.track_group {
-            if !builder
+        if let Some(word) = read.track_group
+            && !builder
                 .track_groups
                 .iter()
                 .any(|(name, _)| word.bytes() == name.as_bytes())
-            {
-                let message = format!("track_group {} not found, ignoring", quote(word.bytes()));
-                context.fault(
-                    word.span(),
-                    message,
-                    "define the track_group above this block",
-                );
-            }
+        {
+            let message = format!("track_group {} not found, ignoring", quote(word.bytes()));
+            context.fault(
+                word.span(),
+                message,
+                "define the track_group above this block",
+            );
         }
         builder.objects += 1;
     }

@@ -81,14 +81,15 @@ pub(super) fn process(builder: &mut Builder, context: &mut Context<'_>, item: &I
             _ => item.check(context),
         },
     );
-    if let (Some(least), Some(most)) = (quorum, quorum_max) {
-        if least > most && most != 0 {
-            context.fault(
-                item.span(),
-                format!("({name}) quorum {least} is above quorum_max {most}"),
-                "quorum_max is ignored",
-            );
-        }
+    if let (Some(least), Some(most)) = (quorum, quorum_max)
+        && least > most
+        && most != 0
+    {
+        context.fault(
+            item.span(),
+            format!("({name}) quorum {least} is above quorum_max {most}"),
+            "quorum_max is ignored",
+        );
     }
     if process {
         builder

@@ -16,7 +16,7 @@ impl<'t> Item<'t> {
             Form::Int(..) => drop(self.int(context)),
             Form::OptionalInt(..) if self.count() > 0 => drop(self.int(context)),
             Form::OptionalChoice(_) if self.count() > 0 => drop(self.choice(context)),
-            Form::OptionalScript if self.count() > 0 => drop(self.checked_script(context)),
+            Form::OptionalScript if self.count() > 0 => self.checked_script(context),
             Form::OptionalInt(..) | Form::OptionalChoice(_) | Form::OptionalScript => {}
             Form::AllInt(..) => drop(self.all_int(context)),
             Form::Seconds(..) | Form::Millis(..) => drop(self.duration(context)),
@@ -27,7 +27,7 @@ impl<'t> Item<'t> {
             Form::Server => drop(self.endpoint(context)),
             Form::Choice(_) | Form::AnyCase(_) => drop(self.choice(context)),
             Form::Weight(..) => drop(self.weight(context)),
-            Form::Script => drop(self.checked_script(context)),
+            Form::Script => self.checked_script(context),
             Form::User => drop(self.user(context)),
             Form::Fifo => self.check_fifo(context),
             Form::Regex => self.check_regex(context),
@@ -104,22 +104,21 @@ impl<'t> Item<'t> {
         if self.required(context).is_none() {
             return;
         }
-        if let Some(user) = self.argument(1) {
-            if context
+        if let Some(user) = self.argument(1)
+            && context
                 .account(user.bytes(), self.argument(2).map(|word| word.bytes()))
                 .is_none()
-            {
-                let message = format!(
-                    "Unable to set uid/gid for {} '{}'",
-                    self.name(),
-                    quote(user.bytes())
-                );
-                context.fault(
-                    user.span(),
-                    message,
-                    "the user or its group does not exist on this host",
-                );
-            }
+        {
+            let message = format!(
+                "Unable to set uid/gid for {} '{}'",
+                self.name(),
+                quote(user.bytes())
+            );
+            context.fault(
+                user.span(),
+                message,
+                "the user or its group does not exist on this host",
+            );
         }
     }
 

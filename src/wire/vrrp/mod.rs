@@ -5,7 +5,7 @@ pub mod v2;
 pub mod v3;
 
 use super::bytes::u8_at;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 /// The only packet type there is (RFC 9568 section 5.2.2).
 pub const TYPE_ADVERTISEMENT: u8 = 1;
@@ -48,12 +48,9 @@ impl Family {
     /// The addresses of a list as it stands in an advert; a rest that is no whole address is left out.
     pub fn addresses(self, list: &[u8]) -> impl Iterator<Item = IpAddr> + use<'_> {
         list.chunks_exact(self.address_length())
-            .filter_map(|bytes| match bytes.try_into() {
-                Ok(octets) => Some(IpAddr::V4(Ipv4Addr::from_octets(octets))),
-                Err(_) => bytes
-                    .try_into()
-                    .ok()
-                    .map(|octets| IpAddr::V6(Ipv6Addr::from_octets(octets))),
+            .filter_map(|bytes| match <[u8; 4]>::try_from(bytes) {
+                Ok(octets) => Some(IpAddr::from(octets)),
+                Err(_) => <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from),
             })
     }
 
