@@ -163,10 +163,14 @@ impl Diagnostics {
         self.files.iter().map(|file| file.path.as_path())
     }
 
-    /// Takes a message up. Past `KEPT` only its class and its number count.
+    /// Takes a message up. Past `KEPT` only its class and its number count. The same again at once, as of a definition that is used
+    /// many times in one line, is one message.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.seen |= 1 << diagnostic.class as u32;
-        if self.kept.len() < KEPT {
+        if self.kept.last() == Some(&diagnostic) {
+            return;
+        }
+        if !self.is_full() {
             self.kept.push(diagnostic);
         } else {
             self.dropped += 1;
@@ -192,6 +196,11 @@ impl Diagnostics {
     /// The messages that were kept, in the order they came.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.kept.iter()
+    }
+
+    /// Whether no more messages are kept: what is costly to find out for one need not be.
+    pub fn is_full(&self) -> bool {
+        self.kept.len() >= KEPT
     }
 
     /// How many messages were not kept.

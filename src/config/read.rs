@@ -73,14 +73,15 @@ impl<'t> Item<'t> {
                 Missing::Refuses => context.diagnostics.advise(
                     Class::MissingArgument,
                     span,
-                    format!(
-                        "*** Configuration line starting `{}` is missing a parameter after keyword `{word}` at word position {}",
-                        word,
-                        index + 2
-                    ),
+                    missing_argument(word, index),
                     help,
                 ),
-                Missing::Warns => context.diagnostics.advise(Class::General, span, format!("{word} needs a value"), help),
+                Missing::Warns => context.diagnostics.advise(
+                    Class::General,
+                    span,
+                    missing_argument(word, index),
+                    help,
+                ),
                 Missing::Quiet => {}
             }
         }
@@ -327,6 +328,15 @@ impl<'t> Item<'t> {
             "the line has no effect; multicast is 224.0.0.0/4 or ff00::/8",
         );
         None
+    }
+}
+
+/// Says that a keyword lacks one of its arguments, 0 being the first.
+pub fn missing_argument(keyword: &str, index: usize) -> String {
+    if index == 0 {
+        format!("{keyword} needs a value")
+    } else {
+        format!("{keyword} needs {} values, only {index} given", index + 1)
     }
 }
 

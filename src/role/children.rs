@@ -272,7 +272,6 @@ impl Parent {
         }
     }
 
-    /// Tells one child that runs; it is awaited until it answers.
     /// Hands a role its part of a new configuration.
     pub(super) fn hand_over(&self, role: Role, model: &Model) -> Result<u64, String> {
         let part = configuration::encode(role, model)?;
@@ -285,6 +284,7 @@ impl Parent {
         }
     }
 
+    /// Tells one child that runs of what was handed over; it is awaited until it answers.
     pub(super) fn tell_to_reload(&mut self, role: Role, length: u64) {
         let post = self.post(role);
         if let Some(child) = post.child.as_ref().filter(|child| !child.leaving) {

@@ -477,7 +477,7 @@ fn fit(
             Class::Fatal,
             span,
             format!("({name}) Unknown interface!"),
-            "add interface; the instance is not started",
+            "it needs an interface that can be used; the instance is not started",
         );
         return false;
     };

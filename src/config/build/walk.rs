@@ -120,9 +120,10 @@ impl Context<'_> {
         } else {
             "the line is ignored"
         };
-        let advice = word
-            .as_str()
-            .and_then(|word| advise(block, word))
+        // Comparing the word with every keyword there is takes its time.
+        let advice = Some(word)
+            .filter(|_| !self.diagnostics.is_full())
+            .and_then(|word| advise(block, word.as_str()?))
             .map(|advice| advice.help());
         let help = advice.map_or(lost.to_owned(), |advice| format!("{advice} ({lost})"));
         self.diagnostics

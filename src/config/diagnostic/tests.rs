@@ -46,9 +46,23 @@ fn exit_statuses() {
 }
 
 #[test]
+fn the_same_again_at_once_is_one_message() {
+    let mut diagnostics = Diagnostics::new();
+    for column in [1, 1, 1, 2, 1] {
+        diagnostics.say(Class::Warning, at(3, column, 2), "x");
+    }
+    let columns: Vec<_> = diagnostics
+        .iter()
+        .filter_map(|d| Some(d.span?.column))
+        .collect();
+    assert_eq!(columns, [1, 2, 1]);
+}
+
+#[test]
 fn only_so_many_are_kept() {
     let mut diagnostics = Diagnostics::new();
-    (0..KEPT + 5).for_each(|_| diagnostics.say(Class::Note, None, "x"));
+    (0..KEPT + 5).for_each(|n| diagnostics.say(Class::Note, None, format!("message {n}")));
+    assert!(diagnostics.is_full());
     diagnostics.say(Class::Security, None, "last");
     assert_eq!(
         (

@@ -3,7 +3,7 @@
 use super::{Builder, Context};
 use crate::config::diagnostic::{Class, Span, quote};
 use crate::config::model::{Family, Member, ServerGroup};
-use crate::config::read::{Item, parse_integer};
+use crate::config::read::{Item, missing_argument, parse_integer};
 use crate::config::tree::{Statement, Word};
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -191,7 +191,7 @@ fn member(context: &mut Context<'_>, group: &str, line: Statement<'_>) -> Option
 
 fn fwmark(context: &mut Context<'_>, group: &str, line: Statement<'_>) -> Option<Member> {
     let Some(word) = line.word(1) else {
-        let message = "*** Configuration line starting `fwmark` is missing a parameter after keyword `fwmark` at word position 2";
+        let message = missing_argument("fwmark", 0);
         context.diagnostics.advise(
             Class::MissingArgument,
             line.span(),

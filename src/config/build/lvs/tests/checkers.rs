@@ -52,7 +52,7 @@ fn what_all_checkers_have() {
         (
             checker("TCP_CHECK", "connect_timeout"),
             2,
-            &["*** Configuration line starting `connect_timeout` is missing a parameter"],
+            &["connect_timeout needs a value"],
         ),
         (
             checker("TCP_CHECK", "connect_timeout 9999"),
@@ -119,7 +119,7 @@ fn scripts() {
         (
             checker("MISC_CHECK", "misc_path"),
             2,
-            &["*** Configuration line starting `misc_path` is missing a parameter"],
+            &["misc_path needs a value"],
         ),
         (
             checker(
@@ -209,7 +209,7 @@ fn pages() {
             checker("HTTP_GET", "url {\npath\n}"),
             2,
             &[
-                "*** Configuration line starting `path` is missing a parameter",
+                "path needs a value",
                 "HTTP/SSL_GET checker url has no path",
                 "HTTP/SSL_GET checker has no urls",
             ],

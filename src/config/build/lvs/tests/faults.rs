@@ -540,9 +540,7 @@ fn groups() {
         (
             group("10.9.0.1 80\nfwmark", PLAIN),
             2,
-            &[
-                "*** Configuration line starting `fwmark` is missing a parameter after keyword `fwmark`",
-            ],
+            &["fwmark needs a value"],
         ),
         (
             group("10.9.0.1 80", PLAIN) + "virtual_server_group G {\n10.9.0.2 80\n}\n",
