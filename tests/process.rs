@@ -64,6 +64,7 @@ fn main() -> std::process::ExitCode {
         stage::case("signum_prints_numbers", signum),
         stage::case("a_service_manager_is_told", notify_socket),
         stage::case("runs_as_process_1", process_1),
+        stage::case("processes_are_called_as_configured", process_names),
     ])
 }
 
@@ -691,4 +692,58 @@ fn process_1() {
     let status = wait_for("the end", secs(5), || outer.try_wait().expect("wait"));
     assert_eq!(status.code(), Some(0));
     assert!(!host.holds(VIP));
+}
+
+/// `ps` and `top` show these; they change at a reload, too.
+fn process_names() {
+    let world = world();
+    let host = &world.nodes[0];
+    let called = |pid: Option<Pid>| {
+        let path = format!("/proc/{}/comm", pid.expect("a process"));
+        fs::read_to_string(path)
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
+    };
+    let names = || {
+        (
+            called(pid_in(host, "/run/keepalived.pid")),
+            called(pid_in(host, "/run/vrrp.pid")),
+        )
+    };
+    started(&world, &instances(1));
+    assert_eq!(names(), ("keepalived".into(), "keepalived".into()));
+    for (lines, parent, vrrp) in [
+        ("process_names", "keepalived", "keepalived_vrrp"),
+        (
+            "process_name ha\n vrrp_process_name election_of_masters\n process_names",
+            "ha",
+            "election_of_mas",
+        ),
+        ("", "keepalived", "keepalived"),
+    ] {
+        host.write(
+            CONFIG,
+            &format!("global_defs {{\n {lines}\n}}\n{}", instances(1)),
+        );
+        host.signal(Signal::SIGHUP);
+        wait_until("the names are the new ones", secs(5), || {
+            names() == (parent.into(), vrrp.into())
+        });
+    }
+    // A process that is replaced is called as its predecessor was.
+    host.write(
+        CONFIG,
+        &format!("global_defs {{\n process_names\n}}\n{}", instances(1)),
+    );
+    host.signal(Signal::SIGHUP);
+    wait_until("the name is the new one", secs(5), || {
+        names().1 == "keepalived_vrrp"
+    });
+    let first = host.vrrp_pid().expect("a VRRP process");
+    kill(first, Signal::SIGKILL).expect("kill");
+    wait_until("it is replaced", secs(10), || {
+        host.vrrp_pid().is_some_and(|pid| pid != first) && names().1 == "keepalived_vrrp"
+    });
+    host.stop();
 }

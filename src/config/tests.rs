@@ -76,11 +76,7 @@ fn what_people_write_in_an_instance() {
         ("priority 0100", 0, ""),
         ("priority 100 200", 0, ""),
         ("priority 90\npriority 100", 0, ""),
-        (
-            "priority",
-            2,
-            "priority needs a value",
-        ),
+        ("priority", 2, "priority needs a value"),
         ("Priority 100", 5, "Unknown keyword 'Priority'"),
         (
             "state SLAVE",
@@ -215,7 +211,7 @@ fn what_people_write_in_an_instance() {
             5,
             "Unable to set uid/gid for script",
         ),
-        ("notify_master", 2, "`notify_master`"),
+        ("notify_master", 2, "notify_master needs a value"),
         (
             "notify_master /no/such",
             5,
@@ -245,7 +241,7 @@ fn what_people_write_in_an_instance() {
             5,
             "Unknown keyword 'unknown_block'",
         ),
-        ("unicast_src_ip", 2, "`unicast_src_ip`"),
+        ("unicast_src_ip", 2, "unicast_src_ip needs a value"),
         (
             "unicast_src_ip 10.0.0.9",
             5,
@@ -704,4 +700,20 @@ fn a_missing_argument_is_said_with_what_to_write() {
     assert_eq!(loaded.diagnostics.exit_status(), status::MISSING_ARGUMENT);
     assert!(said(&loaded, "priority needs a value"));
     assert!(said(&loaded, "auth_type needs a value"));
+}
+
+#[test]
+fn names_of_processes() {
+    let loaded = read(
+        "global_defs {\n process_names\n process_name parent\n vrrp_process_name gr\u{fc}ne_grenze_xyz\n lvs_process_name old\n}\n",
+    );
+    let names = &loaded.model.global.process_names;
+    assert!(names.children);
+    assert_eq!(names.parent.as_deref(), Some("parent"));
+    // 15 bytes, and whole characters.
+    assert_eq!(names.vrrp.as_deref(), Some("gr\u{fc}ne_grenze_x"));
+    assert!(said(&loaded, "vrrp_process_name"));
+    assert_eq!(names.checker.as_deref(), Some("old"));
+    assert!(!said(&loaded, "process_name is not implemented"));
+    assert!(!said(&loaded, "process_names is not implemented"));
 }

@@ -155,6 +155,14 @@ pub fn allow_core_dumps() -> io::Result<()> {
     Ok(prctl::set_dumpable(true)?)
 }
 
+/// What this process is called in lists of processes; of a longer name the first 15 bytes.
+pub fn set_name(name: &str) {
+    // A name with a NUL byte cannot come out of a configuration, and a name is nothing to fail for.
+    if let Ok(name) = std::ffi::CString::new(name) {
+        let _ = prctl::set_name(&name);
+    }
+}
+
 /// Mode bits that new files shall not have.
 pub fn set_umask(mask: u32) {
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));

@@ -4,7 +4,7 @@ use super::control::ToParent;
 use super::{Exit, Role, RoleContext, checker, paths, vrrp};
 use crate::logging;
 use crate::os::pid_file::{Failure, PidFile};
-use crate::os::process::Held;
+use crate::os::process::{self, Held};
 use crate::os::signals::Signals;
 use log::{error, warn};
 
@@ -59,7 +59,9 @@ pub fn run(inheritance: Inheritance, held: Held) -> Exit {
         Err(Failure::Running) => warn!("Pid file {} is held by another process", path.display()),
         Err(Failure::Io(error)) => warn!("Cannot make pid file {}: {error}", path.display()),
     }
+    process::set_name(super::process_name(&model.global, Some(role)));
     let context = RoleContext {
+        role,
         options,
         model,
         parent: line,

@@ -21,6 +21,7 @@ mod watch;
 use crate::cli::Options;
 use crate::config::model::{Global, Model};
 use crate::logging;
+use crate::os::process;
 use crate::os::signals::Signals;
 use board::Board;
 use control::ToParent;
@@ -92,6 +93,24 @@ impl Role {
     }
 }
 
+/// What a process is called when the configuration says nothing: as the program.
+const PROCESS_NAME: &str = "keepalived";
+
+/// What a process (`None`: the parent) is called in lists of processes.
+fn process_name(global: &Global, role: Option<Role>) -> &str {
+    let names = &global.process_names;
+    let (given, own) = match role {
+        None => (&names.parent, PROCESS_NAME),
+        Some(Role::Vrrp) => (&names.vrrp, "keepalived_vrrp"),
+        Some(Role::Checker) => (&names.checker, "keepalived_lvs"),
+    };
+    match given {
+        Some(name) => name,
+        None if names.children => own,
+        None => PROCESS_NAME,
+    }
+}
+
 /// Where a process (`None`: the parent) logs to.
 fn log_settings(options: &Options, global: &Global, role: Option<Role>) -> logging::Settings {
     let mut ident = role.map_or("Keepalived", Role::ident).to_owned();
@@ -126,6 +145,8 @@ pub enum Exit {
 
 /// What a child is given. Nothing in it was used by the parent before the fork but the values.
 pub struct RoleContext {
+    /// Which role it is.
+    pub role: Role,
     /// The command line.
     pub options: Rc<Options>,
     /// The configuration to start with.
@@ -150,7 +171,9 @@ impl RoleContext {
             .handover
             .read(length)
             .map_err(|error| error.to_string())?;
-        configuration::decode(&bytes).map(Rc::new)
+        let model = configuration::decode(&bytes)?;
+        process::set_name(process_name(&model.global, Some(self.role)));
+        Ok(Rc::new(model))
     }
 
     /// Whether SIGTERM has arrived.

@@ -4,6 +4,7 @@
 use super::parent::Parent;
 use super::{Role, configuration, dump, paths};
 use crate::config::model::Model;
+use crate::os::process;
 use crate::report;
 use log::{error, info, warn};
 use std::rc::Rc;
@@ -38,6 +39,7 @@ impl Parent {
                 }
             }
         }
+        process::set_name(super::process_name(&model.global, None));
         self.model = Rc::new(model);
         for (role, length) in handed {
             self.tell_to_reload(role, length);

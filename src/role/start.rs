@@ -55,6 +55,7 @@ fn start(options: Options, command_line: &str) -> Result<Parent, i32> {
     refuse(&options, &loaded)?;
     let model = Rc::new(loaded.model);
     process::set_umask(options.umask.or(model.global.umask).unwrap_or(UMASK));
+    process::set_name(super::process_name(&model.global, None));
     if model.global.instance.is_some() {
         logging::rename(&super::log_settings(&options, &model.global, None));
     }

@@ -90,6 +90,18 @@ fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
         "vrrp_startup_delay" => set(&mut global.vrrp_startup_delay, item.duration(context)),
         "vrrp_delay_after_boot" => set(&mut global.vrrp_delay_after_boot, item.duration(context)),
         "umask" => umask(builder, context, item),
+        "process_names" => global.process_names.children = true,
+        "process_name" => set_name(
+            &mut global.process_names.parent,
+            process_name(context, item),
+        ),
+        "vrrp_process_name" => {
+            set_name(&mut global.process_names.vrrp, process_name(context, item))
+        }
+        "checker_process_name" => set_name(
+            &mut global.process_names.checker,
+            process_name(context, item),
+        ),
         "dynamic_interfaces" => {
             // An unknown word behind it is said, but does not turn it off.
             item.check(context);
@@ -175,6 +187,29 @@ pub(super) fn set<T>(place: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *place = value;
     }
+}
+
+fn set_name(place: &mut Option<String>, name: Option<String>) {
+    if name.is_some() {
+        *place = name;
+    }
+}
+
+/// The name of a process, as much of it as the kernel keeps.
+fn process_name(context: &mut Context<'_>, item: &Item<'_>) -> Option<String> {
+    /// `TASK_COMM_LEN` less its NUL.
+    const MOST: usize = 15;
+    let name = item.text(context)?;
+    let kept = (0..=MOST).rev().find_map(|end| name.get(..end))?;
+    if kept.len() < name.len() {
+        context.diagnostics.advise(
+            Class::Warning,
+            item.argument_span(0),
+            format!("{} '{}' is too long", item.name(), quote(name.as_bytes())),
+            format!("the kernel keeps {MOST} bytes: '{kept}' is used"),
+        );
+    }
+    Some(kept.to_owned())
 }
 
 /// A count that cannot be zero.

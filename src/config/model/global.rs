@@ -27,6 +27,21 @@ pub struct Global {
     pub dynamic_interfaces: bool,
     /// `umask`; the command line goes before it.
     pub umask: Option<u32>,
+    /// What the processes are called in lists of processes.
+    pub process_names: ProcessNames,
+}
+
+/// What the processes are called in lists of processes, where it was said; at most 15 bytes each.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessNames {
+    /// `process_names`: the children have names of their own.
+    pub children: bool,
+    /// `process_name`.
+    pub parent: Option<String>,
+    /// `vrrp_process_name`.
+    pub vrrp: Option<String>,
+    /// `checker_process_name`.
+    pub checker: Option<String>,
 }
 
 impl Default for Global {
@@ -42,6 +57,7 @@ impl Default for Global {
             vrrp_delay_after_boot: Duration::ZERO,
             dynamic_interfaces: false,
             umask: None,
+            process_names: ProcessNames::default(),
         }
     }
 }

@@ -15,7 +15,7 @@ pub use checker::{
     ScriptProbe, ServerName, Source, Timing, UdpProbe, Url, WebProbe,
 };
 pub use command::Command;
-pub use global::Global;
+pub use global::{Global, ProcessNames};
 pub use lvs::{
     Encapsulation, EndpointName, Family, Forwarding, Granularity, Lvs, Member, Persistence,
     Protocol, RealServer, RealServerExtra, SchedulerFlags, ServerGroup, Service, ServiceName,
