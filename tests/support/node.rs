@@ -298,6 +298,10 @@ impl Node {
 
     /// The host's programs all die at once, as in a crash; its addresses stay.
     pub fn kill_all(&self) {
+        // A host loses all its processes in one instant. Killed one by one, a child would hear of its parent's death and resign.
+        for pid in self.processes() {
+            let _ = kill(pid, Signal::SIGSTOP);
+        }
         let mut killed = HashSet::<Pid>::new();
         wait_until("all processes of a host die", super::secs(10), || {
             let left = self.processes();
