@@ -231,9 +231,9 @@ impl Show {
     fn draw(&mut self) {
         let states = [0, 1].map(|node| self.state(node).to_owned());
         if !self.terminal {
-            if states != self.seen {
-                self.seen = states;
-                let hosts = [0, 1].map(|node| format!("{} is {}", NAMES[node], self.words(node)));
+            let hosts = [0, 1].map(|node| format!("{} is {}", NAMES[node], self.words(node)));
+            if hosts != self.seen {
+                self.seen.clone_from(&hosts);
                 println!(
                     "{:6.2} s  [{}]",
                     self.start.elapsed().as_secs_f64(),

@@ -236,9 +236,10 @@ impl Log for Facade {
     }
 
     fn log(&self, record: &Record<'_>) {
+        // Before the lock: a panic in here is logged, too.
+        let text = format::one_line(&record.args().to_string(), MESSAGE_MAX);
         let mut state = state();
         let Some(logger) = state.as_mut() else { return };
-        let text = format::one_line(&record.args().to_string(), MESSAGE_MAX);
         for output in &mut logger.outputs {
             let line = output.sink.line(&logger.format, record.level(), &text);
             output.queue.push(line);

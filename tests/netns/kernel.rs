@@ -24,6 +24,7 @@ pub fn cases() -> Vec<Case> {
             deleted_address_is_back_at_once,
         ),
         case("kernel::leftovers_are_adopted", leftovers_are_adopted),
+        case("kernel::leftovers_are_removed", leftovers_are_removed),
         case(
             "kernel::interface_deleted_and_made_again",
             interface_deleted_and_made_again,
@@ -91,6 +92,24 @@ fn leftovers_are_adopted() {
         !node.holds(VIP),
         "an adopted address is removed at the end like any other"
     );
+}
+
+/// A crashed master that comes back as a backup gives up what the crash left, long before it could become master again: the
+/// address is its rival's by then.
+fn leftovers_are_removed() {
+    let world = pair();
+    let node = &world.nodes[0];
+    node.kill_all();
+    wait_until("the second host takes over", election_bound(), || {
+        world.holders(VIP) == [0, 1]
+    });
+    node.start(Ours, &instance("QUAY", VRID, 80, "state BACKUP", &[VIP]));
+    wait_until("the leftover is gone", secs(2), || {
+        world.holders(VIP) == [1]
+    });
+    stays("it stays with its master", secs(4), || {
+        world.holders(VIP) == [1]
+    });
 }
 
 fn interface_deleted_and_made_again() {
