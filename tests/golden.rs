@@ -61,6 +61,7 @@ fn config(authentication: Authentication) -> Vrrp {
         lower_prio_no_advert: false,
         higher_prio_send_advert: false,
         garp: GarpPolicy::default(),
+        holdings: Default::default(),
         virtual_addresses: vec![VirtualAddress {
             address: IpAddr::V4(VIP),
             prefix: 32,

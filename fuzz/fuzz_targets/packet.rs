@@ -83,6 +83,7 @@ fn instance(vrid: u8, priority: u8, nopreempt: bool, authentication: Authenticat
         lower_prio_no_advert: false,
         higher_prio_send_advert: true,
         garp: GarpPolicy::default(),
+        holdings: Default::default(),
         virtual_addresses: vec![VirtualAddress {
             address: IpAddr::V4(Ipv4Addr::new(10, 0, 1, vrid)),
             prefix: 24,
@@ -105,7 +106,8 @@ fn configuration(priority: u8) -> Vrrp {
             instance(3, 100, true, Authentication::None),
             instance(4, 200, false, Authentication::Pass(Secret::new(PASSWORD))),
         ],
-        ..Vrrp::default()    }
+        ..Vrrp::default()
+    }
 }
 
 struct Node {

@@ -16,6 +16,7 @@ fn model() -> Model {
     model.vrrp.instances.push(VrrpInstance {
         authentication: Authentication::Pass(Secret::new(PASSWORD)),
         initial_state: InitialState::Master,
+        holdings: Default::default(),
         virtual_addresses: vec![
             VirtualAddress {
                 interface: Some("eth0".into()),

@@ -62,7 +62,7 @@ impl Role {
     /// Whether the configuration and the command line want it.
     pub fn wanted(self, options: &Options, model: &Model) -> bool {
         match self {
-            Role::Vrrp => options.vrrp && (options.all_roles || !model.vrrp.instances.is_empty()),
+            Role::Vrrp => options.vrrp && (options.all_roles || model.vrrp.has_work()),
             Role::Checker => {
                 options.checker && (options.all_roles || !model.lvs.virtual_servers.is_empty())
             }

@@ -110,6 +110,7 @@ fn random_instance(random: &mut Random, interval: Duration, owners: bool) -> Vrr
             },
             ..GarpPolicy::default()
         },
+        holdings: Default::default(),
         virtual_addresses: vec![VirtualAddress {
             address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 100)),
             prefix: 24,

@@ -102,6 +102,7 @@ pub(super) fn instance(
                 .unwrap_or(builder.defaults.higher_prio_send_advert),
         garp: garp(builder, context, &draft, strict),
         virtual_addresses: addresses(context, &mut draft),
+        holdings: draft.holdings,
         name: draft.name,
     };
     builder.model.vrrp.instances.push(instance);
@@ -596,15 +597,17 @@ fn garp(builder: &Builder, context: &mut Context<'_>, draft: &Draft, strict: boo
 fn addresses(context: &mut Context<'_>, draft: &mut Draft) -> Vec<VirtualAddress> {
     if let Some((_, span)) = draft.addresses.get(ADDRESSES_MAX) {
         let message = format!(
-            "({}) more than {ADDRESSES_MAX} virtual addresses: the rest is not used",
+            "({}) more than {ADDRESSES_MAX} virtual addresses: the rest is excluded from adverts",
             draft.name
         );
         context.fault(*span, message, "spread them over several instances");
     }
-    draft
+    let mut addresses: Vec<_> = draft
         .addresses
         .drain(..)
-        .take(ADDRESSES_MAX)
         .map(|(address, _)| address)
-        .collect()
+        .collect();
+    let excluded = addresses.split_off(addresses.len().min(ADDRESSES_MAX));
+    draft.holdings.addresses.splice(0..0, excluded);
+    addresses
 }

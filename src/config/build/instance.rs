@@ -4,9 +4,9 @@ use super::global::{at_least_one, extra_interfaces};
 use super::lines::{self, Met};
 use super::state::Builder;
 use super::{Context, finish};
-use crate::config::diagnostic::{Class, Span, quote};
+use crate::config::diagnostic::{Span, quote};
 use crate::config::keywords::Block;
-use crate::config::model::{InitialState, VirtualAddress};
+use crate::config::model::{Holdings, InitialState, VirtualAddress};
 use crate::config::phrase::{address_line, peer};
 use crate::config::read::Item;
 use crate::config::secret::Secret;
@@ -49,6 +49,8 @@ pub(super) struct Draft {
     pub down_timer_adverts: Option<(u32, Span)>,
     pub garp: DraftGarp,
     pub addresses: Vec<(VirtualAddress, Span)>,
+    /// Excluded addresses, routes and rules.
+    pub holdings: Holdings,
     pub trackers: Met,
     /// What the instance cannot run without and this daemon does not have yet.
     pub needs: Vec<(&'static str, Span)>,
@@ -154,7 +156,9 @@ impl Draft {
             }
             "virtual_ipaddress" => self.addresses(context, item),
             "virtual_ipaddress_excluded" => self.excluded(context, item),
-            "virtual_routes" | "virtual_rules" => lines::routes_and_rules(context, item, false),
+            "virtual_routes" | "virtual_rules" => {
+                lines::routes_and_rules(context, item, &mut self.holdings, false)
+            }
             "track_interface" | "track_script" | "track_file" | "track_process" | "track_bfd" => {
                 lines::trackers(
                     context,
@@ -381,15 +385,7 @@ impl Draft {
             if let Some(word) = read.use_vmac {
                 self.needs.push(("use_vmac", word.span()));
             }
-            if let Some(word) = read.no_track {
-                let help = "the address is watched and put back when somebody removes it";
-                context.diagnostics.advise(
-                    Class::Unimplemented,
-                    word.span(),
-                    "no_track is not implemented yet; it has no effect",
-                    help,
-                );
-            }
+            lines::address_no_track(context, read.no_track);
             if let Some(word) = read.track_group {
                 context.fault(
                     word.span(),
@@ -432,7 +428,29 @@ impl Draft {
         };
         for line in lines {
             lines::no_block(context, line);
-            address_line(context, line);
+            let Some(read) = address_line(context, line) else {
+                continue;
+            };
+            let span = line.keyword().span();
+            if let Some(word) = read.use_vmac {
+                self.needs.push(("use_vmac", word.span()));
+            }
+            lines::address_no_track(context, read.no_track);
+            let address = read.address;
+            let same = |known: &VirtualAddress| {
+                known.address == address.address && known.interface == address.interface
+            };
+            if self.holdings.addresses.iter().any(same)
+                || self.addresses.iter().any(|(known, _)| same(known))
+            {
+                let message = format!(
+                    "({}) duplicate virtual address {} - ignoring",
+                    self.name, address.address
+                );
+                context.fault(span, message, "remove one of the lines");
+                continue;
+            }
+            self.holdings.addresses.push(address);
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use super::Context;
 use super::state::Tracked;
-use crate::config::diagnostic::{Span, quote};
+use crate::config::diagnostic::{Class, Span, quote};
 use crate::config::keywords::Form;
 use crate::config::keywords::form::Line;
-use crate::config::model::TrackedInterface;
-use crate::config::phrase::{TrackerKind, check_route, check_rule, tracker};
+use crate::config::model::{Holdings, TrackedInterface};
+use crate::config::phrase::{TrackerKind, route_line, rule_line, tracker};
 use crate::config::read::Item;
-use crate::config::tree::{Statement, Statements};
+use crate::config::tree::{Statement, Statements, Word};
 use std::collections::HashSet;
 
 /// Every word of every line.
@@ -29,7 +29,7 @@ pub(super) fn no_block(context: &mut Context<'_>, line: Statement<'_>) {
     if line.has_block() {
         let message = format!("Unexpected '{{' after '{}'", quote(line.keyword().bytes()));
         context.diagnostics.advise(
-            crate::config::diagnostic::Class::Braces,
+            Class::Braces,
             line.block_span(),
             message,
             "a line of this block takes no braces; what stands inside them is ignored",
@@ -38,17 +38,37 @@ pub(super) fn no_block(context: &mut Context<'_>, line: Statement<'_>) {
 }
 
 /// The routes or rules of an owner. `fixed`: of the static blocks.
-pub(super) fn routes_and_rules(context: &mut Context<'_>, item: &Item<'_>, fixed: bool) {
+pub(super) fn routes_and_rules(
+    context: &mut Context<'_>,
+    item: &Item<'_>,
+    holdings: &mut Holdings,
+    fixed: bool,
+) {
     let Some(lines) = item.open(context) else {
         return;
     };
     for line in lines {
         no_block(context, line);
         match item.keyword.form {
-            Form::Lines(Line::Routes) => check_route(context, line, fixed),
-            _ => check_rule(context, line, fixed),
-        };
+            Form::Lines(Line::Routes) => {
+                holdings.routes.extend(route_line(context, line, fixed));
+            }
+            _ => holdings.rules.extend(rule_line(context, line, fixed)),
+        }
     }
+}
+
+/// `no_track` of an address: nothing is different for it yet.
+pub(super) fn address_no_track(context: &mut Context<'_>, word: Option<Word<'_>>) {
+    let Some(word) = word else {
+        return;
+    };
+    context.diagnostics.advise(
+        Class::Unimplemented,
+        word.span(),
+        "no_track is not implemented yet; it has no effect",
+        "the address is watched and put back when somebody removes it",
+    );
 }
 
 /// The trackers of an instance or a group, put to those of it that stand already.

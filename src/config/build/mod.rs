@@ -41,7 +41,12 @@ pub struct Context<'w> {
     pending: Vec<Pending>,
     /// Greater than zero inside a block that nothing acts on: its keywords are not reported one by one.
     inside_pending: u32,
+    /// Preferences for rules that have none, by family (IPv4, IPv6).
+    preferences: [u32; 2],
 }
+
+/// Preferences of rules that name none count down from here.
+const FIRST_PREFERENCE: u32 = 16384;
 
 /// A keyword that nothing acts on yet.
 struct Pending {
@@ -62,6 +67,7 @@ impl<'w> Context<'w> {
             interfaces: HashMap::new(),
             pending: Vec::new(),
             inside_pending: 0,
+            preferences: [FIRST_PREFERENCE; 2],
         }
     }
 
@@ -113,6 +119,15 @@ impl<'w> Context<'w> {
             first,
             places: 1,
         });
+    }
+
+    /// The preference of the next rule that names none; each family has its own.
+    pub fn next_preference(&mut self, ipv6: bool) -> u32 {
+        let [v4, v6] = &mut self.preferences;
+        let next = if ipv6 { v6 } else { v4 };
+        let preference = *next;
+        *next = preference.saturating_sub(1).max(1);
+        preference
     }
 
     /// Runs `work` with the keywords of a block that nothing acts on unreported, when that is so.

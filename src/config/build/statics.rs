@@ -1,4 +1,5 @@
-//! `static_ipaddress` and the blocks that list interfaces. Checked in full; of them `interface_up_down_delays` acts.
+//! What the host has whatever the instances do (`static_ipaddress`, `static_routes`, `static_rules`), and the blocks that list
+//! interfaces, of which `interface_up_down_delays` acts.
 
 use super::state::Builder;
 use super::{Context, lines};
@@ -19,11 +20,20 @@ pub(super) fn addresses(builder: &mut Builder, context: &mut Context<'_>, item: 
     };
     for line in block {
         lines::no_block(context, line);
-        let Some(read) = address_line(context, line) else {
+        let Some(mut read) = address_line(context, line) else {
             continue;
         };
         if read.address.interface.is_none() {
             context.must_exist(DEFAULT_INTERFACE, line.span());
+            read.address.interface = Some(DEFAULT_INTERFACE.to_owned());
+        }
+        lines::address_no_track(context, read.no_track);
+        if let Some(word) = read.use_vmac {
+            context.fault(
+                word.span(),
+                "use_vmac belongs to the addresses of an instance",
+                "remove it; it is ignored",
+            );
         }
         if let Some(word) = read.track_group
             && !builder
@@ -38,13 +48,28 @@ pub(super) fn addresses(builder: &mut Builder, context: &mut Context<'_>, item: 
                 "define the track_group above this block",
             );
         }
+        let address = read.address;
+        let known = &mut builder.model.vrrp.fixed.addresses;
+        if known
+            .iter()
+            .any(|other| other.address == address.address && other.interface == address.interface)
+        {
+            context.fault(
+                line.keyword().span(),
+                format!("duplicate static address {} - ignoring", address.address),
+                "remove one of the lines",
+            );
+            continue;
+        }
+        known.push(address);
         builder.objects += 1;
     }
 }
 
 /// Reads `static_routes` or `static_rules`.
 pub(super) fn routes_and_rules(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
-    lines::routes_and_rules(context, item, true);
+    let fixed = &mut builder.model.vrrp.fixed;
+    lines::routes_and_rules(context, item, fixed, true);
     builder.objects += 1;
 }
 

@@ -7,6 +7,7 @@ mod checker;
 mod command;
 mod global;
 mod lvs;
+mod route;
 mod vrrp;
 
 pub use bfd::BfdInstance;
@@ -20,6 +21,10 @@ pub use lvs::{
     Encapsulation, EndpointName, Family, Forwarding, Granularity, Lvs, Member, Persistence,
     Protocol, RealServer, RealServerExtra, SchedulerFlags, ServerGroup, Service, ServiceName,
     SorryServer, Tls, TunnelChecksum, VirtualServer,
+};
+pub use route::{
+    Encap, Holdings, Insertion, Metric, NextHop, PROTOCOL_KEEPALIVED, Prefix, Route, Rule,
+    RuleAction, TABLE_MAIN,
 };
 pub use vrrp::{
     Authentication, GarpPolicy, InitialState, LinkDelay, SyncGroup, TrackedInterface, Version,

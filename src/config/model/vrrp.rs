@@ -1,5 +1,6 @@
 //! The VRRP part of the model: instances and what they hold.
 
+use super::Holdings;
 use crate::config::secret::Secret;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
@@ -14,6 +15,15 @@ pub struct Vrrp {
     pub sync_groups: Vec<SyncGroup>,
     /// `interface_up_down_delays`, in the order of the file; one of each interface.
     pub link_delays: Vec<LinkDelay>,
+    /// `static_ipaddress`, `static_routes`, `static_rules`: on this host for as long as the daemon runs.
+    pub fixed: Holdings,
+}
+
+impl Vrrp {
+    /// True when a VRRP process has something to do.
+    pub fn has_work(&self) -> bool {
+        !self.instances.is_empty() || !self.fixed.is_empty()
+    }
 }
 
 /// One `vrrp_sync_group`. What it tracks is put on its members when the model is built.
@@ -182,4 +192,6 @@ pub struct VrrpInstance {
     pub garp: GarpPolicy,
     /// `virtual_ipaddress`, in the order of the file, which is also that of the advert.
     pub virtual_addresses: Vec<VirtualAddress>,
+    /// `virtual_ipaddress_excluded`, `virtual_routes`, `virtual_rules`: on this host while MASTER, but in no advert.
+    pub holdings: Holdings,
 }

@@ -2,6 +2,7 @@
 //! grammar tells options from values; each file here checks the values of one kind of line and names the word that is wrong.
 
 mod address;
+mod encap;
 mod route;
 mod route_values;
 mod rule;
@@ -10,8 +11,8 @@ mod tests;
 mod tracker;
 
 pub use address::{AddressLine, address_line};
-pub use route::check_route;
-pub use rule::check_rule;
+pub use route::route_line;
+pub use rule::rule_line;
 pub use tracker::{Tracker, TrackerKind, check_linkbeat, link_delay, peer, tracker};
 
 use super::tree::{Statement, Word};

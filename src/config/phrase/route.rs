@@ -1,53 +1,90 @@
-//! Route lines: `virtual_routes`, `static_routes`. Checked in full; what they do to the kernel comes with the routes themselves.
+//! Route lines: `virtual_routes`, `static_routes`.
 
+use super::encap::encap;
 use super::route_values::{
-    Agreed, Checked, Fault, address, any_base, interface, named, number, prefixed, range, realms,
-    time,
+    Agreed, Checked, Fault, address, interface, named, number, prefix, realms, time,
 };
 use super::{Phrase, Rule, text};
 use crate::config::build::Context;
+use crate::config::diagnostic::Class;
+use crate::config::model::{
+    Insertion, Metric, NextHop, PROTOCOL_KEEPALIVED, Prefix, Route, TABLE_MAIN,
+};
 use crate::config::tree::{Statement, Word};
 use crate::config::world::Names;
 use pest::iterators::Pair;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The protocol number of routes that keepalived made.
-const OWN_PROTOCOL: u64 = 18;
 /// The greatest weight of a next hop.
 const WEIGHT_MAX: u64 = 256;
 const U8: u64 = u8::MAX as u64;
-const U16: u64 = u16::MAX as u64;
 const U32: u64 = u32::MAX as u64;
 
-/// What the parts of one line must agree on.
-#[derive(Default)]
-struct Route<'t> {
+/// `RTN_UNICAST`: an ordinary route.
+const UNICAST: u8 = 1;
+/// `RTAX_FEATURE_ECN`.
+const FEATURE_ECN: u32 = 1;
+
+/// `RTAX_*` (linux/rtnetlink.h).
+const METRICS: [(&str, u16); 16] = [
+    ("mtu", 2),
+    ("window", 3),
+    ("rtt", 4),
+    ("rttvar", 5),
+    ("ssthresh", 6),
+    ("cwnd", 7),
+    ("advmss", 8),
+    ("reordering", 9),
+    ("hoplimit", 10),
+    ("initcwnd", 11),
+    ("features", 12),
+    ("rto_min", 13),
+    ("initrwnd", 14),
+    ("quickack", 15),
+    ("congctl", 16),
+    ("fastopen_no_cookie", 17),
+];
+
+/// `RTN_*` by their names.
+const KINDS: [(&str, u8); 12] = [
+    ("unicast", UNICAST),
+    ("local", 2),
+    ("broadcast", 3),
+    ("brd", 3),
+    ("anycast", 4),
+    ("multicast", 5),
+    ("blackhole", 6),
+    ("unreachable", 7),
+    ("prohibit", 8),
+    ("throw", 9),
+    ("nat", 10),
+    ("xresolve", 11),
+];
+
+/// A route as far as it was read, and what its parts must agree on.
+struct Reader<'t> {
     family: Agreed,
-    destination: bool,
+    /// Where to; `Some(None)` = default.
+    destination: Option<Option<Prefix>>,
+    or: Option<IpAddr>,
+    protocol: Option<(Word<'t>, u8)>,
     nexthops: bool,
-    or: bool,
-    no_track: bool,
-    protocol: Option<(Word<'t>, u64)>,
+    route: Route,
 }
 
-/// Checks a route; false when it is to be dropped, which is said. `fixed` are the options of static lines only.
-pub fn check_route(context: &mut Context<'_>, line: Statement<'_>, fixed: bool) -> bool {
-    let outcome = check(context, line, fixed);
-    let dropped = outcome.is_err();
-    if let Err(fault) = outcome {
-        fault.report(context, "the route is not used");
-    }
-    !dropped
+/// Reads a route; `None` when it is to be dropped, which is said. `fixed` are the options of static lines only.
+pub fn route_line(context: &mut Context<'_>, line: Statement<'_>, fixed: bool) -> Option<Route> {
+    read(context, line, fixed)
+        .map_err(|fault| fault.report(context, "the route is not used"))
+        .ok()
 }
 
-fn check<'t>(context: &mut Context<'_>, line: Statement<'t>, fixed: bool) -> Checked<'t> {
+fn read<'t>(context: &mut Context<'_>, line: Statement<'t>, fixed: bool) -> Checked<'t, Route> {
     let phrase = Phrase::new(line);
-    let mut route = Route::default();
-    let Some(parts) = phrase.parse(Rule::route_line) else {
-        return Ok(());
-    };
-    for pair in parts {
+    let mut reader = Reader::new();
+    for pair in phrase.parse(Rule::route_line).into_iter().flatten() {
         let word = phrase.word(&pair);
-        if route.nexthops && !matches!(pair.as_rule(), Rule::nexthop | Rule::EOI) {
+        if reader.nexthops && !matches!(pair.as_rule(), Rule::nexthop | Rule::EOI) {
             context.fault(
                 word.span(),
                 format!("trailing nonsense '{}' after nexthop", text(&word)),
@@ -55,29 +92,76 @@ fn check<'t>(context: &mut Context<'_>, line: Statement<'t>, fixed: bool) -> Che
             );
             break;
         }
-        route.part(context, &phrase, pair, fixed)?;
+        reader.part(context, &phrase, pair, fixed)?;
     }
-    if !route.destination {
-        return Err(Fault::new(
-            line.keyword(),
-            "no destination in the route that begins with",
-            "name a destination, as in 10.1.0.0/16 or default",
-        ));
-    }
-    match route.protocol {
-        Some((word, protocol)) if !route.no_track && protocol != OWN_PROTOCOL => {
-            context.fault(
-                word.span(),
-                "a tracked route has protocol keepalived (18)",
-                "remove protocol, or add no_track",
-            );
-        }
-        _ => {}
-    }
-    Ok(())
+    reader.finish(context, line)
 }
 
-impl<'t> Route<'t> {
+impl<'t> Reader<'t> {
+    fn new() -> Self {
+        Reader {
+            family: Agreed::default(),
+            destination: None,
+            or: None,
+            protocol: None,
+            nexthops: false,
+            route: Route {
+                ipv6: false,
+                kind: UNICAST,
+                destination: everywhere(false),
+                from: None,
+                hop: NextHop::default(),
+                hops: Vec::new(),
+                source: None,
+                table: TABLE_MAIN,
+                vrf: None,
+                metric: None,
+                protocol: PROTOCOL_KEEPALIVED,
+                scope: None,
+                tos: 0,
+                metrics: Vec::new(),
+                locked: 0,
+                congestion: None,
+                expires: None,
+                preference: None,
+                ttl_propagate: None,
+                insertion: Insertion::default(),
+                tracked: true,
+            },
+        }
+    }
+
+    fn finish(mut self, context: &mut Context<'_>, line: Statement<'t>) -> Checked<'t, Route> {
+        let Some(destination) = self.destination else {
+            return Err(Fault::new(
+                line.keyword(),
+                "no destination in the route that begins with",
+                "name a destination, as in 10.1.0.0/16 or default",
+            ));
+        };
+        self.route.ipv6 = self.family.is_ipv6();
+        self.route.destination = destination.unwrap_or(everywhere(self.route.ipv6));
+        match self.protocol {
+            Some((word, protocol)) if self.route.tracked && protocol != PROTOCOL_KEEPALIVED => {
+                context.fault(
+                    word.span(),
+                    "a tracked route has protocol keepalived (18)",
+                    "remove protocol, or add no_track",
+                );
+            }
+            Some((_, protocol)) => self.route.protocol = protocol,
+            None => {}
+        }
+        if let Some(gateway) = self.or {
+            let another = NextHop {
+                gateway: Some(gateway),
+                ..NextHop::default()
+            };
+            self.route.hops = vec![std::mem::take(&mut self.route.hop), another];
+        }
+        Ok(self.route)
+    }
+
     fn part(
         &mut self,
         context: &mut Context<'_>,
@@ -88,11 +172,23 @@ impl<'t> Route<'t> {
         let word = phrase.word(&pair);
         match pair.as_rule() {
             Rule::family => self.family.agree(word == "inet6", word),
-            Rule::gateway => gateway(context, &mut self.family, phrase, pair),
-            Rule::encap => encap(context, phrase, pair),
+            Rule::gateway => {
+                self.route.hop.gateway = gateway(context, &mut self.family, phrase, pair)?;
+                Ok(())
+            }
+            Rule::encap => {
+                self.route.hop.encap = encap(context, phrase, pair)?;
+                Ok(())
+            }
             Rule::destination => self.destination(context, phrase, pair),
             Rule::route_flag => {
-                self.no_track |= word == "no_track";
+                match word.bytes() {
+                    b"onlink" => self.route.hop.onlink = true,
+                    b"add" => self.route.insertion = Insertion::Add,
+                    b"append" => self.route.insertion = Insertion::Append,
+                    b"prepend" => self.route.insertion = Insertion::Prepend,
+                    _ => self.route.tracked = false,
+                }
                 Ok(())
             }
             Rule::ignored_as => {
@@ -103,19 +199,21 @@ impl<'t> Route<'t> {
                 );
                 Ok(())
             }
-            Rule::lockable => lockable(phrase, pair),
+            Rule::lockable => self.lockable(phrase, pair),
             Rule::route_valued => {
                 let (key, value) = two(phrase, pair, word);
                 self.option(context, key, value, fixed)
             }
             Rule::nexthop => {
                 self.nexthops = true;
-                if self.or {
+                if self.or.is_some() {
                     return Err(Fault::new(word, "'or' and", "use nexthop groups alone"));
                 }
+                let mut hop = NextHop::default();
                 for part in pair.into_inner() {
-                    hop(context, &mut self.family, phrase, part)?;
+                    hop_part(context, &mut self.family, phrase, part, &mut hop)?;
                 }
+                self.route.hops.push(hop);
                 Ok(())
             }
             _ => Ok(()),
@@ -128,34 +226,43 @@ impl<'t> Route<'t> {
         phrase: &Phrase<'t>,
         pair: Pair<'_, Rule>,
     ) -> Checked<'t> {
-        let Some(last) = pair
-            .into_inner()
-            .filter(|inner| inner.as_rule() == Rule::word)
-            .last()
-        else {
+        let mut target = None;
+        for inner in pair.into_inner() {
+            match inner.as_rule() {
+                Rule::route_type => {
+                    let name = phrase.word(&inner);
+                    if let Some((_, kind)) = KINDS.iter().find(|(known, _)| name == *known) {
+                        self.route.kind = *kind;
+                    }
+                }
+                Rule::word => target = Some(phrase.word(&inner)),
+                _ => {}
+            }
+        }
+        let Some(word) = target else {
             return Ok(());
         };
-        let word = phrase.word(&last);
-        if self.destination {
+        if self.destination.is_some() {
             return Err(Fault::new(
                 word,
                 "unknown route option",
                 "see 'virtual_routes' in the manual for the options",
             ));
         }
-        self.destination = true;
-        match word.bytes() {
-            b"default" | b"any" | b"all" => Ok(()),
+        self.destination = Some(match word.bytes() {
+            b"default" | b"any" | b"all" => None,
             b"default6" => {
                 context.fault(
                     word.span(),
                     "default6 is deprecated - please use 'inet6 default'",
                     "it is taken as such",
                 );
-                self.family.agree(true, word)
+                self.family.agree(true, word)?;
+                None
             }
-            _ => prefixed(&mut self.family, word).map(drop),
-        }
+            _ => Some(prefix(&mut self.family, word)?),
+        });
+        Ok(())
     }
 
     fn option(
@@ -165,14 +272,14 @@ impl<'t> Route<'t> {
         value: Word<'t>,
         fixed: bool,
     ) -> Checked<'t> {
-        let one_of = |choices: &[&str]| match choices.contains(&&*text(&value)) {
-            true => Ok(()),
-            false => Err(Fault::new(
+        let unknown = || {
+            Fault::new(
                 value,
                 "unknown value",
                 "see 'virtual_routes' in the manual for its values",
-            )),
+            )
         };
+        let route = &mut self.route;
         match key.bytes() {
             b"or" => {
                 context.fault(
@@ -180,45 +287,152 @@ impl<'t> Route<'t> {
                     "'or' is deprecated - please use nexthop",
                     "write: nexthop via A nexthop via B",
                 );
-                self.or = true;
-                address(&mut self.family, value).map(drop)
+                self.or = Some(address(&mut self.family, value)?);
             }
-            b"src" => address(&mut self.family, value).map(drop),
+            b"src" => route.source = Some(address(&mut self.family, value)?),
             b"from" => {
                 self.family.agree(true, value)?;
-                prefixed(&mut self.family, value).map(drop)
+                route.from = Some(prefix(&mut self.family, value)?);
             }
-            b"dev" | b"oif" | b"vrf" => interface(context, value),
-            b"table" => named(context, Names::Tables, value, U32).map(drop),
+            b"dev" | b"oif" => route.hop.interface = Some(interface(context, value)?),
+            b"vrf" => route.vrf = Some(interface(context, value)?),
+            b"table" => route.table = narrow(named(context, Names::Tables, value, U32)?),
+            b"metric" | b"priority" | b"preference" => {
+                route.metric = Some(narrow(number(value, U32)?));
+            }
             b"protocol" => {
-                self.protocol = Some((value, named(context, Names::Protocols, value, U8)?));
-                Ok(())
+                let protocol = byte(named(context, Names::Protocols, value, U8)?);
+                self.protocol = Some((value, protocol));
             }
-            b"scope" => match &*text(&value) {
-                "global" | "universe" | "site" | "link" | "host" | "nowhere" => Ok(()),
-                _ => named(context, Names::Scopes, value, U8).map(drop),
-            },
-            b"tos" | b"dsfield" => named(context, Names::DsField, value, U8).map(drop),
-            b"realms" => realms(context, &mut self.family, value),
-            b"hoplimit" => number(value, U8).map(drop),
-            b"quickack" | b"fastopen_no_cookie" => number(value, 1).map(drop),
-            b"features" => one_of(&["ecn"]),
-            b"ttl-propagate" => one_of(&["enabled", "disabled"]),
+            b"scope" => {
+                route.scope = Some(match &*text(&value) {
+                    "global" | "universe" => 0,
+                    "site" => 200,
+                    "link" => 253,
+                    "host" => 254,
+                    "nowhere" => 255,
+                    _ => byte(named(context, Names::Scopes, value, U8)?),
+                });
+            }
+            b"tos" | b"dsfield" => route.tos = byte(named(context, Names::DsField, value, U8)?),
+            b"realms" => route.hop.realms = Some(realms(context, &mut self.family, value)?),
+            b"hoplimit" => self.metric(key, narrow(number(value, U8)?)),
+            b"quickack" | b"fastopen_no_cookie" => self.metric(key, narrow(number(value, 1)?)),
+            b"features" if value == "ecn" => self.metric(key, FEATURE_ECN),
+            b"features" => return Err(unknown()),
+            b"ttl-propagate" => {
+                route.ttl_propagate = match value.bytes() {
+                    b"enabled" => Some(true),
+                    b"disabled" => Some(false),
+                    _ => return Err(unknown()),
+                }
+            }
             b"pref" => {
                 self.family.agree(true, value)?;
-                one_of(&["low", "medium", "high"]).or_else(|_| number(value, U8).map(drop))
+                self.route.preference = Some(match value.bytes() {
+                    b"low" => 3,
+                    b"medium" => 0,
+                    b"high" => 1,
+                    _ => byte(number(value, U8).map_err(|_| unknown())?),
+                });
+            }
+            b"expires" => {
+                self.family.agree(true, value)?;
+                self.route.expires = Some(narrow(number(value, U32)?));
             }
             b"track_group" if !fixed => {
-                Err(Fault::new(key, "only static routes have", "remove it"))
+                return Err(Fault::new(key, "only static routes have", "remove it"));
             }
-            b"track_group" => Ok(()),
-            _ => number(value, U32).map(drop),
+            b"track_group" => not_yet(context, key),
+            _ => self.metric(key, narrow(number(value, U32)?)),
         }
+        Ok(())
+    }
+
+    /// Notes a metric of the kernel; the last word on it counts.
+    fn metric(&mut self, key: Word<'t>, value: u32) {
+        let Some(kind) = metric_kind(key) else {
+            return;
+        };
+        match self.route.metrics.iter_mut().find(|m| m.kind == kind) {
+            Some(known) => known.value = value,
+            None => self.route.metrics.push(Metric { kind, value }),
+        }
+    }
+
+    fn lockable(&mut self, phrase: &Phrase<'t>, pair: Pair<'_, Rule>) -> Checked<'t> {
+        let (mut key, mut lock) = (None, false);
+        for part in pair.into_inner() {
+            let word = phrase.word(&part);
+            match (part.as_rule(), key) {
+                (Rule::lockable_key, _) => key = Some(word),
+                (Rule::lock, _) => lock = true,
+                (Rule::word, Some(key)) => match key.bytes() {
+                    b"congctl" => self.route.congestion = Some(text(&word).into_owned()),
+                    b"rtt" => self.metric(key, time(word, RTT_UNITS)?),
+                    b"rttvar" => self.metric(key, time(word, RTTVAR_UNITS)?),
+                    b"rto_min" => self.metric(key, time(word, 1)?),
+                    _ => self.metric(key, narrow(number(word, U32)?)),
+                },
+                _ => {}
+            }
+        }
+        if let (true, Some(kind)) = (lock, key.and_then(metric_kind)) {
+            self.route.locked |= 1 << kind;
+        }
+        Ok(())
     }
 }
 
+/// The kernel counts round-trip times in eighths of a millisecond ...
+const RTT_UNITS: u32 = 8;
+/// ... and their variance in quarters.
+const RTTVAR_UNITS: u32 = 4;
+
+fn metric_kind(key: Word<'_>) -> Option<u16> {
+    METRICS
+        .iter()
+        .find(|(name, _)| key == *name)
+        .map(|(_, kind)| *kind)
+}
+
+fn everywhere(ipv6: bool) -> Prefix {
+    Prefix {
+        address: if ipv6 {
+            Ipv6Addr::UNSPECIFIED.into()
+        } else {
+            Ipv4Addr::UNSPECIFIED.into()
+        },
+        length: 0,
+    }
+}
+
+/// `track_group` of static routes and rules: which instances an address concerns is not acted on.
+pub(super) fn not_yet(context: &mut Context<'_>, key: Word<'_>) {
+    context.diagnostics.advise(
+        Class::Unimplemented,
+        key.span(),
+        "track_group is not implemented yet; it has no effect",
+        "the line is used; it is put back when somebody removes it, but no instance goes to FAULT for it",
+    );
+}
+
+/// For numbers that were read with a bound of 32 bits.
+pub(super) fn narrow(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// For numbers that were read with a bound of 8 bits.
+pub(super) fn byte(number: u64) -> u8 {
+    u8::try_from(number).unwrap_or(u8::MAX)
+}
+
 /// The two words of an option.
-fn two<'t>(phrase: &Phrase<'t>, pair: Pair<'_, Rule>, word: Word<'t>) -> (Word<'t>, Word<'t>) {
+pub(super) fn two<'t>(
+    phrase: &Phrase<'t>,
+    pair: Pair<'_, Rule>,
+    word: Word<'t>,
+) -> (Word<'t>, Word<'t>) {
     let mut inner = pair.into_inner();
     let mut next = || inner.next().map_or(word, |part| phrase.word(&part));
     (next(), next())
@@ -229,7 +443,8 @@ fn gateway<'t>(
     family: &mut Agreed,
     phrase: &Phrase<'t>,
     pair: Pair<'_, Rule>,
-) -> Checked<'t> {
+) -> Checked<'t, Option<IpAddr>> {
+    let mut found = None;
     for part in pair.into_inner() {
         let word = phrase.word(&part);
         match part.as_rule() {
@@ -238,125 +453,44 @@ fn gateway<'t>(
                 "'gw' is deprecated - please use 'via'",
                 "it is taken as via",
             ),
-            Rule::word => drop(address(family, word)?),
+            Rule::word => found = Some(address(family, word)?),
             Rule::family => family.agree(word == "inet6", word)?,
             _ => {}
         }
     }
-    Ok(())
+    Ok(found)
 }
 
-fn lockable<'t>(phrase: &Phrase<'t>, pair: Pair<'_, Rule>) -> Checked<'t> {
-    let mut key = None;
-    for part in pair.into_inner() {
-        let word = phrase.word(&part);
-        match part.as_rule() {
-            Rule::lockable_key => key = Some(word),
-            Rule::word => match key.map(|key| key.bytes()) {
-                Some(b"rtt" | b"rttvar" | b"rto_min") => time(word)?,
-                Some(b"congctl") => {}
-                _ => drop(number(word, U32)?),
-            },
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn hop<'t>(
+fn hop_part<'t>(
     context: &mut Context<'_>,
     family: &mut Agreed,
     phrase: &Phrase<'t>,
     pair: Pair<'_, Rule>,
+    hop: &mut NextHop,
 ) -> Checked<'t> {
     let word = phrase.word(&pair);
     match pair.as_rule() {
-        Rule::gateway => gateway(context, family, phrase, pair),
-        Rule::encap => encap(context, phrase, pair),
+        Rule::gateway => hop.gateway = gateway(context, family, phrase, pair)?,
+        Rule::encap => hop.encap = encap(context, phrase, pair)?,
+        Rule::hop_flag => hop.onlink = true,
         Rule::hop_valued => {
             let (key, value) = two(phrase, pair, word);
             match key.bytes() {
                 b"weight" => match number(value, WEIGHT_MAX)? {
-                    0 => Err(Fault::new(
-                        value,
-                        "invalid weight",
-                        "write a number from 1 to 256",
-                    )),
-                    _ => Ok(()),
+                    0 => {
+                        return Err(Fault::new(
+                            value,
+                            "invalid weight",
+                            "write a number from 1 to 256",
+                        ));
+                    }
+                    weight => hop.weight = u16::try_from(weight).unwrap_or_default(),
                 },
-                b"realms" => realms(context, family, value),
-                _ => interface(context, value),
+                b"realms" => hop.realms = Some(realms(context, family, value)?),
+                _ => hop.interface = Some(interface(context, value)?),
             }
         }
-        _ => Ok(()),
-    }
-}
-
-fn encap<'t>(context: &mut Context<'_>, phrase: &Phrase<'t>, pair: Pair<'_, Rule>) -> Checked<'t> {
-    let Some(kind) = pair.into_inner().next() else {
-        return Ok(());
-    };
-    let labels = kind.as_rule() == Rule::encap_labels;
-    let mut parts = kind.into_inner();
-    let Some(name) = parts.next().map(|name| phrase.word(&name)) else {
-        return Ok(());
-    };
-    let ipv6 = name == "ip6";
-    for part in parts {
-        let word = phrase.word(&part);
-        if labels {
-            return tunnel_labels(name, word);
-        }
-        let (key, value) = two(phrase, part, word);
-        let mut family = Agreed::default();
-        family.agree(ipv6, key)?;
-        match key.bytes() {
-            b"dst" | b"src" => drop(address(&mut family, value)?),
-            b"id" => drop(number(value, u64::MAX)?),
-            b"tos" if !ipv6 => drop(named(context, Names::DsField, value, U8)?),
-            b"tc" if ipv6 => drop(named(context, Names::DsField, value, U8)?),
-            b"ttl" if !ipv6 => drop(number(value, U8)?),
-            b"hoplimit" if ipv6 => drop(number(value, U8)?),
-            b"flags" => drop(number(value, U16)?),
-            _ => {
-                return Err(Fault::new(
-                    key,
-                    "an encap of this family has no",
-                    "ip has tos and ttl, ip6 has tc and hoplimit",
-                ));
-            }
-        }
+        _ => {}
     }
     Ok(())
-}
-
-/// MPLS labels (20 bits each, RFC 3032) or an ILA locator.
-fn tunnel_labels<'t>(name: Word<'t>, word: Word<'t>) -> Checked<'t> {
-    const LABEL_MAX: u64 = (1 << 20) - 1;
-    let shown = text(&word);
-    let valid = match name == "mpls" {
-        true => shown
-            .split('/')
-            .all(|label| any_base(label).is_some_and(|label| label <= LABEL_MAX)),
-        false => {
-            shown.split(':').count() <= 4
-                && shown
-                    .split(':')
-                    .all(|part| u16::from_str_radix(part, 16).is_ok())
-        }
-    };
-    if valid {
-        Ok(())
-    } else {
-        Err(Fault::new(
-            word,
-            "invalid label or locator",
-            "write LABEL[/LABEL...] or a 64-bit locator",
-        ))
-    }
-}
-
-/// Kept here for rules, which share the ranges.
-pub(super) fn ports<'t>(word: Word<'t>) -> Checked<'t> {
-    range(word, U16)
 }

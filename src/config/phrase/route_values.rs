@@ -3,6 +3,7 @@
 use super::{Prefixed, text};
 use crate::config::build::Context;
 use crate::config::diagnostic::quote;
+use crate::config::model::Prefix;
 use crate::config::tree::Word;
 use crate::config::world::Names;
 use std::net::IpAddr;
@@ -41,6 +42,11 @@ impl<'t> Fault<'t> {
 pub(super) struct Agreed(Option<bool>);
 
 impl Agreed {
+    /// IPv4 unless some word said otherwise.
+    pub fn is_ipv6(self) -> bool {
+        self.0 == Some(true)
+    }
+
     pub fn agree<'t>(&mut self, ipv6: bool, word: Word<'t>) -> Checked<'t> {
         match self.0.replace(ipv6) {
             Some(before) if before != ipv6 => Err(Fault::new(
@@ -61,7 +67,7 @@ pub(super) fn address<'t>(family: &mut Agreed, word: Word<'t>) -> Checked<'t, Ip
     Ok(address)
 }
 
-pub(super) fn prefixed<'t>(family: &mut Agreed, word: Word<'t>) -> Checked<'t, IpAddr> {
+pub(super) fn prefix<'t>(family: &mut Agreed, word: Word<'t>) -> Checked<'t, Prefix> {
     let parsed = Prefixed::parse(&text(&word)).filter(|prefixed| prefixed.prefix != Some(Err(())));
     let parsed = parsed.ok_or_else(|| {
         Fault::new(
@@ -71,7 +77,10 @@ pub(super) fn prefixed<'t>(family: &mut Agreed, word: Word<'t>) -> Checked<'t, I
         )
     })?;
     family.agree(parsed.address.is_ipv6(), word)?;
-    Ok(parsed.address)
+    Ok(Prefix {
+        address: parsed.address,
+        length: parsed.length(),
+    })
 }
 
 /// A number in any base of C: 0x, 0, or decimal.
@@ -109,31 +118,34 @@ pub(super) fn named<'t>(
     })
 }
 
-/// `REALM[/REALM]`.
+/// `REALM[/REALM]`: source and destination, or the destination alone.
 pub(super) fn realms<'t>(
     context: &Context<'_>,
     family: &mut Agreed,
     word: Word<'t>,
-) -> Checked<'t> {
+) -> Checked<'t, u32> {
     family.agree(false, word)?;
     let shown = text(&word);
-    let known = |realm: &str| {
-        any_base(realm).or_else(|| context.world.number(Names::Realms, realm).map(u64::from))
+    let realm = |realm: &str| {
+        any_base(realm)
+            .or_else(|| context.world.number(Names::Realms, realm).map(u64::from))
+            .and_then(|number| u16::try_from(number).ok())
+            .map(u32::from)
     };
-    if shown.split('/').count() <= 2 && shown.split('/').all(|realm| known(realm).is_some()) {
-        return Ok(());
-    }
-    Err(Fault::new(
-        word,
-        "invalid realms",
-        "write REALM or REALM/REALM",
-    ))
+    let read = match shown.split_once('/') {
+        Some((source, destination)) => realm(source)
+            .zip(realm(destination))
+            .map(|(source, destination)| source << u16::BITS | destination),
+        None => realm(&shown),
+    };
+    read.ok_or_else(|| Fault::new(word, "invalid realms", "write REALM or REALM/REALM"))
 }
 
 /// An interface that must exist.
-pub(super) fn interface<'t>(context: &mut Context<'_>, word: Word<'t>) -> Checked<'t> {
-    if context.must_exist(&text(&word), word.span()) || context.dynamic_interfaces {
-        return Ok(());
+pub(super) fn interface<'t>(context: &mut Context<'_>, word: Word<'t>) -> Checked<'t, String> {
+    let name = text(&word);
+    if context.must_exist(&name, word.span()) || context.dynamic_interfaces {
+        return Ok(name.into_owned());
     }
     Err(Fault::new(
         word,
@@ -143,33 +155,37 @@ pub(super) fn interface<'t>(context: &mut Context<'_>, word: Word<'t>) -> Checke
 }
 
 /// Two numbers with a `-` between them, the first not greater.
-pub(super) fn range<'t>(word: Word<'t>, most: u64) -> Checked<'t> {
+pub(super) fn range<'t, N: TryFrom<u64> + PartialOrd>(word: Word<'t>) -> Checked<'t, (N, N)> {
     let shown = text(&word);
+    let number = |text| N::try_from(any_base(text)?).ok();
     let ends = shown
         .split_once('-')
-        .and_then(|(low, high)| Some((any_base(low)?, any_base(high)?)));
-    match ends {
-        Some((low, high)) if low <= high && high <= most => Ok(()),
-        _ => Err(Fault::new(word, "invalid range", "write LOW-HIGH")),
-    }
+        .and_then(|(low, high)| Some((number(low)?, number(high)?)));
+    ends.filter(|(low, high)| low <= high)
+        .ok_or_else(|| Fault::new(word, "invalid range", "write LOW-HIGH"))
 }
 
-/// A time: raw kernel units, or with s, sec, secs or ms.
-pub(super) fn time<'t>(word: Word<'t>) -> Checked<'t> {
+/// A time in `units` of the kernel a millisecond: raw, or in seconds or milliseconds with s, sec, secs or ms behind it.
+pub(super) fn time<'t>(word: Word<'t>, units: u32) -> Checked<'t, u32> {
+    const MILLISECONDS: f64 = 1000.0;
     let shown = text(&word);
-    let digits = ["secs", "sec", "ms", "s"]
-        .iter()
-        .find_map(|unit| shown.strip_suffix(unit))
-        .unwrap_or(&shown);
-    let decimal =
-        digits.bytes().all(|b| b.is_ascii_digit() || b == b'.') && digits.parse::<f64>().is_ok();
-    if decimal {
-        Ok(())
-    } else {
-        Err(Fault::new(
+    let (digits, factor) = [
+        ("secs", MILLISECONDS),
+        ("sec", MILLISECONDS),
+        ("ms", 1.0),
+        ("s", MILLISECONDS),
+    ]
+    .iter()
+    .find_map(|(unit, factor)| Some((shown.strip_suffix(unit)?, factor * f64::from(units))))
+    .unwrap_or((&shown, 1.0));
+    let decimal = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    match digits.parse::<f64>() {
+        // A cast of a float stays within the bounds of the integer.
+        Ok(number) if decimal => Ok((number * factor).ceil() as u32),
+        _ => Err(Fault::new(
             word,
             "invalid time",
             "write a number, with s or ms behind it if it is no raw value",
-        ))
+        )),
     }
 }

@@ -1,11 +1,12 @@
-//! Policy rule lines: `virtual_rules`, `static_rules`. Checked in full; what they do to the kernel comes with the rules themselves.
+//! Policy rule lines: `virtual_rules`, `static_rules`.
 
-use super::route::ports;
+use super::route::{byte, narrow, not_yet};
 use super::route_values::{
-    Agreed, Checked, Fault, any_base, interface, named, number, prefixed, range, realms,
+    Agreed, Checked, Fault, any_base, interface, named, number, prefix, range, realms,
 };
 use super::{Phrase, Rule, text};
 use crate::config::build::Context;
+use crate::config::model::{self, PROTOCOL_KEEPALIVED, RuleAction};
 use crate::config::tree::{Statement, Word};
 use crate::config::world::Names;
 
@@ -13,53 +14,78 @@ const U8: u64 = u8::MAX as u64;
 const U32: u64 = u32::MAX as u64;
 const I32: u64 = i32::MAX as u64;
 
-/// What the parts of one line must agree on.
-#[derive(Default)]
-struct Policy<'t> {
+/// Protocols above IP (IANA) by the names that rules are written with.
+const IP_PROTOCOLS: [(&str, u8); 9] = [
+    ("tcp", 6),
+    ("udp", 17),
+    ("sctp", 132),
+    ("icmp", 1),
+    ("ipv6-icmp", 58),
+    ("icmpv6", 58),
+    ("gre", 47),
+    ("esp", 50),
+    ("ah", 51),
+];
+
+/// A rule as far as it was read, and what its parts must agree on.
+struct Reader<'t> {
     family: Agreed,
-    action: Option<Word<'t>>,
-    table: bool,
-    goto: Option<(Word<'t>, u64)>,
-    preference: Option<u64>,
+    action: Option<(Word<'t>, RuleAction)>,
+    goto: Option<Word<'t>>,
+    preference: Option<u32>,
+    protocol: Option<u8>,
     needs_table: Option<Word<'t>>,
+    rule: model::Rule,
 }
 
-/// Checks a rule; false when it is to be dropped, which is said.
-pub fn check_rule(context: &mut Context<'_>, line: Statement<'_>, fixed: bool) -> bool {
-    let outcome = check(context, line, fixed);
-    let dropped = outcome.is_err();
-    if let Err(fault) = outcome {
-        fault.report(context, "the rule is not used");
-    }
-    !dropped
+/// Reads a rule; `None` when it is to be dropped, which is said. `fixed` are the options of static lines only.
+pub fn rule_line(
+    context: &mut Context<'_>,
+    line: Statement<'_>,
+    fixed: bool,
+) -> Option<model::Rule> {
+    read(context, line, fixed)
+        .map_err(|fault| fault.report(context, "the rule is not used"))
+        .ok()
 }
 
-fn check<'t>(context: &mut Context<'_>, line: Statement<'t>, fixed: bool) -> Checked<'t> {
+fn read<'t>(
+    context: &mut Context<'_>,
+    line: Statement<'t>,
+    fixed: bool,
+) -> Checked<'t, model::Rule> {
     let phrase = Phrase::new(line);
-    let mut rule = Policy::default();
-    let Some(parts) = phrase.parse(Rule::rule_line) else {
-        return Ok(());
-    };
-    for pair in parts {
+    let mut reader = Reader::new();
+    for pair in phrase.parse(Rule::rule_line).into_iter().flatten() {
         let word = phrase.word(&pair);
         match pair.as_rule() {
-            Rule::family => rule.family.agree(word == "inet6", word)?,
-            Rule::rule_flag if word == "l3mdev" => rule.acts(word)?,
+            Rule::family => reader.family.agree(word == "inet6", word)?,
+            Rule::rule_flag => match word.bytes() {
+                b"l3mdev" => reader.acts(word, RuleAction::L3Master)?,
+                b"not" => reader.rule.inverted = true,
+                _ => reader.rule.tracked = false,
+            },
             Rule::rule_action => {
-                rule.acts(word)?;
-                let target = pair
-                    .into_inner()
-                    .find(|inner| inner.as_rule() == Rule::action_goto)
-                    .and_then(|goto| goto.into_inner().next());
-                if let Some(target) = target.map(|target| phrase.word(&target)) {
-                    rule.goto = Some((target, number(target, U32)?));
-                }
+                let Some(inner) = pair.into_inner().next() else {
+                    continue;
+                };
+                let name = phrase.word(&inner);
+                let target = inner.into_inner().next().map(|part| phrase.word(&part));
+                let action = match (target, name.bytes()) {
+                    (Some(target), _) => {
+                        reader.goto = Some(target);
+                        RuleAction::Goto(narrow(number(target, U32)?))
+                    }
+                    (None, b"nop") => RuleAction::Nop,
+                    (None, b"blackhole") => RuleAction::Blackhole,
+                    (None, b"unreachable") => RuleAction::Unreachable,
+                    (None, _) => RuleAction::Prohibit,
+                };
+                reader.acts(word, action)?;
             }
             Rule::rule_valued => {
-                let mut inner = pair.into_inner();
-                let mut next = || inner.next().map_or(word, |part| phrase.word(&part));
-                let (key, value) = (next(), next());
-                rule.option(context, key, value, fixed)?;
+                let (key, value) = super::route::two(&phrase, pair, word);
+                reader.option(context, key, value, fixed)?;
             }
             Rule::stray => {
                 let help =
@@ -69,12 +95,46 @@ fn check<'t>(context: &mut Context<'_>, line: Statement<'t>, fixed: bool) -> Che
             _ => {}
         }
     }
-    rule.finish(context, line)
+    reader.finish(context, line)
 }
 
-impl<'t> Policy<'t> {
-    fn acts(&mut self, word: Word<'t>) -> Checked<'t> {
-        match self.action.replace(word) {
+impl<'t> Reader<'t> {
+    fn new() -> Self {
+        Reader {
+            family: Agreed::default(),
+            action: None,
+            goto: None,
+            preference: None,
+            protocol: None,
+            needs_table: None,
+            rule: model::Rule {
+                ipv6: false,
+                from: None,
+                to: None,
+                action: RuleAction::Nop,
+                preference: 0,
+                inverted: false,
+                input: None,
+                output: None,
+                tos: 0,
+                mark: None,
+                mask: None,
+                realms: None,
+                suppress_prefix: None,
+                suppress_group: None,
+                tunnel: None,
+                users: None,
+                protocol: PROTOCOL_KEEPALIVED,
+                ip_protocol: None,
+                source_ports: None,
+                destination_ports: None,
+                tracked: true,
+            },
+        }
+    }
+
+    fn acts(&mut self, word: Word<'t>, action: RuleAction) -> Checked<'t> {
+        match self.action.replace((word, action)) {
             Some(_) => Err(Fault::new(word, "a second action", "a rule has one action")),
             None => Ok(()),
         }
@@ -87,106 +147,109 @@ impl<'t> Policy<'t> {
         value: Word<'t>,
         fixed: bool,
     ) -> Checked<'t> {
+        let rule = &mut self.rule;
         match key.bytes() {
-            b"from" | b"to" => match value.bytes() {
-                b"all" | b"any" | b"default" => Ok(()),
-                _ => prefixed(&mut self.family, value).map(drop),
+            b"from" | b"to" => {
+                let selected = match value.bytes() {
+                    b"all" | b"any" | b"default" => None,
+                    _ => Some(prefix(&mut self.family, value)?),
+                };
+                match key == "from" {
+                    true => rule.from = selected,
+                    false => rule.to = selected,
+                }
+            }
+            b"table" | b"lookup" => match narrow(named(context, Names::Tables, value, U32)?) {
+                0 => return Err(Fault::new(value, "invalid table", "table 0 does not exist")),
+                table => self.acts(key, RuleAction::Table(table))?,
             },
-            b"table" | b"lookup" => {
-                self.acts(key)?;
-                self.table = true;
-                match named(context, Names::Tables, value, U32)? {
-                    0 => Err(Fault::new(value, "invalid table", "table 0 does not exist")),
-                    _ => Ok(()),
-                }
-            }
             b"preference" | b"order" | b"priority" => {
-                self.preference = Some(number(value, U32)?);
-                Ok(())
+                self.preference = Some(narrow(number(value, U32)?));
             }
-            b"iif" | b"dev" | b"oif" => interface(context, value),
-            b"tos" | b"dsfield" => named(context, Names::DsField, value, U8).map(drop),
-            b"fwmark" => {
-                let shown = text(&value);
-                let valid = shown.split('/').count() <= 2
-                    && shown
-                        .split('/')
-                        .all(|part| any_base(part).is_some_and(|n| n <= U32));
-                if valid {
-                    Ok(())
-                } else {
-                    Err(Fault::new(
-                        value,
-                        "invalid fwmark",
-                        "write MARK or MARK/MASK",
-                    ))
-                }
-            }
+            b"iif" | b"dev" => rule.input = Some(interface(context, value)?),
+            b"oif" => rule.output = Some(interface(context, value)?),
+            b"tos" | b"dsfield" => rule.tos = byte(named(context, Names::DsField, value, U8)?),
+            b"fwmark" => self.mark(value)?,
             b"realms" => {
                 self.needs_table = Some(key);
-                realms(context, &mut self.family, value)
+                rule.realms = Some(realms(context, &mut self.family, value)?);
             }
             b"suppress_prefixlength" | b"sup_pl" => {
                 self.needs_table = Some(key);
-                number(value, I32).map(drop)
+                rule.suppress_prefix = Some(narrow(number(value, I32)?));
             }
             b"suppress_ifgroup" | b"sup_group" => {
                 self.needs_table = Some(key);
-                named(context, Names::Groups, value, U32).map(drop)
+                rule.suppress_group = Some(narrow(named(context, Names::Groups, value, U32)?));
             }
-            b"tunnel-id" => number(value, u64::MAX).map(drop),
-            b"uidrange" => range(value, U32),
-            b"sport" | b"dport" => ports(value),
-            b"protocol" => number(value, U8).map(drop),
-            b"ipproto" => self.ip_protocol(value),
-            b"track_group" if !fixed => Err(Fault::new(key, "only static rules have", "remove it")),
-            _ => Ok(()),
+            b"tunnel-id" => rule.tunnel = Some(number(value, u64::MAX)?),
+            b"uidrange" => rule.users = Some(range(value)?),
+            b"sport" => rule.source_ports = Some(range(value)?),
+            b"dport" => rule.destination_ports = Some(range(value)?),
+            b"protocol" => self.protocol = Some(byte(number(value, U8)?)),
+            b"ipproto" => {
+                let named = IP_PROTOCOLS.iter().find(|(name, _)| value == *name);
+                rule.ip_protocol = Some(match named {
+                    Some((_, protocol)) => *protocol,
+                    None => byte(number(value, U8)?),
+                });
+            }
+            b"track_group" if !fixed => {
+                return Err(Fault::new(key, "only static rules have", "remove it"));
+            }
+            _ => not_yet(context, key),
         }
+        Ok(())
     }
 
-    /// A protocol above IP, by number or by the few names that rules are written with.
-    fn ip_protocol(&self, value: Word<'t>) -> Checked<'t> {
-        const NAMES: [&str; 9] = [
-            "tcp",
-            "udp",
-            "sctp",
-            "icmp",
-            "ipv6-icmp",
-            "icmpv6",
-            "gre",
-            "esp",
-            "ah",
-        ];
-        if NAMES.contains(&&*text(&value)) {
-            return Ok(());
-        }
-        number(value, U8).map(drop)
+    fn mark(&mut self, value: Word<'t>) -> Checked<'t> {
+        let shown = text(&value);
+        let part = |text| any_base(text).and_then(|number| u32::try_from(number).ok());
+        let read = match shown.split_once('/') {
+            Some((mark, mask)) => part(mark).zip(part(mask).map(Some)),
+            None => part(&shown).map(|mark| (mark, None)),
+        };
+        let Some((mark, mask)) = read else {
+            return Err(Fault::new(
+                value,
+                "invalid fwmark",
+                "write MARK or MARK/MASK",
+            ));
+        };
+        self.rule.mark = Some(mark);
+        self.rule.mask = mask;
+        Ok(())
     }
 
-    fn finish(self, context: &mut Context<'_>, line: Statement<'t>) -> Checked<'t> {
-        if self.action.is_none() {
+    fn finish(
+        mut self,
+        context: &mut Context<'_>,
+        line: Statement<'t>,
+    ) -> Checked<'t, model::Rule> {
+        let Some((_, action)) = self.action else {
             return Err(Fault::new(
                 line.keyword(),
                 "no action in the rule that begins with",
                 "add table TABLE, or another action",
             ));
-        }
-        if let Some(word) = self.needs_table.filter(|_| !self.table) {
+        };
+        let table = matches!(action, RuleAction::Table(_));
+        if let Some(word) = self.needs_table.filter(|_| !table) {
             return Err(Fault::new(
                 word,
                 "only a rule with a table has",
                 "add table TABLE",
             ));
         }
-        match (self.goto, self.preference) {
-            (Some((word, target)), Some(own)) if own >= target => {
+        match (action, self.goto, self.preference) {
+            (RuleAction::Goto(target), Some(word), Some(own)) if own >= target => {
                 return Err(Fault::new(
                     word,
                     "goto does not lead forward to",
                     "its target must have a higher preference",
                 ));
             }
-            (Some((word, _)), None) => {
+            (_, Some(word), None) => {
                 return Err(Fault::new(
                     word,
                     "no preference before goto",
@@ -195,13 +258,23 @@ impl<'t> Policy<'t> {
             }
             _ => {}
         }
-        if self.preference.is_none() {
-            context.fault(
-                line.span(),
-                "a rule without a preference",
-                "add preference NUMBER, so that the order of rules is yours",
-            );
+        self.rule.action = action;
+        self.rule.ipv6 = self.family.is_ipv6();
+        self.rule.preference = match self.preference {
+            Some(preference) => preference,
+            None => {
+                let assigned = context.next_preference(self.rule.ipv6);
+                context.fault(
+                    line.span(),
+                    format!("a rule without a preference gets {assigned}"),
+                    "add preference NUMBER, so that the order of rules is yours",
+                );
+                assigned
+            }
+        };
+        if let Some(protocol) = self.protocol.filter(|_| !self.rule.tracked) {
+            self.rule.protocol = protocol;
         }
-        Ok(())
+        Ok(self.rule)
     }
 }

@@ -1,7 +1,7 @@
 //! Lines and what is made of them: the path by hand equals the grammar, the grammar knows every line, routes and rules are judged.
 
 use super::address::{Part, parsed, plain};
-use super::{Phrase, Rule, address_line, check_route, check_rule, tracker};
+use super::{Phrase, Rule, address_line, route_line, rule_line, tracker};
 use crate::config::build::Context;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::expanded::Expanded;
@@ -35,13 +35,13 @@ fn messages(line: &str, read: impl FnOnce(&mut Context<'_>, Statement<'_>)) -> V
 
 fn route(line: &str) -> Vec<String> {
     messages(line, |context, line| {
-        check_route(context, line, false);
+        route_line(context, line, false);
     })
 }
 
 fn rule(line: &str) -> Vec<String> {
     messages(line, |context, line| {
-        check_rule(context, line, false);
+        rule_line(context, line, false);
     })
 }
 
@@ -115,7 +115,7 @@ fn rules() {
     }
     for (line, message) in [
         ("from 10.0.0.0/8", "no action"),
-        ("from 10.0.0.0/8 table 5", "without a preference"),
+        ("from 10.0.0.0/8 table 5", "without a preference gets 16384"),
         ("table 0 preference 1", "invalid table"),
         ("table 5 blackhole preference 1", "a second action"),
         ("goto 10 preference 100", "does not lead forward"),
@@ -230,8 +230,8 @@ proptest! {
         // And reading it ends, whatever it says.
         messages(&line, |context, line| {
             address_line(context, line);
-            check_route(context, line, true);
-            check_rule(context, line, true);
+            route_line(context, line, true);
+            rule_line(context, line, true);
         });
     }
 }

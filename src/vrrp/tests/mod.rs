@@ -65,6 +65,7 @@ fn config() -> VrrpInstance {
         lower_prio_no_advert: false,
         higher_prio_send_advert: false,
         garp: GarpPolicy::default(),
+        holdings: Default::default(),
         virtual_addresses: vec![vip(VIP)],
     }
 }
