@@ -7,6 +7,8 @@ mod support;
 mod corpus;
 #[path = "netns/frames.rs"]
 mod frames;
+#[path = "netns/groups.rs"]
+mod groups;
 #[path = "netns/kernel.rs"]
 mod kernel;
 #[path = "netns/outside.rs"]
@@ -31,6 +33,7 @@ fn main() -> std::process::ExitCode {
     for part in [
         corpus::cases(),
         frames::cases(),
+        groups::cases(),
         kernel::cases(),
         outside::cases(),
         packets::cases(),

@@ -2,7 +2,9 @@
 
 use super::outline::Outline;
 use super::{View, describe};
-use crate::config::model::{Authentication, Global, InitialState, Model, Version, VrrpInstance};
+use crate::config::model::{
+    Authentication, Global, InitialState, Model, Version, Vrrp, VrrpInstance,
+};
 use crate::config::secret::MASK;
 use crate::vrrp::{Instance, Interface, Router, master_down_interval};
 use std::collections::BTreeMap;
@@ -29,6 +31,7 @@ pub fn data(view: &View<'_>) -> String {
         }
     }
     sockets(&mut out, view.router);
+    running_groups(&mut out, view.router);
     interfaces(&mut out, view);
     out.into_text()
 }
@@ -51,6 +54,7 @@ pub fn configuration(model: &Model) -> String {
             out.line(5, describe(line, &instance.interface));
         }
     }
+    groups(&mut out, &model.vrrp);
     out.into_text()
 }
 
@@ -62,6 +66,16 @@ fn global(out: &mut Outline, global: &Global) {
     out.value(1, "Child wait time", global.child_wait_time);
     out.value(1, "VRRP IPv4 mcast group", global.vrrp_mcast_group4);
     out.value(1, "Log unknown VRIDs", global.log_unknown_vrids);
+    out.value(
+        1,
+        "VRRP startup delay",
+        global.vrrp_startup_delay.as_secs_f64(),
+    );
+    out.value(
+        1,
+        "VRRP delay after boot",
+        global.vrrp_delay_after_boot.as_secs_f64(),
+    );
 }
 
 /// What an instance is doing.
@@ -72,6 +86,8 @@ fn running(out: &mut Outline, view: &View<'_>, instance: &Instance) {
         ("interface missing", unfit.missing),
         ("interface down", unfit.down),
         ("no IPv4 address", unfit.no_address),
+        ("tracked interface", unfit.tracked),
+        ("sync group", unfit.group),
     ] {
         if holds {
             out.value(3, "Fault", reason);
@@ -92,6 +108,32 @@ fn running(out: &mut Outline, view: &View<'_>, instance: &Instance) {
         out.value(3, "Master priority", priority);
     }
     out.value(3, "Effective priority", instance.effective_priority());
+    for tracked in &instance.config().tracked_interfaces {
+        out.value(
+            3,
+            "Tracked interface",
+            format_args!(
+                "{} weight {}{} now {:+}",
+                tracked.interface,
+                tracked.weight,
+                if tracked.reverse { " reverse" } else { "" },
+                view.router.contribution(tracked)
+            ),
+        );
+    }
+    if let Some(group) = view.router.group_of(instance) {
+        out.value(3, "Sync group", group.name());
+        if instance.wants_master() {
+            out.value(3, "Waits for", "the other members to become MASTER");
+        }
+    }
+    if let Some(at) = instance.preempt_at() {
+        out.value(
+            3,
+            "Preempt delay until",
+            format_args!("{:.6}", view.seconds(at)),
+        );
+    }
     out.value(3, "VIPs set", (view.is_placed)(instance.id()));
     let source = view
         .router
@@ -152,6 +194,15 @@ fn settings(out: &mut Outline, config: &VrrpInstance) {
             "enabled"
         },
     );
+    out.value(
+        3,
+        "Preempt delay",
+        format_args!("{} sec", config.preempt_delay.as_secs_f64()),
+    );
+    if let Some(best_rival) = config.timer_expired_backup {
+        out.value(3, "Timer expired backup", best_rival);
+    }
+    out.value(3, "Owner ignores adverts", config.owner_ignore_adverts);
     out.value(3, "Track primary interface", !config.dont_track_primary);
     out.value(3, "Skip check advert addresses", config.skip_check_adv_addr);
     out.value(
@@ -187,12 +238,65 @@ fn settings(out: &mut Outline, config: &VrrpInstance) {
         garp.lower_prio_repeat,
     );
     out.value(3, "Gratuitous ARP interval", garp.interval.as_secs_f64());
+    out.value(
+        3,
+        "Gratuitous ARP on other interfaces",
+        garp.extra_interfaces.as_secs_f64(),
+    );
     match config.authentication {
         Authentication::None => out.value(3, "Authentication type", "none"),
         Authentication::Pass(_) => {
             out.value(3, "Authentication type", "SIMPLE_PASSWORD");
             out.value(3, "Password", MASK);
         }
+    }
+}
+
+/// Groups and what they do.
+fn running_groups(out: &mut Outline, router: &Router) {
+    for (place, group) in router.groups().enumerate() {
+        if place == 0 {
+            out.title("VRRP Sync groups");
+        }
+        out.value(1, "VRRP Sync Group", group.name());
+        out.value(3, "State", group.state());
+        let members: Vec<&Instance> = group
+            .members()
+            .iter()
+            .filter_map(|member| router.instance(*member))
+            .collect();
+        out.line(
+            3,
+            format_args!("VRRP member instances ({}):", members.len()),
+        );
+        for member in members {
+            out.line(5, format_args!("{} {}", member.name(), member.state()));
+        }
+    }
+}
+
+/// Groups as they are configured.
+fn groups(out: &mut Outline, vrrp: &Vrrp) {
+    for (place, group) in vrrp.sync_groups.iter().enumerate() {
+        if place == 0 {
+            out.title("VRRP Sync groups");
+        }
+        out.value(1, "VRRP Sync Group", &group.name);
+        out.line(
+            3,
+            format_args!("VRRP member instances ({}):", group.members.len()),
+        );
+        for member in &group.members {
+            out.line(5, member);
+        }
+    }
+    for (place, delay) in vrrp.link_delays.iter().enumerate() {
+        if place == 0 {
+            out.title("Interface up/down delays");
+        }
+        out.value(1, "Name", &delay.interface);
+        out.value(3, "Down delay", delay.down.as_secs_f64());
+        out.value(3, "Up delay", delay.up.as_secs_f64());
     }
 }
 
@@ -227,16 +331,18 @@ fn sockets(out: &mut Outline, router: &Router) {
 
 /// Every link of the host.
 fn interfaces(out: &mut Outline, view: &View<'_>) {
-    let mut tracking: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for instance in view
-        .router
-        .instances()
-        .filter(|instance| !instance.config().dont_track_primary)
-    {
-        tracking
-            .entry(&instance.config().interface)
-            .or_default()
-            .push(instance.name());
+    let mut tracking: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for instance in view.router.instances() {
+        let (name, config) = (instance.name(), instance.config());
+        if !config.dont_track_primary {
+            let line = format!("{name}, weight 0");
+            tracking.entry(&config.interface).or_default().push(line);
+        }
+        for tracked in &config.tracked_interfaces {
+            let reverse = if tracked.reverse { " reverse" } else { "" };
+            let line = format!("{name}, weight {}{reverse}", tracked.weight);
+            tracking.entry(&tracked.interface).or_default().push(line);
+        }
     }
     out.title("Interfaces");
     for (index, link) in view.known.links() {
@@ -271,7 +377,7 @@ fn interfaces(out: &mut Outline, view: &View<'_>) {
             "Addresses",
             or_none((!addresses.is_empty()).then(|| addresses.join(" "))),
         );
-        for (place, name) in tracking
+        for (place, line) in tracking
             .get(link.name.as_str())
             .into_iter()
             .flatten()
@@ -280,7 +386,7 @@ fn interfaces(out: &mut Outline, view: &View<'_>) {
             if place == 0 {
                 out.line(3, "Tracking VRRP instances :");
             }
-            out.line(5, format_args!("{name}, weight 0"));
+            out.line(5, line);
         }
     }
 }

@@ -79,7 +79,7 @@ fn data(out: &mut String, view: &View<'_>, instance: &Instance) {
     object.seconds("master_adver_int", config.advert_interval);
     object.flag("accept", true);
     object.value("nopreempt", config.nopreempt);
-    object.value("preempt_delay", 0);
+    object.value("preempt_delay", config.preempt_delay.as_secs_f64());
     object.value("state", state_number(instance.state()));
     object.value(
         "wantstate",
@@ -103,6 +103,10 @@ fn data(out: &mut String, view: &View<'_>, instance: &Instance) {
             .iter()
             .map(|line| view.address(line, &config.interface));
         object.list("vips", addresses);
+    }
+    if !config.tracked_interfaces.is_empty() {
+        let names = config.tracked_interfaces.iter();
+        object.list("track_ifp", names.map(|tracked| tracked.interface.clone()));
     }
     if let Authentication::Pass(_) = config.authentication {
         object.value("auth_type", 1);

@@ -7,7 +7,7 @@ use super::interfaces::{Debounce, Interfaces};
 use super::notice::{Limiter, Notice, Said, Topic};
 use super::stats::RouterStats;
 use super::{Action, Actions, Event, InstanceId, Interface, TimerKey};
-use crate::config::model::Vrrp;
+use crate::config::model::{TrackedInterface, Vrrp};
 use crate::time::Instant;
 use crate::wire::{ip, vrrp};
 use std::collections::HashMap;
@@ -88,6 +88,11 @@ impl Router {
     /// What is known of an interface.
     pub fn interface_named(&self, name: &str) -> Option<&Interface> {
         self.interfaces.named(name)
+    }
+
+    /// What a tracked interface adds to a priority now; nothing without weight.
+    pub fn contribution(&self, tracked: &TrackedInterface) -> i32 {
+        self.interfaces.contribution(tracked)
     }
 
     /// Counters of packets that belong to no instance.

@@ -2,7 +2,7 @@
 //! loses its link. Each takes the binaries of the first and the second host.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -347,6 +347,91 @@ pub fn two_sides(pair: Pair) {
     duel.settles(INSIDE, 0);
 }
 
+/// Two hosts with a side towards the world and one towards the servers.
+fn gateways() -> World {
+    World::new(&[1, 2].map(|number| HostSpec::numbered(number).with("eth1", number, "10.11.0")))
+}
+
+/// A sync group: the cable of one side is pulled, and both sides move; it is plugged in again, and both come back.
+pub fn sync_group(pair: Pair) {
+    const SIDES: [&str; 2] = ["10.67.200.16", "10.68.200.1"];
+    let duel = Duel::start_in(gateways(), pair, "two-sides");
+    for side in SIDES {
+        duel.settles(side, 0);
+    }
+    for cable in [0, 1] {
+        duel.world.cable(0, cable, false);
+        for side in SIDES {
+            duel.settles(side, 1);
+        }
+        duel.remains(SIDES[1 - cable], 1);
+        duel.world.cable(0, cable, true);
+        for side in SIDES {
+            duel.settles(side, 0);
+        }
+        duel.remains(SIDES[1 - cable], 0);
+    }
+}
+
+/// `preempt_delay`: the better host waits for so long after it first hears the other, and for a master down interval.
+pub fn preempt_delay(pair: Pair) {
+    const VIP: &str = "10.69.0.3";
+    const DELAY: Duration = secs(3);
+    let duel = Duel {
+        world: World::two(),
+        pair,
+        configs: scenario("preempt-delay"),
+    };
+    duel.start_host(1);
+    duel.settles(VIP, 1);
+    let mark = duel.world.capture.mark();
+    let start = Instant::now();
+    duel.start_host(0);
+    duel.settles(VIP, 0);
+    let waited = start.elapsed();
+    assert!(
+        waited + EARLY >= DELAY + 2 * INTERVAL,
+        "it waited {waited:?}, the delay is {DELAY:?}"
+    );
+    let first = duel
+        .world
+        .capture
+        .wait_advert(mark, 0, 69, election_bound());
+    assert_eq!(first.priority, 100);
+    duel.remains(VIP, 0);
+
+    // A master that ends is not waited for.
+    duel.world.nodes[0].stop();
+    duel.settles(VIP, 1);
+    duel.start_host(0);
+    wait_until("the first host listens", secs(5), || {
+        duel.world.nodes[0].vrrp_pid().is_some()
+    });
+    std::thread::sleep(INTERVAL + INTERVAL / 2);
+    let mark = duel.world.capture.mark();
+    duel.world.nodes[1].stop();
+    let first = duel
+        .world
+        .capture
+        .wait_advert(mark, 0, 69, election_bound());
+    let resigned = duel.world.capture.adverts(1, 69).pop();
+    let gap = first.at - resigned.expect("it resigned").at;
+    assert_gap(gap, skew(100));
+}
+
+/// `track_interface` with weight: the better host is no longer better while an interface of it is down.
+pub fn tracked_interface(pair: Pair) {
+    const VIP: &str = "10.70.0.3";
+    let duel = Duel::start_in(gateways(), pair, "tracked");
+    duel.settles(VIP, 0);
+    duel.world.cable(0, 1, false);
+    duel.settles(VIP, 1);
+    duel.remains(VIP, 1);
+    duel.world.cable(0, 1, true);
+    duel.settles(VIP, 0);
+    duel.remains(VIP, 0);
+}
+
 /// Hosts that cannot hear each other both rule; when they can, the better one does within an interval or so.
 pub fn partition(pair: Pair) {
     const VIP: &str = "10.65.0.3";
@@ -394,6 +479,9 @@ pub fn common() -> Vec<Named> {
         ("dual_master", dual_master),
         ("slash_comments", slash_comments),
         ("two_sides", two_sides),
+        ("sync_group", sync_group),
+        ("preempt_delay", preempt_delay),
+        ("tracked_interface", tracked_interface),
         ("partition", partition),
         ("address_deleted", address_deleted),
     ]
