@@ -8,7 +8,7 @@ mod random;
 mod scenario;
 mod watch;
 
-pub use network::{Conditions, Network, NodeId};
+pub use network::{Conditions, Network, NodeId, SegmentId};
 pub use random::Random;
 pub use scenario::{Outcome, run_scenario};
 pub use watch::Violation;

@@ -1,11 +1,13 @@
-//! The simulated world: nodes with one interface each on one segment, packets that take time, get lost or come twice, and what
+//! The simulated world: nodes with interfaces on one or more segments, packets that take time, get lost or come twice, and what
 //! can befall a node. Every step checks the invariants of watch.rs.
 
 use super::random::Random;
 use super::watch::{Violation, Watch};
 use crate::config::model::Vrrp;
 use crate::time::Instant;
-use crate::vrrp::{Action, Actions, Event, InstanceId, Interface, Record, Router, State, TimerKey};
+use crate::vrrp::{
+    Action, Actions, Event, Instance, InstanceId, Interface, Record, Router, State, TimerKey,
+};
 use crate::wheel::Wheel;
 use crate::wire::arp::Arp;
 use crate::wire::ethernet;
@@ -17,8 +19,11 @@ use std::time::Duration;
 /// A node, by the order of `Network::add_node`.
 pub type NodeId = usize;
 
-/// The kernel index and name of every node's only interface.
-const INTERFACE: (u32, &str) = (2, "eth0");
+/// A segment that nodes have an interface on: "eth0" on the first, "eth1" on the second.
+pub type SegmentId = usize;
+
+/// The kernel index of "eth0".
+const FIRST_INTERFACE: u32 = 2;
 /// As many packets wait for a node that does not read; the rest is lost, as in a socket buffer.
 const SOCKET_BUFFER: usize = 64;
 /// The world begins here, not at zero: nothing may depend on that.
@@ -37,7 +42,7 @@ pub struct Conditions {
 
 #[derive(Debug)]
 enum Input {
-    Packet(Vec<u8>),
+    Packet(SegmentId, Vec<u8>),
     Interface(Interface),
 }
 
@@ -50,10 +55,19 @@ enum Running {
     Off,
 }
 
-struct Node {
-    config: Vrrp,
+/// A node's place on a segment.
+struct Plug {
     interface: Interface,
     address: Ipv4Addr,
+    /// Which side of a partition it is on.
+    side: u8,
+}
+
+struct Node {
+    config: Vrrp,
+    plugs: Vec<Plug>,
+    /// When it was frozen.
+    paused_at: Instant,
     router: Router,
     wheel: Wheel<TimerKey>,
     running: Running,
@@ -61,12 +75,10 @@ struct Node {
     holds: BTreeSet<InstanceId>,
     records: BTreeMap<InstanceId, Record>,
     watch: Watch,
-    /// Which side of a partition it is on.
-    side: u8,
 }
 
-/// Arrival, order of sending, receiver, packet.
-type InFlight = (Instant, u64, NodeId, Vec<u8>);
+/// Arrival, order of sending, receiver, on which segment, packet.
+type InFlight = (Instant, u64, NodeId, SegmentId, Vec<u8>);
 
 /// The world.
 pub struct Network {
@@ -93,29 +105,35 @@ impl Network {
         }
     }
 
-    /// Adds a node that is switched off. Its instances must name the interface "eth0".
-    pub fn add_node(&mut self, config: Vrrp, address: Ipv4Addr) -> NodeId {
-        let [.., last] = address.octets();
-        let interface = Interface {
-            index: INTERFACE.0,
-            name: INTERFACE.1.to_owned(),
-            up: true,
-            mac: [2, 0, 0, 0, 0, last],
-            mtu: 1500,
-            primary_v4: Some(address),
+    /// Adds a node that is switched off, with an interface on as many segments as it has addresses.
+    pub fn add_node(&mut self, config: Vrrp, addresses: &[Ipv4Addr]) -> NodeId {
+        let plug = |(index, address): (u32, &Ipv4Addr)| {
+            let [.., segment, last] = address.octets();
+            let interface = Interface {
+                index,
+                name: format!("eth{}", index.saturating_sub(FIRST_INTERFACE)),
+                up: true,
+                mac: [2, 0, 0, 0, segment, last],
+                mtu: 1500,
+                primary_v4: Some(*address),
+            };
+            Plug {
+                interface,
+                address: *address,
+                side: 0,
+            }
         };
         self.nodes.push(Node {
             router: Router::new(&config, false),
             config,
-            interface,
-            address,
+            plugs: (FIRST_INTERFACE..).zip(addresses).map(plug).collect(),
+            paused_at: self.now,
             wheel: Wheel::new(self.now),
             running: Running::Off,
             inbox: VecDeque::new(),
             holds: BTreeSet::new(),
             records: BTreeMap::new(),
             watch: Watch::default(),
-            side: 0,
         });
         self.nodes.len() - 1
     }
@@ -174,9 +192,14 @@ impl Network {
         self.conditions = conditions;
     }
 
-    /// Puts a node on one side of a partition: only nodes of the same side hear each other.
-    pub fn set_side(&mut self, node: NodeId, side: u8) {
-        self.nodes[node].side = side;
+    /// Puts a node on one side of a partition of a segment: only nodes of the same side hear each other.
+    pub fn set_side(&mut self, node: NodeId, segment: SegmentId, side: u8) {
+        self.nodes[node].plugs[segment].side = side;
+    }
+
+    /// How many segments a node has an interface on.
+    pub fn segments(&self, node: NodeId) -> usize {
+        self.nodes[node].plugs.len()
     }
 
     /// Lets the time pass until `until`, doing everything that is due in between, in order.
@@ -188,9 +211,9 @@ impl Network {
             self.now = self.now.max(next);
             while let Some(Reverse((at, ..))) = self.in_flight.peek()
                 && *at <= self.now
-                && let Some(Reverse((_, _, to, packet))) = self.in_flight.pop()
+                && let Some(Reverse((_, _, to, segment, packet))) = self.in_flight.pop()
             {
-                self.arrive(to, Input::Packet(packet))?;
+                self.arrive(to, Input::Packet(segment, packet))?;
             }
             for node in 0..self.nodes.len() {
                 self.expire(node)?;
@@ -269,6 +292,7 @@ impl Network {
     pub fn pause(&mut self, id: NodeId) {
         if self.nodes[id].running == Running::Yes {
             self.nodes[id].running = Running::Paused;
+            self.nodes[id].paused_at = self.now;
         }
     }
 
@@ -277,28 +301,35 @@ impl Network {
         if self.nodes[id].running != Running::Paused {
             return Ok(());
         }
-        self.nodes[id].running = Running::Yes;
-        self.nodes[id].watch.excuse();
+        let node = &mut self.nodes[id];
+        node.running = Running::Yes;
+        node.watch.excuse();
+        let slept = self.now.since(node.paused_at);
+        for instance in node.router.instances() {
+            node.watch.woke(self.now, slept, instance);
+        }
         while let Some(input) = self.nodes[id].inbox.pop_front() {
             self.take(id, &input)?;
         }
         self.expire(id)
     }
 
-    /// Changes the interface of a node: carrier, and whether it has its address.
+    /// Changes an interface of a node: carrier, and whether it has its address.
     pub fn set_interface(
         &mut self,
         id: NodeId,
+        segment: SegmentId,
         up: bool,
         has_address: bool,
     ) -> Result<(), Violation> {
         let node = &mut self.nodes[id];
-        node.interface.up = up;
-        node.interface.primary_v4 = has_address.then_some(node.address);
+        let plug = &mut node.plugs[segment];
+        plug.interface.up = up;
+        plug.interface.primary_v4 = has_address.then_some(plug.address);
+        let interface = plug.interface.clone();
         if node.running == Running::Off {
             return Ok(());
         }
-        let interface = node.interface.clone();
         self.arrive(id, Input::Interface(interface))
     }
 
@@ -356,8 +387,10 @@ impl Network {
     }
 
     fn begin(&mut self, id: NodeId) -> Result<(), Violation> {
-        let interface = self.nodes[id].interface.clone();
-        self.handle(id, Event::Interface(&interface))?;
+        for segment in 0..self.nodes[id].plugs.len() {
+            let interface = self.nodes[id].plugs[segment].interface.clone();
+            self.handle(id, Event::Interface(&interface))?;
+        }
         self.handle(id, Event::Start)
     }
 
@@ -381,23 +414,22 @@ impl Network {
                 self.nodes[id].watch.excuse();
                 self.handle(id, Event::Interface(interface))
             }
-            Input::Packet(bytes) => {
+            Input::Packet(segment, bytes) => {
                 let now = self.now;
                 let node = &mut self.nodes[id];
-                if !node.interface.up {
+                let interface = &node.plugs[*segment].interface;
+                if !interface.up {
                     return Ok(());
                 }
-                for instance in node.router.instances() {
-                    node.watch
-                        .hears(now, instance, node.interface.primary_v4, bytes);
+                let there = node
+                    .router
+                    .instances()
+                    .filter(|instance| instance.config().interface == interface.name);
+                for instance in there {
+                    node.watch.hears(now, instance, interface.primary_v4, bytes);
                 }
-                self.handle(
-                    id,
-                    Event::Packet {
-                        interface: INTERFACE.0,
-                        bytes,
-                    },
-                )
+                let interface = interface.index;
+                self.handle(id, Event::Packet { interface, bytes })
             }
         }
     }
@@ -421,6 +453,23 @@ impl Network {
         for instance in node.router.instances() {
             node.watch
                 .settled(self.now, instance, node.holds.contains(&instance.id()))?;
+        }
+        for group in node.router.groups() {
+            let members = group.members().iter();
+            let states: Vec<State> = members
+                .filter_map(|member| node.router.instance(*member))
+                .map(Instance::state)
+                .collect();
+            if states.iter().any(|state| *state != group.state()) {
+                return Err(Violation {
+                    what: format!(
+                        "group {} is {}, its members are {states:?}",
+                        group.name(),
+                        group.state()
+                    ),
+                    at: self.now,
+                });
+            }
         }
         Ok(())
     }
@@ -451,26 +500,30 @@ impl Network {
             Action::Tell(notice) => self.log.push((now, id, notice.to_string())),
             Action::SendFrame { frame, .. } => node.check_announcement(now, &frame)?,
             Action::SendAdvert {
-                instance, packet, ..
+                instance,
+                interface,
+                packet,
+                ..
             } => {
                 if let Some(instance) = node.router.instance(instance) {
                     node.watch.sent(now, instance)?;
                 }
-                self.transmit(id, &packet);
+                // Interfaces are numbered without gaps.
+                let segment = interface.saturating_sub(FIRST_INTERFACE);
+                self.transmit(id, usize::try_from(segment).unwrap_or(0), &packet);
             }
         }
         Ok(())
     }
 
-    fn transmit(&mut self, from: NodeId, packet: &[u8]) {
-        if !self.nodes[from].interface.up {
+    fn transmit(&mut self, from: NodeId, segment: SegmentId, packet: &[u8]) {
+        let side = self.nodes[from].plugs[segment].side;
+        if !self.nodes[from].plugs[segment].interface.up {
             return;
         }
         for to in 0..self.nodes.len() {
-            if to == from
-                || self.nodes[to].side != self.nodes[from].side
-                || !self.nodes[to].interface.up
-            {
+            let plug = self.nodes[to].plugs.get(segment);
+            if to == from || !plug.is_some_and(|plug| plug.side == side && plug.interface.up) {
                 continue;
             }
             if self.random.percent(self.conditions.loss_percent) {
@@ -486,7 +539,7 @@ impl Network {
                 let arrival = self.now + self.random.duration(shortest..longest);
                 self.sent += 1;
                 self.in_flight
-                    .push(Reverse((arrival, self.sent, to, packet.to_vec())));
+                    .push(Reverse((arrival, self.sent, to, segment, packet.to_vec())));
             }
         }
     }

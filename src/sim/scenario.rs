@@ -5,7 +5,8 @@ use super::network::{Conditions, Network, NodeId};
 use super::random::Random;
 use super::watch::Violation;
 use crate::config::model::{
-    Authentication, GarpPolicy, InitialState, Version, VirtualAddress, Vrrp, VrrpInstance,
+    Authentication, GarpPolicy, InitialState, SyncGroup, TrackedInterface, Version, VirtualAddress,
+    Vrrp, VrrpInstance,
 };
 use crate::config::secret::Secret;
 use crate::vrrp::master_down_interval;
@@ -23,8 +24,12 @@ const LONGEST_DELAY: Duration = Duration::from_millis(20);
 const LONG_GARP_INTERVAL: Duration = Duration::from_millis(700);
 /// How long the healed cluster is watched.
 const AFTERMATH_INTERVALS: u32 = 20;
-/// The name of the instance on every node.
-const NAME: &str = "VI_1";
+/// The longest `preempt_delay`.
+const LONGEST_PREEMPT_DELAY: Duration = Duration::from_secs(8);
+/// What a tracked interface is worth.
+const TRACK_WEIGHT: i32 = -40;
+/// The names of the instances on every node, one on each segment; the first alone in simple lives.
+const NAMES: [&str; 2] = ["VI_1", "VI_2"];
 
 /// What a scenario came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,17 +52,18 @@ pub fn run_scenario(seed: u64) -> Result<Outcome, String> {
     let interval = Duration::from_secs(random.within(1..4));
     let owners = random.percent(10);
     let count = random.within(2..6);
+    let form = match random.within(0..3) {
+        0 => Form::One,
+        1 => Form::Two,
+        _ => Form::Group,
+    };
     for index in 0..count {
-        let instance = random_instance(&mut random, interval, owners);
         // 1..=5 fits.
         let host = u8::try_from(index + 1).unwrap_or(u8::MAX);
-        network.add_node(
-            Vrrp {
-                instances: vec![instance],
-                ..Vrrp::default()
-            },
-            Ipv4Addr::new(10, 0, 0, host),
-        );
+        let config = random_config(&mut random, interval, owners, form);
+        let segments = if form == Form::One { 1 } else { 2 };
+        let addresses = [0, 1].map(|segment| Ipv4Addr::new(10, segment, 0, host));
+        network.add_node(config, addresses.get(..segments).unwrap_or(&addresses));
     }
     live(&mut network, &mut random, interval).map_err(|violation| {
         let log: String = network
@@ -69,6 +75,53 @@ pub fn run_scenario(seed: u64) -> Result<Outcome, String> {
     })
 }
 
+/// What runs on every node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// One instance on one segment.
+    One,
+    /// Two on two segments that know nothing of each other.
+    Two,
+    /// Two on two segments in a sync group.
+    Group,
+}
+
+fn random_config(random: &mut Random, interval: Duration, owners: bool, form: Form) -> Vrrp {
+    let first = random_instance(random, interval, owners);
+    let mut second = match form {
+        // What differed would hold the group back for ever.
+        Form::Group => first.clone(),
+        _ => random_instance(random, interval, owners),
+    };
+    second.name = NAMES[1].to_owned();
+    second.interface = "eth1".to_owned();
+    for line in &mut second.virtual_addresses {
+        line.address = IpAddr::V4(Ipv4Addr::new(10, 1, 0, 100));
+    }
+    let mut instances = vec![first, second];
+    if form == Form::One {
+        instances.truncate(1);
+    } else if random.percent(30) {
+        let weight = if random.percent(50) { TRACK_WEIGHT } else { 0 };
+        for instance in &mut instances {
+            instance.tracked_interfaces = vec![TrackedInterface {
+                interface: "eth1".to_owned(),
+                weight,
+                reverse: false,
+            }];
+        }
+    }
+    let group = (form == Form::Group).then(|| SyncGroup {
+        name: "VG".to_owned(),
+        members: NAMES.map(str::to_owned).to_vec(),
+    });
+    Vrrp {
+        instances,
+        sync_groups: group.into_iter().collect(),
+        ..Vrrp::default()
+    }
+}
+
 fn random_instance(random: &mut Random, interval: Duration, owners: bool) -> VrrpInstance {
     let priority = match random.within(0..4) {
         0 if owners => PRIORITY_OWNER,
@@ -77,8 +130,10 @@ fn random_instance(random: &mut Random, interval: Duration, owners: bool) -> Vrr
         _ => u8::try_from(random.within(1..255)).unwrap_or(1),
     };
     let eager = random.percent(30);
+    let nopreempt = !eager && priority != PRIORITY_OWNER && random.percent(30);
+    let delayed = !eager && !nopreempt && priority != PRIORITY_OWNER && random.percent(30);
     VrrpInstance {
-        name: NAME.to_owned(),
+        name: NAMES[0].to_owned(),
         interface: "eth0".to_owned(),
         virtual_router_id: 51,
         priority,
@@ -89,14 +144,18 @@ fn random_instance(random: &mut Random, interval: Duration, owners: bool) -> Vrr
         },
         version: Version::V2,
         advert_interval: interval,
-        nopreempt: !eager && priority != PRIORITY_OWNER && random.percent(30),
+        nopreempt,
         down_timer_adverts: 3,
         authentication: Authentication::Pass(Secret::new("s3cr3t")),
         multicast_group: Ipv4Addr::new(224, 0, 0, 18),
         source: None,
         dont_track_primary: random.percent(20),
-        preempt_delay: Duration::ZERO,
-        timer_expired_backup: None,
+        preempt_delay: if delayed {
+            random.duration(Duration::ZERO..LONGEST_PREEMPT_DELAY)
+        } else {
+            Duration::ZERO
+        },
+        timer_expired_backup: (nopreempt && random.percent(50)).then_some(254),
         owner_ignore_adverts: false,
         tracked_interfaces: Vec::new(),
         skip_check_adv_addr: random.percent(20),
@@ -146,18 +205,35 @@ fn live(
     }
     heal(network)?;
     network.run_for(converged_within(interval))?;
-    let master = only_master(network)?;
+    let names = &NAMES[..network.segments(0)];
+    let masters = |network: &Network| -> Result<Vec<NodeId>, Violation> {
+        names
+            .iter()
+            .map(|name| only_master(network, name))
+            .collect()
+    };
+    let settled = masters(network)?;
     for _ in 0..AFTERMATH_INTERVALS {
         network.run_for(interval)?;
-        let now = only_master(network)?;
-        if now != master {
+        let now = masters(network)?;
+        if now != settled {
             return Err(Violation {
-                what: format!("MASTER went from node {master} to node {now} with nothing wrong"),
+                what: format!("MASTER went from {settled:?} to {now:?} with nothing wrong"),
                 at: network.now(),
             });
         }
     }
-    rightful(network, master)?;
+    for (name, master) in names.iter().zip(&settled) {
+        rightful(network, name, *master)?;
+    }
+    let master = settled.first().copied().unwrap_or(0);
+    let grouped = !network.config(0).sync_groups.is_empty();
+    if grouped && settled.iter().any(|node| *node != master) {
+        return Err(Violation {
+            what: format!("the members of the group are MASTER on nodes {settled:?}"),
+            at: network.now(),
+        });
+    }
     let takeovers = (0..network.len())
         .flat_map(|node| network.router(node).instances())
         .map(|instance| instance.stats().become_master)
@@ -173,25 +249,32 @@ fn live(
 fn mishap(network: &mut Network, random: &mut Random) -> Result<(), Violation> {
     let node =
         usize::try_from(random.within(0..u64::try_from(network.len()).unwrap_or(1))).unwrap_or(0);
+    let segments = u64::try_from(network.segments(node)).unwrap_or(1);
+    let segment = usize::try_from(random.within(0..segments)).unwrap_or(0);
     match random.within(0..12) {
         0 => network.pause(node),
         1 | 2 => network.unpause(node)?,
         3 => network.crash(node),
         4 | 5 => network.start(node)?,
-        6 => network.set_interface(node, random.percent(50), random.percent(80))?,
-        7 => network.set_interface(node, true, true)?,
+        6 => network.set_interface(node, segment, random.percent(50), random.percent(80))?,
+        7 => network.set_interface(node, segment, true, true)?,
         8 => {
             let side = u8::try_from(random.within(0..2)).unwrap_or(0);
-            network.set_side(node, side);
+            network.set_side(node, segment, side);
         }
         9 => network.replace_process(node)?,
         10 => network.stop(node)?,
         _ => {
             let mut config = network.config(node).clone();
             if random.percent(50) {
-                for instance in &mut config.instances {
-                    // 1..=254 fits.
-                    instance.priority = u8::try_from(random.within(1..255)).unwrap_or(1);
+                let grouped = !config.sync_groups.is_empty();
+                let mut priority = 0;
+                for (place, instance) in config.instances.iter_mut().enumerate() {
+                    if place == 0 || !grouped {
+                        // 1..=254 fits.
+                        priority = u8::try_from(random.within(1..255)).unwrap_or(1);
+                    }
+                    instance.priority = priority;
                 }
             }
             network.reload(node, config)?;
@@ -207,37 +290,43 @@ fn heal(network: &mut Network) -> Result<(), Violation> {
         delay: (Duration::ZERO, LONGEST_DELAY),
     });
     for node in 0..network.len() {
-        network.set_side(node, 0);
         network.unpause(node)?;
         network.start(node)?;
-        network.set_interface(node, true, true)?;
+        for segment in 0..network.segments(node) {
+            network.set_side(node, segment, 0);
+            network.set_interface(node, segment, true, true)?;
+        }
     }
     Ok(())
 }
 
 /// The longest it may take until one MASTER is left: everybody's timer runs out in the worst case, a takeover by a better one
-/// follows, and between owners two adverts and 1.2 intervals of patience.
+/// follows, between owners two adverts and 1.2 intervals of patience, and before that a preempt delay or an interval of listening.
 fn converged_within(interval: Duration) -> Duration {
-    master_down_interval(interval, 3, 1) * 2 + interval * 5 + LONGEST_DELAY * 4
+    master_down_interval(interval, 3, 1) * 2
+        + interval * 5
+        + LONGEST_DELAY * 4
+        + LONGEST_PREEMPT_DELAY
+        + master_down_interval(interval, 1, 1)
 }
 
-fn only_master(network: &Network) -> Result<NodeId, Violation> {
-    let masters = network.masters(NAME);
+fn only_master(network: &Network, name: &str) -> Result<NodeId, Violation> {
+    let masters = network.masters(name);
     match masters.as_slice() {
         [one] => Ok(*one),
         _ => Err(Violation {
-            what: format!("MASTER are nodes {masters:?}, not one"),
+            what: format!("{name} is MASTER on nodes {masters:?}, not one"),
             at: network.now(),
         }),
     }
 }
 
 /// A node that is better than all others and may preempt is MASTER in the end.
-fn rightful(network: &Network, master: NodeId) -> Result<(), Violation> {
+fn rightful(network: &Network, name: &str, master: NodeId) -> Result<(), Violation> {
     let instance = |node: NodeId| {
         network
             .router(node)
-            .find(NAME)
+            .find(name)
             .map(|instance| (instance.effective_priority(), instance.config().nopreempt))
     };
     let Some((priority, _)) = instance(master) else {

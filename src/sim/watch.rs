@@ -8,6 +8,7 @@ use crate::wire::vrrp::{PRIORITY_OWNER, PRIORITY_RESIGN};
 use std::collections::HashMap;
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 /// What did not hold, where and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,9 @@ impl fmt::Display for Violation {
     }
 }
 
+/// Lateness that a router takes for having stood still.
+const NOTICED: Duration = Duration::from_millis(100);
+
 /// What a node has done and heard of one instance, as seen from outside.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
@@ -31,6 +35,8 @@ struct Seen {
     /// The last advert that obliged it to stay BACKUP.
     last_obeyed: Option<Instant>,
     resign_heard: bool,
+    /// When it went on after it had stood still for longer than its master down interval.
+    woke: Option<Instant>,
     /// It could not run in between, or an operator changed it.
     excused: bool,
 }
@@ -68,6 +74,13 @@ impl Watch {
         } else if instance.config().nopreempt || advert.priority >= instance.effective_priority() {
             seen.last_obeyed = Some(now);
             seen.resign_heard = false;
+        }
+    }
+
+    /// The node goes on after it stood still for so long.
+    pub fn woke(&mut self, now: Instant, slept: Duration, instance: &Instance) {
+        if slept > instance.master_down_interval() + NOTICED {
+            self.seen.entry(instance.id()).or_default().woke = Some(now);
         }
     }
 
@@ -124,6 +137,20 @@ impl Watch {
                 ),
                 at: now,
             });
+        }
+        if (from, to, instance.last_cause())
+            == (State::Backup, State::Master, Some(Cause::MasterDown))
+            && !seen.resign_heard
+            && instance.config().priority != PRIORITY_OWNER
+            && let Some(woke) = seen.woke
+            && now.since(woke) < instance.config().advert_interval
+        {
+            let what = format!(
+                "{} took over {:?} after it stood still: it has to listen for an interval",
+                instance.name(),
+                now.since(woke)
+            );
+            result = Err(Violation { what, at: now });
         }
         if to != State::Backup || from != State::Master {
             seen.last_obeyed = None;

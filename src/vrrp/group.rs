@@ -141,7 +141,7 @@ impl Router {
         first: InstanceId,
         actions: &mut Actions,
     ) {
-        if !self.all_want(id) {
+        if !self.all_want(now, id) {
             return;
         }
         self.with(now, first, actions, Instance::take_over);
@@ -152,17 +152,18 @@ impl Router {
         self.now_in(id, State::Master, actions);
     }
 
-    fn all_want(&mut self, id: GroupId) -> bool {
+    fn all_want(&mut self, now: Instant, id: GroupId) -> bool {
         let Some(group) = self.groups.get(id) else {
             return false;
         };
         let (before, after) = group
             .members
             .split_at(group.reluctant.min(group.members.len()));
-        let reluctant = after
-            .iter()
-            .chain(before)
-            .position(|member| !self.instance(*member).is_some_and(Instance::wants_master));
+        let reluctant = after.iter().chain(before).position(|member| {
+            !self
+                .instance(*member)
+                .is_some_and(|member| member.still_wants_master(now))
+        });
         let count = group.members.len();
         match (reluctant, self.groups.get_mut(id)) {
             (Some(steps), Some(group)) => {
@@ -212,7 +213,7 @@ impl Router {
         }
         self.now_in(id, target, actions);
         if target == State::Backup
-            && self.all_want(id)
+            && self.all_want(now, id)
             && let Some(first) = members.first()
         {
             self.wants_master(now, id, *first, actions);

@@ -89,7 +89,7 @@ impl Instance {
     /// Computes anew when Master_Down_Timer fires.
     pub(super) fn rearm_master_down(&self, context: &mut Context<'_>) {
         // A timer that counts something shorter than the master down interval runs out as it is; so does one that has fired.
-        if self.wants_master {
+        if self.wants_master.is_some() {
             return;
         }
         if let Some(since) = self.listening_since {

@@ -77,8 +77,8 @@ pub struct Instance {
     own_unfit: Unfit,
     /// What tracked interfaces add to the priority, as of the last look.
     tracked_weight: i64,
-    /// Its Master_Down_Timer has fired, and it waits for the others of its group.
-    wants_master: bool,
+    /// When its Master_Down_Timer last fired: it waits for the others of its group.
+    wants_master: Option<Instant>,
     /// When a MASTER of lower priority has been left alone for long enough.
     preempt_at: Option<Instant>,
     /// Gave way to a rival owner.
@@ -114,7 +114,7 @@ impl Instance {
             unfit: Unfit::default(),
             own_unfit: Unfit::default(),
             tracked_weight: 0,
-            wants_master: false,
+            wants_master: None,
             preempt_at: None,
             yielded: false,
             rival: None,
@@ -172,7 +172,12 @@ impl Instance {
     }
     /// Whether it would be MASTER, if its sync group were not to be asked.
     pub fn wants_master(&self) -> bool {
+        self.wants_master.is_some()
+    }
+    /// The same; a wish that was not renewed in time is from before a gap, and nobody listened since.
+    pub(super) fn still_wants_master(&self, now: Instant) -> bool {
         self.wants_master
+            .is_some_and(|at| now.since(at) < self.master_down_interval() + LATE)
     }
     /// When it last announced its addresses because of another MASTER.
     pub(super) fn last_contradiction(&self) -> Option<Instant> {
@@ -379,10 +384,18 @@ impl Instance {
     pub(super) fn master_down(&mut self, deadline: Instant, context: &mut Context<'_>) -> bool {
         if self.state == State::Backup {
             if self.listens_first(TimerKey::MasterDown(self.id), deadline, LATE, context) {
+                self.wants_master = None;
                 return false;
             }
-            self.tell(Said::AdvertTimeout, context);
-            self.wants_master = true;
+            if self.wants_master.is_none() {
+                self.tell(Said::AdvertTimeout, context);
+            }
+            self.wants_master = Some(context.now);
+            if self.group.is_some() {
+                let again = context.now + self.master_down_interval();
+                let key = TimerKey::MasterDown(self.id);
+                context.actions.push(Action::Arm(key, again));
+            }
         }
         true
     }
@@ -392,6 +405,10 @@ impl Instance {
         if self.state == State::Backup {
             // The rival is gone.
             self.set_yielded(false, context);
+            if self.group.is_some() {
+                let key = TimerKey::MasterDown(self.id);
+                context.actions.push(Action::Disarm(key));
+            }
         }
         self.apply(Cause::MasterDown, context);
     }

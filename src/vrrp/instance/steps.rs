@@ -40,7 +40,7 @@ impl Instance {
         }
         self.state = next;
         if from != next {
-            self.wants_master = false;
+            self.wants_master = None;
             self.preempt_at = None;
             self.last_transition = Some(context.now);
             self.last_cause = Some(cause);
@@ -95,7 +95,7 @@ impl Instance {
                 self.arm_advert(next, context);
             }
             Step::ArmMasterDown => {
-                self.wants_master = false;
+                self.wants_master = None;
                 self.listening_since = Some(context.now);
                 context.actions.push(Action::Arm(
                     TimerKey::MasterDown(self.id),

@@ -102,7 +102,7 @@ fn master_only_together() {
     let mut bench = started(|_| {});
     assert_eq!(states(&bench), [State::Backup; 2]);
     bench.wait(SECOND * 4).timer(FIRST);
-    assert!(bench.done().is_empty(), "waits for the other");
+    assert_eq!(bench.done(), ["down in 3.609375s"], "waits for the other");
     assert!(bench.instance().wants_master());
     bench.timer(SECOND_DOWN);
     assert_eq!(states(&bench), [State::Master; 2]);
@@ -129,8 +129,28 @@ fn who_hears_a_master_no_longer_wants_to_be_one() {
     assert!(!bench.instance().wants_master());
     bench.timer(SECOND_DOWN);
     assert_eq!(states(&bench), [State::Backup; 2]);
-    bench.wait(SECOND * 4).timer(FIRST);
+    bench.wait(SECOND * 3).timer(FIRST);
     assert_eq!(states(&bench), [State::Master; 2], "the second still does");
+}
+
+#[test]
+fn a_wish_from_before_a_gap_is_none() {
+    let mut bench = started(|_| {});
+    bench.wait(SECOND * 4).timer(FIRST).wait(SECOND * 30);
+    bench.timer(SECOND_DOWN);
+    assert_eq!(
+        states(&bench),
+        [State::Backup; 2],
+        "the first has not listened since"
+    );
+    let deadline = T0 + SECOND * 8;
+    bench.event(Event::Timer {
+        key: FIRST,
+        deadline,
+    });
+    assert_eq!(bench.done(), ["down in 1.609375s"], "now it does");
+    bench.wait(SECOND * 2).timer(FIRST);
+    assert_eq!(states(&bench), [State::Master; 2]);
 }
 
 #[test]
