@@ -7,6 +7,8 @@ mod accounts;
 mod finish;
 mod global;
 mod group;
+#[cfg(test)]
+mod group_tests;
 mod instance;
 mod lines;
 mod lvs;

@@ -1,0 +1,282 @@
+//! Sync groups, trackers, delays and timing: what is made of the text, and what is said of it.
+
+use crate::config::diagnostic::{Class, status};
+use crate::config::model::{LinkDelay, SyncGroup, TrackedInterface, VrrpInstance};
+use crate::config::source::Memory;
+use crate::config::world::Imagined;
+use crate::config::{Loaded, Options, load};
+use std::time::Duration;
+
+fn read(text: &str) -> Loaded {
+    let options = Options {
+        path: "k.conf".into(),
+        ..Options::default()
+    };
+    load(
+        &options,
+        &Memory::default().with("k.conf", text),
+        &Imagined::generous(),
+    )
+}
+
+fn instance(number: u8, lines: &str) -> String {
+    format!(
+        "vrrp_instance VI_{number} {{\n interface eth{number}\n virtual_router_id {number}\n priority 100\n virtual_ipaddress {{\n \
+         10.0.{number}.1\n }}\n{lines}\n}}\n"
+    )
+}
+
+fn said(loaded: &Loaded) -> Vec<&str> {
+    loaded
+        .diagnostics
+        .iter()
+        .map(|d| d.message.as_str())
+        .collect()
+}
+
+fn tracks(instance: &VrrpInstance) -> Vec<(&str, i32, bool)> {
+    instance
+        .tracked_interfaces
+        .iter()
+        .map(|tracked| (tracked.interface.as_str(), tracked.weight, tracked.reverse))
+        .collect()
+}
+
+#[test]
+fn a_group_of_instances() {
+    let group = "vrrp_sync_group VG {\n group {\n VI_1\n VI_2\n }\n}\n";
+    // The group may stand before its members.
+    let loaded = read(&format!("{group}{}{}", instance(1, ""), instance(2, "")));
+    assert_eq!(said(&loaded), [""; 0]);
+    assert_eq!(
+        loaded.model.vrrp.sync_groups,
+        [SyncGroup {
+            name: "VG".to_owned(),
+            members: vec!["VI_1".to_owned(), "VI_2".to_owned()],
+        }]
+    );
+    // One that is not started is no member, and neither is one that another group has.
+    let loaded = read(&format!(
+        "{group}vrrp_sync_group TWO {{\n group {{\n VI_2\n VI_3\n }}\n}}\n{}{}{}",
+        instance(1, "use_vmac"),
+        instance(2, ""),
+        instance(3, "")
+    ));
+    let members: Vec<&[String]> = loaded
+        .model
+        .vrrp
+        .sync_groups
+        .iter()
+        .map(|group| group.members.as_slice())
+        .collect();
+    let runs = loaded
+        .model
+        .vrrp
+        .instances
+        .iter()
+        .any(|instance| instance.name == "VI_1");
+    let first: &[&str] = if runs { &["VI_1", "VI_2"] } else { &["VI_2"] };
+    assert_eq!(members, [first, &["VI_3"]]);
+    assert!(
+        said(&loaded)
+            .iter()
+            .any(|said| said.contains("VI_2) is in sync groups VG and TWO"))
+    );
+}
+
+#[test]
+fn trackers_of_groups_and_members() {
+    let group = |more: &str| {
+        format!(
+            "vrrp_sync_group VG {{\n group {{\n VI_1\n VI_2\n }}\n track_interface {{\n eth1\n eth8 weight -20\n eth9 weight 5 reverse\n }}\n{more}}}\n"
+        )
+    };
+    let first = instance(1, "track_interface {\n eth9\n eth7 weight 10\n}");
+    let second = instance(2, "");
+    let loaded = read(&format!("{}{first}{second}", group("")));
+    assert_eq!(
+        said(&loaded),
+        [
+            "(VI_1) weight of tracked interface eth7 is not used in sync group VG: it has no weight now"
+        ]
+    );
+    let [one, two] = &loaded.model.vrrp.instances[..] else {
+        panic!("two instances")
+    };
+    assert_eq!(
+        tracks(one),
+        [("eth9", 0, false), ("eth7", 0, false), ("eth8", -20, false)],
+        "its own line counts, its own interface needs none"
+    );
+    assert_eq!(
+        tracks(two),
+        [("eth1", 0, false), ("eth8", -20, false), ("eth9", 5, true)]
+    );
+
+    let loaded = read(&format!(
+        "{}{first}{second}",
+        group("sync_group_tracking_weight\n")
+    ));
+    assert_eq!(said(&loaded), [""; 0]);
+    assert!(tracks(&loaded.model.vrrp.instances[0]).contains(&("eth7", 10, false)));
+
+    let loaded = read(&format!("{}{first}{second}", group("global_tracking\n")));
+    assert!(tracks(&loaded.model.vrrp.instances[0]).contains(&("eth7", 10, false)));
+    assert!(loaded.diagnostics.has(Class::Deprecated));
+}
+
+#[test]
+fn an_owner_has_no_weights() {
+    let owner = instance(
+        1,
+        "priority 255\nstate MASTER\ntrack_interface {\n eth5 weight 3\n eth6\n}",
+    );
+    let loaded = read(&owner);
+    assert_eq!(
+        said(&loaded),
+        ["(VI_1) ignoring tracked interface eth5 with weights due to address_owner"]
+    );
+    let expected = TrackedInterface {
+        interface: "eth6".to_owned(),
+        weight: 0,
+        reverse: false,
+    };
+    assert_eq!(
+        loaded.model.vrrp.instances[0].tracked_interfaces,
+        [expected]
+    );
+}
+
+#[test]
+fn timing_of_an_instance() {
+    // Lines, what is said ("" = nothing), preempt_delay in seconds, timer_expired_backup, owner_ignore_adverts.
+    type Expected = (f64, Option<u8>, bool);
+    const CASES: &[(&str, &str, Expected)] = &[
+        ("preempt_delay 2.5", "", (2.5, None, false)),
+        ("preempt_delay 0", "", (0.0, None, false)),
+        ("preempt_delay 1001", "outside", (0.0, None, false)),
+        (
+            "preempt_delay 5\nnopreempt",
+            "preempt delay will not work with nopreempt",
+            (0.0, None, false),
+        ),
+        (
+            "preempt_delay 5\nstate MASTER",
+            "preempt delay will not work with initial state MASTER",
+            (0.0, None, false),
+        ),
+        (
+            "preempt_delay 5\nstrict_mode",
+            "preempt delay will not work with strict mode",
+            (0.0, None, false),
+        ),
+        (
+            "nopreempt\ntimer_expired_backup",
+            "",
+            (0.0, Some(254), false),
+        ),
+        (
+            "nopreempt\ntimer_expired_backup 120",
+            "",
+            (0.0, Some(120), false),
+        ),
+        (
+            "timer_expired_backup",
+            "only for instances with nopreempt",
+            (0.0, None, false),
+        ),
+        (
+            "owner_ignore_adverts",
+            "only for the address owner",
+            (0.0, None, false),
+        ),
+        ("priority 255\nowner_ignore_adverts", "", (0.0, None, true)),
+        (
+            "priority 255\nstrict_mode\nowner_ignore_adverts off",
+            "does not listen",
+            (0.0, None, true),
+        ),
+    ];
+    for (lines, message, expected) in CASES {
+        let loaded = read(&instance(1, lines));
+        let said = said(&loaded);
+        match *message {
+            "" => assert_eq!(said, [""; 0], "{lines}"),
+            message => assert!(
+                said.iter().any(|said| said.contains(message)),
+                "{lines}: {said:?}"
+            ),
+        }
+        let instance = &loaded.model.vrrp.instances[0];
+        assert_eq!(
+            (
+                instance.preempt_delay.as_secs_f64(),
+                instance.timer_expired_backup,
+                instance.owner_ignore_adverts
+            ),
+            *expected,
+            "{lines}"
+        );
+    }
+}
+
+#[test]
+fn delays_of_links_fit_the_instances() {
+    let loaded = read(&format!(
+        "interface_up_down_delays {{\n eth1 0.5 0.25\n eth2 1.5\n eth3 4\n}}\n{}{}",
+        instance(1, ""),
+        instance(2, "track_interface {\n eth3\n}")
+    ));
+    let millis = |down, up| (Duration::from_millis(down), Duration::from_millis(up));
+    let delays: Vec<_> = loaded
+        .model
+        .vrrp
+        .link_delays
+        .iter()
+        .map(
+            |LinkDelay {
+                 interface,
+                 down,
+                 up,
+             }| (interface.as_str(), (*down, *up)),
+        )
+        .collect();
+    assert_eq!(
+        delays,
+        [
+            ("eth1", millis(500, 250)),
+            ("eth2", millis(1500, 1500)),
+            ("eth3", millis(1999, 1999))
+        ]
+    );
+    assert_eq!(
+        said(&loaded),
+        [
+            "the delays of interface eth3 must be less than 2 s, or another router takes over before this one steps down"
+        ]
+    );
+}
+
+#[test]
+fn starts_and_announcements_of_all() {
+    let loaded = read(&format!(
+        "global_defs {{\n vrrp_startup_delay 5.5\n vrrp_delay_after_boot 60\n vrrp_garp_extra_if all 100\n vrrp_owner_ignore_adverts\n}}\n{}{}",
+        instance(1, ""),
+        instance(2, "garp_extra_if all 0\npriority 255")
+    ));
+    assert_eq!(said(&loaded), [""; 0]);
+    assert_eq!(loaded.diagnostics.exit_status(), status::CLEAN);
+    let global = &loaded.model.global;
+    assert_eq!(
+        (global.vrrp_startup_delay, global.vrrp_delay_after_boot),
+        (Duration::from_millis(5500), Duration::from_secs(60))
+    );
+    let [one, two] = &loaded.model.vrrp.instances[..] else {
+        panic!("two instances")
+    };
+    assert_eq!(one.garp.extra_interfaces, Duration::from_secs(100));
+    assert_eq!(two.garp.extra_interfaces, Duration::ZERO);
+    assert!(!one.owner_ignore_adverts && two.owner_ignore_adverts);
+    let loaded = read(&instance(1, "garp_extra_if 100"));
+    assert!(loaded.diagnostics.has(Class::Unimplemented), "virtual MACs");
+}
