@@ -613,7 +613,7 @@ fn what_is_not_implemented_is_said_once_a_keyword() {
     let instance = |id: u8| {
         format!(
             "vrrp_instance V{id} {{\n interface eth0\n virtual_router_id {id}\n smtp_alert\n virtual_ipaddress {{ 10.0.0.{id} }}\n \
-             lvs_sync_daemon_interface eth0\n}}\n"
+             notify_priority_changes\n}}\n"
         )
     };
     let loaded = read(format!("{}{}{}", instance(1), instance(2), instance(3)));
@@ -627,7 +627,7 @@ fn what_is_not_implemented_is_said_once_a_keyword() {
         said,
         [
             "smtp_alert is not implemented yet; it has no effect (3 places)",
-            "lvs_sync_daemon_interface is not implemented yet; it has no effect (3 places)"
+            "notify_priority_changes is not implemented yet; it has no effect (3 places)"
         ]
     );
     assert_eq!(loaded.diagnostics.exit_status(), status::CLEAN);
