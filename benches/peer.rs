@@ -317,7 +317,11 @@ fn reload_gap(binary: Binary) -> f64 {
     let pids = ["-p", "/run/keepalived.pid", "-r", "/run/vrrp.pid"];
     node.start_with(binary, &[&["-n", "-f", CONFIG][..], &pids].concat());
     wait_until("all instances are master", PATIENCE, || {
-        node.ipv4().len() >= COUNT
+        node.all_addresses()
+            .iter()
+            .filter(|one| one.is_ipv4())
+            .count()
+            >= COUNT
     });
     std::thread::sleep(CALM);
     let mark = world.capture.mark();

@@ -8,15 +8,24 @@ use keepalived::config::secret::Secret;
 use keepalived::time::Instant;
 use keepalived::vrrp::{Action, Event, Interface, Router, TimerKey};
 use keepalived::wheel::Wheel;
-use keepalived::wire::ethernet::{self, Header, TYPE_IPV4};
+use keepalived::wire::ethernet::{self, Header, TYPE_IPV4, TYPE_IPV6};
+use keepalived::wire::ndisc::{FLAG_OVERRIDE, NeighbourAdvertisement};
 use keepalived::wire::vrrp::v2::Advert;
-use keepalived::wire::{arp::Arp, ip};
-use std::net::{IpAddr, Ipv4Addr};
+use keepalived::wire::vrrp::v3::{self, Coverage};
+use keepalived::wire::{arp::Arp, ip, ipv6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 const MAC: ethernet::Mac = [0x02, 0, 0, 0x01, 0, 0];
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 10, 0, 1);
 const VIP: Ipv4Addr = Ipv4Addr::new(10, 200, 0, 51);
+const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 1, 1);
+const GROUP6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
+const VIPS6: [Ipv6Addr; 2] = [
+    Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x200, 0, 0x33),
+    Ipv6Addr::new(0xfd00, 0x200, 0, 0, 0, 0, 0, 0x33),
+];
+const SECOND: Duration = Duration::from_secs(1);
 
 /// The frames of a file: a comment line before each, then offset and bytes.
 fn golden(name: &str) -> Vec<Vec<u8>> {
@@ -38,45 +47,81 @@ fn golden(name: &str) -> Vec<Vec<u8>> {
     frames
 }
 
-fn config(authentication: Authentication) -> Vrrp {
-    let instance = VrrpInstance {
-        name: "V0_51".to_owned(),
-        interface: "e0".to_owned(),
-        virtual_router_id: 51,
-        priority: 200,
-        initial_state: InitialState::Backup,
-        version: Version::V2,
-        advert_interval: Duration::from_secs(1),
-        nopreempt: false,
-        down_timer_adverts: 3,
-        authentication,
-        multicast_group: Ipv4Addr::new(224, 0, 0, 18),
-        source: None,
-        dont_track_primary: false,
-        preempt_delay: Duration::ZERO,
-        timer_expired_backup: None,
-        owner_ignore_adverts: false,
-        tracked_interfaces: Vec::new(),
-        skip_check_adv_addr: false,
-        lower_prio_no_advert: false,
-        higher_prio_send_advert: false,
-        garp: GarpPolicy::default(),
-        holdings: Default::default(),
-        virtual_addresses: vec![VirtualAddress {
-            address: IpAddr::V4(VIP),
-            prefix: 32,
-            interface: Some("e0".to_owned()),
-            label: None,
-            scope: 0,
-            broadcast: None,
-            peer: None,
-            flags: 0,
-            preferred_lifetime: None,
-        }],
-    };
-    Vrrp {
-        instances: vec![instance],
-        ..Vrrp::default()
+/// One of the recorded configurations.
+#[derive(Clone)]
+struct Settings {
+    version: Version,
+    interval: Duration,
+    authentication: Authentication,
+    group: IpAddr,
+    addresses: Vec<IpAddr>,
+}
+
+impl Settings {
+    fn ipv4(version: Version, interval: Duration, authentication: Authentication) -> Self {
+        Settings {
+            version,
+            interval,
+            authentication,
+            group: Ipv4Addr::new(224, 0, 0, 18).into(),
+            addresses: vec![VIP.into()],
+        }
+    }
+
+    fn ipv6() -> Self {
+        Settings {
+            group: GROUP6.into(),
+            addresses: VIPS6.map(IpAddr::V6).into(),
+            ..Settings::ipv4(Version::V3, SECOND, Authentication::None)
+        }
+    }
+
+    fn config(&self) -> Vrrp {
+        let instance = VrrpInstance {
+            name: "V0_51".to_owned(),
+            interface: "e0".to_owned(),
+            virtual_router_id: 51,
+            priority: 200,
+            initial_state: InitialState::Backup,
+            version: self.version,
+            advert_interval: self.interval,
+            nopreempt: false,
+            down_timer_adverts: 3,
+            authentication: self.authentication.clone(),
+            multicast_group: self.group,
+            source: None,
+            checksum_as_v2: false,
+            dont_track_primary: false,
+            preempt_delay: Duration::ZERO,
+            timer_expired_backup: None,
+            owner_ignore_adverts: false,
+            tracked_interfaces: Vec::new(),
+            skip_check_adv_addr: false,
+            lower_prio_no_advert: false,
+            higher_prio_send_advert: false,
+            garp: GarpPolicy::default(),
+            holdings: Default::default(),
+            virtual_addresses: self.addresses.iter().copied().map(line).collect(),
+        };
+        Vrrp {
+            instances: vec![instance],
+            ..Vrrp::default()
+        }
+    }
+}
+
+fn line(address: IpAddr) -> VirtualAddress {
+    const NODAD: u32 = 2;
+    VirtualAddress {
+        address,
+        prefix: if address.is_ipv4() { 32 } else { 128 },
+        interface: Some("e0".to_owned()),
+        label: None,
+        scope: 0,
+        broadcast: None,
+        peer: None,
+        flags: if address.is_ipv4() { 0 } else { NODAD },
+        preferred_lifetime: None,
     }
 }
 
@@ -90,9 +135,9 @@ struct Alone {
 }
 
 impl Alone {
-    fn new(authentication: Authentication) -> Self {
+    fn new(settings: &Settings) -> Self {
         let now = Instant(1);
-        let router = Router::new(&config(authentication), false);
+        let router = Router::new(&settings.config(), false);
         let mut alone = Alone {
             router,
             wheel: Wheel::new(now),
@@ -107,6 +152,7 @@ impl Alone {
             mac: MAC,
             mtu: 1500,
             primary_v4: Some(ADDRESS),
+            link_local: Some(LINK_LOCAL),
         };
         alone.event(Event::Interface(&interface));
         alone.event(Event::Start);
@@ -128,12 +174,15 @@ impl Alone {
                     destination,
                     ..
                 } => {
-                    assert_eq!(ip::destination(&packet), Some(destination));
                     let mut frame = Vec::new();
+                    let (multicast, kind) = match destination {
+                        IpAddr::V4(group) => (ethernet::multicast_mac(group), TYPE_IPV4),
+                        IpAddr::V6(group) => (ethernet::multicast_mac_v6(group), TYPE_IPV6),
+                    };
                     Header {
-                        destination: ethernet::multicast_mac(destination),
+                        destination: multicast,
                         source: MAC,
-                        kind: TYPE_IPV4,
+                        kind,
                     }
                     .emit(&mut frame);
                     frame.extend(packet);
@@ -157,26 +206,32 @@ impl Alone {
     }
 }
 
-fn same_frames(name: &str, authentication: Authentication) {
-    let mut alone = Alone::new(authentication);
-    let adverts = golden(name);
-    let farewell = golden(&format!("{name}-prio0"));
+/// Byte for byte, but for the flow label, which the kernel draws for keepalived and we leave at zero.
+fn same_frames(name: &str, kind: &str, settings: &Settings) {
+    let mut alone = Alone::new(settings);
+    let adverts: Vec<_> = golden(name).into_iter().map(unlabelled).collect();
+    let farewell: Vec<_> = golden(&format!("{name}-prio0"))
+        .into_iter()
+        .map(unlabelled)
+        .collect();
     let (_, packet) = Header::parse(&farewell[0]).expect("an Ethernet header");
-    let (header, _) = ip::Header::parse(packet).expect("an IP header");
+    // Its identification says how many adverts came before it.
+    let before = ip::Header::parse(packet).map_or(2, |(header, _)| usize::from(header.id) - 1);
 
-    alone.until_adverts(usize::from(header.id) - 1);
+    alone.until_adverts(before);
     assert_eq!(alone.adverts[..adverts.len()], adverts, "{name}");
 
     alone.event(Event::Stop);
     assert_eq!(alone.adverts.last(), farewell.last(), "{name}-prio0");
 
-    let burst = golden(&format!("{name}-garp-burst"));
+    let mut alone = Alone::new(settings);
+    // The second burst comes after five seconds.
+    while alone.garps.len() <= 5 * settings.addresses.len() {
+        alone.until_adverts(alone.adverts.len() + 1);
+    }
+    let burst = golden(&format!("{name}-{kind}"));
     let frames: Vec<&Vec<u8>> = alone.garps.iter().map(|(_, frame)| frame).collect();
-    assert_eq!(
-        frames,
-        burst.iter().collect::<Vec<_>>(),
-        "{name}-garp-burst"
-    );
+    assert_eq!(frames, burst.iter().collect::<Vec<_>>(), "{name}-{kind}");
     let seconds: Vec<u64> = alone
         .garps
         .iter()
@@ -184,19 +239,52 @@ fn same_frames(name: &str, authentication: Authentication) {
         .collect();
     assert_eq!(
         seconds,
-        [0, 0, 0, 0, 0, 5, 5, 5, 5, 5],
-        "{name}-garp-burst: when"
+        [
+            vec![0; 5 * settings.addresses.len()],
+            vec![5; 5 * settings.addresses.len()]
+        ]
+        .concat(),
+        "{name}-{kind}: when"
     );
 }
 
 #[test]
 fn v2_without_authentication() {
-    same_frames("v2-noauth", Authentication::None);
+    let settings = Settings::ipv4(Version::V2, SECOND, Authentication::None);
+    same_frames("v2-noauth", "garp-burst", &settings);
 }
 
 #[test]
 fn v2_with_a_password() {
-    same_frames("v2-pass", Authentication::Pass(Secret::new("s3cr3t")));
+    let password = Authentication::Pass(Secret::new("s3cr3t"));
+    let settings = Settings::ipv4(Version::V2, SECOND, password);
+    same_frames("v2-pass", "garp-burst", &settings);
+}
+
+#[test]
+fn v3_over_ipv4() {
+    let settings = Settings::ipv4(Version::V3, SECOND, Authentication::None);
+    same_frames("v3-ipv4", "garp-burst", &settings);
+}
+
+#[test]
+fn v3_over_ipv4_ten_times_a_second() {
+    let settings = Settings::ipv4(Version::V3, SECOND / 10, Authentication::None);
+    same_frames("v3-ipv4-100ms", "garp-burst", &settings);
+}
+
+#[test]
+fn v3_over_ipv6() {
+    same_frames("v3-ipv6", "na-burst", &Settings::ipv6());
+}
+
+/// The frame with a flow label of zero.
+fn unlabelled(mut frame: Vec<u8>) -> Vec<u8> {
+    if frame[12..14] == TYPE_IPV6.to_be_bytes() {
+        frame[15] &= 0xf0;
+        frame[16..18].fill(0);
+    }
+    frame
 }
 
 /// The parsers read what keepalived sends, and make the same bytes of it again.
@@ -225,6 +313,63 @@ fn golden_frames_survive_reading_and_writing() {
         let mut again = Vec::new();
         ethernet.emit(&mut again);
         arp.emit(&mut again);
+        assert_eq!(again, frame);
+    }
+}
+
+/// The same of version 3.
+#[test]
+fn golden_frames_of_version_3_survive_reading_and_writing() {
+    for (name, interval) in [
+        ("v3-ipv4", 100),
+        ("v3-ipv4-prio0", 100),
+        ("v3-ipv4-100ms", 10),
+        ("v3-ipv4-100ms-prio0", 10),
+    ] {
+        for frame in golden(name) {
+            let (ethernet, packet) = Header::parse(&frame).expect(name);
+            let (header, message) = ip::Header::parse(packet).expect(name);
+            let ends = (header.source.into(), header.destination.into());
+            let (advert, coverage) = v3::Advert::parse(message, ends.0, ends.1).expect(name);
+            assert_eq!(coverage, Coverage::PseudoHeader, "{name}");
+            assert_eq!(advert.interval, interval, "{name}");
+            assert_eq!(advert.addresses().collect::<Vec<_>>(), [IpAddr::V4(VIP)]);
+            let mut again = Vec::new();
+            ethernet.emit(&mut again);
+            again.extend(header.emit(&advert.emit(ends.0, ends.1, coverage)));
+            assert_eq!(again, frame, "{name}");
+        }
+    }
+    for name in ["v3-ipv6", "v3-ipv6-prio0"] {
+        for frame in golden(name) {
+            let (ethernet, packet) = Header::parse(&frame).expect(name);
+            let (header, message) = ipv6::Header::parse(packet).expect(name);
+            assert_eq!((header.source, header.destination), (LINK_LOCAL, GROUP6));
+            assert_eq!(
+                (header.traffic_class, header.hop_limit),
+                (0xc0, 255),
+                "{name}"
+            );
+            let ends = (header.source.into(), header.destination.into());
+            let (advert, coverage) = v3::Advert::parse(message, ends.0, ends.1).expect(name);
+            assert_eq!(
+                advert.addresses().collect::<Vec<_>>(),
+                VIPS6.map(IpAddr::V6)
+            );
+            let mut again = Vec::new();
+            ethernet.emit(&mut again);
+            again.extend(header.emit(&advert.emit(ends.0, ends.1, coverage)));
+            assert_eq!(again, frame, "{name}");
+        }
+    }
+    for frame in golden("v3-ipv6-na-burst") {
+        let (ethernet, packet) = Header::parse(&frame).expect("an Ethernet header");
+        let (_, told) = NeighbourAdvertisement::parse(packet).expect("a neighbour advertisement");
+        assert!(VIPS6.contains(&told.target));
+        assert_eq!((told.mac, told.flags), (MAC, FLAG_OVERRIDE));
+        let mut again = Vec::new();
+        ethernet.emit(&mut again);
+        again.extend(told.emit());
         assert_eq!(again, frame);
     }
 }

@@ -19,13 +19,18 @@ mod packets;
 mod processes;
 #[path = "netns/reload.rs"]
 mod reload;
+#[path = "netns/version3.rs"]
+mod version3;
 
 use support::Binary::Ours;
 use support::{cases, stage};
 
 fn main() -> std::process::ExitCode {
     let mut list: Vec<stage::Case> = Vec::new();
-    for (name, body) in cases::common() {
+    for (name, body) in cases::common()
+        .into_iter()
+        .chain(support::version3::common())
+    {
         list.push(stage::case(&format!("pair::{name}"), move || {
             body([Ours, Ours])
         }));
@@ -39,6 +44,7 @@ fn main() -> std::process::ExitCode {
         packets::cases(),
         processes::cases(),
         reload::cases(),
+        version3::cases(),
     ] {
         list.extend(part);
     }

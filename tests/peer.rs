@@ -14,7 +14,10 @@ fn main() -> std::process::ExitCode {
     }
     let mut list = Vec::new();
     for (pair_name, pair) in pairs {
-        for (name, body) in cases::common() {
+        for (name, body) in cases::common()
+            .into_iter()
+            .chain(support::version3::common())
+        {
             list.push(stage::peer_case(
                 &format!("{pair_name}::{name}"),
                 move || body(pair),

@@ -12,14 +12,21 @@ use keepalived::time::Instant;
 use keepalived::vrrp::{Action, Actions, Event, Interface, Router, State, TimerKey};
 use keepalived::wheel::Wheel;
 use keepalived::wire::checksum::checksum;
+use keepalived::wire::checksum::pseudo_header;
+use keepalived::wire::ndisc::NeighbourAdvertisement;
 use keepalived::wire::vrrp::v2::Advert;
-use keepalived::wire::{arp::Arp, ethernet, ip};
+use keepalived::wire::vrrp::v3::{self, Coverage};
+use keepalived::wire::vrrp::Family;
+use keepalived::wire::{arp::Arp, ethernet, ip, ipv6};
 use libfuzzer_sys::fuzz_target;
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+const GROUP6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
+/// `IFA_F_NODAD`.
+const NODAD: u32 = 2;
 const PASSWORD: &[u8] = b"1234";
 
 fuzz_target!(|data: &[u8]| {
@@ -46,6 +53,50 @@ fn parse(bytes: &[u8]) {
         let _ = Arp::parse(payload);
     }
     let _ = Arp::parse(bytes);
+    if let Some((header, told)) = NeighbourAdvertisement::parse(bytes) {
+        let again = NeighbourAdvertisement::parse(&told.emit()).expect("our own packet");
+        assert_eq!((again.1, header.hop_limit), (told, 255));
+    }
+    if let Ok((header, message)) = ipv6::Header::parse(bytes) {
+        assert_eq!(header.emit(message), bytes[..ipv6::HEADER_LENGTH + message.len()]);
+    }
+    for (source, destination) in [(own4().into(), GROUP.into()), (own6(5).into(), GROUP6.into())] {
+        if let Ok((advert, coverage)) = v3::Advert::parse(bytes, source, destination) {
+            assert_eq!(advert.emit(source, destination, coverage), bytes);
+        }
+    }
+    if let Ok(advert) = Advert::parse_ipv6(bytes, own6(5), GROUP6) {
+        assert_eq!(advert.emit_ipv6(own6(5), GROUP6), bytes);
+    }
+}
+
+fn own4() -> Ipv4Addr {
+    Ipv4Addr::new(10, 0, 0, 5)
+}
+
+fn own6(host: u8) -> Ipv6Addr {
+    Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, u16::from(host))
+}
+
+/// The same over IPv6, from fe80::`host`.
+fn mended6(host: u8, message: &[u8]) -> Vec<u8> {
+    let mut message = message.to_vec();
+    let source = own6(host);
+    let pseudo = pseudo_header(source.into(), GROUP6.into(), ip::PROTOCOL_VRRP, message.len());
+    if let Some(field) = message.get_mut(6..8) {
+        field.fill(0);
+        let sum = checksum(&[&pseudo, &message]);
+        message[6..8].copy_from_slice(&sum.to_be_bytes());
+    }
+    ipv6::Header {
+        traffic_class: 0xc0,
+        flow_label: 1,
+        next_header: ip::PROTOCOL_VRRP,
+        hop_limit: 255,
+        source,
+        destination: GROUP6,
+    }
+    .emit(&message)
 }
 
 /// A packet from 10.0.0.`host` around `message`, its checksums right, whatever else it says.
@@ -72,8 +123,9 @@ fn instance(vrid: u8, priority: u8, nopreempt: bool, authentication: Authenticat
         nopreempt,
         down_timer_adverts: 3,
         authentication,
-        multicast_group: GROUP,
+        multicast_group: GROUP.into(),
         source: None,
+        checksum_as_v2: false,
         dont_track_primary: false,
         preempt_delay: Duration::ZERO,
         timer_expired_backup: None,
@@ -98,9 +150,30 @@ fn instance(vrid: u8, priority: u8, nopreempt: bool, authentication: Authenticat
     }
 }
 
+/// The same in version 3, or over IPv6 in any.
+fn newer(mut instance: VrrpInstance, version: Version, family: Family) -> VrrpInstance {
+    instance.version = version;
+    instance.advert_interval = Duration::from_millis(if version == Version::V3 { 250 } else { 1000 });
+    if family == Family::V6 {
+        instance.multicast_group = GROUP6.into();
+        for (host, flags) in [(1, NODAD), (2, 0)] {
+            let line = instance.virtual_addresses[0].clone();
+            let address = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, host, u16::from(instance.virtual_router_id));
+            instance.virtual_addresses.push(VirtualAddress { address: address.into(), flags, ..line });
+        }
+        instance.virtual_addresses.remove(0);
+    }
+    instance
+}
+
 fn configuration(priority: u8) -> Vrrp {
+    let plain = |vrid, nopreempt| instance(vrid, priority.max(1), nopreempt, Authentication::None);
     Vrrp {
         instances: vec![
+            newer(plain(5, false), Version::V3, Family::V4),
+            newer(plain(6, false), Version::V3, Family::V6),
+            newer(plain(7, true), Version::V3, Family::V6),
+            newer(plain(8, false), Version::V2, Family::V6),
             instance(1, priority, false, Authentication::None),
             instance(2, 255, false, Authentication::None),
             instance(3, 100, true, Authentication::None),
@@ -132,7 +205,8 @@ impl Node {
                 up: true,
                 mac: [2, 0, 0, 0, 0, 5],
                 mtu: 1500,
-                primary_v4: Some(Ipv4Addr::new(10, 0, 0, 5)),
+                primary_v4: Some(own4()),
+                link_local: Some(own6(5)),
             },
         };
         let interface = node.interface.clone();
@@ -143,7 +217,7 @@ impl Node {
 
     fn piece(&mut self, what: u8, piece: &[u8]) {
         let first = piece.first().copied().unwrap_or(0);
-        match what % 8 {
+        match what % 11 {
             0 => self.event(Event::Packet { interface: 2, bytes: piece }),
             1 | 2 => {
                 let (host, message) = piece.split_first().unwrap_or((&0, &[]));
@@ -161,10 +235,20 @@ impl Node {
                 let host = piece.get(2).copied().unwrap_or(0);
                 self.event(Event::Packet { interface: 2, bytes: &mended(host, &advert.emit()) });
             }
+            8 => {
+                let (host, message) = piece.split_first().unwrap_or((&0, &[]));
+                self.event(Event::Packet { interface: 2, bytes: &mended6(*host, message) });
+            }
+            9 => self.event(Event::AddressUsable {
+                instance: u32::from(first % 8),
+                address: Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 2, u16::from(first % 9)).into(),
+            }),
+            10 => self.newer(piece),
             4 | 5 => self.pass(Duration::from_millis(u64::from(first) * 20)),
             6 => {
                 self.interface.up = first & 1 == 0;
-                self.interface.primary_v4 = (first & 2 == 0).then_some(Ipv4Addr::new(10, 0, 0, 5));
+                self.interface.primary_v4 = (first & 2 == 0).then_some(own4());
+                self.interface.link_local = (first & 8 == 0).then_some(own6(5));
                 let interface = self.interface.clone();
                 match first & 4 {
                     0 => self.event(Event::Interface(&interface)),
@@ -178,6 +262,30 @@ impl Node {
                 }
                 self.event(Event::Reload { vrrp: &vrrp, log_unknown_vrids: true });
             }
+        }
+    }
+
+    /// An advert of version 3, over IPv4 or IPv6, that will be heeded.
+    fn newer(&mut self, piece: &[u8]) {
+        let byte = |at: usize| piece.get(at).copied().unwrap_or(0);
+        let (vrid, priority, host) = (5 + byte(0) % 3, byte(1), byte(2));
+        let interval = u16::from_be_bytes([byte(3), byte(4)]);
+        if vrid == 5 {
+            let source = Ipv4Addr::new(10, 0, 0, host);
+            let coverage = if byte(5) & 1 == 0 { Coverage::Message } else { Coverage::PseudoHeader };
+            let message = v3::Advert::new(Family::V4, vrid, priority, interval, &[10, 0, 1, 5])
+                .emit(source.into(), GROUP.into(), coverage);
+            let header =
+                ip::Header { tos: 0xc0, id: 1, ttl: 255, protocol: ip::PROTOCOL_VRRP, source, destination: GROUP };
+            self.event(Event::Packet { interface: 2, bytes: &header.emit(&message) });
+        } else {
+            let list = own6(vrid).octets();
+            let message = v3::Advert::new(Family::V6, vrid, priority, interval, &list).emit(
+                own6(host).into(),
+                GROUP6.into(),
+                Coverage::PseudoHeader,
+            );
+            self.event(Event::Packet { interface: 2, bytes: &mended6(host, &message) });
         }
     }
 
@@ -208,13 +316,21 @@ impl Node {
                     self.holds.remove(&id);
                 }
                 Action::SendAdvert { packet, .. } => {
+                    if let Ok((header, message)) = ipv6::Header::parse(&packet) {
+                        assert_eq!((header.hop_limit, header.destination), (255, GROUP6));
+                        let ends = (header.source, header.destination);
+                        let newer = v3::Advert::parse(message, ends.0.into(), ends.1.into());
+                        assert!(newer.is_ok() || Advert::parse_ipv6(message, ends.0, ends.1).is_ok());
+                        continue;
+                    }
                     let (header, message) = ip::Header::parse(&packet).expect("our own packet");
                     assert_eq!((header.ttl, header.destination), (255, GROUP));
-                    Advert::parse(message).expect("our own advert");
+                    let newer = v3::Advert::parse(message, header.source.into(), GROUP.into());
+                    assert!(newer.is_ok() || Advert::parse(message).is_ok());
                 }
                 Action::SendFrame { frame, .. } => {
                     let (_, packet) = ethernet::Header::parse(&frame).expect("our own frame");
-                    Arp::parse(packet).expect("our own ARP");
+                    assert!(Arp::parse(packet).is_some() || NeighbourAdvertisement::parse(packet).is_some());
                 }
                 Action::Tell(notice) => {
                     let line = notice.to_string();

@@ -8,6 +8,12 @@ use std::net::{IpAddr, Ipv4Addr};
 pub const IFA_F_NODAD: u32 = 0x02;
 /// `IFA_F_NOPREFIXROUTE`: no route for the prefix comes with the address; only ever set when the configuration asks for it.
 pub const IFA_F_NOPREFIXROUTE: u32 = 0x200;
+/// `IFA_F_DADFAILED`: another host has the address.
+pub const IFA_F_DADFAILED: u32 = 0x08;
+/// `IFA_F_OPTIMISTIC`: usable while it is tentative.
+const IFA_F_OPTIMISTIC: u32 = 0x04;
+/// `IFA_F_TENTATIVE`: duplicate address detection is not over.
+const IFA_F_TENTATIVE: u32 = 0x40;
 /// The flags a configuration can ask for (home, nodad, mngtmpaddr, noprefixroute, autojoin); the rest are the kernel's own notes.
 const REQUESTED_FLAGS: u32 = 0x10 | IFA_F_NODAD | 0x100 | IFA_F_NOPREFIXROUTE | 0x400;
 
@@ -80,6 +86,19 @@ impl Address {
             flags: 0,
             preferred_lifetime: None,
         }
+    }
+
+    /// False while duplicate address detection runs, and when it has found another host.
+    pub fn is_usable(&self) -> bool {
+        match self.flags & (IFA_F_TENTATIVE | IFA_F_OPTIMISTIC | IFA_F_DADFAILED) {
+            flags if flags & IFA_F_DADFAILED != 0 => false,
+            flags => flags != IFA_F_TENTATIVE,
+        }
+    }
+
+    /// True when the kernel is to run duplicate address detection for it.
+    pub fn is_detected(&self) -> bool {
+        self.placement.address.is_ipv6() && self.flags & IFA_F_NODAD == 0
     }
 
     /// True when `present`, as the kernel reports it on an interface called `interface`, is what this asks for. Only what a

@@ -3,7 +3,7 @@
 use super::address::{Address, Placement};
 use super::netlink::LinkReport;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const IFF_UP: u32 = 0x1;
 const IFF_RUNNING: u32 = 0x40;
@@ -50,6 +50,8 @@ pub struct LinkState {
     pub mtu: u32,
     /// The host's own IPv4 address on it, never one that is claimed.
     pub primary_v4: Option<Ipv4Addr>,
+    /// The host's own link-local IPv6 address on it that can be used, never one that is claimed.
+    pub link_local: Option<Ipv6Addr>,
 }
 
 /// A difference between what was last told of a link and what is so.
@@ -265,6 +267,17 @@ impl Link {
             .addresses
             .values()
             .filter(|present| !is_claimed(&self.name, &present.address.placement));
+        let link_local = own
+            .clone()
+            .filter_map(|present| match present.address.placement.address {
+                IpAddr::V6(address)
+                    if address.is_unicast_link_local() && present.address.is_usable() =>
+                {
+                    Some((present.order, address))
+                }
+                _ => None,
+            })
+            .min();
         let primary = own
             .filter_map(|present| match present.address.placement.address {
                 IpAddr::V4(address) => Some((present, address)),
@@ -284,6 +297,7 @@ impl Link {
             mac: self.mac,
             mtu: self.mtu,
             primary_v4: primary.map(|(_, address)| address),
+            link_local: link_local.map(|(_, address)| address),
         }
     }
 }

@@ -41,6 +41,13 @@ pub enum Notice {
         /// Why.
         errno: i32,
     },
+    /// Duplicate address detection has found another host with an address we want.
+    Duplicate {
+        /// Interface.
+        interface: String,
+        /// Address.
+        placement: Placement,
+    },
     /// Messages of the kernel were lost; everything is read anew.
     Overrun,
 }
@@ -88,6 +95,13 @@ impl fmt::Display for Notice {
                 if *adding { "add" } else { "remove" },
                 if *adding { "to" } else { "from" },
                 std::io::Error::from_raw_os_error(*errno)
+            ),
+            Notice::Duplicate {
+                interface,
+                placement,
+            } => write!(
+                f,
+                "Another host has {placement}: the kernel found it on {interface} and does not use the address; take it off that host"
             ),
             Notice::Overrun => write!(
                 f,

@@ -4,13 +4,14 @@
 //! An address is touched only when a claim names it and it is ours: we added it, adopted it while it was wanted, or found it when
 //! the claim was made (the leftover of a crash). What somebody else adds later, or anything no claim names, is left alone.
 
-use super::address::{Address, Claim, Placement};
+use super::address::{Address, Claim, IFA_F_DADFAILED, Placement};
 use super::known::{Known, LinkChange};
 use super::netlink::{Message, Received, Request};
 use super::notice::Notice;
 use crate::time::Instant;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Requests that may be unanswered at once: each holds the kernel's rtnl lock for some ten microseconds while `sendmsg` waits.
@@ -55,6 +56,10 @@ struct Entry<O> {
     in_flight: Option<u32>,
     /// Somebody else removed it while it was held.
     lost: bool,
+    /// It has passed duplicate address detection; told.
+    usable: bool,
+    /// Another host has it; told.
+    duplicate: bool,
     dirty: bool,
     attempts: u32,
     last_attempt: Instant,
@@ -90,6 +95,7 @@ pub struct Reconciler<O> {
     retries: BTreeSet<(Instant, Key)>,
     notices: Vec<Notice>,
     restored: Vec<O>,
+    usable: Vec<(O, IpAddr)>,
     sequence: u32,
     sync: Sync,
     disturbed: bool,
@@ -115,6 +121,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             retries: BTreeSet::new(),
             notices: Vec::new(),
             restored: Vec::new(),
+            usable: Vec::new(),
             sequence: 0,
             sync: Sync::Needed {
                 not_before: Instant(0),
@@ -162,6 +169,8 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 ours: present,
                 in_flight: None,
                 lost: false,
+                usable: false,
+                duplicate: false,
                 dirty: false,
                 attempts: 0,
                 last_attempt: Instant(0),
@@ -207,6 +216,8 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 // A new intention does not wait for the end of an old fight.
                 if let Some(entry) = self.entries.get_mut(&key) {
                     entry.not_before = Instant(0);
+                    // Whoever holds it from now on has to be told.
+                    entry.usable = false;
                 }
                 self.mark(&key);
             }
@@ -354,6 +365,11 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         self.restored.drain(..).collect()
     }
 
+    /// The addresses that passed duplicate address detection since the last call, and who holds them.
+    pub fn take_usable(&mut self) -> Vec<(O, IpAddr)> {
+        std::mem::take(&mut self.usable)
+    }
+
     fn next_sequence(&mut self) -> u32 {
         self.sequence = self.sequence.wrapping_add(1).max(1);
         self.sequence
@@ -457,7 +473,8 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                     let holders = entry
                         .claims
                         .iter()
-                        .filter(|claim| claim.held)
+                        // One that is being detected is told of when that is over.
+                        .filter(|claim| claim.held && !claim.address.is_detected())
                         .map(|claim| claim.owner);
                     self.restored.extend(holders);
                 }
@@ -577,6 +594,21 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         match self.known.address(index, &key.placement) {
             Some(present) => {
                 let is_as_wanted = wanted.is_met_by(present, &key.interface);
+                let usable = wanted.is_detected() && present.is_usable();
+                if usable && !entry.usable {
+                    let holders = entry.claims.iter().filter(|claim| claim.held);
+                    let address = key.placement.address;
+                    self.usable
+                        .extend(holders.map(|claim| (claim.owner, address)));
+                }
+                entry.usable = usable;
+                if present.flags & IFA_F_DADFAILED != 0 && !entry.duplicate {
+                    self.notices.push(Notice::Duplicate {
+                        interface: key.interface.clone(),
+                        placement: key.placement,
+                    });
+                }
+                entry.duplicate = present.flags & IFA_F_DADFAILED != 0;
                 entry.ours = Some(index);
                 // A kernel that keeps giving back something else is believed after a few tries.
                 if is_as_wanted || entry.attempts >= PATIENCE {
@@ -585,7 +617,10 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 entry.attempt(now);
                 self.send(now, key, Op::Delete(index))
             }
-            None => self.send(now, key, Op::Add(index)),
+            None => {
+                entry.usable = false;
+                self.send(now, key, Op::Add(index))
+            }
         }
     }
 

@@ -15,6 +15,7 @@ pub mod signals;
 mod socket;
 mod timer;
 pub mod vrrp_socket;
+mod vrrp_socket_v6;
 pub mod world;
 
 use std::io;

@@ -1,17 +1,20 @@
-//! Raw IPv4 sockets for VRRP (IP protocol 112): one an interface, however many instances and groups it serves.
+//! Raw sockets for VRRP (IP protocol 112): one an interface and family, however many instances and groups it serves. What is
+//! different with IPv6 is in vrrp_socket_v6.rs.
 //!
 //! Packets go in and out whole, IP header included. What we send does not come back (IP_MULTICAST_LOOP off), and groups that other
 //! processes of the host joined are not heard (IP_MULTICAST_ALL off).
 
 use super::socket::{open, receive_buffer, send_buffer, set_option, set_option_bytes, zeroed};
+use super::vrrp_socket_v6 as v6;
 use super::{check, check_size};
+use crate::wire::vrrp::Family;
 use std::io;
 use std::mem::size_of;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 /// IP protocol number of VRRP (RFC 3768 section 5.2.4).
-const IPPROTO_VRRP: libc::c_int = 112;
+pub(super) const IPPROTO_VRRP: libc::c_int = 112;
 /// Least size of the buffers, in bytes: some seconds of adverts even of a busy interface.
 const BUFFER_MIN: usize = 256 * 1024;
 /// What one queued advert costs the kernel, in bytes: the packet and its bookkeeping.
@@ -21,35 +24,40 @@ const PRIORITY_CONTROL: libc::c_int = 7;
 /// The same where CAP_NET_ADMIN is missing.
 const PRIORITY_INTERACTIVE: libc::c_int = 6;
 /// Packets that one system call may bring.
-const BATCH: usize = 32;
-/// Room for one packet: 255 addresses, IP header with options, authentication header and MAC are less than 1400 bytes.
-const PACKET_MAX: usize = 2048;
+pub(super) const BATCH: usize = 32;
+/// Room for one packet: 255 IPv4 addresses, IP header with options, authentication header and MAC are less than 1400 bytes; with IPv6
+/// an advert is no longer than an Ethernet frame.
+pub(super) const PACKET_MAX: usize = 2048;
 
-/// The VRRP socket of one interface.
+/// The VRRP socket of one interface and family.
 pub struct VrrpSocket {
     fd: OwnedFd,
     index: u32,
+    family: Family,
 }
 
 impl VrrpSocket {
     /// Opens the socket of the interface `name` (kernel index `index`), with buffers for so many instances.
-    pub fn open(name: &str, index: u32, instances: usize) -> io::Result<Self> {
-        let fd = open(libc::AF_INET, libc::SOCK_RAW, IPPROTO_VRRP)?;
+    pub fn open(family: Family, name: &str, index: u32, instances: usize) -> io::Result<Self> {
+        let fd = match family {
+            Family::V4 => open_v4()?,
+            Family::V6 => v6::open_v6()?,
+        };
         set_option_bytes(
             &fd,
             libc::SOL_SOCKET,
             libc::SO_BINDTODEVICE,
             name.as_bytes(),
         )?;
-        set_option(&fd, libc::IPPROTO_IP, libc::IP_HDRINCL, 1)?;
-        set_option(&fd, libc::IPPROTO_IP, libc::IP_MULTICAST_LOOP, 0)?;
-        set_option(&fd, libc::IPPROTO_IP, libc::IP_MULTICAST_ALL, 0)?;
-        set_option(
-            &fd,
-            libc::IPPROTO_IP,
-            libc::IP_MULTICAST_IF,
-            membership(Ipv4Addr::UNSPECIFIED, index)?,
-        )?;
+        match family {
+            Family::V4 => set_option(
+                &fd,
+                libc::IPPROTO_IP,
+                libc::IP_MULTICAST_IF,
+                membership(Ipv4Addr::UNSPECIFIED, index)?,
+            )?,
+            Family::V6 => v6::leave_by(&fd, index)?,
+        }
         set_option(&fd, libc::SOL_SOCKET, libc::SO_PRIORITY, PRIORITY_CONTROL).or_else(|_| {
             set_option(
                 &fd,
@@ -61,30 +69,41 @@ impl VrrpSocket {
         let buffer = BUFFER_MIN.saturating_add(instances.saturating_mul(BUFFER_PER_INSTANCE));
         receive_buffer(&fd, buffer)?;
         send_buffer(&fd, buffer)?;
-        Ok(VrrpSocket { fd, index })
+        Ok(VrrpSocket { fd, index, family })
     }
 
     /// Hears a group from now on. Joining twice is no error.
-    pub fn join(&self, group: Ipv4Addr) -> io::Result<()> {
-        match set_option(
-            &self.fd,
-            libc::IPPROTO_IP,
-            libc::IP_ADD_MEMBERSHIP,
-            membership(group, self.index)?,
-        ) {
+    pub fn join(&self, group: IpAddr) -> io::Result<()> {
+        let joined = match group {
+            IpAddr::V4(group) => set_option(
+                &self.fd,
+                libc::IPPROTO_IP,
+                libc::IP_ADD_MEMBERSHIP,
+                membership(group, self.index)?,
+            ),
+            IpAddr::V6(group) => {
+                v6::membership(&self.fd, group, self.index, libc::IPV6_ADD_MEMBERSHIP)
+            }
+        };
+        match joined {
             Err(error) if error.raw_os_error() == Some(libc::EADDRINUSE) => Ok(()),
             result => result,
         }
     }
 
     /// Hears a group no more.
-    pub fn leave(&self, group: Ipv4Addr) -> io::Result<()> {
-        set_option(
-            &self.fd,
-            libc::IPPROTO_IP,
-            libc::IP_DROP_MEMBERSHIP,
-            membership(group, self.index)?,
-        )
+    pub fn leave(&self, group: IpAddr) -> io::Result<()> {
+        match group {
+            IpAddr::V4(group) => set_option(
+                &self.fd,
+                libc::IPPROTO_IP,
+                libc::IP_DROP_MEMBERSHIP,
+                membership(group, self.index)?,
+            ),
+            IpAddr::V6(group) => {
+                v6::membership(&self.fd, group, self.index, libc::IPV6_DROP_MEMBERSHIP)
+            }
+        }
     }
 
     /// The interface's kernel index.
@@ -92,16 +111,26 @@ impl VrrpSocket {
         self.index
     }
 
-    /// Sends one whole IPv4 packet to the destination of its header. `WouldBlock`: the queue is full and nothing was sent.
+    /// Sends one whole IP packet to the destination of its header. `WouldBlock`: the queue is full and nothing was sent.
     pub fn send(&self, packet: &[u8]) -> io::Result<()> {
+        let short = || io::Error::from(io::ErrorKind::InvalidInput);
+        if self.family == Family::V6 {
+            let address = v6::destination(packet, self.index).ok_or_else(short)?;
+            return self.send_to(packet, &address);
+        }
         let destination = packet
             .get(DESTINATION)
             .and_then(|bytes| <[u8; 4]>::try_from(bytes).ok())
-            .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+            .ok_or_else(short)?;
         // SAFETY: an all-zero sockaddr_in is valid.
         let mut address: libc::sockaddr_in = unsafe { zeroed() };
         address.sin_family = libc::AF_INET as libc::sa_family_t;
         address.sin_addr.s_addr = u32::from_ne_bytes(destination);
+        self.send_to(packet, &address)
+    }
+
+    /// `A` is a socket address of this socket's family.
+    fn send_to<A>(&self, packet: &[u8], address: &A) -> io::Result<()> {
         // SAFETY: packet and address outlive the call, with their lengths.
         check_size(unsafe {
             libc::sendto(
@@ -109,8 +138,8 @@ impl VrrpSocket {
                 packet.as_ptr().cast(),
                 packet.len(),
                 libc::MSG_NOSIGNAL,
-                (&raw const address).cast(),
-                size_of::<libc::sockaddr_in>() as libc::socklen_t,
+                (&raw const *address).cast(),
+                size_of::<A>() as libc::socklen_t,
             )
         })?;
         Ok(())
@@ -119,7 +148,11 @@ impl VrrpSocket {
     /// Takes what has arrived, up to a batch; `WouldBlock` when there is nothing (more).
     pub fn receive(&self, batch: &mut Batch) -> io::Result<()> {
         batch.count = 0;
-        let count = batch.fill(self.fd.as_raw_fd())?;
+        let fd = self.fd.as_raw_fd();
+        let count = match self.family {
+            Family::V4 => batch.fill(fd)?,
+            Family::V6 => v6::fill(fd, &mut batch.packets, &mut batch.lengths)?,
+        };
         batch.count = count;
         Ok(())
     }
@@ -133,6 +166,15 @@ impl AsRawFd for VrrpSocket {
 
 /// Where the destination stands in an IPv4 header (RFC 791 section 3.1).
 const DESTINATION: std::ops::Range<usize> = 16..20;
+
+/// A socket that takes and gives whole packets, does not hear itself, and no groups but its own.
+fn open_v4() -> io::Result<OwnedFd> {
+    let fd = open(libc::AF_INET, libc::SOCK_RAW, IPPROTO_VRRP)?;
+    set_option(&fd, libc::IPPROTO_IP, libc::IP_HDRINCL, 1)?;
+    set_option(&fd, libc::IPPROTO_IP, libc::IP_MULTICAST_LOOP, 0)?;
+    set_option(&fd, libc::IPPROTO_IP, libc::IP_MULTICAST_ALL, 0)?;
+    Ok(fd)
+}
 
 fn membership(group: Ipv4Addr, index: u32) -> io::Result<libc::ip_mreqn> {
     Ok(libc::ip_mreqn {

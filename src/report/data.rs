@@ -7,6 +7,7 @@ use crate::config::model::{
 };
 use crate::config::secret::MASK;
 use crate::vrrp::{Instance, Interface, Router, master_down_interval};
+use crate::wire::vrrp::Family;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
@@ -65,6 +66,7 @@ fn global(out: &mut Outline, global: &Global) {
     out.value(1, "Use PID directory", global.use_pid_dir);
     out.value(1, "Child wait time", global.child_wait_time);
     out.value(1, "VRRP IPv4 mcast group", global.vrrp_mcast_group4);
+    out.value(1, "VRRP IPv6 mcast group", global.vrrp_mcast_group6);
     out.value(1, "Log unknown VRIDs", global.log_unknown_vrids);
     out.value(
         1,
@@ -82,10 +84,14 @@ fn global(out: &mut Outline, global: &Global) {
 fn running(out: &mut Outline, view: &View<'_>, instance: &Instance) {
     out.value(3, "State", instance.state());
     let unfit = instance.unfit();
+    let no_address = match instance.config().family() {
+        Family::V4 => "no IPv4 address",
+        Family::V6 => "no IPv6 link local address",
+    };
     for (reason, holds) in [
         ("interface missing", unfit.missing),
         ("interface down", unfit.down),
-        ("no IPv4 address", unfit.no_address),
+        (no_address, unfit.no_address),
         ("tracked interface", unfit.tracked),
         ("sync group", unfit.group),
     ] {
@@ -106,6 +112,11 @@ fn running(out: &mut Outline, view: &View<'_>, instance: &Instance) {
     if let Some((address, priority)) = instance.master() {
         out.value(3, "Master router", address);
         out.value(3, "Master priority", priority);
+        out.value(
+            3,
+            "Master advert interval",
+            format_args!("{} sec", instance.master_interval().as_secs_f64()),
+        );
     }
     out.value(3, "Effective priority", instance.effective_priority());
     for tracked in &instance.config().tracked_interfaces {
@@ -138,7 +149,7 @@ fn running(out: &mut Outline, view: &View<'_>, instance: &Instance) {
     let source = view
         .router
         .interface_named(&instance.config().interface)
-        .and_then(|interface| interface.primary_v4);
+        .and_then(|interface| interface.source(instance.config().family()));
     out.value(
         3,
         "Using src_ip",
@@ -175,6 +186,7 @@ fn settings(out: &mut Outline, config: &VrrpInstance) {
         format_args!("{} sec", config.advert_interval.as_secs_f64()),
     );
     let down = master_down_interval(
+        config.version,
         config.advert_interval,
         config.down_timer_adverts,
         config.priority,
@@ -243,6 +255,12 @@ fn settings(out: &mut Outline, config: &VrrpInstance) {
         "Gratuitous ARP on other interfaces",
         garp.extra_interfaces.as_secs_f64(),
     );
+    out.value(
+        3,
+        "Gratuitous NA interval",
+        garp.neighbour_interval.as_secs_f64(),
+    );
+    out.value(3, "VRRPv3 checksum as v2", config.checksum_as_v2);
     match config.authentication {
         Authentication::None => out.value(3, "Authentication type", "none"),
         Authentication::Pass(_) => {
@@ -302,17 +320,21 @@ fn groups(out: &mut Outline, vrrp: &Vrrp) {
 
 /// One socket per interface, and who shares it.
 fn sockets(out: &mut Outline, router: &Router) {
-    let mut shared: BTreeMap<&str, Vec<&Instance>> = BTreeMap::new();
+    let mut shared: BTreeMap<(&str, Family), Vec<&Instance>> = BTreeMap::new();
     for instance in router.instances() {
         shared
-            .entry(&instance.config().interface)
+            .entry((&instance.config().interface, instance.config().family()))
             .or_default()
             .push(instance);
     }
     out.title("VRRP Sockpool");
-    for (interface, instances) in shared {
+    for ((interface, family), instances) in shared {
         out.value(1, "Interface", interface);
-        out.value(3, "Family", "IPv4");
+        let family = match family {
+            Family::V4 => "IPv4",
+            Family::V6 => "IPv6",
+        };
+        out.value(3, "Family", family);
         out.value(3, "Protocol", "VRRP");
         out.value(3, "Type", "Multicast");
         out.line(3, "VRRP instances");
@@ -354,6 +376,9 @@ fn interfaces(out: &mut Outline, view: &View<'_>) {
             "IPv4 address",
             or_none(told.and_then(|interface| interface.primary_v4)),
         );
+        if let Some(address) = told.and_then(|interface| interface.link_local) {
+            out.value(3, "IPv6 address", address);
+        }
         let [a, b, c, d, e, f] = link.mac;
         out.value(
             3,

@@ -76,7 +76,7 @@ fn data(out: &mut String, view: &View<'_>, instance: &Instance) {
     object.value("vipset", (view.is_placed)(instance.id()));
     object.value("promote_secondaries", false);
     object.seconds("adver_int", config.advert_interval);
-    object.seconds("master_adver_int", config.advert_interval);
+    object.seconds("master_adver_int", instance.master_interval());
     object.flag("accept", true);
     object.value("nopreempt", config.nopreempt);
     object.value("preempt_delay", config.preempt_delay.as_secs_f64());

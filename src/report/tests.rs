@@ -33,7 +33,8 @@ fn model() -> Model {
         advert_interval: Duration::from_secs(1),
         nopreempt: false,
         down_timer_adverts: 3,
-        multicast_group: Ipv4Addr::new(224, 0, 0, 18),
+        multicast_group: Ipv4Addr::new(224, 0, 0, 18).into(),
+        checksum_as_v2: false,
         source: None,
         dont_track_primary: false,
         preempt_delay: Duration::ZERO,
@@ -73,6 +74,7 @@ fn running(model: &Model) -> Router {
         mac: [2, 0, 0, 0, 0, 1],
         mtu: 1500,
         primary_v4: Some(Ipv4Addr::new(172, 18, 0, 11)),
+        link_local: None,
     };
     let begin = Instant(5_000_000_000);
     router.handle(begin, Event::Interface(&eth0), &mut actions);

@@ -116,6 +116,7 @@ impl Network {
                 mac: [2, 0, 0, 0, segment, last],
                 mtu: 1500,
                 primary_v4: Some(*address),
+                link_local: None,
             };
             Plug {
                 interface,

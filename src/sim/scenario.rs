@@ -147,8 +147,9 @@ fn random_instance(random: &mut Random, interval: Duration, owners: bool) -> Vrr
         nopreempt,
         down_timer_adverts: 3,
         authentication: Authentication::Pass(Secret::new("s3cr3t")),
-        multicast_group: Ipv4Addr::new(224, 0, 0, 18),
+        multicast_group: IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18)),
         source: None,
+        checksum_as_v2: false,
         dont_track_primary: random.percent(20),
         preempt_delay: if delayed {
             random.duration(Duration::ZERO..LONGEST_PREEMPT_DELAY)
@@ -303,11 +304,11 @@ fn heal(network: &mut Network) -> Result<(), Violation> {
 /// The longest it may take until one MASTER is left: everybody's timer runs out in the worst case, a takeover by a better one
 /// follows, between owners two adverts and 1.2 intervals of patience, and before that a preempt delay or an interval of listening.
 fn converged_within(interval: Duration) -> Duration {
-    master_down_interval(interval, 3, 1) * 2
+    master_down_interval(Version::V2, interval, 3, 1) * 2
         + interval * 5
         + LONGEST_DELAY * 4
         + LONGEST_PREEMPT_DELAY
-        + master_down_interval(interval, 1, 1)
+        + master_down_interval(Version::V2, interval, 1, 1)
 }
 
 fn only_master(network: &Network, name: &str) -> Result<NodeId, Violation> {

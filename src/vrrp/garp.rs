@@ -1,4 +1,4 @@
-//! Gratuitous ARPs: when an instance is due for another burst, and how bursts of many instances share an interface.
+//! Gratuitous ARPs and, for IPv6, unsolicited neighbour advertisements: when an instance is due for another burst, and how bursts of many instances share an interface.
 //!
 //! Bursts are never sent as one piece: each interface has a queue that gives out a bounded number of frames at a time, so that
 //! adverts of other instances, which are timers as well, get their turn in between.
@@ -7,10 +7,10 @@ use super::notice::{Notice, Said};
 use super::{Action, Actions, Interface, TimerKey};
 use crate::config::model::GarpPolicy;
 use crate::time::Instant;
-use crate::wire::arp;
+use crate::wire::{arp, ndisc};
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -97,13 +97,15 @@ pub(super) struct Job {
     /// Set to false when the instance has stopped being MASTER.
     pub wanted: Rc<Cell<bool>>,
     /// What to announce.
-    pub addresses: Rc<[Ipv4Addr]>,
+    pub addresses: Rc<[IpAddr]>,
     /// How often each.
     pub rounds: u32,
     /// Every address was sent once; set by the queue.
     pub begun: bool,
-    /// Least time between two frames; zero = only `BURST` bounds them.
+    /// Least time after a gratuitous ARP; zero = only `BURST` bounds them.
     pub spacing: Duration,
+    /// The same after a neighbour advertisement.
+    pub neighbour_spacing: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -185,14 +187,21 @@ impl Pacer {
                 actions.push(Action::Tell(Notice::GratuitousArp { interface, address }));
             }
             queue.burst += 1;
-            if !job.spacing.is_zero() {
-                queue.free_at = now + job.spacing;
+            let (spacing, frame) = match address {
+                IpAddr::V4(address) => (job.spacing, arp::gratuitous(interface.mac, address)),
+                IpAddr::V6(address) => (
+                    job.neighbour_spacing,
+                    ndisc::unsolicited(interface.mac, address),
+                ),
+            };
+            if !spacing.is_zero() {
+                queue.free_at = now + spacing;
             } else if queue.burst >= BURST {
                 queue.free_at = now + BURST_PERIOD;
             }
             actions.push(Action::SendFrame {
                 interface: interface.index,
-                frame: arp::gratuitous(interface.mac, address),
+                frame,
             });
         }
     }

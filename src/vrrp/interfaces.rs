@@ -5,7 +5,9 @@ use super::Interface;
 use crate::config::model::LinkDelay;
 use crate::config::model::{TrackedInterface, VrrpInstance};
 use crate::time::Instant;
+use crate::wire::vrrp::Family;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Why an instance cannot run.
@@ -15,7 +17,7 @@ pub struct Unfit {
     pub missing: bool,
     /// The interface is down or has no carrier (not with `dont_track_primary`).
     pub down: bool,
-    /// The interface has no IPv4 address to send from, and no `mcast_src_ip` says which.
+    /// The interface has no IPv4 (or no usable link-local IPv6) address to send from, and no `mcast_src_ip` says which.
     pub no_address: bool,
     /// An interface of `track_interface` without weight is not as it has to be.
     pub tracked: bool,
@@ -27,6 +29,16 @@ impl Unfit {
     /// No reason: it can run.
     pub fn is_none(&self) -> bool {
         *self == Unfit::default()
+    }
+}
+
+impl Interface {
+    /// The address that adverts of this family are sent from.
+    pub fn source(&self, family: Family) -> Option<IpAddr> {
+        match family {
+            Family::V4 => self.primary_v4.map(IpAddr::V4),
+            Family::V6 => self.link_local.map(IpAddr::V6),
+        }
     }
 }
 
@@ -150,7 +162,7 @@ impl Interfaces {
             },
             Some(interface) => Unfit {
                 down: !interface.up && !config.dont_track_primary,
-                no_address: interface.primary_v4.is_none() && config.source.is_none(),
+                no_address: config.source.is_none() && interface.source(config.family()).is_none(),
                 tracked,
                 ..Unfit::default()
             },

@@ -36,7 +36,7 @@ pub use timing::{master_down_interval, skew_time};
 
 use crate::config::model::Vrrp;
 use crate::time::Instant;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
 /// An instance, by its place in the router. Stable for as long as an instance of that name is configured, across reloads too; a
@@ -50,7 +50,7 @@ pub enum TimerKey {
     Advert(InstanceId),
     /// Master_Down_Timer of a BACKUP (RFC 3768 6.1).
     MasterDown(InstanceId),
-    /// The next burst of gratuitous ARPs of an instance: the second one, or a refresh.
+    /// The next burst of gratuitous ARPs or neighbour advertisements of an instance: the second one, or a refresh.
     Garp(InstanceId),
     /// Gratuitous ARPs that wait for their turn on an interface, by kernel index.
     GarpQueue(u32),
@@ -73,6 +73,8 @@ pub struct Interface {
     pub mtu: u32,
     /// Primary IPv4 address that is not one of our own VIPs: the source of adverts.
     pub primary_v4: Option<Ipv4Addr>,
+    /// Link-local IPv6 address that is not one of our own VIPs and not tentative: the source of adverts over IPv6.
+    pub link_local: Option<Ipv6Addr>,
 }
 
 /// What happens to the core.
@@ -80,7 +82,7 @@ pub struct Interface {
 pub enum Event<'a> {
     /// The interfaces are known (each was told by `Interface` before): every instance begins, in FAULT where it cannot run.
     Start,
-    /// An IPv4 packet, header included, of protocol 112 that arrived on an interface.
+    /// An IPv4 or IPv6 packet, header included, of protocol 112 that arrived on an interface.
     Packet {
         /// Kernel index of the interface.
         interface: u32,
@@ -113,6 +115,13 @@ pub enum Event<'a> {
         /// Of which instance.
         instance: InstanceId,
     },
+    /// An address of a MASTER has passed duplicate address detection: now it may be announced.
+    AddressUsable {
+        /// Of which instance.
+        instance: InstanceId,
+        /// Which.
+        address: IpAddr,
+    },
     /// Another configuration. Instances are matched by name; one that did not change is not touched at all.
     Reload {
         /// The new instances.
@@ -127,18 +136,18 @@ pub enum Event<'a> {
 /// What the core wants done. Plain values; the shell performs them in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Send an advert: a whole IPv4 packet, to its multicast destination, out of an interface.
+    /// Send an advert: a whole IPv4 or IPv6 packet, to its multicast destination, out of an interface.
     SendAdvert {
         /// Whose advert.
         instance: InstanceId,
         /// Kernel index of the interface.
         interface: u32,
         /// Where to, as in the packet.
-        destination: Ipv4Addr,
+        destination: IpAddr,
         /// IP header and VRRP message.
         packet: Vec<u8>,
     },
-    /// Send an Ethernet frame (gratuitous ARP).
+    /// Send an Ethernet frame (gratuitous ARP, neighbour advertisement).
     SendFrame {
         /// Kernel index of the interface.
         interface: u32,

@@ -5,8 +5,10 @@
 use super::receive::{AddressFault, PacketFault};
 use super::table::{Cause, State};
 use crate::time::Instant;
+use crate::wire::vrrp::Family;
+use crate::wire::vrrp::v3::Coverage;
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -45,7 +47,7 @@ pub enum Notice {
         /// Name of the interface.
         interface: String,
         /// Which address.
-        address: Ipv4Addr,
+        address: IpAddr,
     },
     /// A packet for a virtual router that is not configured on its interface; only with `log_unknown_vrids`.
     UnknownVrid {
@@ -54,7 +56,7 @@ pub enum Notice {
         /// Name of the interface.
         interface: String,
         /// Who sent it.
-        source: Ipv4Addr,
+        source: IpAddr,
         /// How many of these were not told since the last one.
         suppressed: u32,
     },
@@ -76,8 +78,8 @@ pub enum Said {
     FaultMissing(String),
     /// Cannot run: this interface is down.
     FaultDown(String),
-    /// Cannot run: no address to send from.
-    FaultNoAddress,
+    /// Cannot run: no address of this family to send from.
+    FaultNoAddress(Family),
     /// Cannot run: a tracked interface is down, or up where it has to be down.
     FaultTracked {
         /// Which.
@@ -98,7 +100,7 @@ pub enum Said {
     /// Stepping down for this sender of higher priority.
     HeardHigher {
         /// Who.
-        source: Ipv4Addr,
+        source: IpAddr,
         /// Theirs.
         priority: u8,
         /// Ours.
@@ -107,14 +109,14 @@ pub enum Said {
     /// Stepping down for this sender of the same priority and a higher address.
     HeardEqualHigher {
         /// Who.
-        source: Ipv4Addr,
+        source: IpAddr,
         /// Both.
         priority: u8,
     },
     /// A lower-priority advert.
     HeardLower {
         /// Who.
-        source: Ipv4Addr,
+        source: IpAddr,
         /// Theirs.
         priority: u8,
         /// Ours.
@@ -127,14 +129,14 @@ pub enum Said {
     /// An advert of our priority from our own address.
     HeardSelf {
         /// The address.
-        source: Ipv4Addr,
+        source: IpAddr,
         /// Not told since the last one.
         suppressed: u32,
     },
     /// Another router says that it owns the addresses, too.
     HeardRivalOwner {
         /// Who.
-        source: Ipv4Addr,
+        source: IpAddr,
         /// Not told since the last one.
         suppressed: u32,
     },
@@ -150,9 +152,25 @@ pub enum Said {
     /// The first master heard of, or another one.
     MasterIs {
         /// Before.
-        before: Option<Ipv4Addr>,
+        before: Option<IpAddr>,
         /// Now.
-        now: Ipv4Addr,
+        now: IpAddr,
+    },
+    /// The master's interval, which is now ours to wait by (RFC 9568 section 6.4.2).
+    Interval {
+        /// Who.
+        source: IpAddr,
+        /// Theirs.
+        theirs: Duration,
+        /// Ours.
+        ours: Duration,
+    },
+    /// A version 3 checksum that covers something else than ours.
+    Coverage {
+        /// Who.
+        source: IpAddr,
+        /// What theirs covers.
+        theirs: Coverage,
     },
     /// Addresses on.
     SettingVips,
@@ -163,12 +181,12 @@ pub enum Said {
         /// Name of the interface.
         interface: String,
         /// Which address.
-        address: Ipv4Addr,
+        address: IpAddr,
     },
     /// A packet was dropped.
     BadPacket {
         /// Who sent it.
-        source: Ipv4Addr,
+        source: IpAddr,
         /// What is wrong with it.
         fault: PacketFault,
         /// Virtual router ID.
@@ -179,7 +197,7 @@ pub enum Said {
     /// An advert about other addresses than ours.
     Addresses {
         /// Who sent it.
-        source: Ipv4Addr,
+        source: IpAddr,
         /// What differs.
         fault: AddressFault,
         /// Virtual router ID.
@@ -218,7 +236,7 @@ impl Notice {
             Said::Unexpected { .. } | Said::SendFailed { .. } => Severity::Error,
             Said::FaultMissing(_)
             | Said::FaultDown(_)
-            | Said::FaultNoAddress
+            | Said::FaultNoAddress(_)
             | Said::FaultTracked { .. }
             | Said::FaultGroup
             | Said::Listening(_)
@@ -237,6 +255,8 @@ impl Notice {
             | Said::Priority { .. }
             | Said::PreemptDelayed(_)
             | Said::PreemptDelayEnded
+            | Said::Interval { .. }
+            | Said::Coverage { .. }
             | Said::Removed => Severity::Info,
             Said::MasterIs { .. }
             | Said::SettingVips
@@ -253,8 +273,14 @@ impl fmt::Display for Notice {
             Notice::Syncing { group, state } => {
                 write!(f, "VRRP_Group({group}) Syncing instances to {state} state")
             }
-            Notice::GratuitousArp { interface, address } => {
+            Notice::GratuitousArp { interface, address } if address.is_ipv4() => {
                 write!(f, "Sending gratuitous ARP on {interface} for {address}")
+            }
+            Notice::GratuitousArp { interface, address } => {
+                write!(
+                    f,
+                    "Sending unsolicited Neighbour Advert on {interface} for {address}"
+                )
             }
             Notice::UnknownVrid {
                 vrid,
@@ -303,9 +329,13 @@ impl Said {
                 f,
                 "({name}): entering FAULT state (interface {interface} down)"
             ),
-            Said::FaultNoAddress => write!(
+            Said::FaultNoAddress(Family::V4) => write!(
                 f,
                 "({name}) entering FAULT state (no IPv4 address for interface)"
+            ),
+            Said::FaultNoAddress(Family::V6) => write!(
+                f,
+                "({name}) entering FAULT state (no IPv6 link local address for interface)"
             ),
             Said::FaultTracked { interface, up } => write!(
                 f,
@@ -380,12 +410,35 @@ impl Said {
                 before: Some(before),
                 now,
             } => write!(f, "({name}) master changed from {before} to {now}"),
+            Said::Interval {
+                source,
+                theirs,
+                ours,
+            } => write!(
+                f,
+                "({name}) master {source} sends every {} ms, we every {} ms: waiting by its interval",
+                theirs.as_millis(),
+                ours.as_millis()
+            ),
+            Said::Coverage { source, theirs } => write!(
+                f,
+                "({name}) {source} computes VRRPv3 checksums {} the pseudo header, unlike us: both are accepted",
+                match theirs {
+                    Coverage::PseudoHeader => "with",
+                    Coverage::Message => "without",
+                }
+            ),
             Said::SettingVips => write!(f, "({name}) setting VIPs."),
             Said::RemovingVips => write!(f, "({name}) removing VIPs."),
             Said::Announcing { interface, address } => {
+                let what = if address.is_ipv4() {
+                    "gratuitous ARPs"
+                } else {
+                    "Unsolicited Neighbour Adverts"
+                };
                 write!(
                     f,
-                    "({name}) Sending/queueing gratuitous ARPs on {interface} for {address}"
+                    "({name}) Sending/queueing {what} on {interface} for {address}"
                 )
             }
             Said::BadPacket {
@@ -436,7 +489,7 @@ impl Said {
 
 fn word_fault(
     name: &str,
-    source: Ipv4Addr,
+    source: IpAddr,
     vrid: u8,
     fault: &PacketFault,
     f: &mut fmt::Formatter<'_>,
@@ -446,10 +499,10 @@ fn word_fault(
             f,
             "({name}) invalid TTL/HL from {source}. Received {ttl} and expect 255"
         ),
-        PacketFault::Version(version) => {
+        PacketFault::Version { got, expected } => {
             write!(
                 f,
-                "({name}) wrong VRRP version from {source}. Received {version} and expect 2"
+                "({name}) wrong VRRP version from {source}. Received {got} and expect {expected}"
             )
         }
         PacketFault::Length { got, expected } => {
@@ -458,7 +511,9 @@ fn word_fault(
                 "({name}) wrong packet length from {source}. Received {got} bytes and expect {expected}"
             )
         }
-        PacketFault::Checksum => write!(f, "({name}) Invalid VRRPv2 checksum from {source}"),
+        PacketFault::Checksum(version) => {
+            write!(f, "({name}) Invalid VRRPv{version} checksum from {source}")
+        }
         PacketFault::Type(kind) => write!(
             f,
             "({name}) Invalid packet type from {source}. Received {kind} and expect 1"
@@ -477,6 +532,10 @@ fn word_fault(
             )
         }
         PacketFault::AuthFailure => write!(f, "({name}) received an invalid passwd from {source}!"),
+        PacketFault::NoInterval => write!(
+            f,
+            "({name}) advert from {source} has an advertisement interval of zero"
+        ),
         PacketFault::Interval { got, expected } => write!(
             f,
             "({name}) advertisement interval mismatch with {source}: theirs {got} s, ours {expected} s. Its adverts are ignored, so \
@@ -495,6 +554,8 @@ pub(super) enum Topic {
     RivalOwner,
     SendFailed,
     UnknownVrid,
+    Interval,
+    Coverage,
 }
 
 /// The least time between two lines of one topic.

@@ -1,15 +1,16 @@
-//! Is a packet welcome? The checks of RFC 3768 section 7.1, in its order, and where an accepted advert stands against us.
+//! Is a packet welcome? The checks of RFC 3768 and RFC 9568, sections 7.1, in their order, and where an accepted advert stands against us.
 //!
 //! Judges only; what follows is table.rs, what is counted stats.rs.
 
 use super::instance::Derived;
 use super::table::Cause;
-use crate::config::model::{Authentication, VrrpInstance};
+use crate::config::model::{Authentication, Version, VrrpInstance};
 use crate::config::secret;
-use crate::wire::ip;
-use crate::wire::vrrp::v2::{self, Advert};
-use crate::wire::vrrp::{self, PRIORITY_RESIGN};
-use std::net::Ipv4Addr;
+use crate::wire::vrrp::v3::{self, CENTISECOND, Coverage};
+use crate::wire::vrrp::{self, PRIORITY_RESIGN, v2};
+use crate::wire::{ip, ipv6};
+use std::net::IpAddr;
+use std::time::Duration;
 
 /// Why a packet was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +18,12 @@ pub enum PacketFault {
     /// Its TTL: not 255, so it was forwarded by a router (RFC 3768 5.2.3).
     Ttl(u8),
     /// Another version of VRRP.
-    Version(u8),
+    Version {
+        /// Theirs.
+        got: u8,
+        /// Ours.
+        expected: u8,
+    },
     /// Not as long as its address count says.
     Length {
         /// How many bytes arrived.
@@ -25,12 +31,12 @@ pub enum PacketFault {
         /// How many it should have.
         expected: usize,
     },
-    /// Its checksum does not fit.
-    Checksum,
+    /// Its checksum does not fit; which version's.
+    Checksum(u8),
     /// Not an advertisement.
     Type(u8),
     /// Not sent to our multicast group.
-    Destination(Ipv4Addr),
+    Destination(IpAddr),
     /// An authentication type that does not exist.
     AuthType(u8),
     /// Another authentication type than ours.
@@ -49,17 +55,65 @@ pub enum PacketFault {
         /// Ours.
         expected: u8,
     },
+    /// An interval of zero: whoever believed it would take over at once.
+    NoInterval,
 }
 
-impl From<vrrp::Fault> for PacketFault {
-    fn from(fault: vrrp::Fault) -> Self {
+impl PacketFault {
+    /// What is wrong with a message for an instance of this version.
+    fn of(fault: vrrp::Fault, expected: u8) -> Self {
         match fault {
             vrrp::Fault::Length { got, expected } => PacketFault::Length { got, expected },
-            vrrp::Fault::Version(version) => PacketFault::Version(version),
+            vrrp::Fault::Version(got) => PacketFault::Version { got, expected },
             vrrp::Fault::Type(kind) => PacketFault::Type(kind),
-            vrrp::Fault::Checksum => PacketFault::Checksum,
+            vrrp::Fault::Checksum => PacketFault::Checksum(expected),
         }
     }
+}
+
+/// What the network says of a packet, IPv4 or IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Envelope {
+    /// From whom.
+    pub source: IpAddr,
+    /// To whom.
+    pub destination: IpAddr,
+    /// Time to live, or hop limit.
+    pub hops: u8,
+}
+
+impl Envelope {
+    /// The envelope of a whole IP packet, and its VRRP message; `None` when it cannot be one.
+    pub fn open(packet: &[u8]) -> Option<(Envelope, &[u8])> {
+        if let Ok((header, message)) = ipv6::Header::parse(packet) {
+            let envelope = Envelope {
+                source: IpAddr::V6(header.source),
+                destination: IpAddr::V6(header.destination),
+                hops: header.hop_limit,
+            };
+            return (header.next_header == ip::PROTOCOL_VRRP).then_some((envelope, message));
+        }
+        let (header, message) = ip::Header::parse(packet).ok()?;
+        let envelope = Envelope {
+            source: IpAddr::V4(header.source),
+            destination: IpAddr::V4(header.destination),
+            hops: header.ttl,
+        };
+        (header.protocol == ip::PROTOCOL_VRRP).then_some((envelope, message))
+    }
+}
+
+/// An advert that is welcome, whatever its version.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Heard<'a> {
+    /// 0 = resigning.
+    pub priority: u8,
+    /// The sender's advertisement interval.
+    pub interval: Duration,
+    /// The virtual addresses as they stand in the packet.
+    pub addresses: &'a [u8],
+    /// What a version 3 checksum covers.
+    pub coverage: Option<Coverage>,
 }
 
 /// What differs between the address list of an advert and ours. Told and counted, never a reason to drop (RFC 3768 7.1: MAY).
@@ -73,26 +127,42 @@ pub enum AddressFault {
         got: usize,
     },
     /// One of ours is not among theirs.
-    Absent(Ipv4Addr),
+    Absent(IpAddr),
 }
 
 /// Judges a packet for this instance.
 ///
 /// # Errors
-/// The first fault in the order of RFC 3768 section 7.1.
+/// The first fault in the order of RFC 3768 (or RFC 9568) section 7.1.
 pub(super) fn judge<'a>(
     config: &VrrpInstance,
     derived: &Derived,
-    header: &ip::Header,
+    envelope: &Envelope,
     message: &'a [u8],
-) -> Result<Advert<'a>, PacketFault> {
-    if header.ttl != vrrp::TTL {
-        return Err(PacketFault::Ttl(header.ttl));
+) -> Result<Heard<'a>, PacketFault> {
+    if envelope.hops != vrrp::TTL {
+        return Err(PacketFault::Ttl(envelope.hops));
     }
-    let advert = Advert::parse(message)?;
-    if header.destination != config.multicast_group {
-        return Err(PacketFault::Destination(header.destination));
+    match config.version {
+        Version::V2 => judge_v2(config, derived, envelope, message),
+        Version::V3 => judge_v3(config, envelope, message),
     }
+}
+
+fn judge_v2<'a>(
+    config: &VrrpInstance,
+    derived: &Derived,
+    envelope: &Envelope,
+    message: &'a [u8],
+) -> Result<Heard<'a>, PacketFault> {
+    let advert = match (envelope.source, envelope.destination) {
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            v2::Advert::parse_ipv6(message, source, destination)
+        }
+        _ => v2::Advert::parse(message),
+    }
+    .map_err(|fault| PacketFault::of(fault, v2::VERSION))?;
+    addressed(config, envelope)?;
     let expected = match config.authentication {
         Authentication::None => v2::AUTH_NONE,
         Authentication::Pass(_) => v2::AUTH_PASS,
@@ -115,34 +185,71 @@ pub(super) fn judge<'a>(
             expected: derived.interval_seconds,
         });
     }
-    Ok(advert)
+    Ok(Heard {
+        priority: advert.priority,
+        interval: config.advert_interval,
+        addresses: advert.address_bytes(),
+        coverage: None,
+    })
+}
+
+fn judge_v3<'a>(
+    config: &VrrpInstance,
+    envelope: &Envelope,
+    message: &'a [u8],
+) -> Result<Heard<'a>, PacketFault> {
+    let (advert, coverage) = v3::Advert::parse(message, envelope.source, envelope.destination)
+        .map_err(|fault| PacketFault::of(fault, v3::VERSION))?;
+    addressed(config, envelope)?;
+    if advert.interval == 0 {
+        return Err(PacketFault::NoInterval);
+    }
+    Ok(Heard {
+        priority: advert.priority,
+        interval: CENTISECOND * u32::from(advert.interval),
+        addresses: advert.address_bytes(),
+        coverage: Some(coverage),
+    })
+}
+
+/// Was it sent to our group?
+fn addressed(config: &VrrpInstance, envelope: &Envelope) -> Result<(), PacketFault> {
+    if envelope.destination == config.multicast_group {
+        Ok(())
+    } else {
+        Err(PacketFault::Destination(envelope.destination))
+    }
 }
 
 /// Compares the address list of an advert with ours; order does not matter.
-pub(super) fn compare_addresses(derived: &Derived, advert: &Advert<'_>) -> Option<AddressFault> {
-    if advert.address_bytes() == derived.address_bytes {
+pub(super) fn compare_addresses(
+    config: &VrrpInstance,
+    derived: &Derived,
+    theirs: &[u8],
+) -> Option<AddressFault> {
+    if theirs == derived.address_bytes {
         return None;
     }
-    let (ours, theirs) = (&derived.sorted_addresses, advert.addresses());
+    let ours = &derived.sorted_addresses;
+    let mut theirs: Vec<IpAddr> = config.family().addresses(theirs).collect();
     if theirs.len() != ours.len() {
         return Some(AddressFault::Count {
             expected: ours.len(),
             got: theirs.len(),
         });
     }
-    let mut theirs: Vec<Ipv4Addr> = theirs.collect();
     theirs.sort_unstable();
     ours.iter()
         .find(|address| theirs.binary_search(address).is_err())
         .map(|absent| AddressFault::Absent(*absent))
 }
 
-/// Where an advert stands against our priority and address (RFC 3768 sections 6.4.2 and 6.4.3).
+/// Where an advert stands against our priority and address (sections 6.4.2 and 6.4.3).
 pub(super) fn standing(
     priority: u8,
-    source: Ipv4Addr,
+    source: IpAddr,
     ours: u8,
-    own_source: Option<Ipv4Addr>,
+    own_source: Option<IpAddr>,
     nopreempt: bool,
 ) -> Cause {
     if priority == PRIORITY_RESIGN {

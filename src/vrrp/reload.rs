@@ -88,7 +88,7 @@ impl Router {
             let network: &mut Network = networks.entry(config.interface.clone()).or_default();
             network
                 .by_vrid
-                .insert(config.virtual_router_id, instance.id());
+                .insert((config.family(), config.virtual_router_id), instance.id());
             for interface in instance.watches() {
                 networks
                     .entry(interface.to_owned())

@@ -5,19 +5,20 @@ use super::group::Group;
 use super::instance::{Context, Instance, Record};
 use super::interfaces::{Debounce, Interfaces};
 use super::notice::{Limiter, Notice, Said, Topic};
+use super::receive::Envelope;
 use super::stats::RouterStats;
 use super::{Action, Actions, Event, InstanceId, Interface, TimerKey};
 use crate::config::model::{TrackedInterface, Vrrp};
 use crate::time::Instant;
-use crate::wire::{ip, vrrp};
+use crate::wire::vrrp::{self, Family};
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Who is concerned by an interface.
 #[derive(Debug, Default)]
 pub(super) struct Network {
-    /// The instances that run on it, by virtual router ID.
-    pub by_vrid: HashMap<u8, InstanceId>,
+    /// The instances that run on it, by family and virtual router ID.
+    pub by_vrid: HashMap<(Family, u8), InstanceId>,
     /// The instances that have addresses on it, whether or not they run on it.
     pub guests: Vec<InstanceId>,
     /// The instances that track it.
@@ -141,6 +142,11 @@ impl Router {
             Event::AddressesRestored { instance } => {
                 self.with(now, instance, actions, Instance::announce_again)
             }
+            Event::AddressUsable { instance, address } => {
+                self.with(now, instance, actions, |instance, context| {
+                    instance.announce_detected(address, context)
+                })
+            }
             Event::Reload {
                 vrrp,
                 log_unknown_vrids,
@@ -159,10 +165,7 @@ impl Router {
     }
 
     fn packet(&mut self, now: Instant, interface: u32, bytes: &[u8], actions: &mut Actions) {
-        let parsed = ip::Header::parse(bytes)
-            .ok()
-            .filter(|(header, _)| header.protocol == ip::PROTOCOL_VRRP);
-        let Some((header, message)) = parsed else {
+        let Some((envelope, message)) = Envelope::open(bytes) else {
             self.stats.unreadable = self.stats.unreadable.saturating_add(1);
             return;
         };
@@ -175,15 +178,15 @@ impl Router {
             .numbered(interface)
             .and_then(|interface| self.networks.get(&interface.name));
         match network
-            .and_then(|network| network.by_vrid.get(&vrid))
+            .and_then(|network| network.by_vrid.get(&(Family::of(envelope.source), vrid)))
             .copied()
         {
             Some(id) => {
                 self.with_group(now, id, actions, |instance, context| {
-                    instance.packet(&header, message, context)
+                    instance.packet(&envelope, message, context)
                 });
             }
-            None => self.unknown_vrid(now, interface, vrid, header.source, actions),
+            None => self.unknown_vrid(now, interface, vrid, envelope.source, actions),
         }
     }
 
@@ -192,7 +195,7 @@ impl Router {
         now: Instant,
         interface: u32,
         vrid: u8,
-        source: Ipv4Addr,
+        source: IpAddr,
         actions: &mut Actions,
     ) {
         self.stats.unknown_vrid = self.stats.unknown_vrid.saturating_add(1);

@@ -49,14 +49,14 @@ impl Stats {
         let counter = match fault {
             PacketFault::Length { .. } => &mut self.packet_len_err,
             PacketFault::Ttl(_) => &mut self.ip_ttl_err,
-            PacketFault::Version(_) => &mut self.version_err,
-            PacketFault::Checksum => &mut self.checksum_err,
+            PacketFault::Version { .. } => &mut self.version_err,
+            PacketFault::Checksum(_) => &mut self.checksum_err,
             PacketFault::Type(_) => &mut self.invalid_type_rcvd,
             PacketFault::Destination(_) => &mut self.destination_err,
             PacketFault::AuthType(_) => &mut self.invalid_authtype,
             PacketFault::AuthMismatch { .. } => &mut self.authtype_mismatch,
             PacketFault::AuthFailure => &mut self.auth_failure,
-            PacketFault::Interval { .. } => &mut self.advert_interval_err,
+            PacketFault::Interval { .. } | PacketFault::NoInterval => &mut self.advert_interval_err,
         };
         *counter = counter.saturating_add(1);
     }

@@ -27,6 +27,8 @@ pub fn cases() -> Vec<Case> {
     vec![
         case("frames::golden_v2_noauth", || golden("v2-noauth")),
         case("frames::golden_v2_pass", || golden("v2-pass")),
+        case("frames::golden_v3_ipv4", || golden("v3-ipv4")),
+        case("frames::golden_v3_ipv4_100ms", || golden("v3-ipv4-100ms")),
         case("frames::adverts_do_not_drift", adverts_do_not_drift),
     ]
 }

@@ -11,6 +11,7 @@ pub mod cases;
 pub mod config;
 pub mod node;
 pub mod stage;
+pub mod version3;
 pub mod wire;
 pub mod world;
 

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
@@ -133,19 +133,23 @@ impl Node {
         })
     }
 
-    /// All IPv4 addresses of the host.
-    pub fn ipv4(&self) -> Vec<Ipv4Addr> {
+    /// All addresses of the host.
+    pub fn all_addresses(&self) -> Vec<IpAddr> {
         self.in_network(|| {
             let all = nix::ifaddrs::getifaddrs().expect("getifaddrs");
-            all.filter_map(|entry| Some(entry.address?.as_sockaddr_in()?.ip()))
-                .collect()
+            all.filter_map(|entry| {
+                let address = entry.address?;
+                let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
+                v4.or_else(|| Some(IpAddr::V6(address.as_sockaddr_in6()?.ip())))
+            })
+            .collect()
         })
     }
 
     /// Whether some interface has `address`.
     pub fn holds(&self, address: &str) -> bool {
-        let address: Ipv4Addr = address.parse().expect("an IPv4 address");
-        self.ipv4().contains(&address)
+        let address: IpAddr = address.parse().expect("an address");
+        self.all_addresses().contains(&address)
     }
 
     /// The IPv4 addresses of one interface, in the kernel's order.

@@ -10,7 +10,7 @@ use crate::config::model::{
 };
 use crate::config::phrase::TrackerKind;
 use std::collections::hash_map::Entry;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// The priority of an instance that does not say (RFC 3768 section 5.3.4).
@@ -19,6 +19,8 @@ pub(super) const PRIORITY: u8 = 100;
 pub(super) const OWNER: u8 = 255;
 /// How many addresses an advert can carry: its count has eight bits (RFC 3768 section 5.3.5).
 const ADDRESSES_MAX: usize = 255;
+/// As many IPv6 addresses fit into an Ethernet frame of 1500 bytes.
+const IPV6_ADDRESSES_MAX: usize = 90;
 /// Adverts missed before a master is dead, where the rules are kept strictly.
 const STRICT_DOWN_TIMER_ADVERTS: u32 = 3;
 
@@ -32,20 +34,17 @@ pub(super) fn instance(
     builder
         .instances
         .insert(draft.name.clone(), Facts { group: None });
-    let ipv6 = draft
-        .addresses
-        .first()
-        .is_some_and(|(first, _)| first.address.is_ipv6());
+    let ipv6 = is_ipv6(context, &draft);
     let strict = draft.strict.unwrap_or(builder.defaults.strict);
-    let version = version(builder, context, &mut draft, ipv6);
+    let version = version(builder, context, &mut draft, ipv6, strict);
     let (state, priority) = standing(context, &draft, strict, span);
     let (nopreempt, preempt_delay) = preemption(context, &draft, state, priority, strict);
     let tracked_interfaces = trackers(context, &mut draft, priority);
     let timer_expired_backup = timer_expired_backup(context, &draft, nopreempt);
     let owner_ignore_adverts = owner_ignore_adverts(builder, context, &draft, priority, strict);
     let advert_interval = advert_interval(context, &draft, version);
-    let authentication = authentication(context, &mut draft, version, strict);
-    transport(context, &mut draft);
+    let authentication = authentication(context, &mut draft, version, strict, ipv6);
+    transport(context, &mut draft, ipv6);
     if !fit(builder, context, &draft, version, strict, ipv6, span) {
         return;
     }
@@ -56,22 +55,23 @@ pub(super) fn instance(
     else {
         return;
     };
-    if let Some(reason) = missing(&draft, version, ipv6) {
+    if let Some(reason) = draft.needs.first() {
         let message = format!(
             "({}) needs {}, not implemented yet: instance not started",
             draft.name, reason.0
         );
         context
             .diagnostics
-            .say(Class::Unimplemented, reason.1.unwrap_or(span), message);
+            .say(Class::Unimplemented, reason.1, message);
         return;
     }
-    let IpAddr::V4(multicast_group) = draft.group.map_or(
-        IpAddr::V4(builder.model.global.vrrp_mcast_group4),
-        |(group, _)| group,
-    ) else {
-        return;
+    let global = &builder.model.global;
+    let usual_group = if ipv6 {
+        IpAddr::V6(global.vrrp_mcast_group6)
+    } else {
+        IpAddr::V4(global.vrrp_mcast_group4)
     };
+    let multicast_group = draft.group.map_or(usual_group, |(group, _)| group);
     let instance = VrrpInstance {
         interface,
         virtual_router_id,
@@ -87,7 +87,10 @@ pub(super) fn instance(
         down_timer_adverts: down_timer_adverts(builder, context, &draft, strict),
         authentication,
         multicast_group,
-        source: draft.source.and_then(|(source, _)| as_v4(source)),
+        source: draft.source.map(|(source, _)| source),
+        checksum_as_v2: draft
+            .checksum_as_v2
+            .unwrap_or(builder.defaults.checksum_as_v2),
         dont_track_primary: draft.dont_track_primary,
         skip_check_adv_addr: draft
             .skip_check_adv_addr
@@ -101,23 +104,46 @@ pub(super) fn instance(
                 .higher_prio_send_advert
                 .unwrap_or(builder.defaults.higher_prio_send_advert),
         garp: garp(builder, context, &draft, strict),
-        virtual_addresses: addresses(context, &mut draft),
+        virtual_addresses: addresses(context, &mut draft, ipv6),
         holdings: draft.holdings,
         name: draft.name,
     };
     builder.model.vrrp.instances.push(instance);
 }
 
-fn as_v4(address: IpAddr) -> Option<Ipv4Addr> {
-    match address {
-        IpAddr::V4(address) => Some(address),
-        IpAddr::V6(_) => None,
+/// Whether the instance is one of IPv6: its first address says so, else `native_ipv6`, its source or its group.
+fn is_ipv6(context: &mut Context<'_>, draft: &Draft) -> bool {
+    match (draft.addresses.first(), draft.native_ipv6) {
+        (Some((first, _)), Some(span)) if first.address.is_ipv4() => {
+            let message = format!(
+                "({}) native_ipv6 with IPv4 virtual addresses - ignoring",
+                draft.name
+            );
+            context.fault(
+                span,
+                message,
+                "remove it: the virtual addresses say which family it is",
+            );
+            false
+        }
+        (Some((first, _)), _) => first.address.is_ipv6(),
+        (None, Some(_)) => true,
+        (None, None) => draft
+            .source
+            .or(draft.group)
+            .is_some_and(|(address, _)| address.is_ipv6()),
     }
 }
 
-fn version(builder: &Builder, context: &mut Context<'_>, draft: &mut Draft, ipv6: bool) -> Version {
+fn version(
+    builder: &Builder,
+    context: &mut Context<'_>,
+    draft: &mut Draft,
+    ipv6: bool,
+    strict: bool,
+) -> Version {
     match draft.version {
-        Some((2, span)) if ipv6 => {
+        Some((2, span)) if ipv6 && (strict || draft.native_ipv6.is_some()) => {
             let message = format!(
                 "({}) version 2 does not know IPv6; using version 3",
                 draft.name
@@ -376,6 +402,7 @@ fn authentication(
     draft: &mut Draft,
     version: Version,
     strict: bool,
+    ipv6: bool,
 ) -> Authentication {
     let Some(DraftAuthentication {
         span: Some(span),
@@ -394,6 +421,10 @@ fn authentication(
         ),
         (_, _) if version == Version::V3 => (
             format!("({name}) VRRP version 3 does not support authentication. Ignoring."),
+            "remove the block",
+        ),
+        (_, _) if ipv6 => (
+            format!("({name}) VRRP version 2 over IPv6 has no authentication. Ignoring."),
             "remove the block",
         ),
         (Some("AH"), Some(_)) => {
@@ -415,21 +446,20 @@ fn authentication(
 }
 
 /// Multicast or unicast, source and group.
-fn transport(context: &mut Context<'_>, draft: &mut Draft) {
+fn transport(context: &mut Context<'_>, draft: &mut Draft, ipv6: bool) {
     let name = &draft.name;
-    if let Some((first, _)) = draft.addresses.first() {
-        let v4 = first.address.is_ipv4();
-        let other =
-            |found: &Option<(IpAddr, Span)>| found.filter(|(address, _)| address.is_ipv4() != v4);
-        for (address, span) in other(&draft.source).into_iter().chain(other(&draft.group)) {
-            let message = format!(
-                "({name}) {address} is of another address family than the virtual addresses - ignoring"
-            );
-            context.fault(span, message, "use an address of the same family");
-        }
-        draft.source = draft.source.filter(|(address, _)| address.is_ipv4() == v4);
-        draft.group = draft.group.filter(|(address, _)| address.is_ipv4() == v4);
+    let other =
+        |found: &Option<(IpAddr, Span)>| found.filter(|(address, _)| address.is_ipv6() != ipv6);
+    for (address, span) in other(&draft.source).into_iter().chain(other(&draft.group)) {
+        let message = format!(
+            "({name}) {address} is of another address family than the virtual addresses - ignoring"
+        );
+        context.fault(span, message, "use an address of the same family");
     }
+    draft.source = draft
+        .source
+        .filter(|(address, _)| address.is_ipv6() == ipv6);
+    draft.group = draft.group.filter(|(address, _)| address.is_ipv6() == ipv6);
     let Some(span) = draft.unicast else { return };
     if !draft.peers.is_empty() {
         draft.needs.push(("unicast_peer", span));
@@ -508,6 +538,9 @@ fn fit(
             "add virtual_ipaddress, or no_virtual_ipaddress",
         );
     }
+    if !link_local_first(context, draft, strict) {
+        return false;
+    }
     match builder.routers.entry((interface.clone(), id, ipv6)) {
         Entry::Vacant(free) => {
             free.insert(name.clone());
@@ -548,15 +581,42 @@ fn shared_addresses(builder: &mut Builder, context: &mut Context<'_>, draft: &Dr
     }
 }
 
-/// The first thing that this daemon does not have yet and the instance cannot run without.
-fn missing(draft: &Draft, version: Version, ipv6: bool) -> Option<(&'static str, Option<Span>)> {
-    if let Some((need, span)) = draft.needs.first() {
-        return Some((need, Some(*span)));
+/// The first IPv6 address of an advert has to be the link-local one (RFC 9568 section 5.2.9); only strict mode insists.
+fn link_local_first(context: &mut Context<'_>, draft: &Draft, strict: bool) -> bool {
+    let is_link_local = |address: &VirtualAddress| match address.address {
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+        IpAddr::V4(_) => true,
+    };
+    let Some((first, span)) = draft.addresses.first() else {
+        return true;
+    };
+    if is_link_local(first) {
+        return true;
     }
-    if ipv6 {
-        return Some(("IPv6", draft.addresses.first().map(|(_, span)| *span)));
+    let message = format!(
+        "({}) the first IPv6 VIP address must be link local",
+        draft.name
+    );
+    if strict {
+        let help = "begin virtual_ipaddress with an address of fe80::/10; strict mode does not start the instance";
+        context
+            .diagnostics
+            .advise(Class::Fatal, *span, message, help);
+        return false;
     }
-    (version == Version::V3).then_some(("VRRP version 3", draft.version.map(|(_, span)| span)))
+    let later = draft
+        .addresses
+        .iter()
+        .any(|(address, _)| is_link_local(address));
+    let help = if later {
+        "move the fe80:: address to the first line; routers of other makes may ignore the adverts"
+    } else {
+        "put an address of fe80::/10 first; routers of other makes may ignore the adverts"
+    };
+    context
+        .diagnostics
+        .advise(Class::Note, *span, message, help);
+    true
 }
 
 fn garp(builder: &Builder, context: &mut Context<'_>, draft: &Draft, strict: bool) -> GarpPolicy {
@@ -591,10 +651,18 @@ fn garp(builder: &Builder, context: &mut Context<'_>, draft: &Draft, strict: boo
         },
         interval: usual.interval,
         extra_interfaces: given.extra_interfaces.unwrap_or(usual.extra_interfaces),
+        neighbour_interval: usual.neighbour_interval,
     }
 }
 
-fn addresses(context: &mut Context<'_>, draft: &mut Draft) -> Vec<VirtualAddress> {
+fn addresses(context: &mut Context<'_>, draft: &mut Draft, ipv6: bool) -> Vec<VirtualAddress> {
+    if ipv6 && let Some((_, span)) = draft.addresses.get(IPV6_ADDRESSES_MAX) {
+        let message = format!(
+            "({}) more than {IPV6_ADDRESSES_MAX} IPv6 addresses do not fit into an advert: the rest is left out of it",
+            draft.name
+        );
+        context.fault(*span, message, "spread them over several instances");
+    }
     if let Some((_, span)) = draft.addresses.get(ADDRESSES_MAX) {
         let message = format!(
             "({}) more than {ADDRESSES_MAX} virtual addresses: the rest is excluded from adverts",

@@ -24,6 +24,7 @@ pub(super) struct Defaults {
     pub higher_prio_send_advert: bool,
     pub down_timer_adverts: u32,
     pub owner_ignore_adverts: bool,
+    pub checksum_as_v2: bool,
 }
 
 impl Default for Defaults {
@@ -40,6 +41,7 @@ impl Default for Defaults {
             higher_prio_send_advert: false,
             down_timer_adverts: 3,
             owner_ignore_adverts: false,
+            checksum_as_v2: false,
         }
     }
 }
@@ -85,6 +87,15 @@ fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
             if let Some(IpAddr::V4(group)) = item.multicast(context) {
                 global.vrrp_mcast_group4 = group;
             }
+        }
+        "vrrp_mcast_group6" => {
+            if let Some(IpAddr::V6(group)) = item.multicast(context) {
+                global.vrrp_mcast_group6 = group;
+            }
+        }
+        "v3_checksum_as_v2" => {
+            item.check(context);
+            builder.defaults.checksum_as_v2 = true;
         }
         "log_unknown_vrids" => global.log_unknown_vrids = true,
         "vrrp_startup_delay" => set(&mut global.vrrp_startup_delay, item.duration(context)),
@@ -149,7 +160,7 @@ fn inherited(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
             defaults.lower_prio_repeat = item.u32(context).or(defaults.lower_prio_repeat)
         }
         "vrrp_garp_interval" => set(&mut garp.interval, pause(context, item)),
-        "vrrp_gna_interval" => drop(pause(context, item)),
+        "vrrp_gna_interval" => set(&mut garp.neighbour_interval, pause(context, item)),
         "vrrp_min_garp" => set(&mut defaults.min_garp, item.bool(context)),
         "vrrp_version" => set(
             &mut defaults.version,

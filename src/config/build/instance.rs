@@ -41,6 +41,8 @@ pub(super) struct Draft {
     pub peers: Vec<IpAddr>,
     pub unicast_fault_no_peer: bool,
     pub strict: Option<bool>,
+    pub native_ipv6: Option<Span>,
+    pub checksum_as_v2: Option<bool>,
     pub no_virtual_ipaddress: bool,
     pub dont_track_primary: bool,
     pub skip_check_adv_addr: Option<bool>,
@@ -182,6 +184,11 @@ impl Draft {
         let garp = &mut self.garp;
         match item.name() {
             "strict_mode" => self.strict = item.bool(context).or(self.strict),
+            "native_ipv6" => {
+                item.check(context);
+                self.native_ipv6 = Some(item.span());
+            }
+            "v3_checksum_as_v2" => self.checksum_as_v2 = item.bool(context).or(self.checksum_as_v2),
             "no_virtual_ipaddress" => self.no_virtual_ipaddress = true,
             "dont_track_primary" => self.dont_track_primary = true,
             "skip_check_adv_addr" => {

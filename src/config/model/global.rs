@@ -1,7 +1,7 @@
 //! Daemon-wide settings: `global_defs` and the statements outside any block.
 
 use serde::{Deserialize, Serialize};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 /// `global_defs`, with defaults filled in.
@@ -11,6 +11,8 @@ pub struct Global {
     pub router_id: Option<String>,
     /// `vrrp_mcast_group4`.
     pub vrrp_mcast_group4: Ipv4Addr,
+    /// `vrrp_mcast_group6`.
+    pub vrrp_mcast_group6: Ipv6Addr,
     /// `instance`: part of pid file names and syslog idents.
     pub instance: Option<String>,
     /// `use_pid_dir`.
@@ -49,6 +51,7 @@ impl Default for Global {
         Global {
             router_id: None,
             vrrp_mcast_group4: Ipv4Addr::new(224, 0, 0, 18),
+            vrrp_mcast_group6: Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12),
             instance: None,
             use_pid_dir: false,
             child_wait_time: 5,

@@ -2,6 +2,7 @@
 
 use super::Holdings;
 use crate::config::secret::Secret;
+use crate::wire::vrrp::Family;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -101,6 +102,8 @@ pub struct GarpPolicy {
     pub lower_prio_repeat: u32,
     /// `vrrp_garp_interval`: least time between two gratuitous ARPs on an interface; zero = none.
     pub interval: Duration,
+    /// `vrrp_gna_interval`: the same for unsolicited neighbour advertisements.
+    pub neighbour_interval: Duration,
     /// `garp_extra_if all`: a gratuitous ARP so often for addresses on interfaces other than the instance's; zero = never.
     pub extra_interfaces: Duration,
 }
@@ -116,6 +119,7 @@ impl Default for GarpPolicy {
             lower_prio_repeat: 5,
             interval: Duration::ZERO,
             extra_interfaces: Duration::ZERO,
+            neighbour_interval: Duration::ZERO,
         }
     }
 }
@@ -174,10 +178,12 @@ pub struct VrrpInstance {
     pub down_timer_adverts: u32,
     /// `authentication`.
     pub authentication: Authentication,
-    /// `vrrp_mcast_group4` or `mcast_dst_ip`.
-    pub multicast_group: Ipv4Addr,
-    /// `mcast_src_ip`; the interface's primary address when not given.
-    pub source: Option<Ipv4Addr>,
+    /// `vrrp_mcast_group4`, `vrrp_mcast_group6` or `mcast_dst_ip`; its family is that of the instance.
+    pub multicast_group: IpAddr,
+    /// `mcast_src_ip`, of the same family; the interface's primary IPv4 or link-local IPv6 address when not given.
+    pub source: Option<IpAddr>,
+    /// `v3_checksum_as_v2`: version 3 over IPv4 is sent with a checksum that leaves the pseudo-header out.
+    pub checksum_as_v2: bool,
     /// `dont_track_primary`: keep running when the interface is down.
     pub dont_track_primary: bool,
     /// `track_interface`, its own and those of its sync group: each interface once.
@@ -194,4 +200,11 @@ pub struct VrrpInstance {
     pub virtual_addresses: Vec<VirtualAddress>,
     /// `virtual_ipaddress_excluded`, `virtual_routes`, `virtual_rules`: on this host while MASTER, but in no advert.
     pub holdings: Holdings,
+}
+
+impl VrrpInstance {
+    /// Which IP its adverts travel over, which is also that of its virtual addresses.
+    pub fn family(&self) -> Family {
+        Family::of(self.multicast_group)
+    }
 }

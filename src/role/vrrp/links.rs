@@ -8,6 +8,7 @@ use crate::vrrp::{InstanceId, Interface};
 use log::{error, warn};
 use std::collections::HashSet;
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// `RTNLGRP_LINK`, `RTNLGRP_IPV4_IFADDR`, `RTNLGRP_IPV6_IFADDR`.
@@ -130,6 +131,11 @@ impl Kernel {
         self.reconciler.take_restored()
     }
 
+    /// Which addresses have passed duplicate address detection.
+    pub fn take_usable(&mut self) -> Vec<(InstanceId, IpAddr)> {
+        self.reconciler.take_usable()
+    }
+
     /// Logs what the reconciler has to say.
     pub fn tell(&mut self) {
         for notice in self.reconciler.take_notices() {
@@ -147,5 +153,6 @@ pub(super) fn interface(link: LinkState) -> Interface {
         mac: link.mac,
         mtu: link.mtu,
         primary_v4: link.primary_v4,
+        link_local: link.link_local,
     }
 }

@@ -22,6 +22,7 @@ use crate::report::{self, JsonVersion, View};
 use crate::time::Instant;
 use crate::vrrp::{Action, Actions, Event, InstanceId, Record, Router, Severity, State, TimerKey};
 use crate::wheel::Wheel;
+use crate::wire::vrrp::Family;
 use dumps::Dumps;
 use frames::Frames;
 use links::Kernel;
@@ -43,8 +44,8 @@ const FRAMES_RETRY: Duration = Duration::from_millis(1);
 /// What a descriptor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
-    /// The VRRP socket of a link, by index.
-    Vrrp(u32),
+    /// The VRRP socket of a link, by family and index.
+    Vrrp(Family, u32),
     Netlink,
     Parent,
     Signals,
@@ -172,13 +173,13 @@ impl Shell {
     /// One turn of the loop; see the module for the order.
     fn turn(&mut self, ready: &[Ready<Source>]) {
         for event in ready {
-            if let Source::Vrrp(index) = event.token {
-                self.hear(*event, index);
+            if let Source::Vrrp(family, index) = event.token {
+                self.hear(*event, family, index);
             }
         }
         for event in ready {
             match event.token {
-                Source::Vrrp(_) => {}
+                Source::Vrrp(..) => {}
                 Source::Netlink => self.listen_to_kernel(*event),
                 Source::Parent => self.obey(),
                 Source::Signals => {
@@ -211,6 +212,11 @@ impl Shell {
             }
         }
         self.kernel.send(now);
+        for (instance, address) in self.kernel.take_usable() {
+            let event = Event::AddressUsable { instance, address };
+            self.router.handle(now, event, &mut self.actions);
+        }
+        self.perform(now);
         if let Some(retry) = self.kernel.reconciler().next_retry() {
             self.wheel.arm(Key::Kernel, retry);
         }
@@ -226,9 +232,9 @@ impl Shell {
     }
 
     /// Reads the packets that wait at a socket.
-    fn hear(&mut self, event: Ready<Source>, index: u32) {
+    fn hear(&mut self, event: Ready<Source>, family: Family, index: u32) {
         for _ in 0..BATCHES_PER_TURN {
-            let Some(socket) = self.sockets.get(index) else {
+            let Some(socket) = self.sockets.get(family, index) else {
                 return;
             };
             match socket.receive(&mut self.batch) {
@@ -486,10 +492,11 @@ impl Shell {
             Action::SendAdvert {
                 instance,
                 interface,
+                destination,
                 packet,
-                ..
             } => {
-                let sent = match self.sockets.get(interface) {
+                let family = Family::of(destination);
+                let sent = match self.sockets.get(family, interface) {
                     Some(socket) => socket.send(&packet),
                     None => Err(io::Error::from_raw_os_error(libc::ENODEV)),
                 };

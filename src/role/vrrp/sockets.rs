@@ -1,19 +1,23 @@
-//! The VRRP sockets: one per interface that an instance runs on, in the groups of its instances. An interface that is made anew gets
+//! The VRRP sockets: one per interface and family that an instance runs on, in the groups of its instances. An interface that is made anew gets
 //! a new socket; one that goes away loses its own.
 
 use super::Source;
 use crate::config::model::Vrrp;
 use crate::os::poll::{Loop, Want};
 use crate::os::vrrp_socket::VrrpSocket;
+use crate::wire::vrrp::Family;
 use log::{error, warn};
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
+
+/// A link may need a socket of each.
+const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
 
 /// What an interface is needed for.
 #[derive(Debug, Default)]
 struct Need {
-    groups: BTreeSet<Ipv4Addr>,
+    groups: BTreeSet<IpAddr>,
     instances: usize,
 }
 
@@ -21,14 +25,14 @@ struct Need {
 struct Open {
     socket: VrrpSocket,
     name: String,
-    groups: BTreeSet<Ipv4Addr>,
+    groups: BTreeSet<IpAddr>,
 }
 
 /// All VRRP sockets.
 #[derive(Default)]
 pub(super) struct Sockets {
-    needs: HashMap<String, Need>,
-    open: HashMap<u32, Open>,
+    needs: HashMap<(Family, String), Need>,
+    open: HashMap<(Family, u32), Open>,
 }
 
 impl Sockets {
@@ -36,29 +40,47 @@ impl Sockets {
     pub fn plan(&mut self, config: &Vrrp) {
         self.needs.clear();
         for instance in &config.instances {
-            let need = self.needs.entry(instance.interface.clone()).or_default();
+            let need = self
+                .needs
+                .entry((instance.family(), instance.interface.clone()))
+                .or_default();
             need.groups.insert(instance.multicast_group);
             need.instances += 1;
         }
     }
 
-    /// Makes the socket of a link what it is needed to be: there or not, in these groups. Only a missing permission is an error;
+    /// Makes the sockets of a link what they are needed to be: there or not, in these groups. Only a missing permission is an error;
     /// anything else is logged, and tried again when something about the link changes.
     pub fn fit(&mut self, events: &mut Loop<Source>, index: u32, name: &str) -> io::Result<()> {
-        let renamed = self.open.get(&index).is_some_and(|open| open.name != name);
-        if renamed || !self.needs.contains_key(name) {
-            self.close(events, index);
+        for family in FAMILIES {
+            self.fit_one(events, family, index, name)?;
         }
-        let Some(need) = self.needs.get(name) else {
+        Ok(())
+    }
+
+    fn fit_one(
+        &mut self,
+        events: &mut Loop<Source>,
+        family: Family,
+        index: u32,
+        name: &str,
+    ) -> io::Result<()> {
+        let (place, wanted) = ((family, index), (family, name.to_owned()));
+        let renamed = self.open.get(&place).is_some_and(|open| open.name != name);
+        if renamed || !self.needs.contains_key(&wanted) {
+            self.close_one(events, place);
+        }
+        let Some(need) = self.needs.get(&wanted) else {
             return Ok(());
         };
-        let open = match self.open.entry(index) {
+        let open = match self.open.entry(place) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => {
-                let opened = VrrpSocket::open(name, index, need.instances).and_then(|socket| {
-                    events.add(&socket, Source::Vrrp(index), Want::Read)?;
-                    Ok(socket)
-                });
+                let opened =
+                    VrrpSocket::open(family, name, index, need.instances).and_then(|socket| {
+                        events.add(&socket, Source::Vrrp(family, index), Want::Read)?;
+                        Ok(socket)
+                    });
                 match opened {
                     Ok(socket) => entry.insert(Open {
                         socket,
@@ -98,16 +120,22 @@ impl Sockets {
         Ok(())
     }
 
-    /// Closes the socket of a link.
+    /// Closes the sockets of a link.
     pub fn close(&mut self, events: &mut Loop<Source>, index: u32) {
-        if let Some(open) = self.open.remove(&index) {
+        for family in FAMILIES {
+            self.close_one(events, (family, index));
+        }
+    }
+
+    fn close_one(&mut self, events: &mut Loop<Source>, place: (Family, u32)) {
+        if let Some(open) = self.open.remove(&place) {
             // One that cannot be removed is not waited for either.
             let _ = events.remove(&open.socket);
         }
     }
 
-    /// The socket of a link.
-    pub fn get(&self, index: u32) -> Option<&VrrpSocket> {
-        self.open.get(&index).map(|open| &open.socket)
+    /// The socket of a link for a family.
+    pub fn get(&self, family: Family, index: u32) -> Option<&VrrpSocket> {
+        self.open.get(&(family, index)).map(|open| &open.socket)
     }
 }

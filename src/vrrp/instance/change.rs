@@ -1,5 +1,6 @@
 //! Another configuration for an instance that runs: what can be kept is kept.
 
+use super::derived::undergoes_detection;
 use super::{Context, Derived, Instance};
 use crate::config::model::VrrpInstance;
 use crate::vrrp::garp::Schedule;
@@ -23,6 +24,7 @@ impl Instance {
             self.adopt(config);
             self.master = None;
             self.preempt_at = None;
+            self.last_source = None;
             return;
         }
         let from = self.effective_priority();
@@ -55,6 +57,7 @@ impl Instance {
         if (before.priority, before.advert_interval, before.source)
             != (config.priority, config.advert_interval, config.source)
             || before.authentication != config.authentication
+            || before.checksum_as_v2 != config.checksum_as_v2
             || before.virtual_addresses != config.virtual_addresses
         {
             // The others should know it now, not an interval later.
@@ -64,7 +67,14 @@ impl Instance {
         }
         if before.virtual_addresses != config.virtual_addresses {
             self.announcing_wanted.set(false);
+            let waiting = std::mem::take(&mut self.detecting);
             self.perform(Step::TakeAddresses, context);
+            // What was there before and had passed is not detected again.
+            for line in &before.virtual_addresses {
+                if undergoes_detection(line) && !waiting.contains(&line.address) {
+                    self.detecting.remove(&line.address);
+                }
+            }
             self.perform(Step::Announce, context);
         } else if before.garp != config.garp {
             self.announcing = Schedule::of_new_master(context.now, &config.garp);

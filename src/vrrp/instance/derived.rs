@@ -1,67 +1,119 @@
 //! What follows from an instance's configuration alone, computed once so that no packet has to.
 
-use crate::config::model::{Authentication, VrrpInstance};
+use crate::config::model::{Authentication, VirtualAddress, VrrpInstance};
 use crate::config::secret::Secret;
-use crate::wire::vrrp::v2;
-use std::net::{IpAddr, Ipv4Addr};
+use crate::wire::ipv6;
+use crate::wire::vrrp::v3::{CENTISECOND, Coverage, INTERVAL_MAX};
+use crate::wire::vrrp::{Family, MAX_ADDRESSES, address_bytes, v2, v3};
+use std::net::IpAddr;
 use std::rc::Rc;
+
+/// The MTU of Ethernet: an advert over IPv6 is never fragmented, so that no more addresses go into one.
+const MTU: usize = 1500;
+/// As many IPv6 addresses fit.
+const IPV6_ADDRESSES: usize = (MTU - ipv6::HEADER_LENGTH - v3::HEADER_LENGTH) / 16;
+/// `IFA_F_NODAD`: the address is usable as soon as it is there.
+const NO_DETECTION: u32 = 0x02;
 
 /// What follows from the configuration alone, computed once.
 #[derive(Debug)]
 pub(in crate::vrrp) struct Derived {
-    /// Virtual IPv4 addresses as they stand in an advert.
+    /// Virtual addresses as they stand in an advert.
     pub address_bytes: Vec<u8>,
     /// The same, sorted.
-    pub sorted_addresses: Vec<Ipv4Addr>,
-    /// The interval as it stands in an advert.
+    pub sorted_addresses: Vec<IpAddr>,
+    /// The interval as it stands in an advert of version 2.
     pub interval_seconds: u8,
+    /// The same of version 3.
+    pub interval_centiseconds: u16,
+    /// What our version 3 checksums cover.
+    pub coverage: Coverage,
     /// The password as it stands in an advert.
     pub password: Secret,
-    /// What to announce on which interface.
-    pub announced: Vec<(String, Rc<[Ipv4Addr]>)>,
+    /// What to announce.
+    pub announced: Vec<Announced>,
+}
+
+/// What to announce on one interface.
+#[derive(Debug, Default)]
+pub(in crate::vrrp) struct Announced {
+    /// Its name.
+    pub interface: String,
+    /// At once.
+    pub addresses: Rc<[IpAddr]>,
+    /// When duplicate address detection is over.
+    pub detected: Rc<[IpAddr]>,
 }
 
 impl Derived {
     pub(super) fn new(config: &VrrpInstance) -> Self {
-        let v4 = |address: IpAddr| match address {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
+        let family = config.family();
+        let most = match family {
+            Family::V4 => MAX_ADDRESSES,
+            Family::V6 => IPV6_ADDRESSES,
         };
-        let addresses = config
+        let addresses: Vec<IpAddr> = config
             .virtual_addresses
             .iter()
-            .filter_map(|virtual_address| v4(virtual_address.address));
-        let addresses: Vec<Ipv4Addr> = addresses.take(v2::MAX_ADDRESSES).collect();
+            .map(|virtual_address| virtual_address.address)
+            .filter(|address| Family::of(*address) == family)
+            .take(most)
+            .collect();
         let mut sorted_addresses = addresses.clone();
         sorted_addresses.sort_unstable();
-        let mut announced: Vec<(String, Vec<Ipv4Addr>)> = Vec::new();
-        for virtual_address in &config.virtual_addresses {
-            let Some(address) = v4(virtual_address.address) else {
-                continue;
-            };
-            let interface = virtual_address
-                .interface
-                .as_ref()
-                .unwrap_or(&config.interface);
-            match announced.iter_mut().find(|(name, _)| name == interface) {
-                Some((_, list)) => list.push(address),
-                None => announced.push((interface.clone(), vec![address])),
-            }
-        }
+        let centiseconds = config.advert_interval.as_millis() / CENTISECOND.as_millis();
         Derived {
-            address_bytes: v2::address_bytes(addresses),
+            address_bytes: address_bytes(addresses),
             sorted_addresses,
             interval_seconds: u8::try_from(config.advert_interval.as_secs())
                 .unwrap_or(u8::MAX)
                 .max(1),
+            interval_centiseconds: u16::try_from(centiseconds)
+                .unwrap_or(INTERVAL_MAX)
+                .clamp(1, INTERVAL_MAX),
+            coverage: if config.checksum_as_v2 && family == Family::V4 {
+                Coverage::Message
+            } else {
+                Coverage::PseudoHeader
+            },
             password: match &config.authentication {
                 Authentication::None => Secret::default(),
                 Authentication::Pass(password) => Secret::new(v2::pad_password(password.expose())),
             },
-            announced: announced
-                .into_iter()
-                .map(|(name, list)| (name, list.into()))
-                .collect(),
+            announced: announced(config),
         }
     }
+}
+
+/// Whether the kernel runs duplicate address detection for an address.
+pub(super) fn undergoes_detection(line: &VirtualAddress) -> bool {
+    line.address.is_ipv6() && line.flags & NO_DETECTION == 0
+}
+
+fn announced(config: &VrrpInstance) -> Vec<Announced> {
+    let mut by_interface: Vec<(String, Vec<IpAddr>, Vec<IpAddr>)> = Vec::new();
+    for line in &config.virtual_addresses {
+        let interface = line.interface.as_ref().unwrap_or(&config.interface);
+        let known = by_interface.iter().position(|(name, ..)| name == interface);
+        let at = known.unwrap_or(by_interface.len());
+        if known.is_none() {
+            by_interface.push((interface.clone(), Vec::new(), Vec::new()));
+        }
+        let Some((_, at_once, detected)) = by_interface.get_mut(at) else {
+            continue;
+        };
+        if undergoes_detection(line) {
+            detected.push(line.address);
+        } else {
+            at_once.push(line.address);
+        }
+    }
+    by_interface
+        .into_iter()
+        .map(|(interface, addresses, detected)| Announced {
+            interface,
+            addresses: addresses.into(),
+            detected: detected.into(),
+        })
+        .collect()
 }

@@ -1,14 +1,14 @@
 //! Packets for an instance: judged by receive.rs, ranked here against our own priority and address, counted and told.
 
 use super::{Context, Instance, Rival};
+use crate::config::model::Version;
 use crate::time::Instant;
 use crate::vrrp::notice::{Said, Topic};
-use crate::vrrp::receive::{compare_addresses, judge, standing};
+use crate::vrrp::receive::{Envelope, Heard, compare_addresses, judge, standing};
 use crate::vrrp::table::{Cause, State};
-use crate::wire::ip;
 use crate::wire::vrrp::PRIORITY_OWNER;
-use crate::wire::vrrp::v2::Advert;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
+use std::time::Duration;
 
 /// So many adverts of a rival owner are heard out before anything is done.
 const RIVAL_PATIENCE_ADVERTS: u32 = 2;
@@ -17,13 +17,13 @@ impl Instance {
     /// A packet for this instance (RFC 3768 7.1).
     pub(in crate::vrrp) fn packet(
         &mut self,
-        header: &ip::Header,
+        envelope: &Envelope,
         message: &[u8],
         context: &mut Context<'_>,
     ) {
         let vrid = self.config.virtual_router_id;
-        let source = header.source;
-        let advert = match judge(&self.config, &self.derived, header, message) {
+        let source = envelope.source;
+        let advert = match judge(&self.config, &self.derived, envelope, message) {
             Ok(advert) => advert,
             Err(fault) => {
                 self.stats.count_fault(&fault);
@@ -49,7 +49,7 @@ impl Instance {
         }
         let same_master = self.master.is_some_and(|(master, _)| master == source);
         if !(self.config.skip_check_adv_addr && same_master)
-            && let Some(fault) = compare_addresses(&self.derived, &advert)
+            && let Some(fault) = compare_addresses(&self.config, &self.derived, advert.addresses)
         {
             self.stats.addr_list_err = self.stats.addr_list_err.saturating_add(1);
             self.tell_limited(Topic::Addresses, context, |suppressed| Said::Addresses {
@@ -59,6 +59,12 @@ impl Instance {
                 suppressed,
             });
         }
+        if let Some(theirs) = advert.coverage
+            && theirs != self.derived.coverage
+            && !same_master
+        {
+            self.tell_once(Topic::Coverage, context, Said::Coverage { source, theirs });
+        }
         let cause = self.rank(&advert, source, context);
         self.heard(cause, &advert, source, context);
         self.apply(cause, context);
@@ -67,8 +73,8 @@ impl Instance {
     /// Where an advert stands against us.
     pub(super) fn rank(
         &mut self,
-        advert: &Advert<'_>,
-        source: Ipv4Addr,
+        advert: &Heard<'_>,
+        source: IpAddr,
         context: &mut Context<'_>,
     ) -> Cause {
         let own = self.source(context).or(self.last_source);
@@ -76,7 +82,9 @@ impl Instance {
             self.effective_priority() == PRIORITY_OWNER && advert.priority == PRIORITY_OWNER;
         if self.state == State::Master && owners && own != Some(source) {
             // Of two owners the one with the lower address stays; the other hears it out and gives way.
-            if own.is_none_or(|own| source > own) || !self.rival_outlasts(context.now) {
+            if own.is_none_or(|own| source > own)
+                || !self.rival_outlasts(advert.interval, context.now)
+            {
                 return Cause::HeardRivalOwner;
             }
             self.set_yielded(true, context);
@@ -118,8 +126,8 @@ impl Instance {
     }
 
     /// Counts another advert of a rival owner; true when it was given two adverts and 1.2 intervals to go away and did not.
-    pub(super) fn rival_outlasts(&mut self, now: Instant) -> bool {
-        let interval = self.config.advert_interval;
+    pub(super) fn rival_outlasts(&mut self, theirs: Duration, now: Instant) -> bool {
+        let interval = self.config.advert_interval.max(theirs);
         let rival = match self.rival {
             Some(rival)
                 if now.since(rival.last)
@@ -134,7 +142,7 @@ impl Instance {
             },
         };
         let adverts = rival.adverts.saturating_add(1);
-        // 1.2 times the interval: v2 has but one for both.
+        // 1.2 times the longer interval.
         let patience = interval.saturating_add(interval / 5);
         let yield_at = rival
             .yield_at
@@ -161,8 +169,8 @@ impl Instance {
     pub(super) fn heard(
         &mut self,
         cause: Cause,
-        advert: &Advert<'_>,
-        source: Ipv4Addr,
+        advert: &Heard<'_>,
+        source: IpAddr,
         context: &mut Context<'_>,
     ) {
         let (priority, ours) = (advert.priority, self.effective_priority());
@@ -215,6 +223,7 @@ impl Instance {
             State::Initialize | State::Fault => false,
         };
         if follows_it {
+            self.learn_interval(source, advert.interval, context);
             let before = self
                 .master
                 .replace((source, priority))
@@ -228,6 +237,26 @@ impl Instance {
                     context,
                 );
             }
+        }
+    }
+
+    /// Version 3 waits by the interval of the master it listens to (RFC 9568 section 6.4.2).
+    fn learn_interval(&mut self, source: IpAddr, theirs: Duration, context: &mut Context<'_>) {
+        let before = self.master_interval();
+        if self.config.version == Version::V3 {
+            self.learned_interval = Some(theirs);
+        }
+        if before != self.master_interval() {
+            let ours = self.config.advert_interval;
+            self.tell_once(
+                Topic::Interval,
+                context,
+                Said::Interval {
+                    source,
+                    theirs,
+                    ours,
+                },
+            );
         }
     }
 }

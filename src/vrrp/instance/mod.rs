@@ -22,7 +22,8 @@ use crate::config::model::VrrpInstance;
 use crate::time::Instant;
 use crate::wire::vrrp::PRIORITY_OWNER;
 use std::cell::Cell;
-use std::net::Ipv4Addr;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -90,11 +91,15 @@ pub struct Instance {
     listening_since: Option<Instant>,
     last_transition: Option<Instant>,
     last_cause: Option<Cause>,
-    master: Option<(Ipv4Addr, u8)>,
-    last_source: Option<Ipv4Addr>,
+    master: Option<(IpAddr, u8)>,
+    /// The interval of the master we listen to, as version 3 learns it (Active_Adver_Interval, RFC 9568 section 6.1).
+    learned_interval: Option<Duration>,
+    last_source: Option<IpAddr>,
     last_answer: Option<Instant>,
     last_answer_garp: Option<Instant>,
     announcing: Schedule,
+    /// Not to be announced yet: their duplicate address detection is not over.
+    detecting: BTreeSet<IpAddr>,
     /// Held by queued gratuitous ARPs; false when they are no longer wanted.
     announcing_wanted: Rc<Cell<bool>>,
     resume: Option<Record>,
@@ -124,10 +129,12 @@ impl Instance {
             last_transition: None,
             last_cause: None,
             master: None,
+            learned_interval: None,
             last_source: None,
             last_answer: None,
             last_answer_garp: None,
             announcing: Schedule::default(),
+            detecting: BTreeSet::new(),
             announcing_wanted: Rc::new(Cell::new(false)),
             resume: None,
             stats: Stats::default(),
@@ -192,10 +199,16 @@ impl Instance {
     /// Master_Down_Interval of this instance now.
     pub fn master_down_interval(&self) -> Duration {
         master_down_interval(
-            self.config.advert_interval,
+            self.config.version,
+            self.master_interval(),
             self.config.down_timer_adverts,
             self.effective_priority(),
         )
+    }
+
+    /// How often the master sends, as far as is known: our own interval until version 3 learns another (RFC 9568 section 6.4.2).
+    pub fn master_interval(&self) -> Duration {
+        self.learned_interval.unwrap_or(self.config.advert_interval)
     }
 
     /// When the state last changed.
@@ -207,7 +220,7 @@ impl Instance {
         self.last_cause
     }
     /// Address and priority of the master last heard; our own are not told here.
-    pub fn master(&self) -> Option<(Ipv4Addr, u8)> {
+    pub fn master(&self) -> Option<(IpAddr, u8)> {
         self.master
     }
     /// Counters since the start, or since they were cleared.
@@ -366,7 +379,7 @@ impl Instance {
             let adverts = self.config.down_timer_adverts.saturating_sub(1);
             let interval = self.config.advert_interval;
             if let Some(best_rival) = self.config.timer_expired_backup
-                && late >= master_down_interval(interval, adverts, best_rival)
+                && late >= master_down_interval(self.config.version, interval, adverts, best_rival)
             {
                 self.apply(Cause::Overslept, context);
                 return;
@@ -427,7 +440,11 @@ impl Instance {
             return false;
         }
         self.tell(Said::Listening(late), context);
-        let wait = gap_listen_interval(self.config.advert_interval, self.effective_priority());
+        let wait = gap_listen_interval(
+            self.config.version,
+            self.master_interval(),
+            self.effective_priority(),
+        );
         let until = context.now + wait;
         if matches!(key, TimerKey::Advert(_)) {
             self.advert_due = until;
@@ -456,13 +473,27 @@ impl Instance {
         }
     }
 
+    /// Duplicate address detection is over for an address: announces it.
+    pub(super) fn announce_detected(&mut self, address: IpAddr, context: &mut Context<'_>) {
+        self.detecting.remove(&address);
+        if self.state != State::Master {
+            return;
+        }
+        for announced in &self.derived.announced {
+            if announced.detected.contains(&address) {
+                let rounds = self.config.garp.master_repeat;
+                self.queue_on(&announced.interface, [address].into(), rounds, context);
+            }
+        }
+    }
+
     /// The interface's source of adverts, if it has one.
-    fn source(&self, context: &Context<'_>) -> Option<Ipv4Addr> {
+    fn source(&self, context: &Context<'_>) -> Option<IpAddr> {
         self.config.source.or_else(|| {
             context
                 .interfaces
                 .named(&self.config.interface)
-                .and_then(|interface| interface.primary_v4)
+                .and_then(|interface| interface.source(self.config.family()))
         })
     }
 
@@ -485,6 +516,13 @@ impl Instance {
     ) {
         if let Some(suppressed) = self.limiter.allow(topic, context.now) {
             self.tell(said(suppressed), context);
+        }
+    }
+
+    /// Says something at most once in a while, without counting what was left out.
+    fn tell_once(&mut self, topic: Topic, context: &mut Context<'_>, said: Said) {
+        if self.limiter.allow(topic, context.now).is_some() {
+            self.tell(said, context);
         }
     }
 
@@ -517,7 +555,7 @@ impl Instance {
             self.tell(Said::FaultDown(interface()), context);
         }
         if self.unfit.no_address {
-            self.tell(Said::FaultNoAddress, context);
+            self.tell(Said::FaultNoAddress(self.config.family()), context);
         }
     }
 
@@ -539,6 +577,6 @@ impl Instance {
         self.derived
             .announced
             .iter()
-            .map(|(interface, _)| interface.as_str())
+            .map(|announced| announced.interface.as_str())
     }
 }

@@ -1,17 +1,17 @@
 //! The state machine at work: how each step of table.rs is done.
 
 use super::{Context, Instance};
-use crate::config::model::{Authentication, InitialState};
+use crate::config::model::{Authentication, InitialState, Version};
 use crate::time::Instant;
 use crate::vrrp::garp::{Job, Schedule};
 use crate::vrrp::notice::Said;
 use crate::vrrp::table::{Cause, State, Step, follows};
 use crate::vrrp::timing::{eager_start_interval, skew_time};
 use crate::vrrp::{Action, TimerKey};
-use crate::wire::ip;
-use crate::wire::vrrp::v2::Advert;
-use crate::wire::vrrp::{PRIORITY_RESIGN, TTL};
+use crate::wire::vrrp::{PRIORITY_RESIGN, TTL, v2, v3};
+use crate::wire::{ip, ipv6};
 use std::cell::Cell;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -44,6 +44,9 @@ impl Instance {
             self.preempt_at = None;
             self.last_transition = Some(context.now);
             self.last_cause = Some(cause);
+            if next != State::Backup {
+                self.learned_interval = None;
+            }
             if next == State::Master {
                 self.master = None;
                 self.stats.become_master = self.stats.become_master.saturating_add(1);
@@ -107,7 +110,8 @@ impl Instance {
                     self.config.initial_state == InitialState::Master && self.resume.is_none();
                 if eager {
                     self.listening_since = None;
-                    let wait = eager_start_interval(self.config.advert_interval);
+                    let wait =
+                        eager_start_interval(self.config.version, self.config.advert_interval);
                     context.actions.push(Action::Arm(
                         TimerKey::MasterDown(self.id),
                         context.now + wait,
@@ -118,7 +122,11 @@ impl Instance {
             }
             Step::ArmSkew => {
                 self.listening_since = None;
-                let wait = skew_time(self.effective_priority());
+                let wait = skew_time(
+                    self.config.version,
+                    self.master_interval(),
+                    self.effective_priority(),
+                );
                 context.actions.push(Action::Arm(
                     TimerKey::MasterDown(self.id),
                     context.now + wait,
@@ -140,6 +148,10 @@ impl Instance {
             Step::TakeAddresses => {
                 self.tell(Said::SettingVips, context);
                 self.announcing_wanted = Rc::new(Cell::new(true));
+                let announced = self.derived.announced.iter();
+                self.detecting = announced
+                    .flat_map(|announced| announced.detected.iter().copied())
+                    .collect();
                 context.actions.push(Action::HoldAddresses(self.id, true));
             }
             Step::DropAddresses => {
@@ -172,26 +184,10 @@ impl Instance {
             return;
         };
         self.last_source = Some(source);
-        self.ip_id = ip::next_id(self.ip_id);
-        let mut advert = Advert::new(
-            self.config.virtual_router_id,
-            priority,
-            self.derived.interval_seconds,
-            &self.derived.address_bytes,
-        );
-        if let Authentication::Pass(_) = self.config.authentication {
-            advert = advert.with_password(self.derived.password.expose());
-        }
         let destination = self.config.multicast_group;
-        let header = ip::Header {
-            tos: ip::TOS_NETWORK_CONTROL,
-            id: self.ip_id,
-            ttl: TTL,
-            protocol: ip::PROTOCOL_VRRP,
-            source,
-            destination,
+        let Some(packet) = self.packet_of(priority, source, destination) else {
+            return;
         };
-        let packet = header.emit(&advert.emit());
         self.stats.advert_sent = self.stats.advert_sent.saturating_add(1);
         context.actions.push(Action::SendAdvert {
             instance: self.id,
@@ -199,6 +195,60 @@ impl Instance {
             destination,
             packet,
         });
+    }
+
+    /// The whole packet of an advert; `None` when its ends are of two families.
+    fn packet_of(&mut self, priority: u8, source: IpAddr, destination: IpAddr) -> Option<Vec<u8>> {
+        let (vrid, derived) = (self.config.virtual_router_id, &self.derived);
+        let addresses = &derived.address_bytes;
+        let message = match (self.config.version, source, destination) {
+            (Version::V2, IpAddr::V6(source), IpAddr::V6(destination)) => {
+                v2::Advert::new_ipv6(vrid, priority, derived.interval_seconds, addresses)
+                    .emit_ipv6(source, destination)
+            }
+            (Version::V2, ..) => {
+                let mut advert =
+                    v2::Advert::new(vrid, priority, derived.interval_seconds, addresses);
+                if let Authentication::Pass(_) = self.config.authentication {
+                    advert = advert.with_password(derived.password.expose());
+                }
+                advert.emit()
+            }
+            (Version::V3, ..) => {
+                let (family, interval) = (self.config.family(), derived.interval_centiseconds);
+                v3::Advert::new(family, vrid, priority, interval, addresses).emit(
+                    source,
+                    destination,
+                    derived.coverage,
+                )
+            }
+        };
+        match (source, destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                self.ip_id = ip::next_id(self.ip_id);
+                let header = ip::Header {
+                    tos: ip::TOS_NETWORK_CONTROL,
+                    id: self.ip_id,
+                    ttl: TTL,
+                    protocol: ip::PROTOCOL_VRRP,
+                    source,
+                    destination,
+                };
+                Some(header.emit(&message))
+            }
+            (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                let header = ipv6::Header {
+                    traffic_class: ip::TOS_NETWORK_CONTROL,
+                    flow_label: 0,
+                    next_header: ip::PROTOCOL_VRRP,
+                    hop_limit: TTL,
+                    source,
+                    destination,
+                };
+                Some(header.emit(&message))
+            }
+            _ => None,
+        }
     }
 
     /// Priority 0, if the interface is there to take it.
@@ -266,29 +316,48 @@ impl Instance {
         wanted: impl Fn(&str) -> bool,
         context: &mut Context<'_>,
     ) {
-        for (name, addresses) in &self.derived.announced {
-            if !wanted(name) {
+        for announced in &self.derived.announced {
+            if !wanted(&announced.interface) {
                 continue;
             }
-            let Some(interface) = context.interfaces.named(name) else {
-                continue;
-            };
-            // An interface without hardware address (loopback, tunnels) has no neighbours that ask.
-            if !interface.up || interface.mac == [0; 6] {
-                continue;
-            }
-            let job = Job {
-                name: self.name.clone(),
-                wanted: self.announcing_wanted.clone(),
-                addresses: addresses.clone(),
-                rounds,
-                begun: false,
-                spacing: self.config.garp.interval,
-            };
-            context
-                .garp
-                .add(context.now, interface, job, context.actions);
+            let addresses = announced.addresses.clone();
+            self.queue_on(&announced.interface, addresses, rounds, context);
+            let detected = announced.detected.iter().copied();
+            let passed: Rc<[IpAddr]> = detected
+                .filter(|address| !self.detecting.contains(address))
+                .collect();
+            self.queue_on(&announced.interface, passed, rounds, context);
         }
+    }
+
+    /// Queues announcements of some addresses on an interface.
+    pub(super) fn queue_on(
+        &self,
+        interface: &str,
+        addresses: Rc<[IpAddr]>,
+        rounds: u32,
+        context: &mut Context<'_>,
+    ) {
+        // An interface without hardware address (loopback, tunnels) has no neighbours that ask.
+        let Some(interface) = context
+            .interfaces
+            .named(interface)
+            .filter(|interface| interface.up && interface.mac != [0; 6])
+        else {
+            return;
+        };
+        let job = Job {
+            name: self.name.clone(),
+            wanted: self.announcing_wanted.clone(),
+            addresses,
+            rounds,
+            begun: false,
+            spacing: self.config.garp.interval,
+            neighbour_spacing: self.config.garp.neighbour_interval,
+        };
+        context
+            .garp
+            .add(context.now, interface, job, context.actions);
     }
 
     pub(super) fn arm_garp(&mut self, context: &mut Context<'_>) {

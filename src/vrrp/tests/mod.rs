@@ -8,7 +8,9 @@ mod packets;
 mod reload;
 mod states;
 mod timing;
+mod version3;
 
+use super::receive::Envelope;
 use super::*;
 use crate::config::model::{
     Authentication, GarpPolicy, InitialState, Version, VirtualAddress, VrrpInstance,
@@ -16,6 +18,7 @@ use crate::config::model::{
 use crate::config::secret::Secret;
 use crate::wire::ip;
 use crate::wire::vrrp::v2::{self, Advert};
+use crate::wire::vrrp::v3;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -54,8 +57,9 @@ fn config() -> VrrpInstance {
         nopreempt: false,
         down_timer_adverts: 3,
         authentication: Authentication::None,
-        multicast_group: GROUP,
+        multicast_group: IpAddr::V4(GROUP),
         source: None,
+        checksum_as_v2: false,
         dont_track_primary: false,
         preempt_delay: Duration::ZERO,
         timer_expired_backup: None,
@@ -78,6 +82,7 @@ fn eth0() -> Interface {
         mac: [2, 0, 0, 0, 0, 5],
         mtu: 1500,
         primary_v4: Some(OWN),
+        link_local: None,
     }
 }
 
@@ -192,11 +197,15 @@ impl Bench {
         for action in &self.actions {
             let short = match action {
                 Action::SendAdvert { packet, .. } => {
-                    let (_, message) = ip::Header::parse(packet).expect("a valid header");
-                    format!(
-                        "advert {}",
-                        Advert::parse(message).expect("a valid advert").priority
-                    )
+                    let (envelope, message) = Envelope::open(packet).expect("a valid header");
+                    let ends = (envelope.source, envelope.destination);
+                    let priority = v2::Advert::parse(message)
+                        .map(|advert| advert.priority)
+                        .or_else(|_| {
+                            v3::Advert::parse(message, ends.0, ends.1)
+                                .map(|(advert, _)| advert.priority)
+                        });
+                    format!("advert {}", priority.expect("a valid advert"))
                 }
                 Action::SendFrame { .. } => "garp".to_owned(),
                 Action::Arm(TimerKey::Garp(_), at) => format!("garps in {:?}", at.since(self.now)),
