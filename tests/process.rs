@@ -65,6 +65,9 @@ fn main() -> std::process::ExitCode {
         stage::case("a_service_manager_is_told", notify_socket),
         stage::case("runs_as_process_1", process_1),
         stage::case("processes_are_called_as_configured", process_names),
+        stage::case("log_files_are_found_anew_when_rotated", log_files),
+        stage::case("addresses_are_left_when_told_so", dont_release),
+        stage::case("files_are_where_and_as_the_options_say", options),
     ])
 }
 
@@ -746,4 +749,94 @@ fn process_names() {
         host.vrrp_pid().is_some_and(|pid| pid != first) && names().1 == "keepalived_vrrp"
     });
     host.stop();
+}
+
+/// One file a process, mode 0600; that of the VRRP process is written by another, as a disk may take its time.
+fn log_files() {
+    let world = world();
+    let host = &world.nodes[0];
+    host.write(CONFIG, &instances(1));
+    host.start_with(Ours, &[&FOREGROUND[..], &["-g/run/k.log"]].concat());
+    let says = |file: &str, phrase: &str| {
+        wait_until(&format!("{file} says {phrase}"), secs(10), || {
+            host.path(file).exists() && host.read(file).contains(phrase)
+        });
+    };
+    says("/run/k.log", "Startup complete");
+    says("/run/k_vrrp.log", "Entering MASTER STATE");
+    for file in ["/run/k.log", "/run/k_vrrp.log"] {
+        let mode = fs::metadata(host.path(file)).expect("a log file").mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+        fs::rename(host.path(file), host.path(&format!("{file}.1"))).expect("rename");
+    }
+    let vrrp = host.vrrp_pid().expect("a VRRP process");
+    let children = fs::read_to_string(format!("/proc/{vrrp}/task/{vrrp}/children"));
+    assert_eq!(
+        children.expect("children").split_whitespace().count(),
+        1,
+        "the VRRP process waits for no disk"
+    );
+    host.write(CONFIG, &instances(2));
+    host.signal(Signal::SIGHUP);
+    says("/run/k.log", "Reload complete");
+    says("/run/k_vrrp.log", "(VI_2) Entering MASTER STATE");
+    host.stop();
+    wait_until("the writer ends, too", secs(5), || {
+        host.processes().is_empty()
+    });
+}
+
+fn dont_release() {
+    let world = world();
+    let host = &world.nodes[0];
+    host.write(CONFIG, &instances(1));
+    host.start_with(Ours, &[&FOREGROUND[..], &["-V"]].concat());
+    wait_until("the address is held", secs(10), || host.holds(VIP));
+    host.stop();
+    assert!(host.holds(VIP), "-V: it stays");
+    started(&world, &instances(1));
+    // The address is there from the beginning, so that it says nothing.
+    wait_until("it is master again", secs(10), || {
+        count(&host.log(), "Entering MASTER STATE") == 2
+    });
+    host.stop();
+    assert!(!host.holds(VIP));
+}
+
+fn options() {
+    let world = world();
+    let host = &world.nodes[0];
+    // Only the line for this configuration id makes the instance whole.
+    let config = instances(1).replace(
+        " virtual_router_id 1",
+        "@here virtual_router_id 1\n@elsewhere virtual_router_id 2",
+    );
+    host.write(CONFIG, &config);
+    fs::create_dir(host.path("/run/tmp")).expect("a directory");
+    let words = [
+        &["env", "TMPDIR=/run/tmp", Ours.inside(), "-DG", "-f", CONFIG][..],
+        &["--config-id=here", "-u", "0137", "-P", "-R"],
+        &["-p", "/run/a.pid", "--vrrp_pid=/run/b.pid", "-c/run/c.pid"],
+    ]
+    .concat();
+    let (status, output) = host.try_run(&words);
+    assert_eq!(status.code(), Some(0), "{output}");
+    wait_until("the address is held", secs(10), || host.holds(VIP));
+    let parent = pid_in(host, "/run/a.pid").expect("the pid file of -p");
+    let vrrp = pid_in(host, "/run/b.pid").expect("the pid file of -r");
+    assert!(!host.path("/run/keepalived.pid").exists());
+    assert!(!host.path("/run/c.pid").exists(), "no checker process");
+    let umask = fs::read_to_string(format!("/proc/{vrrp}/status")).expect("status");
+    assert!(umask.contains("Umask:\t0137"), "{umask}");
+    kill(parent, Signal::SIGUSR1).expect("kill");
+    for file in ["keepalived.data", "keepalived_parent.data"] {
+        let path = host.path(&format!("/run/tmp/{file}"));
+        wait_until("the dumps are in TMPDIR", secs(5), || path.exists());
+        let mode = fs::metadata(&path).expect("a dump").mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    assert!(host.read("/run/tmp/keepalived.data").contains("VI_1"));
+    // -R: a child that dies takes the daemon along.
+    kill(vrrp, Signal::SIGKILL).expect("kill");
+    wait_until("the daemon ends", secs(5), || host.processes().is_empty());
 }

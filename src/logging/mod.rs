@@ -6,6 +6,7 @@
 mod format;
 mod queue;
 mod sink;
+mod writer;
 
 use crate::os::clock;
 use crate::os::poll::{Loop, Want};
@@ -39,6 +40,8 @@ pub struct Settings {
     pub console: bool,
     /// To a file.
     pub file: Option<PathBuf>,
+    /// The process may wait for the disk with that file; else another process writes it.
+    pub may_wait: bool,
     /// 0: what matters; 1: details (`debug!`); 2 and more: everything (`trace!`).
     pub detail: u8,
 }
@@ -77,8 +80,12 @@ pub fn start(settings: &Settings) {
     if settings.console {
         sinks.push(Sink::console());
     }
-    if let Some(path) = &settings.file {
-        sinks.push(Sink::file(path.clone()));
+    if let Some(path) = settings.file.clone() {
+        sinks.push(if settings.may_wait {
+            Sink::file(path)
+        } else {
+            Sink::written_file(path)
+        });
     }
     let outputs = sinks
         .into_iter()

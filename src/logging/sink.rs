@@ -1,7 +1,8 @@
 //! Where lines go: the syslog socket, standard error, a file. None of them is ever waited for, except that a regular file takes its
-//! bytes when the disk does.
+//! bytes when the disk does; who cannot wait for that has a process of its own write it (writer.rs).
 
 use super::format::Format;
+use super::writer;
 use crate::os::clock;
 use crate::time::Instant;
 use log::Level;
@@ -11,7 +12,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::os::unix::net::{UnixDatagram, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where the syslog daemon listens.
@@ -44,6 +45,8 @@ enum Kind {
     Syslog(PathBuf),
     Console,
     File(PathBuf),
+    /// A file that another process writes.
+    WrittenFile(PathBuf),
 }
 
 enum Open {
@@ -69,6 +72,14 @@ impl Sink {
         Self::new(Kind::File(path))
     }
 
+    /// A file, without ever waiting for its disk. To be opened at once: the process that writes it should not inherit more than it
+    /// has to.
+    pub fn written_file(path: PathBuf) -> Self {
+        let mut sink = Self::new(Kind::WrittenFile(path));
+        sink.open = sink.kind.open().ok();
+        sink
+    }
+
     fn new(kind: Kind) -> Self {
         Sink {
             kind,
@@ -81,7 +92,7 @@ impl Sink {
     pub fn line(&self, format: &Format, level: Level, message: &str) -> Vec<u8> {
         match self.kind {
             Kind::Syslog(_) => format.syslog(level, message),
-            Kind::Console | Kind::File(_) => format.plain(message),
+            Kind::Console | Kind::File(_) | Kind::WrittenFile(_) => format.plain(message),
         }
     }
 
@@ -161,17 +172,19 @@ impl Kind {
                 Ok(Open::Datagram(socket))
             }
             Kind::Console => open_console(),
-            Kind::File(path) => {
-                let file = OpenOptions::new()
-                    .append(true)
-                    .create(true)
-                    .mode(FILE_MODE)
-                    .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
-                    .open(path)?;
-                Ok(Open::File(file))
-            }
+            Kind::File(path) => Ok(Open::File(open_file(path)?)),
+            Kind::WrittenFile(path) => Ok(Open::Stream(writer::start(path, open_file)?)),
         }
     }
+}
+
+fn open_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(FILE_MODE)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)
 }
 
 /// Standard error, in a way that cannot block. Setting O_NONBLOCK on descriptor 2 itself would also set it for the shell or the

@@ -124,6 +124,7 @@ fn log_settings(options: &Options, global: &Global, role: Option<Role>) -> loggi
         syslog: options.syslog,
         console: options.log_console,
         file: paths::log_file(options, role),
+        may_wait: role.is_none(),
         detail: options.log_detail,
     }
 }
