@@ -3,8 +3,8 @@
 //!
 //! # The house
 //!
-//! Floors, downwards only: `role` -> `report`, `sim` -> `vrrp` (later `check`, `track`, `notify`) -> `config`, `kernel`, `wire`.
-//! `os` is used by `role` alone and holds the only `unsafe` code and the only calls that could block.
+//! Floors, downwards only: the binary -> `role` -> `report`, `sim` -> `vrrp` (later `check`, `track`, `notify`) -> `config`,
+//! `kernel`, `wire`. `os` holds the only `unsafe` code and the only calls that could block; `role`, and `logging` for it, use it.
 //!
 //! The cores (`vrrp`, `wire`, `kernel`, and `config` but for `config::source`) never read a clock, a file, the environment or a
 //! random number, and know neither mio nor libc: they are given the time and an event, and give back actions as plain values.
@@ -16,6 +16,7 @@
 //! watchdog pipe or the one timerfd. The shell decodes bytes into an event, calls a core with the time and performs the actions
 //! that come back; their outcomes return as new events.
 
+pub mod cli;
 pub mod config;
 pub mod kernel;
 pub mod logging;
@@ -27,6 +28,3 @@ pub mod time;
 pub mod vrrp;
 pub mod wheel;
 pub mod wire;
-
-pub mod cli;
-pub use cli::main;

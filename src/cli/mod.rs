@@ -1,16 +1,13 @@
-//! The command line: what is asked for, and the requests that are answered at once. Running the daemon is `role`'s.
+//! The command line: words in, what is asked for out. Doing it is `main.rs`'s and `role`'s.
 
-mod config_test;
 mod parse;
 pub mod signum;
 mod table;
 
 pub use parse::{Parsed, parse};
-pub use table::OPTIONS;
+pub use table::{OPTIONS, help};
 
-use crate::role;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use syslog::Facility;
 
 /// The configuration file when `-f` does not name another.
@@ -111,63 +108,4 @@ impl Default for Options {
             ignore_sigint: false,
         }
     }
-}
-
-/// The exit status of a command line that cannot be read.
-const EXIT_USAGE: u8 = 1;
-
-/// Does what the command line asks for, and says how it went.
-pub fn main() -> ExitCode {
-    let mut arguments = std::env::args_os();
-    let program = arguments
-        .next()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let Parsed {
-        request,
-        options,
-        remarks,
-    } = match parse(arguments) {
-        Ok(parsed) => parsed,
-        Err(error) => {
-            eprintln!("{program}: {error}");
-            return ExitCode::from(EXIT_USAGE);
-        }
-    };
-    for remark in &remarks {
-        eprintln!("{program}: {remark}");
-    }
-    match request {
-        Request::Help => eprint!("{}", table::help(&program)),
-        Request::Version => eprintln!("Keepalived v{VERSION}"),
-        Request::Signum(function) => match signum::number(&function) {
-            Some(number) => println!("{number}"),
-            None => {
-                eprintln!(
-                    "{program}: no signal does '{function}'; there are {}",
-                    signum::functions()
-                );
-                return ExitCode::from(EXIT_USAGE);
-            }
-        },
-        Request::Genhash => {
-            eprintln!("{program}: genhash is not implemented yet");
-            return ExitCode::from(EXIT_USAGE);
-        }
-        Request::ConfigTest(file) => return exit_code(config_test::run(&options, file.as_deref())),
-        Request::Run => return exit_code(role::start::run(options, &command_line())),
-    }
-    ExitCode::SUCCESS
-}
-
-fn exit_code(status: i32) -> ExitCode {
-    ExitCode::from(u8::try_from(status).unwrap_or(EXIT_USAGE))
-}
-
-/// The command line as it was typed, each word in quotes.
-fn command_line() -> String {
-    std::env::args_os()
-        .map(|word| format!("'{}'", word.to_string_lossy()))
-        .collect::<Vec<_>>()
-        .join(" ")
 }

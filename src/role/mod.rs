@@ -6,6 +6,7 @@ pub mod board;
 mod checker;
 mod child;
 mod children;
+pub mod config_test;
 pub mod configuration;
 pub mod control;
 pub mod dump;

@@ -1,8 +1,8 @@
 //! `-t`: reads the configuration as a start would, says what is wrong with it, and ends.
 
-use super::Options;
+use super::configuration;
+use crate::cli::Options;
 use crate::config::Loaded;
-use crate::role::configuration;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
