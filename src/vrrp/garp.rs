@@ -5,7 +5,7 @@
 
 use super::notice::{Notice, Said};
 use super::{Action, Actions, Interface, TimerKey};
-use crate::config::model::GarpPolicy;
+use crate::config::model::{GarpGroup, GarpPolicy};
 use crate::time::Instant;
 use crate::wire::{arp, ndisc};
 use std::cell::Cell;
@@ -122,9 +122,34 @@ struct Queue {
 #[derive(Debug, Default)]
 pub(super) struct Pacer {
     queues: HashMap<u32, Queue>,
+    /// What interfaces of a `garp_group` share, by their names.
+    shares: HashMap<String, Rc<Share>>,
+}
+
+/// A `garp_group` at work.
+#[derive(Debug)]
+struct Share {
+    /// Least time after a gratuitous ARP, and after a neighbour advertisement.
+    spacing: (Option<Duration>, Option<Duration>),
+    /// No frame on any of its interfaces before this.
+    free_at: Cell<Instant>,
 }
 
 impl Pacer {
+    /// Takes over the `garp_group`s.
+    pub fn set_groups(&mut self, groups: &[GarpGroup]) {
+        self.shares.clear();
+        for group in groups {
+            let share = Rc::new(Share {
+                spacing: (group.arp_interval, group.neighbour_interval),
+                free_at: Cell::new(Instant::default()),
+            });
+            for interface in &group.interfaces {
+                self.shares.insert(interface.clone(), share.clone());
+            }
+        }
+    }
+
     /// Puts a job at the end of the queue of an interface and sends what may leave now.
     pub fn add(&mut self, now: Instant, interface: &Interface, job: Job, actions: &mut Actions) {
         if job.rounds == 0 || job.addresses.is_empty() {
@@ -153,6 +178,10 @@ impl Pacer {
         let Some(queue) = self.queues.get_mut(&interface.index) else {
             return;
         };
+        let share = self.shares.get(&interface.name);
+        if let Some(share) = share {
+            queue.free_at = queue.free_at.max(share.free_at.get());
+        }
         if now.since(queue.burst_began) >= BURST_PERIOD {
             queue.burst = 0;
             queue.burst_began = now;
@@ -187,15 +216,22 @@ impl Pacer {
                 actions.push(Action::Tell(Notice::GratuitousArp { interface, address }));
             }
             queue.burst += 1;
+            let (arps, neighbours) = share.map_or((None, None), |share| share.spacing);
             let (spacing, frame) = match address {
-                IpAddr::V4(address) => (job.spacing, arp::gratuitous(interface.mac, address)),
+                IpAddr::V4(address) => (
+                    arps.unwrap_or(job.spacing),
+                    arp::gratuitous(interface.mac, address),
+                ),
                 IpAddr::V6(address) => (
-                    job.neighbour_spacing,
+                    neighbours.unwrap_or(job.neighbour_spacing),
                     ndisc::unsolicited(interface.mac, address),
                 ),
             };
             if !spacing.is_zero() {
                 queue.free_at = now + spacing;
+                if let Some(share) = share {
+                    share.free_at.set(queue.free_at);
+                }
             } else if queue.burst >= BURST {
                 queue.free_at = now + BURST_PERIOD;
             }

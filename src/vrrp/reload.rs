@@ -51,6 +51,7 @@ impl Router {
         self.index_networks();
         self.index_groups(config);
         self.interfaces.set_delays(&config.link_delays);
+        self.garp.set_groups(&config.garp_groups);
         if !self.started {
             return;
         }

@@ -55,6 +55,7 @@ impl Router {
         router.index_networks();
         router.index_groups(config);
         router.interfaces.set_delays(&config.link_delays);
+        router.garp.set_groups(&config.garp_groups);
         router
     }
 

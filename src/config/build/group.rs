@@ -1,11 +1,12 @@
-//! `vrrp_sync_group`, `track_group`, `garp_group`: groups around instances and interfaces. Nothing acts on the last two yet.
+//! `vrrp_sync_group`, `track_group`, `garp_group`: groups around instances and interfaces. Nothing acts on `track_group` yet.
 
+use super::global::set;
 use super::lines::{self, Met, TrackedLine};
 use super::state::{Builder, SyncGroup};
 use super::{Context, finish};
 use crate::config::diagnostic::{Class, Span};
 use crate::config::keywords::{Block, Form};
-use crate::config::model::{SyncGroup as Group, TrackedInterface, VrrpInstance};
+use crate::config::model::{GarpGroup, SyncGroup as Group, TrackedInterface, VrrpInstance};
 use crate::config::phrase::TrackerKind;
 use crate::config::read::Item;
 use std::collections::HashMap;
@@ -244,38 +245,62 @@ pub(super) fn finish_track_groups(builder: &mut Builder, context: &mut Context<'
 }
 
 /// Reads a `garp_group`.
-pub(super) fn garp_group(context: &mut Context<'_>, item: &Item<'_>) {
+pub(super) fn garp_group(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
     let Some(statements) = item.open(context) else {
         return;
     };
-    let (mut interval, mut interfaces) = (false, 0);
+    let mut group = GarpGroup::default();
+    let mut named: Vec<(String, Span)> = Vec::new();
     context.each_statement(Block::GarpGroup, statements, |context, item| {
         match item.name() {
-            "garp_interval" | "gna_interval" => interval |= item.duration(context).is_some(),
+            "garp_interval" => set(&mut group.arp_interval, item.duration(context).map(Some)),
+            "gna_interval" => set(
+                &mut group.neighbour_interval,
+                item.duration(context).map(Some),
+            ),
             "interfaces" => {
                 for (name, span) in item
                     .open(context)
                     .map(|lines| lines::names(context, lines))
                     .unwrap_or_default()
                 {
-                    interfaces += u32::from(context.must_exist(&name, span));
+                    if context.must_exist(&name, span) || context.dynamic_interfaces {
+                        named.push((name, span));
+                    }
                 }
             }
-            "interface" => interfaces += u32::from(item.existing_interface(context).is_some()),
+            "interface" => {
+                let span = item.argument_span(0);
+                if let Some(name) = item.interface(context)
+                    && (context.must_exist(name, span) || context.dynamic_interfaces)
+                {
+                    named.push((name.to_owned(), span));
+                }
+            }
             _ => item.check(context),
         }
     });
-    if !interval {
+    for (name, span) in named {
+        if builder.paced.insert(name.clone()) {
+            group.interfaces.push(name);
+        } else {
+            let message = format!("interface {name} is in a garp_group already - ignoring");
+            context.fault(span, message, "an interface belongs to one garp_group");
+        }
+    }
+    if group.arp_interval.is_none() && group.neighbour_interval.is_none() {
         context.fault(
             item.span(),
             "garp_group has no garp_interval or gna_interval - ignoring",
             "add one of them",
         );
-    } else if interfaces == 0 {
+    } else if group.interfaces.is_empty() {
         context.fault(
             item.span(),
             "garp_group names no interface - ignoring",
             "add: interfaces { IFNAME ... }",
         );
+    } else {
+        builder.model.vrrp.garp_groups.push(group);
     }
 }

@@ -258,6 +258,40 @@ fn delays_of_links_fit_the_instances() {
 }
 
 #[test]
+fn garp_groups() {
+    let loaded = read(&format!(
+        "garp_group {{\n garp_interval 0.5\n interfaces {{\n eth1\n eth2\n }}\n}}\n\
+         garp_group {{\n garp_interval 1.5\n interface eth2\n interface eth3\n}}\ngarp_group {{\n interface eth4\n}}\n{}",
+        instance(1, "")
+    ));
+    let groups: Vec<(&[String], Option<Duration>)> = loaded
+        .model
+        .vrrp
+        .garp_groups
+        .iter()
+        .map(|group| (group.interfaces.as_slice(), group.arp_interval))
+        .collect();
+    let names = |names: [&str; 2]| names.map(str::to_owned);
+    assert_eq!(
+        groups,
+        [
+            (
+                &names(["eth1", "eth2"])[..],
+                Some(Duration::from_millis(500))
+            ),
+            (&["eth3".to_owned()][..], Some(Duration::from_millis(1500)))
+        ]
+    );
+    assert_eq!(
+        said(&loaded),
+        [
+            "interface eth2 is in a garp_group already - ignoring",
+            "garp_group has no garp_interval or gna_interval - ignoring"
+        ]
+    );
+}
+
+#[test]
 fn starts_and_announcements_of_all() {
     let loaded = read(&format!(
         "global_defs {{\n vrrp_startup_delay 5.5\n vrrp_delay_after_boot 60\n vrrp_garp_extra_if all 100\n vrrp_owner_ignore_adverts\n}}\n{}{}",

@@ -101,7 +101,7 @@ fn block(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
         "vrrp_track_process" => tracked::process(builder, context, item),
         "track_file" => tracked::file(builder, context, item),
         "track_group" => group::track_group(builder, context, item),
-        "garp_group" => group::garp_group(context, item),
+        "garp_group" => group::garp_group(builder, context, item),
         "static_ipaddress" => statics::addresses(builder, context, item),
         "static_routes" | "static_rules" => statics::routes_and_rules(builder, context, item),
         "linkbeat_interfaces" | "interface_up_down_delays" => {

@@ -4,7 +4,7 @@ use super::global::Defaults;
 use crate::config::diagnostic::Span;
 use crate::config::model::{LinkDelay, Model, TrackedInterface};
 use crate::config::read::Script;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 /// The work on one configuration.
@@ -24,6 +24,8 @@ pub(super) struct Builder {
     pub addresses: HashMap<(IpAddr, Option<String>), String>,
     /// `interface_up_down_delays`, fitted to the instances when all are known.
     pub link_delays: Vec<(LinkDelay, Span)>,
+    /// The interfaces that a `garp_group` has.
+    pub paced: HashSet<String>,
     /// `vrrp_sync_group`, judged when all instances are known.
     pub sync_groups: Vec<SyncGroup>,
     /// `track_group`, likewise.

@@ -46,7 +46,7 @@ pub(super) static ROOT: &[Keyword] = &[
     k("vrrp_track_file", "<NAME> { block }", Block(VrrpTrackFile, Name), "-", "2.0.0", 3,
       "Old name of track_file, same inner keywords").missing(Warns).repeated(Appends).same_as("track_file").deprecated(Said),
     k("garp_group", "{ block }", Block(GarpGroup, Nothing), "-", "1.2.21", 3,
-      "GARP/NA pacing for an interface or a set of interfaces").repeated(Appends),
+      "GARP/NA pacing for an interface or a set of interfaces").repeated(Appends).acts(),
     k("interface_up_down_delays", "{ <IFNAME> <SECS 0..255[.usec]> [<SECS 0..255[.usec]>] ... }", Lines(Delays), "no delay", "2.2.3", 2,
       "Debounce of interface down/up; an omitted up delay is the same as the down delay").repeated(Appends).acts(),
     k("bfd_instance", "<NAME max 31 chars> { block }", Block(BfdInstance, Name), "-", "2.0.0", 2,

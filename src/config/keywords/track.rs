@@ -50,13 +50,13 @@ pub(super) static TRACK_GROUP: &[Keyword] = &[
 #[rustfmt::skip]
 pub(super) static GARP_GROUP: &[Keyword] = &[
     k("garp_interval", "<SECS[.usec] 0..4294>", Seconds(0, TIMER_S, 6), "unset", "1.2.21", 3,
-      "Pause between GARPs"),
+      "Pause between GARPs").acts(),
     k("gna_interval", "<SECS[.usec] 0..4294>", Seconds(0, TIMER_S, 6), "unset", "1.2.21", 3,
-      "Pause between unsolicited NAs"),
+      "Pause between unsolicited NAs").acts(),
     k("interface", "<IFNAME>", Interface, "-", "1.2.21", 3,
-      "The one interface this applies to"),
+      "The one interface this applies to").acts(),
     k("interfaces", "{ <IFNAME> ... }", Lines(Names), "-", "1.2.21", 3,
-      "Interfaces sharing one pacing budget").repeated(Appends),
+      "Interfaces sharing one pacing budget").repeated(Appends).acts(),
 ];
 
 /// `vrrp_script`.

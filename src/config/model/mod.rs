@@ -27,8 +27,8 @@ pub use route::{
     RuleAction, TABLE_MAIN,
 };
 pub use vrrp::{
-    Authentication, GarpPolicy, InitialState, LinkDelay, SyncGroup, TrackedInterface, Version,
-    VirtualAddress, Vrrp, VrrpInstance,
+    Authentication, GarpGroup, GarpPolicy, InitialState, LinkDelay, SyncGroup, TrackedInterface,
+    Version, VirtualAddress, Vrrp, VrrpInstance,
 };
 
 /// The whole configuration.

@@ -16,6 +16,8 @@ pub struct Vrrp {
     pub sync_groups: Vec<SyncGroup>,
     /// `interface_up_down_delays`, in the order of the file; one of each interface.
     pub link_delays: Vec<LinkDelay>,
+    /// `garp_group`, in the order of the file; an interface is in one of them at most.
+    pub garp_groups: Vec<GarpGroup>,
     /// `static_ipaddress`, `static_routes`, `static_rules`: on this host for as long as the daemon runs.
     pub fixed: Holdings,
 }
@@ -25,6 +27,17 @@ impl Vrrp {
     pub fn has_work(&self) -> bool {
         !self.instances.is_empty() || !self.fixed.is_empty()
     }
+}
+
+/// One `garp_group`: interfaces whose switch wants gratuitous packets slowly, all of them taken together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GarpGroup {
+    /// `interface` or `interfaces`: their names.
+    pub interfaces: Vec<String>,
+    /// `garp_interval`: least time between two gratuitous ARPs; that of the instance when not given.
+    pub arp_interval: Option<Duration>,
+    /// `gna_interval`: the same of neighbour advertisements.
+    pub neighbour_interval: Option<Duration>,
 }
 
 /// One `vrrp_sync_group`. What it tracks is put on its members when the model is built.

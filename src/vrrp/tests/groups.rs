@@ -1,7 +1,7 @@
 //! Sync groups: members move together; and what tracked interfaces, their delays and `preempt_delay` do.
 
 use super::*;
-use crate::config::model::{LinkDelay, SyncGroup, TrackedInterface};
+use crate::config::model::{GarpGroup, LinkDelay, SyncGroup, TrackedInterface};
 
 const ETH1: u32 = 3;
 const FIRST: TimerKey = TimerKey::MasterDown(0);
@@ -539,6 +539,27 @@ fn who_overslept_gives_way_where_asked_to() {
         });
         assert_eq!(bench.state() == State::Backup, gives_way, "{late:?}");
     }
+}
+
+#[test]
+fn a_garp_group_paces_its_interfaces_together() {
+    let mut config = pair(|c| c.garp.master_repeat = 1);
+    config.garp_groups = vec![GarpGroup {
+        interfaces: vec!["eth0".to_owned(), "eth1".to_owned()],
+        arp_interval: Some(SECOND / 10),
+        neighbour_interval: None,
+    }];
+    let mut bench = of(&config);
+    bench
+        .event(Event::Interface(&eth0()))
+        .event(Event::Interface(&eth1()))
+        .event(Event::Start);
+    bench.wait(SECOND * 4).timer(FIRST).timer(SECOND_DOWN);
+    let frames = |bench: &Bench| bench.done().iter().filter(|done| *done == "garp").count();
+    assert_eq!(frames(&bench), 1, "one of the two");
+    assert!(bench.done().contains(&"queue in 100ms".to_owned()));
+    bench.wait(SECOND / 10).timer(TimerKey::GarpQueue(ETH0));
+    assert_eq!(frames(&bench), 1, "{:?}", bench.done());
 }
 
 #[test]
