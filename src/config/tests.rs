@@ -894,3 +894,22 @@ fn names_of_processes() {
     assert!(!said(&loaded, "process_name is not implemented"));
     assert!(!said(&loaded, "process_names is not implemented"));
 }
+
+#[test]
+fn an_address_option_without_its_value_is_not_called_unknown() {
+    for option in [
+        "dev",
+        "broadcast",
+        "brd",
+        "label",
+        "scope",
+        "peer",
+        "preferred_lft",
+        "track_group",
+    ] {
+        let loaded = with(&format!("virtual_ipaddress {{\n 10.0.0.9/24 {option}\n}}"));
+        let message = format!("address option '{option}' needs a value");
+        assert!(said(&loaded, &message), "{option}");
+        assert_eq!(only(&loaded).virtual_addresses.len(), 2, "{option}");
+    }
+}

@@ -140,6 +140,8 @@ fn head(message: &libc::msghdr, sender: &libc::sockaddr_in6) -> Option<ipv6::Hea
         let mut control = libc::CMSG_FIRSTHDR(message);
         while let Some(header) = control.as_ref() {
             let data = libc::CMSG_DATA(header);
+            // The type of `cmsg_len` depends on the C library.
+            #[allow(clippy::unnecessary_cast)]
             let holds = |bytes: usize| {
                 header.cmsg_len as usize >= libc::CMSG_LEN(bytes as libc::c_uint) as usize
             };

@@ -18,6 +18,18 @@ mod flag {
     pub const MCAUTOJOIN: u32 = 0x400;
 }
 
+/// The options that take a value, as `address_key` in grammar/phrase.pest.
+const VALUED: [&[u8]; 8] = [
+    b"dev",
+    b"broadcast",
+    b"brd",
+    b"label",
+    b"scope",
+    b"peer",
+    b"preferred_lft",
+    b"track_group",
+];
+
 /// The longest prefix that has a broadcast address.
 const BROADCAST_PREFIX_MAX: u8 = 30;
 
@@ -157,10 +169,12 @@ impl<'c, 'w, 't> Reader<'c, 'w, 't> {
                 Some(())
             }
             Part::Stray(word) => {
-                let message = format!(
-                    "unknown address option '{}' - ignoring",
-                    quote(word.bytes())
-                );
+                let shown = quote(word.bytes());
+                let message = if VALUED.contains(&word.bytes()) {
+                    format!("address option '{shown}' needs a value - ignoring")
+                } else {
+                    format!("unknown address option '{shown}' - ignoring")
+                };
                 let help = "one address a line, then options such as dev IFNAME, label NAME, brd +, scope link";
                 self.context.fault(word.span(), message, help);
                 Some(())
