@@ -336,7 +336,7 @@ impl Node {
                     let line = notice.to_string();
                     assert!(!line.contains("1234") && !line.contains("please report"), "{line}");
                 }
-                Action::Record(..) | Action::Changed { .. } => {}
+                Action::Record(..) | Action::Changed { .. } | Action::GroupChanged { .. } => {}
             }
         }
         for instance in self.router.instances() {

@@ -11,9 +11,10 @@ use crate::vrrp::{
 use crate::wheel::Wheel;
 use crate::wire::arp::Arp;
 use crate::wire::ethernet;
+use crate::wire::ndisc::NeighbourAdvertisement;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 /// A node, by the order of `Network::add_node`.
@@ -116,7 +117,7 @@ impl Network {
                 mac: [2, 0, 0, 0, segment, last],
                 mtu: 1500,
                 primary_v4: Some(*address),
-                link_local: None,
+                link_local: Some(link_local(*address)),
             };
             Plug {
                 interface,
@@ -327,6 +328,7 @@ impl Network {
         let plug = &mut node.plugs[segment];
         plug.interface.up = up;
         plug.interface.primary_v4 = has_address.then_some(plug.address);
+        plug.interface.link_local = has_address.then_some(link_local(plug.address));
         let interface = plug.interface.clone();
         if node.running == Running::Off {
             return Ok(());
@@ -427,7 +429,8 @@ impl Network {
                     .instances()
                     .filter(|instance| instance.config().interface == interface.name);
                 for instance in there {
-                    node.watch.hears(now, instance, interface.primary_v4, bytes);
+                    let own = interface.source(instance.config().family());
+                    node.watch.hears(now, instance, own, bytes);
                 }
                 let interface = interface.index;
                 self.handle(id, Event::Packet { interface, bytes })
@@ -546,13 +549,21 @@ impl Network {
     }
 }
 
+/// The link-local address of an interface with this IPv4 address; in the same order as those.
+fn link_local(address: Ipv4Addr) -> Ipv6Addr {
+    let [_, segment, _, host] = address.octets();
+    Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, segment.into(), host.into())
+}
+
 impl Node {
     /// Nobody announces an address that it does not hold.
     fn check_announcement(&self, now: Instant, frame: &[u8]) -> Result<(), Violation> {
-        let announced = ethernet::Header::parse(frame)
-            .and_then(|(_, packet)| Arp::parse(packet))
-            .map(|arp| arp.sender_ip);
-        let held = |address: Ipv4Addr| {
+        let announced = ethernet::Header::parse(frame).and_then(|(_, packet)| {
+            let arp = Arp::parse(packet).map(|arp| IpAddr::V4(arp.sender_ip));
+            let told = || NeighbourAdvertisement::parse(packet);
+            arp.or_else(|| told().map(|(_, told)| IpAddr::V6(told.target)))
+        });
+        let held = |address: IpAddr| {
             self.holds
                 .iter()
                 .filter_map(|id| self.router.instance(*id))
@@ -561,7 +572,7 @@ impl Node {
                         .config()
                         .virtual_addresses
                         .iter()
-                        .any(|virtual_address| virtual_address.address == IpAddr::V4(address))
+                        .any(|virtual_address| virtual_address.address == address)
                 })
         };
         match announced {

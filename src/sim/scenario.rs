@@ -10,8 +10,8 @@ use crate::config::model::{
 };
 use crate::config::secret::Secret;
 use crate::vrrp::master_down_interval;
-use crate::wire::vrrp::PRIORITY_OWNER;
-use std::net::{IpAddr, Ipv4Addr};
+use crate::wire::vrrp::{Family, PRIORITY_OWNER};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 /// How long things go wrong.
@@ -28,6 +28,8 @@ const AFTERMATH_INTERVALS: u32 = 20;
 const LONGEST_PREEMPT_DELAY: Duration = Duration::from_secs(8);
 /// What a tracked interface is worth.
 const TRACK_WEIGHT: i32 = -40;
+/// `IFA_F_NODAD`: as addresses of IPv6 are added.
+const NODAD: u32 = 2;
 /// The names of the instances on every node, one on each segment; the first alone in simple lives.
 const NAMES: [&str; 2] = ["VI_1", "VI_2"];
 
@@ -49,7 +51,8 @@ pub struct Outcome {
 pub fn run_scenario(seed: u64) -> Result<Outcome, String> {
     let mut random = Random::new(seed);
     let mut network = Network::new(random.number(), Conditions::default());
-    let interval = Duration::from_secs(random.within(1..4));
+    let protocol = Protocol::random(&mut random);
+    let interval = protocol.longest();
     let owners = random.percent(10);
     let count = random.within(2..6);
     let form = match random.within(0..3) {
@@ -60,7 +63,7 @@ pub fn run_scenario(seed: u64) -> Result<Outcome, String> {
     for index in 0..count {
         // 1..=5 fits.
         let host = u8::try_from(index + 1).unwrap_or(u8::MAX);
-        let config = random_config(&mut random, interval, owners, form);
+        let config = random_config(&mut random, protocol, owners, form);
         let segments = if form == Form::One { 1 } else { 2 };
         let addresses = [0, 1].map(|segment| Ipv4Addr::new(10, segment, 0, host));
         network.add_node(config, addresses.get(..segments).unwrap_or(&addresses));
@@ -75,6 +78,56 @@ pub fn run_scenario(seed: u64) -> Result<Outcome, String> {
     })
 }
 
+/// What all nodes of a life speak.
+#[derive(Clone, Copy, Debug)]
+struct Protocol {
+    version: Version,
+    family: Family,
+    /// The shortest interval; in version 3 nodes may have twice that.
+    shortest: Duration,
+}
+
+impl Protocol {
+    fn random(random: &mut Random) -> Self {
+        let (version, family) = match random.within(0..4) {
+            0 | 1 => (Version::V2, Family::V4),
+            2 => (Version::V3, Family::V4),
+            _ => (Version::V3, Family::V6),
+        };
+        let shortest = match version {
+            Version::V2 => Duration::from_secs(random.within(1..4)),
+            Version::V3 => Duration::from_millis(random.within(10..160) * 10),
+        };
+        Protocol {
+            version,
+            family,
+            shortest,
+        }
+    }
+
+    /// The interval of one node: a backup of version 3 has to learn that of its master.
+    fn interval(self, random: &mut Random) -> Duration {
+        match self.version {
+            Version::V3 if random.percent(50) => self.shortest * 2,
+            _ => self.shortest,
+        }
+    }
+
+    fn longest(self) -> Duration {
+        match self.version {
+            Version::V2 => self.shortest,
+            Version::V3 => self.shortest * 2,
+        }
+    }
+
+    fn virtual_address(self, segment: u8) -> IpAddr {
+        match self.family {
+            Family::V4 => Ipv4Addr::new(10, segment, 0, 100).into(),
+            Family::V6 => Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, segment.into(), 0x100).into(),
+        }
+    }
+}
+
 /// What runs on every node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
@@ -86,17 +139,17 @@ enum Form {
     Group,
 }
 
-fn random_config(random: &mut Random, interval: Duration, owners: bool, form: Form) -> Vrrp {
-    let first = random_instance(random, interval, owners);
+fn random_config(random: &mut Random, protocol: Protocol, owners: bool, form: Form) -> Vrrp {
+    let first = random_instance(random, protocol, owners);
     let mut second = match form {
         // What differed would hold the group back for ever.
         Form::Group => first.clone(),
-        _ => random_instance(random, interval, owners),
+        _ => random_instance(random, protocol, owners),
     };
     second.name = NAMES[1].to_owned();
     second.interface = "eth1".to_owned();
     for line in &mut second.virtual_addresses {
-        line.address = IpAddr::V4(Ipv4Addr::new(10, 1, 0, 100));
+        line.address = protocol.virtual_address(1);
     }
     let mut instances = vec![first, second];
     if form == Form::One {
@@ -122,7 +175,7 @@ fn random_config(random: &mut Random, interval: Duration, owners: bool, form: Fo
     }
 }
 
-fn random_instance(random: &mut Random, interval: Duration, owners: bool) -> VrrpInstance {
+fn random_instance(random: &mut Random, protocol: Protocol, owners: bool) -> VrrpInstance {
     let priority = match random.within(0..4) {
         0 if owners => PRIORITY_OWNER,
         0 => 100,
@@ -142,14 +195,20 @@ fn random_instance(random: &mut Random, interval: Duration, owners: bool) -> Vrr
         } else {
             InitialState::Backup
         },
-        version: Version::V2,
-        advert_interval: interval,
+        version: protocol.version,
+        advert_interval: protocol.interval(random),
         nopreempt,
         down_timer_adverts: 3,
-        authentication: Authentication::Pass(Secret::new("s3cr3t")),
-        multicast_group: IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18)),
+        authentication: match protocol.version {
+            Version::V2 => Authentication::Pass(Secret::new("s3cr3t")),
+            Version::V3 => Authentication::None,
+        },
+        multicast_group: match protocol.family {
+            Family::V4 => Ipv4Addr::new(224, 0, 0, 18).into(),
+            Family::V6 => Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12).into(),
+        },
         source: None,
-        checksum_as_v2: false,
+        checksum_as_v2: protocol.version == Version::V3 && random.percent(50),
         dont_track_primary: random.percent(20),
         preempt_delay: if delayed {
             random.duration(Duration::ZERO..LONGEST_PREEMPT_DELAY)
@@ -172,14 +231,14 @@ fn random_instance(random: &mut Random, interval: Duration, owners: bool) -> Vrr
         },
         holdings: Default::default(),
         virtual_addresses: vec![VirtualAddress {
-            address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 100)),
+            address: protocol.virtual_address(0),
             prefix: 24,
             interface: None,
             label: None,
             scope: 0,
             broadcast: None,
             peer: None,
-            flags: 0,
+            flags: NODAD,
             preferred_lifetime: None,
         }],
     }

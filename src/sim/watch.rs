@@ -1,13 +1,14 @@
 //! What must hold at every instant of a simulation, whatever the network does to it.
 
 use crate::time::Instant;
-use crate::vrrp::{Cause, Instance, InstanceId, State};
-use crate::wire::ip;
-use crate::wire::vrrp::v2::Advert;
+use crate::vrrp::{Cause, Instance, InstanceId, State, master_down_interval};
+use crate::wire::vrrp::v2;
+use crate::wire::vrrp::v3::{self, CENTISECOND};
 use crate::wire::vrrp::{PRIORITY_OWNER, PRIORITY_RESIGN};
+use crate::wire::{ip, ipv6};
 use std::collections::HashMap;
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// What did not hold, where and when.
@@ -34,11 +35,62 @@ struct Seen {
     last_advert: Option<Instant>,
     /// The last advert that obliged it to stay BACKUP.
     last_obeyed: Option<Instant>,
+    /// The interval it said, in version 3.
+    obeyed_interval: Option<Duration>,
     resign_heard: bool,
     /// When it went on after it had stood still for longer than its master down interval.
-    woke: Option<Instant>,
+    woke: Option<(Instant, Duration)>,
     /// It could not run in between, or an operator changed it.
     excused: bool,
+}
+
+impl Seen {
+    /// How long silence has to last after the last advert that was obeyed: version 3 counts by the interval that it said.
+    fn wait(&self, instance: &Instance) -> Duration {
+        let config = instance.config();
+        master_down_interval(
+            config.version,
+            self.obeyed_interval.unwrap_or(config.advert_interval),
+            config.down_timer_adverts,
+            instance.effective_priority(),
+        )
+    }
+}
+
+/// What an observer reads of an advert.
+struct Advert {
+    source: IpAddr,
+    vrid: u8,
+    priority: u8,
+    /// In version 3.
+    interval: Option<Duration>,
+}
+
+impl Advert {
+    fn read(packet: &[u8]) -> Option<Advert> {
+        let (source, destination, message) = match ipv6::Header::parse(packet) {
+            Ok((header, message)) => (header.source.into(), header.destination.into(), message),
+            Err(_) => {
+                let (header, message) = ip::Header::parse(packet).ok()?;
+                (header.source.into(), header.destination.into(), message)
+            }
+        };
+        if let Ok(advert) = v2::Advert::parse(message) {
+            return Some(Advert {
+                source,
+                vrid: advert.vrid,
+                priority: advert.priority,
+                interval: None,
+            });
+        }
+        let (advert, _) = v3::Advert::parse(message, source, destination).ok()?;
+        Some(Advert {
+            source,
+            vrid: advert.vrid,
+            priority: advert.priority,
+            interval: Some(CENTISECOND * u32::from(advert.interval)),
+        })
+    }
 }
 
 /// The observer of one node.
@@ -49,23 +101,14 @@ pub(super) struct Watch {
 
 impl Watch {
     /// A packet is about to be given to this instance.
-    pub fn hears(
-        &mut self,
-        now: Instant,
-        instance: &Instance,
-        own: Option<Ipv4Addr>,
-        packet: &[u8],
-    ) {
-        let Ok((header, message)) = ip::Header::parse(packet) else {
-            return;
-        };
-        let Ok(advert) = Advert::parse(message) else {
+    pub fn hears(&mut self, now: Instant, instance: &Instance, own: Option<IpAddr>, packet: &[u8]) {
+        let Some(advert) = Advert::read(packet) else {
             return;
         };
         let seen = self.seen.entry(instance.id()).or_default();
         if instance.state() != State::Backup
             || advert.vrid != instance.config().virtual_router_id
-            || own == Some(header.source)
+            || own == Some(advert.source)
         {
             return;
         }
@@ -73,14 +116,19 @@ impl Watch {
             seen.resign_heard = true;
         } else if instance.config().nopreempt || advert.priority >= instance.effective_priority() {
             seen.last_obeyed = Some(now);
+            seen.obeyed_interval = advert.interval;
             seen.resign_heard = false;
+        } else if !instance.config().preempt_delay.is_zero() {
+            // A lower MASTER that is left alone for the delay is waited for by its own interval.
+            seen.obeyed_interval = seen.obeyed_interval.min(advert.interval);
         }
     }
 
     /// The node goes on after it stood still for so long.
     pub fn woke(&mut self, now: Instant, slept: Duration, instance: &Instance) {
         if slept > instance.master_down_interval() + NOTICED {
-            self.seen.entry(instance.id()).or_default().woke = Some(now);
+            self.seen.entry(instance.id()).or_default().woke =
+                Some((now, instance.master_interval()));
         }
     }
 
@@ -125,7 +173,8 @@ impl Watch {
             && !seen.excused
             && instance.config().priority != PRIORITY_OWNER
             && let Some(heard) = seen.last_obeyed
-            && now.since(heard) < instance.master_down_interval()
+            && let wait = seen.wait(instance)
+            && now.since(heard) < wait
         {
             result = Err(Violation {
                 what: format!(
@@ -133,7 +182,7 @@ impl Watch {
                     instance.name(),
                     now.since(heard),
                     instance.config().nopreempt,
-                    instance.master_down_interval()
+                    wait
                 ),
                 at: now,
             });
@@ -142,8 +191,8 @@ impl Watch {
             == (State::Backup, State::Master, Some(Cause::MasterDown))
             && !seen.resign_heard
             && instance.config().priority != PRIORITY_OWNER
-            && let Some(woke) = seen.woke
-            && now.since(woke) < instance.config().advert_interval
+            && let Some((woke, interval)) = seen.woke
+            && now.since(woke) < interval
         {
             let what = format!(
                 "{} took over {:?} after it stood still: it has to listen for an interval",

@@ -114,6 +114,20 @@ pub fn settles(world: &World, address: &str, node: usize) {
     wait_until(&what, election_bound(), || world.holders(address) == [node]);
 }
 
+/// Two hosts whose link-local addresses are no longer tentative: Debian's keepalived becomes master before that, and the kernel
+/// refuses its adverts.
+fn detected() -> World {
+    let world = World::two();
+    for node in &world.nodes {
+        wait_until("the link-local address can be used", secs(10), || {
+            let show = ["ip", "-6", "-o", "addr", "show", "dev", "eth0"];
+            let all = node.run(&show);
+            all.contains("fe80::") && !all.contains("tentative")
+        });
+    }
+    world
+}
+
 /// The second host takes over when the first one dies: not before three intervals and the skew of version 3, and not much later.
 #[track_caller]
 fn crash_and_takeover(world: &World, vip: &str, interval: Duration, priority: u32) {
@@ -232,7 +246,7 @@ pub fn ipv6(pair: Pair) {
             &[LOCAL, "fd00:83::1/64"],
         )
     };
-    let world = World::two();
+    let world = detected();
     world.nodes[0].start(pair[0], &config(200));
     world.nodes[1].start(pair[1], &config(100));
     settles(&world, VIP, 0);
@@ -291,7 +305,7 @@ pub fn side_by_side(pair: Pair) {
                 &["fe80::85:1", "fd00:85::1/64"],
             )
     };
-    let world = World::two();
+    let world = detected();
     world.nodes[0].start(pair[0], &config(200, 100, 200));
     world.nodes[1].start(pair[1], &config(100, 200, 100));
     settles(&world, OLD, 0);
