@@ -263,41 +263,51 @@ impl Link {
     }
 
     fn state(&self, index: u32, is_claimed: &impl Fn(&str, &Placement) -> bool) -> LinkState {
-        let own = self
-            .addresses
-            .values()
-            .filter(|present| !is_claimed(&self.name, &present.address.placement));
-        let link_local = own
-            .clone()
-            .filter_map(|present| match present.address.placement.address {
-                IpAddr::V6(address)
-                    if address.is_unicast_link_local() && present.address.is_usable() =>
-                {
-                    Some((present.order, address))
-                }
-                _ => None,
-            })
-            .min();
-        let primary = own
-            .filter_map(|present| match present.address.placement.address {
-                IpAddr::V4(address) => Some((present, address)),
-                IpAddr::V6(_) => None,
-            })
-            .min_by_key(|(present, _)| {
-                (
-                    present.address.scope,
-                    present.address.flags & IFA_F_SECONDARY,
-                    present.order,
-                )
-            });
+        let primary = self.first_own(is_claimed, |present| {
+            let Address { scope, flags, .. } = present.address;
+            let IpAddr::V4(address) = present.address.placement.address else {
+                return None;
+            };
+            Some(((scope, flags & IFA_F_SECONDARY, present.order), address))
+        });
+        let link_local = self.first_own(is_claimed, |present| {
+            let IpAddr::V6(address) = present.address.placement.address else {
+                return None;
+            };
+            let serves = address.is_unicast_link_local() && present.address.is_usable();
+            serves.then_some((present.order, address))
+        });
         LinkState {
             index,
             name: self.name.clone(),
             up: self.is_up(),
             mac: self.mac,
             mtu: self.mtu,
-            primary_v4: primary.map(|(_, address)| address),
-            link_local: link_local.map(|(_, address)| address),
+            primary_v4: primary,
+            link_local,
         }
+    }
+
+    /// The first by rank of the addresses that nobody claims. Asking the claims costs far more than comparing ranks, and the first
+    /// of all is nearly always the host's own, so that is asked before all the others are.
+    fn first_own<R: Ord, A>(
+        &self,
+        is_claimed: &impl Fn(&str, &Placement) -> bool,
+        rank: impl Fn(&Present) -> Option<(R, A)>,
+    ) -> Option<A> {
+        let is_own = |present: &Present| !is_claimed(&self.name, &present.address.placement);
+        let ranked = || {
+            let addresses = self.addresses.values();
+            addresses.filter_map(|present| rank(present).map(|ranked| (present, ranked)))
+        };
+        ranked()
+            .min_by(|(_, a), (_, b)| a.0.cmp(&b.0))
+            .filter(|(present, _)| is_own(present))
+            .or_else(|| {
+                ranked()
+                    .filter(|(present, _)| is_own(present))
+                    .min_by(|(_, a), (_, b)| a.0.cmp(&b.0))
+            })
+            .map(|(_, (_, address))| address)
     }
 }

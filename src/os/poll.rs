@@ -61,6 +61,7 @@ pub struct Loop<T> {
     armed: Option<Instant>,
     tokens: HashMap<RawFd, T>,
     again: Vec<Ready<T>>,
+    soon: bool,
     wakeups: u64,
 }
 
@@ -81,6 +82,7 @@ impl<T: Copy + PartialEq> Loop<T> {
             armed: None,
             tokens: HashMap::new(),
             again: Vec::new(),
+            soon: false,
             wakeups: 0,
         })
     }
@@ -117,6 +119,11 @@ impl<T: Copy + PartialEq> Loop<T> {
         self.again.push(ready);
     }
 
+    /// Work is left that is nobody's event: the next wait only looks, and does not sleep.
+    pub fn soon(&mut self) {
+        self.soon = true;
+    }
+
     /// Sleeps until a descriptor is ready or the earliest timer is due, and fills `ready`. The caller then takes the expired
     /// timers from the wheel. A signal's interruption is a wake-up without events.
     pub fn wait<K: Copy + Eq + Hash>(
@@ -125,12 +132,12 @@ impl<T: Copy + PartialEq> Loop<T> {
         ready: &mut Vec<Ready<T>>,
     ) -> io::Result<()> {
         ready.clear();
-        self.arm_timer(wheel)?;
-        let timeout = if self.again.is_empty() {
-            None
-        } else {
-            Some(Duration::ZERO)
-        };
+        let awake = std::mem::take(&mut self.soon) || !self.again.is_empty();
+        // Who does not sleep needs no waking.
+        if !awake {
+            self.arm_timer(wheel)?;
+        }
+        let timeout = awake.then_some(Duration::ZERO);
         if let Err(error) = self.poll.poll(&mut self.events, timeout) {
             if error.kind() != io::ErrorKind::Interrupted {
                 return Err(error);
@@ -241,6 +248,21 @@ mod tests {
         wheel.arm('p', Instant(1));
         events.wait(&wheel, &mut ready).expect("wait");
         assert_eq!(wheel.pop_expired(clock::now()), Some(('p', Instant(1))));
+    }
+
+    #[test]
+    fn a_loop_with_work_left_looks_and_does_not_sleep_and_then_sleeps_again() {
+        let mut events = Loop::<u8>::new().expect("a loop");
+        let mut wheel = Wheel::new(clock::now());
+        let deadline = clock::now() + Duration::from_millis(50);
+        wheel.arm('t', deadline);
+        let mut ready = Vec::new();
+        events.soon();
+        events.wait(&wheel, &mut ready).expect("wait");
+        assert_eq!(wheel.pop_expired(Instant(1)), None);
+        assert_eq!(events.armed, None, "no timer was needed");
+        events.wait(&wheel, &mut ready).expect("wait");
+        assert!(clock::now() >= deadline);
     }
 
     #[test]

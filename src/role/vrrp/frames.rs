@@ -4,10 +4,22 @@ use crate::os::link_socket::{Frame, LinkSocket};
 use std::collections::VecDeque;
 use std::io;
 
-/// Frames sent in one turn of the loop, so that a burst for thousands of addresses lets packets and timers in between.
-const PER_TURN: usize = 256;
+/// Frames sent in one turn of the loop, so that a burst for thousands of addresses lets packets and timers in between: each costs
+/// some five microseconds.
+const PER_TURN: usize = 32;
 /// Frames that may wait; past that the oldest are lost, as they would be on a full link.
 const WAITING_MAX: usize = 100_000;
+
+/// What was left by `Frames::send`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// Nothing waits.
+    Nothing,
+    /// The turn's share was sent.
+    More,
+    /// The socket takes no more now.
+    NoRoom,
+}
 
 /// What waits, and the socket.
 pub(super) struct Frames {
@@ -32,8 +44,8 @@ impl Frames {
         self.waiting.push_back(Frame { interface, bytes });
     }
 
-    /// Sends what can be sent now; true when something is left for the next turn.
-    pub fn send(&mut self) -> bool {
+    /// Sends what can be sent in one turn.
+    pub fn send(&mut self) -> Left {
         let mut budget = PER_TURN;
         while budget > 0 && !self.waiting.is_empty() {
             let batch = self.waiting.make_contiguous();
@@ -44,7 +56,7 @@ impl Frames {
                     self.waiting.drain(..sent);
                     budget = budget.saturating_sub(sent);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Left::NoRoom,
                 // This one will never go: its interface is down or gone.
                 Err(_) => {
                     self.waiting.pop_front();
@@ -52,6 +64,10 @@ impl Frames {
                 }
             }
         }
-        !self.waiting.is_empty()
+        if self.waiting.is_empty() {
+            Left::Nothing
+        } else {
+            Left::More
+        }
     }
 }

@@ -15,8 +15,8 @@ use std::time::Duration;
 const GROUPS: [u32; 3] = [1, 5, 9];
 /// `NETLINK_ROUTE`.
 const ROUTE: i32 = 0;
-/// Requests of one turn of the loop: a request holds us for some ten microseconds.
-const REQUESTS_PER_TURN: usize = 64;
+/// Requests of one turn of the loop: a request holds us for some ten to thirty microseconds.
+const REQUESTS_PER_TURN: usize = 8;
 /// Datagrams read in one turn, so that a storm of events lets packets and timers in between.
 const DATAGRAMS_PER_TURN: usize = 64;
 
@@ -104,11 +104,11 @@ impl Kernel {
         true
     }
 
-    /// Sends what is to be requested now.
-    pub fn send(&mut self, now: Instant) {
+    /// Sends what is to be requested now; true when there may be more for the next turn.
+    pub fn send(&mut self, now: Instant) -> bool {
         let requests = self.reconciler.requests(now, REQUESTS_PER_TURN);
         if requests.is_empty() {
-            return;
+            return false;
         }
         self.buffer.clear();
         for (sequence, request) in &requests {
@@ -118,7 +118,9 @@ impl Kernel {
             error!("Cannot write to the netlink socket: {error}");
             // None of them was carried out, so no answer will come: look anew.
             self.reconciler.resync(now + SEND_RETRY);
+            return false;
         }
+        requests.len() >= REQUESTS_PER_TURN
     }
 
     /// What changed on links.

@@ -1,8 +1,10 @@
 //! The VRRP process: descriptors and the time in, the core, what it wants done out. No decision about the protocol is made here.
 //!
 //! A turn of the loop has an order, and the order matters: packets are heard before timers are believed, so that a process that
-//! slept does not take over from a master whose adverts wait unread; adverts leave as soon as the core says so; then addresses
-//! are asked of the kernel; gratuitous ARPs follow; dumps and log lines come last.
+//! slept does not take over from a master whose adverts wait unread; adverts of every timer that is due leave first; then addresses
+//! are asked of the kernel; gratuitous ARPs follow; dumps and log lines come last. What comes after the adverts is done a small
+//! piece a turn (some hundred microseconds in all), and the next turn begins with the timers that have become due meanwhile: when
+//! a thousand instances take over within milliseconds, the work of the first does not delay the adverts of the last.
 
 mod dumps;
 mod frames;
@@ -20,22 +22,27 @@ use crate::os::vrrp_socket::Batch;
 use crate::os::{clock, memory};
 use crate::report::{self, JsonVersion, View};
 use crate::time::Instant;
-use crate::vrrp::{Action, Actions, Event, InstanceId, Record, Router, Severity, State, TimerKey};
+use crate::vrrp::{
+    Action, Actions, Event, InstanceId, Notice, Record, Router, Severity, State, TimerKey,
+};
 use crate::wheel::Wheel;
 use crate::wire::vrrp::Family;
 use dumps::Dumps;
-use frames::Frames;
+use frames::{Frames, Left};
 use links::Kernel;
 use log::{debug, error, info, warn};
 use sockets::Sockets;
+use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
 /// Batches of packets read from one socket in one turn: a flood on one interface must not stop the timers of the others.
 const BATCHES_PER_TURN: usize = 16;
-/// Log lines handed on in one turn: thousands of instances that change state say thousands of things.
-const LINES_PER_TURN: usize = 64;
+/// Things said, and log lines handed on, in one turn: thousands of instances that change state say thousands of things.
+const LINES_PER_TURN: usize = 16;
+/// Notices that may wait to be said; past that they are said at once, and the log's own bound counts what is lost.
+const NOTICES_MAX: usize = 16 * 1024;
 /// How long a stop waits for the kernel to confirm that the addresses are gone.
 const STOP_LIMIT: Duration = Duration::from_millis(500);
 /// When gratuitous ARPs that found no room are tried again.
@@ -58,7 +65,6 @@ enum Key {
     Core(TimerKey),
     Kernel,
     Frames,
-    Log,
     /// `vrrp_startup_delay` is over.
     Begin,
     StopLimit,
@@ -88,6 +94,8 @@ struct Shell {
     dumps: Dumps,
     router: Router,
     actions: Actions,
+    /// What is still to be said in the log.
+    notices: VecDeque<Notice>,
     phase: Phase,
     exit: Option<Exit>,
 }
@@ -126,6 +134,7 @@ impl Shell {
             dumps: Dumps::default(),
             router: Router::new(&model.vrrp, model.global.log_unknown_vrids),
             actions: Actions::new(),
+            notices: VecDeque::new(),
             phase: Phase::Reading,
             exit: None,
             model,
@@ -155,8 +164,10 @@ impl Shell {
         let mut ready = Vec::new();
         self.kernel.send(clock::now());
         loop {
-            if logging::pump_some(&mut self.events, Source::Log, LINES_PER_TURN) {
-                self.wheel.arm(Key::Log, clock::now());
+            self.say(LINES_PER_TURN);
+            let unwritten = logging::pump_some(&mut self.events, Source::Log, LINES_PER_TURN);
+            if unwritten || !self.notices.is_empty() {
+                self.events.soon();
             }
             if let Err(error) = self.events.wait(&self.wheel, &mut ready) {
                 error!("Cannot wait for events: {error}");
@@ -164,6 +175,7 @@ impl Shell {
             }
             self.turn(&ready);
             if let Some(exit) = self.exit {
+                self.say(usize::MAX);
                 logging::finish();
                 return exit;
             }
@@ -199,7 +211,7 @@ impl Shell {
                     self.perform(now);
                 }
                 // What they are for is looked after in every turn.
-                Key::Kernel | Key::Frames | Key::Log => {}
+                Key::Kernel | Key::Frames => {}
                 Key::Begin => {
                     if self.phase == Phase::Delayed {
                         self.begin(now);
@@ -211,17 +223,21 @@ impl Shell {
                 }
             }
         }
-        self.kernel.send(now);
+        let more = self.kernel.send(now);
         for (instance, address) in self.kernel.take_usable() {
             let event = Event::AddressUsable { instance, address };
             self.router.handle(now, event, &mut self.actions);
         }
         self.perform(now);
-        if let Some(retry) = self.kernel.reconciler().next_retry() {
+        if more {
+            self.events.soon();
+        } else if let Some(retry) = self.kernel.reconciler().next_retry() {
             self.wheel.arm(Key::Kernel, retry);
         }
-        if self.frames.send() {
-            self.wheel.arm(Key::Frames, now + FRAMES_RETRY);
+        match self.frames.send() {
+            Left::Nothing => {}
+            Left::More => self.events.soon(),
+            Left::NoRoom => self.wheel.arm(Key::Frames, now + FRAMES_RETRY),
         }
         self.kernel.tell();
         self.dumps.reap();
@@ -524,12 +540,24 @@ impl Shell {
             Action::Record(id, record) => self.record(id, record),
             // Scripts, FIFOs and mail will hear of this.
             Action::Changed { .. } | Action::GroupChanged { .. } => {}
-            Action::Tell(notice) => match notice.severity() {
+            Action::Tell(notice) => {
+                if self.notices.len() >= NOTICES_MAX {
+                    self.say(1);
+                }
+                self.notices.push_back(notice);
+            }
+        }
+    }
+
+    /// Puts what was told into words and into the log's queue, so many at most: the wording must not stand before an advert.
+    fn say(&mut self, most: usize) {
+        for notice in self.notices.drain(..most.min(self.notices.len())) {
+            match notice.severity() {
                 Severity::Error => error!("{notice}"),
                 Severity::Warning => warn!("{notice}"),
                 Severity::Info => info!("{notice}"),
                 Severity::Detail => debug!("{notice}"),
-            },
+            }
         }
     }
 
