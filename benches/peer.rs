@@ -38,7 +38,13 @@ const WATCH: Duration = secs(10);
 type Row = (&'static str, &'static str, fn(Binary) -> f64);
 
 /// Rows, in the order of the table. The last column of each is repeated so often; the median counts.
-const ROWS: [(Row, usize); 12] = [
+const ROWS: [(Row, usize); 14] = [
+    (
+        ("-t, 5,000 instances", "ms", |binary| {
+            test_time(binary, &instances(5_000))
+        }),
+        3,
+    ),
     (
         ("-t, 10,000 instances", "ms", |binary| {
             test_time(binary, &instances(10_000))
@@ -51,6 +57,12 @@ const ROWS: [(Row, usize); 12] = [
             "ms",
             |binary| test_time(binary, &real_servers(1, 10_000)),
         ),
+        3,
+    ),
+    (
+        ("-t, 50,000 real servers, 10 each", "ms", |binary| {
+            test_time(binary, &real_servers(5_000, 10))
+        }),
         3,
     ),
     (

@@ -1,0 +1,182 @@
+//! Thousands of instances at once, for our daemon beside the distribution's keepalived: the master of all of them dies, the new one
+//! stops. `cargo bench --bench scale` prints a table; `INSTANCES=1000` measures one size only, `PEER=no` leaves the other out.
+//! One instance, start, reload and memory are in peer.rs. Nothing is asserted here: whoever reads the table judges.
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+#[path = "scale/ear.rs"]
+mod ear;
+
+use ear::Ear;
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use support::node::Node;
+use support::world::{HostSpec, World};
+use support::{Binary, config, secs, stage, wait_until};
+
+/// One line of the table: what was measured, in words with the unit, and the value in words.
+type Row = (String, String);
+
+/// How many instances.
+const SIZES: [usize; 2] = [1000, 5000];
+/// Least time between looks at a process that is to end.
+const LOOK: Duration = Duration::from_micros(200);
+
+/// VRIDs used on one network.
+const PER_NETWORK: usize = 250;
+/// Priorities of the two hosts.
+const PRIORITIES: [u8; 2] = [150, 100];
+/// Longest time for an election at start, or for a takeover.
+const ELECTION: Duration = secs(60);
+/// From the kill to just before the takeover.
+const BEFORE_TAKEOVER: Duration = Duration::from_millis(2300);
+/// Until the addresses, gratuitous ARPs and log lines of a takeover are done with.
+const AFTERMATH: Duration = Duration::from_millis(500);
+
+fn main() -> ExitCode {
+    stage::run_single(|| {
+        let only: Option<usize> = std::env::var("INSTANCES").ok().and_then(|n| n.parse().ok());
+        let peer = Binary::Peer.path().exists() && std::env::var("PEER").as_deref() != Ok("no");
+        println!("| what | ours | peer |\n|---|---|---|");
+        for size in only.map_or(SIZES.to_vec(), |size| vec![size]) {
+            let ours = takeover(Binary::Ours, size);
+            let theirs = if peer {
+                takeover(Binary::Peer, size)
+            } else {
+                vec![]
+            };
+            for (at, (what, value)) in ours.iter().enumerate() {
+                let other = theirs.get(at).map_or("-", |(_, value)| value.as_str());
+                println!("| {what} | {value} | {other} |");
+            }
+        }
+    })
+}
+
+/// Both hosts run, and the first is MASTER of everything.
+struct Duel {
+    world: World,
+    ear: Ear,
+    count: usize,
+}
+
+impl Duel {
+    fn start(binary: Binary, count: usize) -> Self {
+        let specs = [1, 2].map(|number| {
+            (0..count.div_ceil(PER_NETWORK)).fold(HostSpec { interfaces: vec![] }, |spec, n| {
+                spec.with(&format!("eth{n}"), number, &format!("10.{}.0", 10 + n))
+            })
+        });
+        let world = World::new(&specs);
+        let ear = Ear::open();
+        for (node, priority) in world.nodes.iter().zip(PRIORITIES) {
+            let text: String = (0..count)
+                .map(|n| {
+                    let (network, vrid) = (n / PER_NETWORK, n % PER_NETWORK + 1);
+                    let address = format!("10.{}.1.{vrid}/24 dev eth{network}", 10 + network);
+                    let text = config::instance(
+                        &format!("VI_{n}"),
+                        u8::try_from(vrid).expect("at most 250"),
+                        priority,
+                        "state BACKUP",
+                        &[&address],
+                    );
+                    text.replace("interface eth0", &format!("interface eth{network}"))
+                })
+                .collect();
+            node.start(binary, &text);
+            // The first is MASTER before the second begins.
+            wait_until("the first host's adverts", ELECTION, || {
+                ear.routers(0, 0) == count
+            });
+        }
+        std::thread::sleep(secs(5));
+        Duel { world, ear, count }
+    }
+}
+
+/// The master of all is killed; then the new one is stopped.
+fn takeover(binary: Binary, count: usize) -> Vec<Row> {
+    let Duel { world, ear, count } = Duel::start(binary, count);
+    let backup = &world.nodes[1];
+    let pid = backup.vrrp_pid().expect("the backup's VRRP process");
+    let mark = ear.mark();
+    std::thread::sleep(Duration::from_millis(1500));
+    world.nodes[0].kill_all();
+    let last = ear.last(mark, 0);
+    std::thread::sleep(BEFORE_TAKEOVER);
+    let before = cpu_time(pid);
+    wait_until("every takeover", ELECTION, || ear.routers(mark, 1) == count);
+    std::thread::sleep(AFTERMATH);
+    let spent = (cpu_time(pid) - before) * 1e3 / count as f64;
+    let theory = master_down_interval(PRIORITIES[1]);
+    let excess: Vec<f64> = ear
+        .first(mark, 1)
+        .iter()
+        .filter_map(|(router, at)| Some((at - last.get(router)? - theory) * 1e3))
+        .collect();
+    let (median, worst) = median_and_max(excess);
+    std::thread::sleep(secs(2));
+    let (before, watched) = (cpu_time(pid), secs(5));
+    std::thread::sleep(watched);
+    let load = (cpu_time(pid) - before) / 10.0 / watched.as_secs_f64();
+    let stopped = stop_time(backup);
+    vec![
+        (
+            format!("takeover of {count} instances: excess, median, ms"),
+            format!("{median:.1}"),
+        ),
+        (
+            format!("takeover of {count} instances: excess, last one, ms"),
+            format!("{worst:.1}"),
+        ),
+        (
+            format!("takeover of {count} instances: processor time each, us"),
+            format!("{spent:.0}"),
+        ),
+        (
+            format!("master of {count} instances: % of a processor"),
+            format!("{load:.1}"),
+        ),
+        (
+            format!("SIGTERM to exit, {count} instances, ms"),
+            format!("{stopped:.0}"),
+        ),
+    ]
+}
+
+/// The middle one and the largest.
+fn median_and_max(mut values: Vec<f64>) -> (f64, f64) {
+    values.sort_by(f64::total_cmp);
+    let middle = values.get(values.len() / 2).copied();
+    let largest = values.last().copied();
+    (middle.unwrap_or(f64::NAN), largest.unwrap_or(f64::NAN))
+}
+
+/// Master_Down_Interval of version 2 at one second (RFC 3768 section 6.1), in seconds.
+fn master_down_interval(priority: u8) -> f64 {
+    3.0 + (256.0 - f64::from(priority)) / 256.0
+}
+
+/// Milliseconds from SIGTERM to the end of the daemon's parent process.
+fn stop_time(node: &Node) -> f64 {
+    let start = Instant::now();
+    node.signal(Signal::SIGTERM);
+    while node.runs() {
+        std::thread::sleep(LOOK);
+    }
+    start.elapsed().as_secs_f64() * 1e3
+}
+
+/// Milliseconds of processor time that a process has used.
+fn cpu_time(pid: Pid) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    let nanos = text
+        .split_whitespace()
+        .next()
+        .and_then(|word| word.parse::<f64>().ok());
+    nanos.unwrap_or(f64::NAN) / 1e6
+}
