@@ -5,7 +5,8 @@
 #![no_main]
 
 use keepalived::config::model::{
-    Authentication, GarpPolicy, InitialState, Version, VirtualAddress, Vrrp, VrrpInstance,
+    Authentication, GarpPolicy, InitialState, SyncGroup, Version, VirtualAddress, Vrrp,
+    VrrpInstance,
 };
 use keepalived::config::secret::Secret;
 use keepalived::time::Instant;
@@ -179,6 +180,11 @@ fn configuration(priority: u8) -> Vrrp {
             instance(3, 100, true, Authentication::None),
             instance(4, 200, false, Authentication::Pass(Secret::new(PASSWORD))),
         ],
+        // Whatever moves one of them by packets moves the other.
+        sync_groups: vec![SyncGroup {
+            name: "VG".to_owned(),
+            members: vec!["VI_1".to_owned(), "VI_3".to_owned()],
+        }],
         ..Vrrp::default()
     }
 }
