@@ -221,6 +221,25 @@ mod tests {
         assert!(!v4("10.0.0.1", 32).is_met_by(&present, "eth1"));
     }
 
+    /// Duplicate address detection as the kernel's flags tell it (linux/if_addr.h).
+    #[test]
+    fn when_an_address_can_be_used() {
+        for (what, flags, usable) in [
+            ("permanent", 0x80, true),
+            ("tentative", 0xc0, false),
+            ("tentative, optimistic", 0x44, true),
+            ("another host has it", 0xc8, false),
+            ("another host has it, optimistic", 0x4c, false),
+        ] {
+            let address = Address {
+                flags,
+                ..v4("fe80::1", 64)
+            };
+            assert_eq!(address.is_usable(), usable, "{what}");
+        }
+        assert!(v4("fe80::1", 64).is_detected() && !v4("10.0.0.1", 24).is_detected());
+    }
+
     #[test]
     fn a_peer_brings_its_prefix() {
         let line = VirtualAddress {
