@@ -146,7 +146,15 @@ impl Drop for World {
             }
             eprintln!("--- adverts ---\n{}", self.capture.story());
         }
+        let hosts = self.nodes.len();
         self.nodes.clear();
+        // The kernel takes a namespace apart some time later; the next world wants the same names now.
+        let ports =
+            (0..hosts).flat_map(|node| (0..self.networks).map(move |network| port(node, network)));
+        let plan = ports
+            .map(|port| format!("link del {port}\n"))
+            .collect::<String>();
+        ip_batch_with(&["-force"], &plan, Stdio::null());
         for network in 0..self.networks {
             ip_batch(&format!("link del {}\n", bridge(network)));
         }
@@ -173,19 +181,23 @@ fn plug(node: &Node, network: usize, interface: &InterfaceSpec) {
 /// Runs `ip` commands in the network namespace of the caller.
 #[track_caller]
 pub fn ip_batch(plan: &str) {
+    let done = ip_batch_with(&[], plan, Stdio::inherit());
+    assert!(done, "ip refused:\n{plan}");
+}
+
+/// Runs `ip` commands with options of its own; whether all succeeded.
+fn ip_batch_with(options: &[&str], plan: &str, complaints: Stdio) -> bool {
     let mut child = Command::new("ip")
+        .args(options)
         .args(["-batch", "-"])
         .stdin(Stdio::piped())
+        .stderr(complaints)
         .spawn()
         .unwrap_or_else(|error| panic!("cannot run ip (iproute2): {error}"));
-    child
-        .stdin
-        .take()
-        .expect("piped")
-        .write_all(plan.as_bytes())
-        .expect("writing to ip");
-    let status = child.wait().expect("waiting for ip");
-    assert!(status.success(), "ip refused:\n{plan}");
+    let mut input = child.stdin.take().expect("piped");
+    input.write_all(plan.as_bytes()).expect("writing to ip");
+    drop(input);
+    child.wait().expect("waiting for ip").success()
 }
 
 fn start_host() -> Child {
