@@ -2,6 +2,7 @@
 
 use super::address::{Address, Placement};
 use super::netlink::LinkReport;
+use super::policy_netlink::Links;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -23,6 +24,8 @@ pub struct Link {
     pub mtu: u32,
     /// `ARPHRD_*`.
     pub hardware: u16,
+    /// The routing table, of a VRF device.
+    pub vrf_table: Option<u32>,
     addresses: HashMap<Placement, Present>,
     generation: u64,
 }
@@ -124,6 +127,7 @@ impl Known {
         link.mac = report.mac.unwrap_or(link.mac);
         link.mtu = report.mtu.unwrap_or(link.mtu);
         link.hardware = report.hardware;
+        link.vrf_table = report.vrf_table.or(link.vrf_table);
         link.generation = self.generation;
         if let Some(name) = &report.name
             && (!known || link.name != *name)
@@ -256,7 +260,20 @@ impl Known {
     }
 }
 
+impl Links for Known {
+    fn index(&self, name: &str) -> Option<u32> {
+        Known::index(self, name)
+    }
+    fn vrf_table(&self, name: &str) -> Option<u32> {
+        self.link(Known::index(self, name)?)?.vrf_table
+    }
+}
+
 impl Link {
+    /// Administratively up: only then the kernel takes routes over it.
+    pub(super) fn is_enabled(&self) -> bool {
+        self.flags & IFF_UP != 0
+    }
     /// Administratively up and with carrier.
     pub fn is_up(&self) -> bool {
         self.flags & (IFF_UP | IFF_RUNNING) == IFF_UP | IFF_RUNNING

@@ -4,9 +4,13 @@
 //! act on, so that a kernel with new, odd or enormous attributes (statistics, SR-IOV tables) can neither fail nor slow an event.
 
 use super::address::{Address, Placement};
+use super::policy::{Policy, Trace};
+use super::policy_netlink::{route_trace, rule_trace};
+use crate::config::model::Insertion;
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_EXCL, NLM_F_MULTIPART,
-    NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage, NetlinkPayload, NlasIterator,
+    Emitable, NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_EXCL,
+    NLM_F_MULTIPART, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
+    NetlinkPayload, NlasIterator,
 };
 use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeader, AddressMessage, AddressScope, CacheInfo,
@@ -23,6 +27,10 @@ const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
 const RTM_NEWADDR: u16 = 20;
 const RTM_DELADDR: u16 = 21;
+const RTM_NEWROUTE: u16 = 24;
+const RTM_DELROUTE: u16 = 25;
+const RTM_NEWRULE: u16 = 32;
+const RTM_DELRULE: u16 = 33;
 
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
@@ -32,6 +40,10 @@ const IFA_FLAGS: u16 = 8;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_DATA: u16 = 2;
+const IFLA_VRF_TABLE: u16 = 1;
 
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
@@ -60,6 +72,15 @@ pub enum Request {
         /// Which.
         placement: Placement,
     },
+    /// Add or delete a route or a rule.
+    Policy {
+        /// Which, for the log.
+        policy: Policy,
+        /// True for adding; EEXIST when it is there already.
+        add: bool,
+        /// The message's body.
+        body: Vec<u8>,
+    },
     /// Tell every link.
     DumpLinks,
     /// Tell every address of every link.
@@ -71,6 +92,8 @@ pub enum Request {
 pub struct LinkReport {
     /// Kernel index.
     pub index: u32,
+    /// The routing table, of a VRF device.
+    pub vrf_table: Option<u32>,
     /// Name; absent from messages of some subsystems (bridge, wireless).
     pub name: Option<String>,
     /// `IFF_*`.
@@ -104,6 +127,8 @@ pub enum Message {
         /// Which.
         placement: Placement,
     },
+    /// A route or a rule went away, or was replaced.
+    PolicyGone(Trace),
     /// The answer to a request: an errno, 0 = done.
     Ack(i32),
     /// The end of a dump, with an errno, 0 = complete.
@@ -162,6 +187,9 @@ impl Request {
                 RouteNetlinkMessage::DelAddress(bare_message(*index, placement)),
                 NLM_F_REQUEST | NLM_F_ACK,
             ),
+            Request::Policy { policy, add, body } => {
+                return policy_request(policy, *add, body, sequence, out);
+            }
             Request::DumpLinks => (
                 RouteNetlinkMessage::GetLink(LinkMessage::default()),
                 NLM_F_REQUEST | NLM_F_DUMP,
@@ -181,6 +209,33 @@ impl Request {
         if let Some(place) = out.get_mut(start..) {
             message.serialize(place);
         }
+    }
+}
+
+/// Appends a request about a route or a rule.
+fn policy_request(policy: &Policy, add: bool, body: &[u8], sequence: u32, out: &mut Vec<u8>) {
+    let (kind, create) = match policy {
+        Policy::Route(route) => {
+            let placed = match route.insertion {
+                Insertion::Add => NLM_F_EXCL,
+                Insertion::Append => NLM_F_APPEND,
+                Insertion::Prepend => 0,
+            };
+            ([RTM_DELROUTE, RTM_NEWROUTE], NLM_F_CREATE | placed)
+        }
+        Policy::Rule(_) => ([RTM_DELRULE, RTM_NEWRULE], NLM_F_CREATE | NLM_F_EXCL),
+    };
+    let [delete, new] = kind;
+    let start = out.len().next_multiple_of(ALIGNMENT);
+    out.resize(start + MESSAGE_HEADER_LENGTH, 0);
+    out.extend(body);
+    let mut header = NetlinkHeader::default();
+    header.length = u32::try_from(MESSAGE_HEADER_LENGTH + body.len()).unwrap_or(u32::MAX);
+    header.message_type = if add { new } else { delete };
+    header.flags = NLM_F_REQUEST | NLM_F_ACK | if add { create } else { 0 };
+    header.sequence_number = sequence;
+    if let Some(place) = out.get_mut(start..) {
+        header.emit(place);
     }
 }
 
@@ -260,12 +315,13 @@ impl Iterator for Messages<'_> {
         let length = usize::try_from(buffer.length()).unwrap_or(usize::MAX);
         let payload = self.rest.get(MESSAGE_HEADER_LENGTH..length).unwrap_or(&[]);
         let flags = buffer.flags();
-        let received = decode_payload(buffer.message_type(), payload).map(|message| Received {
-            sequence: buffer.sequence_number(),
-            part_of_dump: flags & NLM_F_MULTIPART != 0,
-            interrupted: flags & NLM_F_DUMP_INTR != 0,
-            message,
-        });
+        let received =
+            decode_payload(buffer.message_type(), flags, payload).map(|message| Received {
+                sequence: buffer.sequence_number(),
+                part_of_dump: flags & NLM_F_MULTIPART != 0,
+                interrupted: flags & NLM_F_DUMP_INTR != 0,
+                message,
+            });
         self.rest = self
             .rest
             .get(length.next_multiple_of(ALIGNMENT)..)
@@ -274,7 +330,7 @@ impl Iterator for Messages<'_> {
     }
 }
 
-fn decode_payload(kind: u16, payload: &[u8]) -> Result<Message, Malformed> {
+fn decode_payload(kind: u16, flags: u16, payload: &[u8]) -> Result<Message, Malformed> {
     match kind {
         NLMSG_ERROR => Ok(Message::Ack(errno(payload).ok_or(Malformed::Header)?)),
         // A kernel that has nothing to add leaves the error number of a finished dump out.
@@ -301,8 +357,16 @@ fn decode_payload(kind: u16, payload: &[u8]) -> Result<Message, Malformed> {
             },
             None => Message::Other,
         }),
+        RTM_DELROUTE => Ok(gone(route_trace(payload)?)),
+        // `ip route replace` tells only of the new one.
+        RTM_NEWROUTE if flags & NLM_F_REPLACE != 0 => Ok(gone(route_trace(payload)?)),
+        RTM_DELRULE => Ok(gone(rule_trace(payload)?)),
         _ => Ok(Message::Other),
     }
+}
+
+fn gone(trace: Option<Trace>) -> Message {
+    trace.map_or(Message::Other, Message::PolicyGone)
 }
 
 /// The kernel writes minus errno.
@@ -319,6 +383,7 @@ fn decode_link(payload: &[u8]) -> Result<Message, Malformed> {
     }
     let mut report = LinkReport {
         index: header.index,
+        vrf_table: None,
         name: None,
         flags: header.flags.bits(),
         mac: None,
@@ -330,11 +395,27 @@ fn decode_link(payload: &[u8]) -> Result<Message, Malformed> {
         match attribute.kind() {
             IFLA_IFNAME => report.name = Some(text(attribute.value())),
             IFLA_MTU => report.mtu = Some(number(attribute.value())?),
+            IFLA_LINKINFO => report.vrf_table = vrf_table(attribute.value()),
             IFLA_ADDRESS => report.mac = attribute.value().try_into().ok(),
             _ => {}
         }
     }
     Ok(Message::Link(report))
+}
+
+/// The table of a VRF device, from what the kernel says of its kind. Whatever cannot be read here is no VRF.
+fn vrf_table(info: &[u8]) -> Option<u32> {
+    let find = |within: &[u8], kind: u16| -> Option<Vec<u8>> {
+        NlasIterator::new(within)
+            .flatten()
+            .find(|attribute| attribute.kind() == kind)
+            .map(|attribute| attribute.value().to_vec())
+    };
+    if text(&find(info, IFLA_INFO_KIND)?) != "vrf" {
+        return None;
+    }
+    let data = find(info, IFLA_INFO_DATA)?;
+    number(&find(&data, IFLA_VRF_TABLE)?).ok()
 }
 
 fn decode_address(payload: &[u8]) -> Result<Option<(u32, Address)>, Malformed> {

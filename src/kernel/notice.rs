@@ -1,6 +1,7 @@
 //! What the reconciler has to say: values, and their wording.
 
 use super::address::Placement;
+use super::policy::Policy;
 use std::fmt;
 use std::time::Duration;
 
@@ -47,6 +48,32 @@ pub enum Notice {
         interface: String,
         /// Address.
         placement: Placement,
+    },
+    /// A route or a rule was removed by somebody else and is put back.
+    PolicyPutBack {
+        /// Which.
+        policy: Policy,
+    },
+    /// Somebody keeps removing it; the next attempt waits.
+    PolicyContested {
+        /// Which.
+        policy: Policy,
+        /// How long the next attempt waits.
+        delay: Duration,
+    },
+    /// A leftover of an earlier run, which nobody holds, was removed.
+    PolicyLeftover {
+        /// Which.
+        policy: Policy,
+    },
+    /// The kernel refused a route or a rule.
+    PolicyRefused {
+        /// True for adding, false for removing.
+        adding: bool,
+        /// Which.
+        policy: Policy,
+        /// Why.
+        errno: i32,
     },
     /// Messages of the kernel were lost; everything is read anew.
     Overrun,
@@ -102,6 +129,28 @@ impl fmt::Display for Notice {
             } => write!(
                 f,
                 "Another host has {placement}: the kernel found it on {interface} and does not use the address; take it off that host"
+            ),
+            Notice::PolicyPutBack { policy } => {
+                write!(f, "{policy} was removed by someone else: putting it back")
+            }
+            Notice::PolicyContested { policy, delay } => write!(
+                f,
+                "{policy} keeps being removed by someone else (a network manager?): putting it back in {} ms",
+                delay.as_millis()
+            ),
+            Notice::PolicyLeftover { policy } => {
+                write!(f, "Removed {policy}: left there by an earlier run")
+            }
+            Notice::PolicyRefused {
+                adding,
+                policy,
+                errno,
+            } => write!(
+                f,
+                "The kernel refuses to {} {policy}: {}{}",
+                if *adding { "add" } else { "remove" },
+                std::io::Error::from_raw_os_error(*errno),
+                if *adding { "; it is tried again" } else { "" }
             ),
             Notice::Overrun => write!(
                 f,

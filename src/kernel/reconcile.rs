@@ -1,29 +1,31 @@
-//! The reconciler: who wants which addresses, what the kernel has, and the requests that make the second like the first. Start,
-//! reload, an address deleted by hand and an interface made anew are all the same code: something became dirty, look again.
+//! The reconciler: who wants which addresses, routes and rules, what the kernel has, and the requests that make the second like the
+//! first. Start, reload, an address deleted by hand and an interface made anew are all the same code: something became dirty, look
+//! again. Here are the claims, the requests under way and the addresses; `entry` counts attempts, `sync` reads the kernel's state,
+//! `policies` is what differs for routes and rules.
 //!
 //! An address is touched only when a claim names it and it is ours: we added it, adopted it while it was wanted, or found it when
 //! the claim was made (the leftover of a crash). What somebody else adds later, or anything no claim names, is left alone.
 
+mod entry;
+mod policies;
+mod sync;
+
 use super::address::{Address, Claim, IFA_F_DADFAILED, Placement};
-use super::known::{Known, LinkChange};
+use super::known::{Known, Link, LinkChange};
 use super::netlink::{Message, Received, Request};
 use super::notice::Notice;
+use super::policy::{Policy, Trace};
 use crate::time::Instant;
+use entry::{Entry, FIRST_DELAY, PATIENCE};
+use policies::HOST;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::Duration;
+use sync::Sync;
 
 /// Requests that may be unanswered at once: each holds the kernel's rtnl lock for some ten microseconds while `sendmsg` waits.
 const WINDOW: usize = 64;
-/// So many times in a row an address is put back at once; after that with a growing delay.
-const PATIENCE: u32 = 5;
-/// The first delay after that; it doubles each time.
-const FIRST_DELAY: Duration = Duration::from_millis(100);
-/// The longest delay.
-const LONGEST_DELAY: Duration = Duration::from_secs(10);
-/// An address that stayed for this long is no longer fought over.
-const CALM: Duration = Duration::from_secs(30);
 /// A dump that was disturbed or refused is asked for again after this long.
 const DUMP_RETRY: Duration = Duration::from_millis(20);
 
@@ -36,51 +38,23 @@ const EADDRNOTAVAIL: i32 = 99;
 
 /// Where an address belongs: interface by name, and the address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Key {
+struct Spot {
     interface: String,
     placement: Placement,
 }
 
-#[derive(Debug)]
-struct Held<O> {
-    owner: O,
-    address: Address,
-    held: bool,
+/// What an entry is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Key {
+    Address(Spot),
+    Policy(Policy),
 }
 
-#[derive(Debug)]
-struct Entry<O> {
-    claims: Vec<Held<O>>,
-    /// The link on which the address is ours.
-    ours: Option<u32>,
-    in_flight: Option<u32>,
-    /// Somebody else removed it while it was held.
-    lost: bool,
-    /// It has passed duplicate address detection; told.
-    usable: bool,
-    /// Another host has it; told.
-    duplicate: bool,
-    dirty: bool,
-    attempts: u32,
-    last_attempt: Instant,
-    not_before: Instant,
-}
-
+/// A request under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Op {
     Add(u32),
     Delete(u32),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sync {
-    /// Links, then addresses, have to be read.
-    Needed {
-        not_before: Instant,
-    },
-    Links(u32),
-    Addresses(u32),
-    Complete,
 }
 
 /// See the module.
@@ -96,6 +70,9 @@ pub struct Reconciler<O> {
     notices: Vec<Notice>,
     restored: Vec<O>,
     usable: Vec<(O, IpAddr)>,
+    traces: HashMap<Trace, HashSet<Policy>>,
+    /// Routes and rules that the kernel refused for now.
+    refused: HashSet<Policy>,
     sequence: u32,
     sync: Sync,
     disturbed: bool,
@@ -122,6 +99,8 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             notices: Vec::new(),
             restored: Vec::new(),
             usable: Vec::new(),
+            traces: HashMap::new(),
+            refused: HashSet::new(),
             sequence: 0,
             sync: Sync::Needed {
                 not_before: Instant(0),
@@ -136,106 +115,104 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         &self.known
     }
 
-    /// Says which addresses `owner` may come to hold, replacing what it said before; an empty list forgets the owner. What it
-    /// already holds and still claims stays held; what it no longer claims is taken away if it is ours and no other owner holds it.
-    /// A new claim starts out not held.
-    pub fn claim(&mut self, owner: O, claims: impl IntoIterator<Item = Claim>) {
+    /// Says which addresses, routes and rules `owner` may come to hold, replacing what it said before; nothing forgets the owner. What
+    /// it already holds and still claims stays held; what it no longer claims is taken away if it is ours and no other owner holds
+    /// it. A new claim starts out not held.
+    pub fn claim_all(
+        &mut self,
+        owner: O,
+        addresses: impl IntoIterator<Item = Claim>,
+        policies: impl IntoIterator<Item = Policy>,
+    ) {
         let before = self.owners.remove(&owner).unwrap_or_default();
         let mut held: HashMap<Key, bool> = HashMap::with_capacity(before.len());
-        for key in before {
+        // In the order in which a master lays things down.
+        for key in before.into_iter().rev() {
             if let Some(entry) = self.entries.get_mut(&key) {
-                held.insert(
-                    key.clone(),
-                    entry
-                        .claims
-                        .iter()
-                        .any(|claim| claim.owner == owner && claim.held),
-                );
-                entry.claims.retain(|claim| claim.owner != owner);
+                held.insert(key.clone(), entry.release(owner));
             }
             self.mark(&key);
         }
         let mut keys = Vec::new();
-        for Claim { interface, address } in claims {
-            let key = Key {
+        for Claim { interface, address } in addresses {
+            let spot = Spot {
                 interface,
                 placement: address.placement,
             };
-            let index = self.known.index(&key.interface);
+            let key = Key::Address(spot.clone());
+            let index = self.known.index(&spot.interface);
             let present =
-                index.filter(|index| self.known.address(*index, &key.placement).is_some());
-            let entry = self.entries.entry(key.clone()).or_insert_with(|| Entry {
-                claims: Vec::new(),
-                ours: present,
-                in_flight: None,
-                lost: false,
-                usable: false,
-                duplicate: false,
-                dirty: false,
-                attempts: 0,
-                last_attempt: Instant(0),
-                not_before: Instant(0),
-            });
-            if entry.claims.iter().any(|claim| claim.owner == owner) {
+                index.filter(|index| self.known.address(*index, &spot.placement).is_some());
+            let entry = self
+                .entries
+                .entry(key.clone())
+                .or_insert_with(|| Entry::new(present));
+            if !entry.claim(owner, Some(address), held.get(&key).copied()) {
                 continue;
             }
-            entry.claims.push(Held {
-                owner,
-                address,
-                held: held.get(&key).copied().unwrap_or(false),
-            });
-            let claimed = self.names.entry(key.interface.clone()).or_default();
-            if claimed.insert(key.placement) {
-                self.known.touch(&key.interface);
+            let claimed = self.names.entry(spot.interface.clone()).or_default();
+            if claimed.insert(spot.placement) {
+                self.known.touch(&spot.interface);
             }
             self.mark(&key);
             keys.push(key);
+        }
+        for policy in policies {
+            let key = Key::Policy(policy.clone());
+            if !self.entries.contains_key(&key) {
+                self.trace(&policy);
+            }
+            let entry = self
+                .entries
+                .entry(key.clone())
+                .or_insert_with(|| Entry::new(policy.is_marked().then_some(HOST)));
+            if entry.claim(owner, None, held.get(&key).copied()) {
+                self.mark(&key);
+                keys.push(key);
+            }
         }
         if !keys.is_empty() {
             self.owners.insert(owner, keys);
         }
     }
 
-    /// From now on `owner` does, or does not, hold its addresses.
+    /// The same for an owner of addresses alone.
+    pub fn claim(&mut self, owner: O, addresses: impl IntoIterator<Item = Claim>) {
+        self.claim_all(owner, addresses, []);
+    }
+
+    /// From now on `owner` does, or does not, hold what it claims. Addresses come before the routes that may need them, and these
+    /// before the rules that lead to them; they go the other way round.
     pub fn hold(&mut self, owner: O, held: bool) {
-        let keys = self.owners.get(&owner).cloned().unwrap_or_default();
+        let mut keys = self.owners.get(&owner).cloned().unwrap_or_default();
+        if !held {
+            keys.reverse();
+        }
         for key in keys {
-            let mut changed = false;
-            for claim in self
+            if self
                 .entries
                 .get_mut(&key)
-                .into_iter()
-                .flat_map(|entry| &mut entry.claims)
+                .is_some_and(|entry| entry.hold(owner, held))
             {
-                if claim.owner == owner && claim.held != held {
-                    claim.held = held;
-                    changed = true;
-                }
-            }
-            if changed {
-                // A new intention does not wait for the end of an old fight.
-                if let Some(entry) = self.entries.get_mut(&key) {
-                    entry.not_before = Instant(0);
-                    // Whoever holds it from now on has to be told.
-                    entry.usable = false;
-                }
                 self.mark(&key);
             }
         }
     }
 
-    /// True when `owner` holds its addresses and the kernel has every one of them.
+    /// True when `owner` holds what it claims and the kernel has all of it.
     pub fn is_placed(&self, owner: O) -> bool {
         self.owners.get(&owner).into_iter().flatten().all(|key| {
-            let present = self
-                .known
-                .index(&key.interface)
-                .is_some_and(|index| self.known.address(index, &key.placement).is_some());
-            let held = self
-                .entries
-                .get(key)
-                .is_some_and(|e| e.claims.iter().any(|c| c.owner == owner && c.held));
-            present && held
+            let Some(entry) = self.entries.get(key) else {
+                return false;
+            };
+            let present = match key {
+                Key::Policy(_) => entry.present,
+                Key::Address(spot) => self
+                    .known
+                    .index(&spot.interface)
+                    .is_some_and(|index| self.known.address(index, &spot.placement).is_some()),
+            };
+            present && entry.is_held_by(owner)
         })
     }
 
@@ -249,6 +226,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             }
             self.mark(&key);
         }
+        self.doubt_all();
         self.sync = Sync::Needed { not_before };
     }
 
@@ -263,8 +241,15 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         self.disturbed |= interrupted;
         match message {
             Message::Link(report) => {
-                for name in self.known.set_link(&report) {
-                    self.mark_interface(&name);
+                let enabled =
+                    |known: &Known| known.link(report.index).is_some_and(Link::is_enabled);
+                let before = enabled(&self.known);
+                let moved = self.known.set_link(&report);
+                for name in &moved {
+                    self.mark_interface(name);
+                }
+                if enabled(&self.known) && !(before && moved.is_empty()) {
+                    self.link_enabled(report.index);
                 }
             }
             Message::LinkGone(index) => {
@@ -274,10 +259,13 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             }
             Message::Address { index, address } => {
                 let placement = address.placement;
-                self.known.set_address(index, address);
+                if self.known.set_address(index, address) {
+                    self.ask_again();
+                }
                 self.mark_at(index, placement);
             }
             Message::AddressGone { index, placement } => self.address_gone(now, index, placement),
+            Message::PolicyGone(trace) => self.policy_gone(now, &trace),
             Message::Ack(errno) => self.answered(now, sequence, errno),
             Message::Done(errno) => self.dump_done(now, sequence, errno),
             Message::Overrun => self.resync(now),
@@ -394,10 +382,10 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             .copied()
             .collect();
         for placement in placements {
-            self.mark(&Key {
+            self.mark(&Key::Address(Spot {
                 interface: name.to_owned(),
                 placement,
-            });
+            }));
         }
     }
 
@@ -408,11 +396,11 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 .get(&link.name)
                 .is_some_and(|claimed| claimed.contains(&placement))
         {
-            let key = Key {
+            let spot = Spot {
                 interface: link.name.clone(),
                 placement,
             };
-            self.mark(&key);
+            self.mark(&Key::Address(spot));
         }
     }
 
@@ -420,13 +408,16 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         if !self.known.remove_address(index, &placement) {
             return;
         }
+        self.doubt(&Trace::Source(placement.address));
         let Some(link) = self.known.link(index) else {
             return;
         };
-        let key = Key {
+        let spot = Spot {
             interface: link.name.clone(),
             placement,
         };
+        let interface = spot.interface.clone();
+        let key = Key::Address(spot);
         let Some(entry) = self.entries.get_mut(&key) else {
             return;
         };
@@ -434,10 +425,9 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             .in_flight
             .and_then(|sequence| self.in_flight.get(&sequence))
             .is_some_and(|(_, op)| *op == Op::Delete(index));
-        if !deleting && entry.ours == Some(index) && entry.claims.iter().any(|claim| claim.held) {
+        if !deleting && entry.ours == Some(index) && entry.is_wanted() {
             entry.lost = true;
             let delay = entry.attempt(now);
-            let (interface, placement) = (key.interface.clone(), key.placement);
             self.notices.push(match delay {
                 Duration::ZERO => Notice::PutBack {
                     interface,
@@ -463,6 +453,10 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         let Some((key, op)) = self.in_flight.remove(&sequence) else {
             return;
         };
+        let spot = match &key {
+            Key::Address(spot) => spot.clone(),
+            Key::Policy(policy) => return self.policy_answered(now, policy.clone(), op, errno),
+        };
         let Some(entry) = self.entries.get_mut(&key) else {
             return;
         };
@@ -470,19 +464,16 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         match (op, errno) {
             (Op::Add(_), 0) => {
                 if std::mem::take(&mut entry.lost) {
-                    let holders = entry
-                        .claims
-                        .iter()
-                        // One that is being detected is told of when that is over.
-                        .filter(|claim| claim.held && !claim.address.is_detected())
-                        .map(|claim| claim.owner);
-                    self.restored.extend(holders);
+                    // One that is being detected is told of when that is over.
+                    if !entry.wanted_address().is_some_and(Address::is_detected) {
+                        self.restored.extend(entry.holders());
+                    }
                 }
             }
             (Op::Delete(_), 0) => {}
             (Op::Add(index), EEXIST) => {
                 // It is there, so its event was lost or it stands under another prefix (IPv6): only a dump can tell.
-                if self.known.address(index, &key.placement).is_none() {
+                if self.known.address(index, &spot.placement).is_none() {
                     entry.attempt(now);
                     self.sync = Sync::Needed {
                         not_before: now + DUMP_RETRY,
@@ -490,12 +481,15 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 }
             }
             (Op::Delete(index), EADDRNOTAVAIL | ENODEV) => {
-                self.known.remove_address(index, &key.placement);
+                self.known.remove_address(index, &spot.placement);
             }
             (op, errno) => {
                 let adding = matches!(op, Op::Add(_));
                 if entry.attempts == 0 || entry.attempts == PATIENCE {
-                    let (interface, placement) = (key.interface.clone(), key.placement);
+                    let Spot {
+                        interface,
+                        placement,
+                    } = spot;
                     self.notices.push(Notice::Refused {
                         adding,
                         interface,
@@ -511,101 +505,58 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         self.mark(&key);
     }
 
-    fn dump_done(&mut self, now: Instant, sequence: u32, errno: i32) {
-        let whole = errno == 0 && !self.disturbed;
-        match self.sync {
-            Sync::Links(dump) | Sync::Addresses(dump) if dump == sequence && !whole => {
-                self.sync = Sync::Needed {
-                    not_before: now + DUMP_RETRY,
-                };
-            }
-            Sync::Links(dump) if dump == sequence => {
-                for index in self.known.unmentioned_links() {
-                    if let Some(name) = self.known.remove_link(index) {
-                        self.mark_interface(&name);
-                    }
-                }
-                self.sync = Sync::Addresses(NOT_SENT);
-            }
-            Sync::Addresses(dump) if dump == sequence => {
-                for (index, placement) in self.known.unmentioned_addresses() {
-                    self.address_gone(now, index, placement);
-                }
-                self.sync = Sync::Complete;
-                if !std::mem::replace(&mut self.leftovers_known, true) {
-                    self.adopt_leftovers();
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Whatever stands where a claim says ours will stand was ours in an earlier life.
-    fn adopt_leftovers(&mut self) {
-        let mut leftovers = Vec::new();
-        for (key, entry) in &mut self.entries {
-            let Some(index) = self.known.index(&key.interface) else {
-                continue;
-            };
-            if entry.ours.is_none() && self.known.address(index, &key.placement).is_some() {
-                entry.ours = Some(index);
-                leftovers.push(key.clone());
-            }
-        }
-        for key in leftovers {
-            self.mark(&key);
-        }
-    }
-
-    /// Compares what is wanted of one address with what is there.
+    /// Compares what is wanted with what is there.
     fn look(&mut self, now: Instant, key: &Key) -> Option<(u32, Request)> {
         let entry = self.entries.get_mut(key)?;
         entry.dirty = false;
         if entry.in_flight.is_some() {
             return None;
         }
-        let here = self.known.index(&key.interface);
-        let wanted = entry
-            .claims
-            .iter()
-            .find(|claim| claim.held)
-            .map(|claim| &claim.address);
+        match key {
+            Key::Address(spot) => self.look_at_address(now, key, spot),
+            Key::Policy(policy) => self.look_at_policy(now, key, policy),
+        }
+    }
+
+    fn look_at_address(&mut self, now: Instant, key: &Key, spot: &Spot) -> Option<(u32, Request)> {
+        let entry = self.entries.get_mut(key)?;
+        let here = self.known.index(&spot.interface);
+        let wanted = entry.wanted_address().cloned();
         // The link we put it on may have been renamed away or be gone.
         if let Some(index) = entry.ours
             && (Some(index) != here || wanted.is_none())
         {
-            if self.known.address(index, &key.placement).is_some() {
+            if self.known.address(index, &spot.placement).is_some() {
                 if entry.last_attempt == Instant(0) {
                     self.notices.push(Notice::Leftover {
-                        interface: key.interface.clone(),
-                        placement: key.placement,
+                        interface: spot.interface.clone(),
+                        placement: spot.placement,
                     });
                 }
-                return self.send(now, key, Op::Delete(index));
+                return self.delete_address(now, key, spot, index);
             }
             entry.ours = None;
         }
         let (Some(wanted), Some(index)) = (wanted, here) else {
-            if entry.claims.is_empty() {
-                self.forget(key);
+            if !entry.is_claimed() {
+                self.forget_address(key, spot);
             }
             return None;
         };
-        match self.known.address(index, &key.placement) {
+        match self.known.address(index, &spot.placement) {
             Some(present) => {
-                let is_as_wanted = wanted.is_met_by(present, &key.interface);
+                let is_as_wanted = wanted.is_met_by(present, &spot.interface);
                 let usable = wanted.is_detected() && present.is_usable();
                 if usable && !entry.usable {
-                    let holders = entry.claims.iter().filter(|claim| claim.held);
-                    let address = key.placement.address;
-                    self.usable
-                        .extend(holders.map(|claim| (claim.owner, address)));
+                    let address = spot.placement.address;
+                    let holders = entry.holders().map(|owner| (owner, address));
+                    self.usable.extend(holders);
                 }
                 entry.usable = usable;
                 if present.flags & IFA_F_DADFAILED != 0 && !entry.duplicate {
                     self.notices.push(Notice::Duplicate {
-                        interface: key.interface.clone(),
-                        placement: key.placement,
+                        interface: spot.interface.clone(),
+                        placement: spot.placement,
                     });
                 }
                 entry.duplicate = present.flags & IFA_F_DADFAILED != 0;
@@ -615,71 +566,68 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                     return None;
                 }
                 entry.attempt(now);
-                self.send(now, key, Op::Delete(index))
+                self.delete_address(now, key, spot, index)
             }
             None => {
                 entry.usable = false;
-                self.send(now, key, Op::Add(index))
+                let address = wanted;
+                let sent = self.send(
+                    now,
+                    key,
+                    Op::Add(index),
+                    Request::AddAddress { index, address },
+                )?;
+                self.entries.get_mut(key)?.ours = Some(index);
+                Some(sent)
             }
         }
     }
 
-    fn send(&mut self, now: Instant, key: &Key, op: Op) -> Option<(u32, Request)> {
-        let sequence = self.next_sequence();
+    fn delete_address(
+        &mut self,
+        now: Instant,
+        key: &Key,
+        spot: &Spot,
+        index: u32,
+    ) -> Option<(u32, Request)> {
+        let placement = spot.placement;
+        self.send(
+            now,
+            key,
+            Op::Delete(index),
+            Request::DeleteAddress { index, placement },
+        )
+    }
+
+    /// Gives a request its number and notes that it is under way, unless it has to wait.
+    fn send(
+        &mut self,
+        now: Instant,
+        key: &Key,
+        op: Op,
+        request: Request,
+    ) -> Option<(u32, Request)> {
         let entry = self.entries.get_mut(key)?;
         if now < entry.not_before {
             self.retries.insert((entry.not_before, key.clone()));
             return None;
         }
-        let request = match op {
-            Op::Add(index) => {
-                let address = entry
-                    .claims
-                    .iter()
-                    .find(|claim| claim.held)?
-                    .address
-                    .clone();
-                entry.ours = Some(index);
-                Request::AddAddress { index, address }
-            }
-            Op::Delete(index) => Request::DeleteAddress {
-                index,
-                placement: key.placement,
-            },
-        };
         entry.last_attempt = now.max(Instant(1));
-        entry.in_flight = Some(sequence);
+        let sequence = self.next_sequence();
+        self.entries.get_mut(key)?.in_flight = Some(sequence);
         self.in_flight.insert(sequence, (key.clone(), op));
         Some((sequence, request))
     }
 
-    fn forget(&mut self, key: &Key) {
+    fn forget_address(&mut self, key: &Key, spot: &Spot) {
         self.entries.remove(key);
-        if let Some(claimed) = self.names.get_mut(&key.interface) {
-            claimed.remove(&key.placement);
+        if let Some(claimed) = self.names.get_mut(&spot.interface) {
+            claimed.remove(&spot.placement);
             if claimed.is_empty() {
-                self.names.remove(&key.interface);
+                self.names.remove(&spot.interface);
             }
         }
-        self.known.touch(&key.interface);
-    }
-}
-
-impl<O> Entry<O> {
-    /// Counts one more attempt at something that did not last; gives how long the next has to wait.
-    fn attempt(&mut self, now: Instant) -> Duration {
-        if now.since(self.last_attempt) > CALM {
-            self.attempts = 0;
-        }
-        self.attempts = self.attempts.saturating_add(1);
-        let delay = match self.attempts.checked_sub(PATIENCE + 1) {
-            None => Duration::ZERO,
-            Some(doublings) => FIRST_DELAY
-                .saturating_mul(1u32.checked_shl(doublings).unwrap_or(u32::MAX))
-                .min(LONGEST_DELAY),
-        };
-        self.not_before = now + delay;
-        delay
+        self.known.touch(&spot.interface);
     }
 }
 

@@ -1,10 +1,14 @@
 //! The reconciler against a kernel of our own that answers as Linux does: tables of single stories, then random histories.
 
+use super::entry::LONGEST_DELAY;
 use super::*;
+use crate::config::model::{NextHop, Prefix, Route};
+use crate::kernel::Address;
 use crate::kernel::netlink::LinkReport;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
+use std::rc::Rc;
 
 const UP: u32 = 0x1_0043;
 
@@ -13,6 +17,7 @@ const UP: u32 = 0x1_0043;
 struct Kernel {
     links: BTreeMap<u32, String>,
     addresses: BTreeMap<(u32, Placement), Address>,
+    policies: BTreeSet<Policy>,
     unread: VecDeque<Received>,
     writes: usize,
     refuse: Option<i32>,
@@ -31,6 +36,7 @@ impl Kernel {
         let name = Some(name.to_owned());
         Message::Link(LinkReport {
             index,
+            vrf_table: None,
             name,
             flags: UP,
             mac: Some([2, 0, 0, 0, 0, 1]),
@@ -96,6 +102,27 @@ impl Kernel {
                     0
                 }
             }
+            Request::Policy {
+                policy, add: true, ..
+            } => {
+                self.writes += 1;
+                if self.policies.insert(policy) {
+                    0
+                } else {
+                    EEXIST
+                }
+            }
+            Request::Policy {
+                policy, add: false, ..
+            } => {
+                let gone = self.policies.remove(&policy);
+                if gone {
+                    self.writes += 1;
+                    let trace = policy.traces().remove(0);
+                    self.say(0, Message::PolicyGone(trace));
+                }
+                if gone { 0 } else { ESRCH }
+            }
             Request::DeleteAddress { index, placement } => {
                 self.writes += 1;
                 match self.addresses.contains_key(&(index, placement)) {
@@ -111,6 +138,41 @@ impl Kernel {
         self.addresses
             .contains_key(&(index, address(text).placement))
     }
+}
+
+const ESRCH: i32 = 3;
+
+/// A route over eth0, of our protocol.
+fn route(destination: &str) -> Policy {
+    Policy::Route(Rc::new(Route {
+        ipv6: false,
+        kind: 1,
+        destination: Prefix {
+            address: destination.parse().unwrap(),
+            length: 24,
+        },
+        from: None,
+        hop: NextHop {
+            interface: Some("eth0".into()),
+            ..NextHop::default()
+        },
+        hops: Vec::new(),
+        source: None,
+        table: 254,
+        vrf: None,
+        metric: None,
+        protocol: 18,
+        scope: None,
+        tos: 0,
+        metrics: Vec::new(),
+        locked: 0,
+        congestion: None,
+        expires: None,
+        preference: None,
+        ttl_propagate: None,
+        insertion: Default::default(),
+        tracked: true,
+    }))
 }
 
 struct World {
@@ -222,6 +284,102 @@ fn holds_and_lets_go() {
         "the host's own address stays"
     );
     assert_eq!(world.reconciler.take_notices(), []);
+}
+
+#[test]
+fn routes_come_after_addresses_and_go_before_them() {
+    let mut world = World::new(two_links);
+    world
+        .reconciler
+        .claim_all(1, [claim("eth0", "10.0.0.1/32")], [route("10.1.0.0")]);
+    world.settle();
+    assert_eq!(world.kernel.writes, 0, "a leftover is looked for in vain");
+    world.reconciler.hold(1, true);
+    let now = world.now;
+    let shown = |requests: Vec<(u32, Request)>| -> Vec<bool> {
+        let is_address = |(_, request): &(u32, Request)| !matches!(request, Request::Policy { .. });
+        requests.iter().map(is_address).collect()
+    };
+    let requests = world.reconciler.requests(now, 9);
+    for (sequence, request) in requests.clone() {
+        world.kernel.perform(sequence, request);
+    }
+    assert_eq!(shown(requests), [true, false]);
+    world.settle();
+    assert!(world.reconciler.is_placed(1));
+    world.reconciler.hold(1, false);
+    let requests = world.reconciler.requests(now, 9);
+    for (sequence, request) in requests.clone() {
+        world.kernel.perform(sequence, request);
+    }
+    assert_eq!(shown(requests), [false, true]);
+    world.settle();
+    assert!(world.kernel.policies.is_empty());
+    assert_eq!(world.reconciler.take_notices(), []);
+}
+
+#[test]
+fn a_route_removed_by_others_is_put_back() {
+    let mut world = World::new(two_links);
+    world.reconciler.claim_all(1, [], [route("10.1.0.0")]);
+    world.reconciler.hold(1, true);
+    world.settle();
+    let policy = route("10.1.0.0");
+    for _ in 0..2 {
+        world.kernel.policies.clear();
+        world
+            .kernel
+            .say(0, Message::PolicyGone(policy.traces().remove(0)));
+        world.settle();
+        assert!(world.kernel.policies.contains(&policy));
+    }
+    let back = Notice::PolicyPutBack {
+        policy: policy.clone(),
+    };
+    assert_eq!(world.reconciler.take_notices(), [back.clone(), back]);
+    // Its link goes down, which the kernel does not say of the route, and comes up again.
+    let writes = world.kernel.writes;
+    for flags in [0x1002, UP] {
+        world.kernel.policies.clear();
+        let Message::Link(report) = Kernel::report(2, "eth0") else {
+            panic!("a link's report");
+        };
+        world
+            .kernel
+            .say(0, Message::Link(LinkReport { flags, ..report }));
+        world.settle();
+    }
+    assert!(world.kernel.policies.contains(&policy));
+    assert_eq!(world.kernel.writes, writes + 1);
+    assert_eq!(world.reconciler.take_notices(), []);
+}
+
+#[test]
+fn leftover_routes_are_removed_or_kept() {
+    let mut world = World::new(|kernel| {
+        two_links(kernel);
+        kernel
+            .policies
+            .extend([route("10.1.0.0"), route("10.2.0.0"), route("10.3.0.0")]);
+    });
+    world.reconciler.claim_all(1, [], [route("10.1.0.0")]);
+    world.reconciler.claim_all(2, [], [route("10.2.0.0")]);
+    world.reconciler.hold(2, true);
+    world.settle();
+    assert_eq!(
+        world.kernel.policies,
+        BTreeSet::from([route("10.2.0.0"), route("10.3.0.0")]),
+        "what nobody claims is not ours"
+    );
+    assert_eq!(
+        world.reconciler.take_notices(),
+        [Notice::PolicyLeftover {
+            policy: route("10.1.0.0")
+        }]
+    );
+    world.reconciler.claim_all(2, [], []);
+    world.settle();
+    assert_eq!(world.kernel.policies, BTreeSet::from([route("10.3.0.0")]));
 }
 
 #[test]

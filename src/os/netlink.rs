@@ -48,15 +48,27 @@ impl Netlink {
         address.nl_family = libc::AF_NETLINK as libc::sa_family_t;
         // SAFETY: the address outlives the call, with its size.
         check(unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), ADDRESS_SIZE) })?;
+        let netlink = Netlink {
+            fd,
+            buffer: vec![0; DATAGRAM_MAX],
+        };
+        netlink.join(groups)?;
+        Ok(netlink)
+    }
+
+    /// Hears these multicast groups too.
+    pub fn join(&self, groups: &[u32]) -> io::Result<()> {
         for &group in groups {
             let group = libc::c_int::try_from(group)
                 .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-            set_option(&fd, libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, group)?;
+            set_option(
+                &self.fd,
+                libc::SOL_NETLINK,
+                libc::NETLINK_ADD_MEMBERSHIP,
+                group,
+            )?;
         }
-        Ok(Netlink {
-            fd,
-            buffer: vec![0; DATAGRAM_MAX],
-        })
+        Ok(())
     }
 
     /// Hands the kernel one datagram of one or more messages. All of it or, on an error, nothing; requests are carried out within

@@ -1,7 +1,7 @@
 //! The kernel's side of the VRRP role: the netlink socket and the reconciler behind it.
 
-use crate::config::model::VrrpInstance;
-use crate::kernel::{Claim, LinkChange, LinkState, Reconciler, netlink};
+use crate::config::model::{Holdings, Vrrp, VrrpInstance};
+use crate::kernel::{Claim, LinkChange, LinkState, Policy, Reconciler, netlink};
 use crate::os::netlink::{Netlink, Received};
 use crate::time::Instant;
 use crate::vrrp::{InstanceId, Interface};
@@ -9,10 +9,14 @@ use log::{error, warn};
 use std::collections::HashSet;
 use std::io;
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// `RTNLGRP_LINK`, `RTNLGRP_IPV4_IFADDR`, `RTNLGRP_IPV6_IFADDR`.
 const GROUPS: [u32; 3] = [1, 5, 9];
+/// `RTNLGRP_IPV4_ROUTE`, `RTNLGRP_IPV4_RULE`, `RTNLGRP_IPV6_ROUTE`, `RTNLGRP_IPV6_RULE`: listened to only by those who have such,
+/// as a router has very many.
+const POLICY_GROUPS: [u32; 4] = [7, 8, 11, 19];
 /// `NETLINK_ROUTE`.
 const ROUTE: i32 = 0;
 /// Requests of one turn of the loop: a request holds us for some ten to thirty microseconds.
@@ -23,11 +27,30 @@ const DATAGRAMS_PER_TURN: usize = 64;
 /// After a failure to write it is tried again this much later.
 const SEND_RETRY: Duration = Duration::from_millis(100);
 
+/// Who holds things on this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Owner {
+    Instance(InstanceId),
+    /// The `static_*` blocks.
+    Host,
+}
+
+impl Owner {
+    fn instance(self) -> Option<InstanceId> {
+        match self {
+            Owner::Instance(id) => Some(id),
+            Owner::Host => None,
+        }
+    }
+}
+
 /// Links, addresses and what we want of them.
 pub(super) struct Kernel {
     socket: Netlink,
-    reconciler: Reconciler<InstanceId>,
+    reconciler: Reconciler<Owner>,
     claimed: HashSet<InstanceId>,
+    fixed: Holdings,
+    hears_policies: bool,
     buffer: Vec<u8>,
 }
 
@@ -38,6 +61,8 @@ impl Kernel {
             socket: Netlink::open(ROUTE, &GROUPS)?,
             reconciler: Reconciler::new(),
             claimed: HashSet::new(),
+            fixed: Holdings::default(),
+            hears_policies: false,
             buffer: Vec::new(),
         })
     }
@@ -48,7 +73,7 @@ impl Kernel {
     }
 
     /// What is known and wanted.
-    pub fn reconciler(&self) -> &Reconciler<InstanceId> {
+    pub fn reconciler(&self) -> &Reconciler<Owner> {
         &self.reconciler
     }
 
@@ -63,7 +88,7 @@ impl Kernel {
             before.remove(&id);
         }
         for gone in before {
-            self.reconciler.claim(gone, []);
+            self.reconciler.claim(Owner::Instance(gone), []);
         }
     }
 
@@ -71,14 +96,51 @@ impl Kernel {
         let claims = config
             .virtual_addresses
             .iter()
+            .chain(&config.holdings.addresses)
             .map(|line| Claim::from_virtual(line, &config.interface));
-        self.reconciler.claim(id, claims);
+        let policies = policies(&config.holdings);
+        self.listen_to(&config.holdings);
+        self.reconciler
+            .claim_all(Owner::Instance(id), claims, policies);
         self.claimed.insert(id);
+    }
+
+    /// What the `static_*` blocks say, now or from now on.
+    pub fn claim_fixed(&mut self, vrrp: &Vrrp) {
+        if self.fixed == vrrp.fixed {
+            return;
+        }
+        self.fixed = vrrp.fixed.clone();
+        self.listen_to(&vrrp.fixed);
+        // Every static address names its interface.
+        let claims = vrrp
+            .fixed
+            .addresses
+            .iter()
+            .map(|line| Claim::from_virtual(line, ""));
+        self.reconciler
+            .claim_all(Owner::Host, claims, policies(&vrrp.fixed));
+        self.hold_fixed(true);
+    }
+
+    /// What the `static_*` blocks say shall, or shall not, be on this host.
+    pub fn hold_fixed(&mut self, held: bool) {
+        self.reconciler.hold(Owner::Host, held);
+    }
+
+    fn listen_to(&mut self, holdings: &Holdings) {
+        if self.hears_policies || holdings.routes.is_empty() && holdings.rules.is_empty() {
+            return;
+        }
+        self.hears_policies = true;
+        if let Err(error) = self.socket.join(&POLICY_GROUPS) {
+            warn!("Routes and rules removed by others will not be put back: {error}");
+        }
     }
 
     /// An instance's addresses shall, or shall not, be on this host.
     pub fn hold(&mut self, id: InstanceId, held: bool) {
-        self.reconciler.hold(id, held);
+        self.reconciler.hold(Owner::Instance(id), held);
     }
 
     /// Reads what has come; true when there may be more.
@@ -130,12 +192,16 @@ impl Kernel {
 
     /// Whose addresses were put back.
     pub fn take_restored(&mut self) -> HashSet<InstanceId> {
-        self.reconciler.take_restored()
+        let restored = self.reconciler.take_restored().into_iter();
+        restored.filter_map(Owner::instance).collect()
     }
 
     /// Which addresses have passed duplicate address detection.
     pub fn take_usable(&mut self) -> Vec<(InstanceId, IpAddr)> {
-        self.reconciler.take_usable()
+        let usable = self.reconciler.take_usable().into_iter();
+        usable
+            .filter_map(|(owner, address)| Some((owner.instance()?, address)))
+            .collect()
     }
 
     /// Logs what the reconciler has to say.
@@ -144,6 +210,15 @@ impl Kernel {
             warn!("{notice}");
         }
     }
+}
+
+/// Routes, then rules: the order in which a master lays them down.
+fn policies(holdings: &Holdings) -> impl Iterator<Item = Policy> {
+    let routes = holdings.routes.iter();
+    let rules = holdings.rules.iter();
+    routes
+        .map(|route| Policy::Route(Rc::new(route.clone())))
+        .chain(rules.map(|rule| Policy::Rule(Rc::new(rule.clone()))))
 }
 
 /// A link as the core knows it.

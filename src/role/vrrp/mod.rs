@@ -29,7 +29,7 @@ use crate::wheel::Wheel;
 use crate::wire::vrrp::Family;
 use dumps::Dumps;
 use frames::{Frames, Left};
-use links::Kernel;
+use links::{Kernel, Owner};
 use log::{debug, error, info, warn};
 use sockets::Sockets;
 use std::collections::VecDeque;
@@ -155,6 +155,7 @@ impl Shell {
             .events
             .add(&shell.context.signals, Source::Signals, Want::Read)?;
         shell.sockets.plan(&shell.model.vrrp);
+        shell.kernel.claim_fixed(&shell.model.vrrp);
         shell.kernel.claim_all(
             shell
                 .router
@@ -436,6 +437,9 @@ impl Shell {
         self.phase = Phase::Stopping;
         self.router.handle(now, Event::Stop, &mut self.actions);
         self.perform(now);
+        if self.context.options.release_vrrp {
+            self.kernel.hold_fixed(false);
+        }
         self.wheel.arm(Key::StopLimit, now + STOP_LIMIT);
     }
 
@@ -480,6 +484,7 @@ impl Shell {
             },
             &mut self.actions,
         );
+        self.kernel.claim_fixed(&self.model.vrrp);
         self.kernel.claim_all(
             self.router
                 .instances()
@@ -496,7 +501,7 @@ impl Shell {
             router: &self.router,
             known: reconciler.known(),
             now: (clock::now(), clock::wall()),
-            is_placed: &|id| reconciler.is_placed(id),
+            is_placed: &|id| reconciler.is_placed(Owner::Instance(id)),
         };
         self.dumps.write(extension, || text(&view));
     }

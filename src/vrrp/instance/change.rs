@@ -65,12 +65,18 @@ impl Instance {
             self.perform(Step::ArmAdvert, context);
             context.actions.push(Action::Record(self.id, self.record()));
         }
-        if before.virtual_addresses != config.virtual_addresses {
+        if before.virtual_addresses != config.virtual_addresses
+            || before.holdings != config.holdings
+        {
             self.announcing_wanted.set(false);
             let waiting = std::mem::take(&mut self.detecting);
             self.perform(Step::TakeAddresses, context);
             // What was there before and had passed is not detected again.
-            for line in &before.virtual_addresses {
+            for line in before
+                .virtual_addresses
+                .iter()
+                .chain(&before.holdings.addresses)
+            {
                 if undergoes_detection(line) && !waiting.contains(&line.address) {
                     self.detecting.remove(&line.address);
                 }

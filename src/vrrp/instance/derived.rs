@@ -92,7 +92,11 @@ pub(super) fn undergoes_detection(line: &VirtualAddress) -> bool {
 
 fn announced(config: &VrrpInstance) -> Vec<Announced> {
     let mut by_interface: Vec<(String, Vec<IpAddr>, Vec<IpAddr>)> = Vec::new();
-    for line in &config.virtual_addresses {
+    for line in config
+        .virtual_addresses
+        .iter()
+        .chain(&config.holdings.addresses)
+    {
         let interface = line.interface.as_ref().unwrap_or(&config.interface);
         let known = by_interface.iter().position(|(name, ..)| name == interface);
         let at = known.unwrap_or(by_interface.len());

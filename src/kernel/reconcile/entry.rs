@@ -1,0 +1,141 @@
+//! One thing that somebody claims: who, whether it is held, and how often it had to be put there.
+
+use crate::kernel::Address;
+use crate::time::Instant;
+use std::time::Duration;
+
+/// So many times in a row something is put back at once; after that with a growing delay.
+pub(super) const PATIENCE: u32 = 5;
+/// The first delay after that; it doubles each time.
+pub(super) const FIRST_DELAY: Duration = Duration::from_millis(100);
+/// The longest delay.
+pub(super) const LONGEST_DELAY: Duration = Duration::from_secs(10);
+/// What stayed for this long is no longer fought over.
+const CALM: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+struct Held<O> {
+    owner: O,
+    /// Nothing for routes and rules, whose key says all.
+    address: Option<Address>,
+    held: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry<O> {
+    claims: Vec<Held<O>>,
+    /// The link on which it is (or may be) ours; `HOST` for routes and rules.
+    pub ours: Option<u32>,
+    /// Of routes and rules: the kernel has it, as far as we heard. Addresses are looked up.
+    pub present: bool,
+    pub in_flight: Option<u32>,
+    /// Somebody else removed it while it was held.
+    pub lost: bool,
+    /// It has passed duplicate address detection; told.
+    pub usable: bool,
+    /// Another host has it; told.
+    pub duplicate: bool,
+    pub dirty: bool,
+    pub attempts: u32,
+    pub last_attempt: Instant,
+    pub not_before: Instant,
+}
+
+impl<O: Copy + Eq> Entry<O> {
+    /// Claimed by nobody yet.
+    pub fn new(ours: Option<u32>) -> Self {
+        Entry {
+            claims: Vec::new(),
+            ours,
+            present: false,
+            in_flight: None,
+            lost: false,
+            usable: false,
+            duplicate: false,
+            dirty: false,
+            attempts: 0,
+            last_attempt: Instant(0),
+            not_before: Instant(0),
+        }
+    }
+
+    /// Takes a claim; false when the owner has one already.
+    pub fn claim(&mut self, owner: O, address: Option<Address>, held: Option<bool>) -> bool {
+        if self.claims.iter().any(|claim| claim.owner == owner) {
+            return false;
+        }
+        self.claims.push(Held {
+            owner,
+            address,
+            held: held.unwrap_or(false),
+        });
+        true
+    }
+
+    /// Takes an owner's claim away; whether it was held.
+    pub fn release(&mut self, owner: O) -> bool {
+        let held = self.is_held_by(owner);
+        self.claims.retain(|claim| claim.owner != owner);
+        held
+    }
+
+    /// Notes whether an owner holds it; true when that is new. A new intention does not wait for the end of an old fight.
+    pub fn hold(&mut self, owner: O, held: bool) -> bool {
+        let claim = self
+            .claims
+            .iter_mut()
+            .find(|claim| claim.owner == owner && claim.held != held);
+        let Some(claim) = claim else {
+            return false;
+        };
+        claim.held = held;
+        self.not_before = Instant(0);
+        // Whoever holds it from now on has to be told.
+        self.usable = false;
+        true
+    }
+
+    pub fn is_held_by(&self, owner: O) -> bool {
+        self.claims
+            .iter()
+            .any(|claim| claim.owner == owner && claim.held)
+    }
+
+    pub fn is_wanted(&self) -> bool {
+        self.claims.iter().any(|claim| claim.held)
+    }
+
+    pub fn is_claimed(&self) -> bool {
+        !self.claims.is_empty()
+    }
+
+    pub fn wanted_address(&self) -> Option<&Address> {
+        self.claims
+            .iter()
+            .find(|claim| claim.held)
+            .and_then(|claim| claim.address.as_ref())
+    }
+
+    pub fn holders(&self) -> impl Iterator<Item = O> {
+        self.claims
+            .iter()
+            .filter(|claim| claim.held)
+            .map(|claim| claim.owner)
+    }
+
+    /// Counts one more attempt at something that did not last; gives how long the next has to wait.
+    pub fn attempt(&mut self, now: Instant) -> Duration {
+        if now.since(self.last_attempt) > CALM {
+            self.attempts = 0;
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        let delay = match self.attempts.checked_sub(PATIENCE + 1) {
+            None => Duration::ZERO,
+            Some(doublings) => FIRST_DELAY
+                .saturating_mul(1u32.checked_shl(doublings).unwrap_or(u32::MAX))
+                .min(LONGEST_DELAY),
+        };
+        self.not_before = now + delay;
+        delay
+    }
+}

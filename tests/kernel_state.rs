@@ -1,0 +1,307 @@
+//! What stands in the kernel while MASTER, and after the stop: the same with our daemon as with the distribution's keepalived. Each
+//! case runs both, on hosts that are alike and cannot hear each other, and compares what iproute2 shows of them.
+
+mod support;
+
+use serde_json::Value;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use support::Binary::{Ours, Peer};
+use support::node::Node;
+use support::stage::{self, Case};
+use support::world::{HostSpec, World};
+use support::{secs, wait_until};
+
+const VIP: &str = "10.74.0.1";
+/// Both are master at once; a busy machine may take this long.
+const BOUND: Duration = secs(30);
+
+/// What an instance holds besides its address, and what the host has whatever the instance does.
+struct Held {
+    name: &'static str,
+    /// Statements of the instance.
+    instance: &'static str,
+    /// Blocks beside it.
+    beside: &'static str,
+}
+
+const fn held(name: &'static str, instance: &'static str) -> Held {
+    Held {
+        name,
+        instance,
+        beside: "",
+    }
+}
+
+const fn fixed(name: &'static str, beside: &'static str) -> Held {
+    Held {
+        name,
+        instance: "",
+        beside,
+    }
+}
+
+const ALL: [Held; 36] = [
+    held(
+        "excluded_addresses",
+        "virtual_ipaddress_excluded {\n 10.75.0.1/24 dev eth1\n 10.75.1.1/24 brd + label eth0:x\n}",
+    ),
+    held(
+        "excluded_ipv6",
+        "virtual_ipaddress_excluded {\n fd00:75::1/64 dev eth1\n fd00:76::1\n}",
+    ),
+    held(
+        "route_device",
+        "virtual_routes {\n 10.80.0.0/16 dev eth0\n}",
+    ),
+    held(
+        "route_gateway",
+        "virtual_routes {\n 10.80.0.0/16 via 10.10.0.254\n}",
+    ),
+    held(
+        "route_gateway_device_source",
+        "virtual_routes {\n src 10.74.0.1 to 10.80.0.0/16 via 10.10.0.254 dev eth0\n}",
+    ),
+    held(
+        "route_default_metric",
+        "virtual_routes {\n default via 10.10.0.254 dev eth0 metric 50\n}",
+    ),
+    held(
+        "route_table",
+        "virtual_routes {\n 10.80.0.0/16 via 10.10.0.254 dev eth0 table 100\n default via 10.11.0.254 table 1000\n}",
+    ),
+    held(
+        "route_blackhole",
+        "virtual_routes {\n blackhole 10.80.0.0/16\n unreachable 10.81.0.0/16\n prohibit 10.82.0.0/16 metric 7\n throw 10.83.0.0/16 table 100\n}",
+    ),
+    held(
+        "route_multipath",
+        "virtual_routes {\n 10.80.0.0/16 nexthop via 10.10.0.253 dev eth0 weight 1 nexthop via 10.11.0.254 dev eth1 weight 20\n}",
+    ),
+    held(
+        "route_multipath_onlink",
+        "virtual_routes {\n 10.80.0.0/16 nexthop via 192.0.2.1 dev eth0 onlink nexthop via 10.11.0.254 dev eth1\n}",
+    ),
+    held(
+        "route_onlink",
+        "virtual_routes {\n 10.80.0.0/16 via 192.0.2.1 dev eth0 onlink\n}",
+    ),
+    held(
+        "route_metrics",
+        "virtual_routes {\n 10.80.0.0/16 via 10.10.0.254 mtu 1400 advmss 1360 window 20000 hoplimit 9 initcwnd 20 initrwnd 30\n}",
+    ),
+    held(
+        "route_locks",
+        "virtual_routes {\n 10.80.0.0/16 via 10.10.0.254 mtu lock 1400 cwnd lock 5 reordering 7 ssthresh lock 9\n}",
+    ),
+    held(
+        "route_times",
+        "virtual_routes {\n 10.80.0.0/16 via 10.10.0.254 rtt 400ms rttvar 300ms rto_min 300ms\n}",
+    ),
+    held(
+        "route_features",
+        "virtual_routes {\n 10.80.0.0/16 via 10.10.0.254 quickack 1 features ecn fastopen_no_cookie 1\n}",
+    ),
+    held(
+        "route_scope_tos",
+        "virtual_routes {\n 10.80.0.0/16 dev eth0 scope global tos 0x10\n 10.81.0.0/16 dev eth1 scope host\n}",
+    ),
+    held(
+        "route_realms",
+        "virtual_routes {\n 10.80.0.0/16 via 10.10.0.254 realms 3/4\n 10.81.0.0/16 via 10.10.0.254 realms 9\n}",
+    ),
+    held(
+        "route_local_types",
+        "virtual_routes {\n local 10.80.0.0/16 dev eth0 table 100\n broadcast 10.81.255.255 dev eth0 table 100\n}",
+    ),
+    held(
+        "route_foreign_protocol",
+        "virtual_routes {\n 10.80.0.0/16 via 10.10.0.254 protocol static no_track\n 10.81.0.0/16 via 10.10.0.254 protocol static\n}",
+    ),
+    held(
+        "route_order",
+        "virtual_routes {\n 10.80.0.0/16 via 10.10.0.254\n 10.80.0.0/16 via 10.10.0.253 metric 5\n append 10.81.0.0/16 via 10.10.0.254\n append 10.81.0.0/16 via 10.10.0.253\n}",
+    ),
+    held(
+        "route_or",
+        "virtual_routes {\n 10.80.0.0/16 via 10.10.0.254 or 10.11.0.254\n}",
+    ),
+    held(
+        "route_ipv6",
+        "virtual_routes {\n fd00:80::/32 via fd00:10::fe dev eth0\n inet6 default via fd00:10::fe metric 77\n blackhole fd00:81::/32\n}",
+    ),
+    held(
+        "route_ipv6_options",
+        "virtual_routes {\n fd00:80::/32 via fd00:10::fe dev eth0 mtu 1300 pref high\n fd00:82::/32 dev eth1 table 300\n}",
+    ),
+    held(
+        "route_ipv6_multipath",
+        "virtual_routes {\n fd00:80::/32 nexthop via fd00:10::fe dev eth0 weight 2 nexthop via fd00:10::fd dev eth0 weight 3\n}",
+    ),
+    held(
+        "rule_from_to",
+        "virtual_rules {\n from 10.80.0.0/16 to 10.81.0.0/16 table 100 preference 500\n}",
+    ),
+    held(
+        "rule_no_preference",
+        "virtual_rules {\n from 10.80.0.0/16 table 100\n from 10.81.0.0/16 table 101\n to fd00:80::/32 table 102\n}",
+    ),
+    held(
+        "rule_actions",
+        "virtual_rules {\n from 10.80.0.0/16 blackhole preference 10\n to 10.81.0.0/16 unreachable preference 11\n from 10.82.0.0/16 prohibit priority 12\n from 10.83.0.0/16 goto 600 preference 13\n from 10.84.0.0/16 nop preference 600\n}",
+    ),
+    held(
+        "rule_selectors",
+        "virtual_rules {\n from all fwmark 5 iif eth0 oif eth1 tos 0x10 table 100 preference 500\n not from 10.80.0.0/16 fwmark 0x10/0xff lookup main preference 501\n}",
+    ),
+    held(
+        "rule_suppress",
+        "virtual_rules {\n from all lookup main suppress_prefixlength 0 preference 500\n from all table 100 sup_group 7 preference 501\n}",
+    ),
+    held(
+        "rule_ports_users",
+        "virtual_rules {\n from all uidrange 100-200 ipproto tcp sport 1000-2000 dport 80-90 table 100 preference 500\n}",
+    ),
+    held(
+        "rule_realms_tunnel",
+        "virtual_rules {\n from 10.80.0.0/16 realms 3/4 tunnel-id 77 table 1000 preference 500\n}",
+    ),
+    held(
+        "rule_ipv6",
+        "virtual_rules {\n from fd00:80::/32 table 100 preference 500\n inet6 to all fwmark 7 blackhole preference 501\n}",
+    ),
+    held(
+        "rules_and_routes",
+        "virtual_routes {\n default via 10.10.0.254 table 100\n 10.80.0.0/16 dev eth1 src 10.74.0.1\n}\n virtual_rules {\n from 10.74.0.1 table 100 preference 50\n}",
+    ),
+    fixed(
+        "static_address",
+        "static_ipaddress {\n 10.90.0.1/24 dev eth1\n 10.90.1.1/24 dev eth0 scope link label eth0:s\n fd00:90::1/64 dev eth1\n}",
+    ),
+    fixed(
+        "static_route",
+        "static_routes {\n 10.91.0.0/16 via 10.10.0.254 dev eth0\n 10.92.0.0/16 dev eth1 metric 9 table 100\n}",
+    ),
+    fixed(
+        "static_rule",
+        "static_rules {\n from 10.91.0.0/16 table 100 preference 400\n to 10.92.0.0/16 lookup main preference 401\n}",
+    ),
+];
+
+fn main() -> ExitCode {
+    let cases: Vec<Case> = ALL
+        .iter()
+        .map(|held| stage::peer_case(held.name, || compare(held)))
+        .collect();
+    stage::run(cases)
+}
+
+fn compare(held: &Held) {
+    let spec = || HostSpec::numbered(1).with("eth1", 1, "10.11.0");
+    let world = World::new(&[spec(), spec()]);
+    world.partition(true);
+    for node in &world.nodes {
+        node.run(&["ip", "addr", "add", "fd00:10::1/64", "dev", "eth0", "nodad"]);
+    }
+    let [ours, theirs] = [&world.nodes[0], &world.nodes[1]];
+    wait_until("the hosts are alike", BOUND, || {
+        state(ours) == state(theirs)
+    });
+    let before = state(ours);
+    let config = format!(
+        "{}\n{}",
+        held.beside,
+        support::config::instance(
+            "QUAY",
+            74,
+            255,
+            &format!("state MASTER\n{}", held.instance),
+            &[VIP]
+        )
+    );
+    theirs.start(Peer, &config);
+    ours.start(Ours, &config);
+    wait_until("both are master", BOUND, || {
+        ours.holds(VIP) && theirs.holds(VIP)
+    });
+    alike("while master", ours, || state(theirs));
+    let during = state(ours);
+    let address = |line: &&String| !line.contains(VIP) && !before.contains(line);
+    assert!(
+        during.iter().any(|line| address(&line)),
+        "nothing of the case is there: {during:#?}\n{}\n{}",
+        ours.log(),
+        theirs.log()
+    );
+    theirs.stop();
+    ours.stop();
+    alike("after the stop", ours, || before.clone());
+}
+
+/// Waits until our host is as it should be; panics with the difference and both logs when it never is.
+#[track_caller]
+fn alike(when: &str, ours: &Node, should: impl Fn() -> Vec<String>) {
+    /// Nobody changes anything any more when it is so for this long.
+    const CALM: Duration = Duration::from_millis(300);
+    let (start, mut same) = (Instant::now(), None::<Instant>);
+    loop {
+        let (got, want) = (state(ours), should());
+        if got == want {
+            if same.get_or_insert_with(Instant::now).elapsed() > CALM {
+                return;
+            }
+        } else {
+            same = None;
+            assert!(
+                start.elapsed() < secs(10),
+                "{when}: only ours {:#?}\nonly theirs {:#?}\n{}",
+                got.iter()
+                    .filter(|line| !want.contains(line))
+                    .collect::<Vec<_>>(),
+                want.iter()
+                    .filter(|line| !got.contains(line))
+                    .collect::<Vec<_>>(),
+                ours.log()
+            );
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Addresses, routes and rules of a host, one a line, in the kernel's order where it means something.
+fn state(node: &Node) -> Vec<String> {
+    let mut lines = Vec::new();
+    for family in ["-4", "-6"] {
+        for link in shown(node, &[family, "-j", "addr"]) {
+            let addresses = link["addr_info"].as_array().into_iter().flatten();
+            let of_link: Vec<String> = addresses.map(|a| format!("addr {}", plain(a))).collect();
+            lines.extend(of_link);
+        }
+        for route in shown(node, &[family, "-j", "-d", "route", "show", "table", "all"]) {
+            lines.push(format!("route {}", plain(&route)));
+        }
+        for rule in shown(node, &[family, "-j", "-d", "rule"]) {
+            lines.push(format!("rule {}", plain(&rule)));
+        }
+    }
+    // The order of addresses and of routes to different places follows from the moment they came.
+    lines.sort();
+    lines
+}
+
+fn shown(node: &Node, words: &[&str]) -> Vec<Value> {
+    let text = node.run(&[&["ip"], words].concat());
+    let value: Value = serde_json::from_str(&text).expect("JSON from ip");
+    value.as_array().cloned().unwrap_or_default()
+}
+
+/// Without what ticks and what two hosts can never have in common.
+fn plain(value: &Value) -> String {
+    let mut value = value.clone();
+    if let Some(fields) = value.as_object_mut() {
+        for ticking in ["valid_life_time", "preferred_life_time", "expires", "cache"] {
+            fields.remove(ticking);
+        }
+    }
+    value.to_string()
+}
