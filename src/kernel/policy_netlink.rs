@@ -106,7 +106,6 @@ const SCOPE_UNIVERSE: u8 = 0;
 const SCOPE_LINK: u8 = 253;
 const SCOPE_HOST: u8 = 254;
 /// `RTN_*`.
-const UNICAST: u8 = 1;
 const LOCAL: u8 = 2;
 const BROADCAST: u8 = 3;
 const ANYCAST: u8 = 4;
@@ -195,14 +194,12 @@ fn route_body(route: &Route, links: &impl Links) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The scope of a route that names none, as iproute2 has it: how far its destination is.
+/// The scope of a route that names none: everywhere, but for those that the kernel would refuse then.
 fn scope(route: &Route) -> u8 {
-    let direct = route.hop.gateway.is_none() && route.hops.is_empty();
     match (route.scope, route.kind) {
         (Some(scope), _) => scope,
         (None, LOCAL | NAT) => SCOPE_HOST,
         (None, BROADCAST | MULTICAST | ANYCAST) => SCOPE_LINK,
-        (None, UNICAST) if direct && !route.ipv6 => SCOPE_LINK,
         _ => SCOPE_UNIVERSE,
     }
 }
