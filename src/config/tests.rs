@@ -913,3 +913,39 @@ fn an_address_option_without_its_value_is_not_called_unknown() {
         assert_eq!(only(&loaded).virtual_addresses.len(), 2, "{option}");
     }
 }
+
+#[test]
+fn routes_and_rules_of_an_instance() {
+    let loaded = with(
+        "virtual_routes {\n 10.1.0.0/16 via 10.0.0.254 dev eth1 mtu lock 1400 rtt 1s\n 10.2.0.0/16 dev lo no_track protocol 4\n}\n\
+         virtual_rules {\n from 10.1.0.0/16 table 5\n from 10.2.0.0/16 table 6\n to fd00::/8 table 7\n}\n\
+         virtual_ipaddress_excluded {\n fd00::1/64\n 10.0.0.1\n}",
+    );
+    let vi = only(&loaded);
+    let [first, second] = vi.holdings.routes.as_slice() else {
+        panic!("two routes: {:?}", vi.holdings);
+    };
+    let metrics: Vec<(u16, u32)> = first.metrics.iter().map(|m| (m.kind, m.value)).collect();
+    assert_eq!(
+        (metrics, first.locked),
+        (vec![(2, 1400), (4, 8000)], 1 << 2)
+    );
+    assert_eq!((first.protocol, second.protocol), (18, 4));
+    assert!(first.tracked && !second.tracked);
+    let preferences: Vec<u32> = vi.holdings.rules.iter().map(|r| r.preference).collect();
+    assert_eq!(preferences, [16384, 16383, 16384]);
+    let tracked: Vec<&str> = vi
+        .tracked_interfaces
+        .iter()
+        .map(|line| line.interface.as_str())
+        .collect();
+    assert_eq!(
+        tracked,
+        ["eth1"],
+        "the interface of a route that is tracked"
+    );
+    let [excluded] = vi.holdings.addresses.as_slice() else {
+        panic!("10.0.0.1 is a virtual address already: {:?}", vi.holdings);
+    };
+    assert_eq!(excluded.address.to_string(), "fd00::1");
+}

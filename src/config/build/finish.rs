@@ -359,6 +359,23 @@ fn trackers(context: &mut Context<'_>, draft: &mut Draft, priority: u8) -> Vec<T
             tracked.push(line.interface());
         }
     }
+    // A master that cannot have its routes is none.
+    let over = draft
+        .holdings
+        .routes
+        .iter()
+        .filter(|route| route.tracked)
+        .filter_map(|route| route.hop.interface.as_ref());
+    for interface in over {
+        let known = |line: &TrackedInterface| line.interface == *interface;
+        if Some(interface.as_str()) != own && !tracked.iter().any(known) {
+            tracked.push(TrackedInterface {
+                interface: interface.clone(),
+                weight: 0,
+                reverse: false,
+            });
+        }
+    }
     tracked
 }
 
