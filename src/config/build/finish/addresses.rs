@@ -1,0 +1,128 @@
+//! The virtual addresses of an instance: their family, how many fit into an advert, which other instance has them, which comes first.
+
+use super::super::Context;
+use super::super::instance::Draft;
+use super::super::state::Builder;
+use crate::config::diagnostic::Class;
+use crate::config::model::VirtualAddress;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
+
+/// How many addresses an advert can carry: its count has eight bits (RFC 3768 section 5.3.5).
+const ADDRESSES_MAX: usize = 255;
+/// As many IPv6 addresses fit into an Ethernet frame of 1500 bytes.
+const IPV6_ADDRESSES_MAX: usize = 90;
+
+/// Whether the instance is one of IPv6: its first address says so, else `native_ipv6`, its source or its group.
+pub(super) fn is_ipv6(context: &mut Context<'_>, draft: &Draft) -> bool {
+    match (draft.addresses.first(), draft.native_ipv6) {
+        (Some((first, _)), Some(span)) if first.address.is_ipv4() => {
+            let message = format!(
+                "({}) native_ipv6 with IPv4 virtual addresses - ignoring",
+                draft.name
+            );
+            context.fault(
+                span,
+                message,
+                "remove it: the virtual addresses say which family it is",
+            );
+            false
+        }
+        (Some((first, _)), _) => first.address.is_ipv6(),
+        (None, Some(_)) => true,
+        (None, None) => draft
+            .source
+            .or(draft.group)
+            .is_some_and(|(address, _)| address.is_ipv6()),
+    }
+}
+
+/// An address that two instances claim.
+pub(super) fn shared_addresses(builder: &mut Builder, context: &mut Context<'_>, draft: &Draft) {
+    for (address, span) in &draft.addresses {
+        match builder
+            .addresses
+            .entry((address.address, address.interface.clone()))
+        {
+            Entry::Vacant(free) => {
+                free.insert(draft.name.clone());
+            }
+            Entry::Occupied(taken) => {
+                let message = format!(
+                    "({}) VIP {} is also in vrrp_instance {}",
+                    draft.name,
+                    address.address,
+                    taken.get()
+                );
+                context.fault(*span, message, "an address belongs to one instance: when both are master they would fight over it");
+            }
+        }
+    }
+}
+
+/// The first IPv6 address of an advert has to be the link-local one (RFC 9568 section 5.2.9); only strict mode insists.
+pub(super) fn link_local_first(context: &mut Context<'_>, draft: &Draft, strict: bool) -> bool {
+    let is_link_local = |address: &VirtualAddress| match address.address {
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+        IpAddr::V4(_) => true,
+    };
+    let Some((first, span)) = draft.addresses.first() else {
+        return true;
+    };
+    if is_link_local(first) {
+        return true;
+    }
+    let message = format!(
+        "({}) the first IPv6 VIP address must be link local",
+        draft.name
+    );
+    if strict {
+        let help = "begin virtual_ipaddress with an address of fe80::/10; strict mode does not start the instance";
+        context
+            .diagnostics
+            .advise(Class::Fatal, *span, message, help);
+        return false;
+    }
+    let later = draft
+        .addresses
+        .iter()
+        .any(|(address, _)| is_link_local(address));
+    let help = if later {
+        "move the fe80:: address to the first line; routers of other makes may ignore the adverts"
+    } else {
+        "put an address of fe80::/10 first; routers of other makes may ignore the adverts"
+    };
+    context
+        .diagnostics
+        .advise(Class::Note, *span, message, help);
+    true
+}
+
+pub(super) fn addresses(
+    context: &mut Context<'_>,
+    draft: &mut Draft,
+    ipv6: bool,
+) -> Vec<VirtualAddress> {
+    if ipv6 && let Some((_, span)) = draft.addresses.get(IPV6_ADDRESSES_MAX) {
+        let message = format!(
+            "({}) more than {IPV6_ADDRESSES_MAX} IPv6 addresses do not fit into an advert: the rest is left out of it",
+            draft.name
+        );
+        context.fault(*span, message, "spread them over several instances");
+    }
+    if let Some((_, span)) = draft.addresses.get(ADDRESSES_MAX) {
+        let message = format!(
+            "({}) more than {ADDRESSES_MAX} virtual addresses: the rest is excluded from adverts",
+            draft.name
+        );
+        context.fault(*span, message, "spread them over several instances");
+    }
+    let mut addresses: Vec<_> = draft
+        .addresses
+        .drain(..)
+        .map(|(address, _)| address)
+        .collect();
+    let excluded = addresses.split_off(addresses.len().min(ADDRESSES_MAX));
+    draft.holdings.addresses.splice(0..0, excluded);
+    addresses
+}
