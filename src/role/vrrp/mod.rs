@@ -43,8 +43,6 @@ const BATCHES_PER_TURN: usize = 16;
 const LINES_PER_TURN: usize = 16;
 /// Notices that may wait to be said; past that they are said at once, and the log's own bound counts what is lost.
 const NOTICES_MAX: usize = 16 * 1024;
-/// While timers keep becoming due, what follows the adverts waits at most this long.
-const REST_AT_LATEST: Duration = Duration::from_millis(5);
 /// How long a stop waits for the kernel to confirm that the addresses are gone.
 const STOP_LIMIT: Duration = Duration::from_millis(500);
 /// When gratuitous ARPs that found no room are tried again.
@@ -98,8 +96,6 @@ struct Shell {
     actions: Actions,
     /// What is still to be said in the log.
     notices: VecDeque<Notice>,
-    /// When what follows the adverts was last done.
-    rested: Instant,
     phase: Phase,
     exit: Option<Exit>,
 }
@@ -139,7 +135,6 @@ impl Shell {
             router: Router::new(&model.vrrp, model.global.log_unknown_vrids),
             actions: Actions::new(),
             notices: VecDeque::new(),
-            rested: Instant::default(),
             phase: Phase::Reading,
             exit: None,
             model,
@@ -209,11 +204,9 @@ impl Shell {
             }
         }
         let now = clock::now();
-        let mut due = false;
         while let Some((key, deadline)) = self.wheel.pop_expired(now) {
             match key {
                 Key::Core(key) => {
-                    due = true;
                     self.router
                         .handle(now, Event::Timer { key, deadline }, &mut self.actions);
                     self.perform(now);
@@ -231,12 +224,6 @@ impl Shell {
                 }
             }
         }
-        // Another advert may have become due while these were sent.
-        if due && now.since(self.rested) < REST_AT_LATEST {
-            self.events.soon();
-            return;
-        }
-        self.rested = now;
         let more = self.kernel.send(now);
         for (instance, address) in self.kernel.take_usable() {
             let event = Event::AddressUsable { instance, address };
