@@ -6,11 +6,12 @@
 //! An address is touched only when a claim names it and it is ours: we added it, adopted it while it was wanted, or found it when
 //! the claim was made (the leftover of a crash). What somebody else adds later, or anything no claim names, is left alone.
 
+mod addresses;
 mod entry;
 mod policies;
 mod sync;
 
-use super::address::{Address, Claim, IFA_F_DADFAILED, Placement};
+use super::address::{Address, Claim, Placement};
 use super::known::{Known, Link, LinkChange};
 use super::netlink::{Message, Received, Request};
 use super::notice::Notice;
@@ -389,60 +390,6 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         }
     }
 
-    fn mark_at(&mut self, index: u32, placement: Placement) {
-        if let Some(link) = self.known.link(index)
-            && self
-                .names
-                .get(&link.name)
-                .is_some_and(|claimed| claimed.contains(&placement))
-        {
-            let spot = Spot {
-                interface: link.name.clone(),
-                placement,
-            };
-            self.mark(&Key::Address(spot));
-        }
-    }
-
-    fn address_gone(&mut self, now: Instant, index: u32, placement: Placement) {
-        if !self.known.remove_address(index, &placement) {
-            return;
-        }
-        self.doubt(&Trace::Source(placement.address));
-        let Some(link) = self.known.link(index) else {
-            return;
-        };
-        let spot = Spot {
-            interface: link.name.clone(),
-            placement,
-        };
-        let interface = spot.interface.clone();
-        let key = Key::Address(spot);
-        let Some(entry) = self.entries.get_mut(&key) else {
-            return;
-        };
-        let deleting = entry
-            .in_flight
-            .and_then(|sequence| self.in_flight.get(&sequence))
-            .is_some_and(|(_, op)| *op == Op::Delete(index));
-        if !deleting && entry.ours == Some(index) && entry.is_wanted() {
-            entry.lost = true;
-            let delay = entry.attempt(now);
-            self.notices.push(match delay {
-                Duration::ZERO => Notice::PutBack {
-                    interface,
-                    placement,
-                },
-                delay => Notice::Contested {
-                    interface,
-                    placement,
-                    delay,
-                },
-            });
-        }
-        self.mark(&key);
-    }
-
     fn answered(&mut self, now: Instant, sequence: u32, errno: i32) {
         if matches!(self.sync, Sync::Links(dump) | Sync::Addresses(dump) if dump == sequence) {
             self.sync = Sync::Needed {
@@ -518,87 +465,6 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         }
     }
 
-    fn look_at_address(&mut self, now: Instant, key: &Key, spot: &Spot) -> Option<(u32, Request)> {
-        let entry = self.entries.get_mut(key)?;
-        let here = self.known.index(&spot.interface);
-        let wanted = entry.wanted_address().cloned();
-        // The link we put it on may have been renamed away or be gone.
-        if let Some(index) = entry.ours
-            && (Some(index) != here || wanted.is_none())
-        {
-            if self.known.address(index, &spot.placement).is_some() {
-                if entry.last_attempt == Instant(0) {
-                    self.notices.push(Notice::Leftover {
-                        interface: spot.interface.clone(),
-                        placement: spot.placement,
-                    });
-                }
-                return self.delete_address(now, key, spot, index);
-            }
-            entry.ours = None;
-        }
-        let (Some(wanted), Some(index)) = (wanted, here) else {
-            if !entry.is_claimed() {
-                self.forget_address(key, spot);
-            }
-            return None;
-        };
-        match self.known.address(index, &spot.placement) {
-            Some(present) => {
-                let is_as_wanted = wanted.is_met_by(present, &spot.interface);
-                let usable = wanted.is_detected() && present.is_usable();
-                if usable && !entry.usable {
-                    let address = spot.placement.address;
-                    let holders = entry.holders().map(|owner| (owner, address));
-                    self.usable.extend(holders);
-                }
-                entry.usable = usable;
-                if present.flags & IFA_F_DADFAILED != 0 && !entry.duplicate {
-                    self.notices.push(Notice::Duplicate {
-                        interface: spot.interface.clone(),
-                        placement: spot.placement,
-                    });
-                }
-                entry.duplicate = present.flags & IFA_F_DADFAILED != 0;
-                entry.ours = Some(index);
-                // A kernel that keeps giving back something else is believed after a few tries.
-                if is_as_wanted || entry.attempts >= PATIENCE {
-                    return None;
-                }
-                entry.attempt(now);
-                self.delete_address(now, key, spot, index)
-            }
-            None => {
-                entry.usable = false;
-                let address = wanted;
-                let sent = self.send(
-                    now,
-                    key,
-                    Op::Add(index),
-                    Request::AddAddress { index, address },
-                )?;
-                self.entries.get_mut(key)?.ours = Some(index);
-                Some(sent)
-            }
-        }
-    }
-
-    fn delete_address(
-        &mut self,
-        now: Instant,
-        key: &Key,
-        spot: &Spot,
-        index: u32,
-    ) -> Option<(u32, Request)> {
-        let placement = spot.placement;
-        self.send(
-            now,
-            key,
-            Op::Delete(index),
-            Request::DeleteAddress { index, placement },
-        )
-    }
-
     /// Gives a request its number and notes that it is under way, unless it has to wait.
     fn send(
         &mut self,
@@ -617,17 +483,6 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         self.entries.get_mut(key)?.in_flight = Some(sequence);
         self.in_flight.insert(sequence, (key.clone(), op));
         Some((sequence, request))
-    }
-
-    fn forget_address(&mut self, key: &Key, spot: &Spot) {
-        self.entries.remove(key);
-        if let Some(claimed) = self.names.get_mut(&spot.interface) {
-            claimed.remove(&spot.placement);
-            if claimed.is_empty() {
-                self.names.remove(&spot.interface);
-            }
-        }
-        self.known.touch(&spot.interface);
     }
 }
 

@@ -9,10 +9,11 @@
 mod dumps;
 mod frames;
 mod links;
+mod orders;
 mod sockets;
+mod succession;
 
-use super::board::{self, identity};
-use super::control::{Answer, Order};
+use super::control::Answer;
 use super::{Exit, RoleContext};
 use crate::config::model::Model;
 use crate::kernel::LinkChange;
@@ -20,16 +21,13 @@ use crate::logging;
 use crate::os::poll::{Loop, Ready, Want};
 use crate::os::vrrp_socket::Batch;
 use crate::os::{clock, memory};
-use crate::report::{self, JsonVersion, View};
 use crate::time::Instant;
-use crate::vrrp::{
-    Action, Actions, Event, InstanceId, Notice, Record, Router, Severity, State, TimerKey,
-};
+use crate::vrrp::{Action, Actions, Event, Notice, Router, Severity, TimerKey};
 use crate::wheel::Wheel;
 use crate::wire::vrrp::Family;
 use dumps::Dumps;
 use frames::{Frames, Left};
-use links::{Kernel, Owner};
+use links::Kernel;
 use log::{debug, error, info, warn};
 use sockets::Sockets;
 use std::collections::VecDeque;
@@ -368,131 +366,6 @@ impl Shell {
         }
     }
 
-    /// Tells the core what the process before this one was doing.
-    fn resume(&mut self) {
-        let records: std::collections::HashMap<u64, board::Record> = self
-            .context
-            .board
-            .records()
-            .map(|(_, record)| (record.identity, record))
-            .collect();
-        let known: Vec<(InstanceId, Record)> = self
-            .router
-            .instances()
-            .filter_map(|instance| {
-                let record = records.get(&identity_of(instance.config()))?;
-                let state = state_from(record.state)?;
-                Some((
-                    instance.id(),
-                    Record {
-                        state,
-                        advert_due: record.advert,
-                        ip_id: 0,
-                    },
-                ))
-            })
-            .collect();
-        for (id, record) in known {
-            self.router.resume(id, record);
-        }
-    }
-
-    /// What the parent says.
-    fn obey(&mut self) {
-        let now = clock::now();
-        while let Some(order) = self.context.parent.receive(now) {
-            match order {
-                Order::Stop => self.stop(now),
-                Order::Reload(length) => self.reload(now, length),
-                Order::Data => self.write("data", report::data),
-                Order::Stats => self.write("stats", |view| report::stats(view.router)),
-                Order::StatsClear => {
-                    self.write("stats", |view| report::stats(view.router));
-                    self.router.clear_stats();
-                }
-                Order::Json => self.write("json", |view| report::json(view, JsonVersion::V1)),
-                // Answered where it is read.
-                Order::AreYouAlive => {}
-            }
-        }
-    }
-
-    fn stop(&mut self, now: Instant) {
-        if self.phase == Phase::Stopping {
-            return;
-        }
-        self.phase = Phase::Stopping;
-        self.router.handle(now, Event::Stop, &mut self.actions);
-        self.perform(now);
-        if self.context.options.release_vrrp {
-            self.kernel.hold_fixed(false);
-        }
-        self.wheel.arm(Key::StopLimit, now + STOP_LIMIT);
-    }
-
-    /// Goes over to the configuration that the parent has read. What did not change is not touched: no address, no advert.
-    fn reload(&mut self, now: Instant, length: u64) {
-        match self.context.handed_over(length) {
-            Ok(model) if self.phase != Phase::Stopping => self.take(now, model),
-            Ok(_) => {}
-            Err(error) => {
-                error!("The new configuration cannot be taken over, the old one stays: {error}")
-            }
-        }
-        self.context.parent.answer(Answer::Reloaded);
-    }
-
-    fn take(&mut self, now: Instant, model: Rc<Model>) {
-        let log_unknown_vrids = model.global.log_unknown_vrids;
-        let changed = model.vrrp != self.model.vrrp
-            || log_unknown_vrids != self.model.global.log_unknown_vrids;
-        self.model = model;
-        if !changed {
-            return;
-        }
-        self.sockets.plan(&self.model.vrrp);
-        let links: Vec<(u32, String)> = self
-            .kernel
-            .reconciler()
-            .known()
-            .links()
-            .map(|(index, link)| (index, link.name.clone()))
-            .collect();
-        for (index, name) in links {
-            if let Err(error) = self.sockets.fit(&mut self.events, index, &name) {
-                self.exit = Some(refused(&error));
-            }
-        }
-        self.router.handle(
-            now,
-            Event::Reload {
-                vrrp: &self.model.vrrp,
-                log_unknown_vrids,
-            },
-            &mut self.actions,
-        );
-        self.kernel.claim_fixed(&self.model.vrrp);
-        self.kernel.claim_all(
-            self.router
-                .instances()
-                .map(|instance| (instance.id(), instance.config())),
-        );
-        self.perform(now);
-    }
-
-    /// Has a dump file written.
-    fn write(&mut self, extension: &str, text: impl FnOnce(&View<'_>) -> String) {
-        let reconciler = self.kernel.reconciler();
-        let view = View {
-            global: &self.model.global,
-            router: &self.router,
-            known: reconciler.known(),
-            now: (clock::now(), clock::wall()),
-            is_placed: &|id| reconciler.is_placed(Owner::Instance(id)),
-        };
-        self.dumps.write(extension, || text(&view));
-    }
-
     /// Does what the core wants done, in order.
     fn perform(&mut self, now: Instant) {
         while !self.actions.is_empty() {
@@ -565,44 +438,4 @@ impl Shell {
             }
         }
     }
-
-    fn record(&mut self, id: InstanceId, record: Record) {
-        let (Some(instance), Ok(place)) = (self.router.instance(id), usize::try_from(id)) else {
-            return;
-        };
-        let identity = identity_of(instance.config());
-        self.context.board.write(
-            place,
-            board::Record {
-                identity,
-                state: state_number(record.state),
-                advert: record.advert_due,
-            },
-        );
-    }
-}
-
-fn identity_of(config: &crate::config::model::VrrpInstance) -> u64 {
-    identity(&config.interface, config.virtual_router_id, &config.name)
-}
-
-/// A state as keepalived's files number it.
-fn state_number(state: State) -> u8 {
-    match state {
-        State::Initialize => 0,
-        State::Backup => 1,
-        State::Master => 2,
-        State::Fault => 3,
-    }
-}
-
-fn state_from(number: u8) -> Option<State> {
-    [
-        State::Initialize,
-        State::Backup,
-        State::Master,
-        State::Fault,
-    ]
-    .into_iter()
-    .find(|state| state_number(*state) == number)
 }

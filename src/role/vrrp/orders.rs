@@ -1,0 +1,110 @@
+//! What the parent orders: to stop, to take another configuration, to write what is known.
+
+use super::links::Owner;
+use super::{Key, Phase, STOP_LIMIT, Shell, refused};
+use crate::config::model::Model;
+use crate::os::clock;
+use crate::report::{self, JsonVersion, View};
+use crate::role::control::{Answer, Order};
+use crate::time::Instant;
+use crate::vrrp::Event;
+use log::error;
+use std::rc::Rc;
+
+impl Shell {
+    /// What the parent says.
+    pub(super) fn obey(&mut self) {
+        let now = clock::now();
+        while let Some(order) = self.context.parent.receive(now) {
+            match order {
+                Order::Stop => self.stop(now),
+                Order::Reload(length) => self.reload(now, length),
+                Order::Data => self.write("data", report::data),
+                Order::Stats => self.write("stats", |view| report::stats(view.router)),
+                Order::StatsClear => {
+                    self.write("stats", |view| report::stats(view.router));
+                    self.router.clear_stats();
+                }
+                Order::Json => self.write("json", |view| report::json(view, JsonVersion::V1)),
+                // Answered where it is read.
+                Order::AreYouAlive => {}
+            }
+        }
+    }
+
+    pub(super) fn stop(&mut self, now: Instant) {
+        if self.phase == Phase::Stopping {
+            return;
+        }
+        self.phase = Phase::Stopping;
+        self.router.handle(now, Event::Stop, &mut self.actions);
+        self.perform(now);
+        if self.context.options.release_vrrp {
+            self.kernel.hold_fixed(false);
+        }
+        self.wheel.arm(Key::StopLimit, now + STOP_LIMIT);
+    }
+
+    /// Goes over to the configuration that the parent has read. What did not change is not touched: no address, no advert.
+    pub(super) fn reload(&mut self, now: Instant, length: u64) {
+        match self.context.handed_over(length) {
+            Ok(model) if self.phase != Phase::Stopping => self.take(now, model),
+            Ok(_) => {}
+            Err(error) => {
+                error!("The new configuration cannot be taken over, the old one stays: {error}")
+            }
+        }
+        self.context.parent.answer(Answer::Reloaded);
+    }
+
+    pub(super) fn take(&mut self, now: Instant, model: Rc<Model>) {
+        let log_unknown_vrids = model.global.log_unknown_vrids;
+        let changed = model.vrrp != self.model.vrrp
+            || log_unknown_vrids != self.model.global.log_unknown_vrids;
+        self.model = model;
+        if !changed {
+            return;
+        }
+        self.sockets.plan(&self.model.vrrp);
+        let links: Vec<(u32, String)> = self
+            .kernel
+            .reconciler()
+            .known()
+            .links()
+            .map(|(index, link)| (index, link.name.clone()))
+            .collect();
+        for (index, name) in links {
+            if let Err(error) = self.sockets.fit(&mut self.events, index, &name) {
+                self.exit = Some(refused(&error));
+            }
+        }
+        self.router.handle(
+            now,
+            Event::Reload {
+                vrrp: &self.model.vrrp,
+                log_unknown_vrids,
+            },
+            &mut self.actions,
+        );
+        self.kernel.claim_fixed(&self.model.vrrp);
+        self.kernel.claim_all(
+            self.router
+                .instances()
+                .map(|instance| (instance.id(), instance.config())),
+        );
+        self.perform(now);
+    }
+
+    /// Has a dump file written.
+    pub(super) fn write(&mut self, extension: &str, text: impl FnOnce(&View<'_>) -> String) {
+        let reconciler = self.kernel.reconciler();
+        let view = View {
+            global: &self.model.global,
+            router: &self.router,
+            known: reconciler.known(),
+            now: (clock::now(), clock::wall()),
+            is_placed: &|id| reconciler.is_placed(Owner::Instance(id)),
+        };
+        self.dumps.write(extension, || text(&view));
+    }
+}

@@ -1,0 +1,76 @@
+//! One VRRP process after another: what is kept on the board, and how a replacement carries on from it.
+
+use super::Shell;
+use crate::role::board::{self, identity};
+use crate::vrrp::{InstanceId, Record, State};
+
+impl Shell {
+    /// Tells the core what the process before this one was doing.
+    pub(super) fn resume(&mut self) {
+        let records: std::collections::HashMap<u64, board::Record> = self
+            .context
+            .board
+            .records()
+            .map(|(_, record)| (record.identity, record))
+            .collect();
+        let known: Vec<(InstanceId, Record)> = self
+            .router
+            .instances()
+            .filter_map(|instance| {
+                let record = records.get(&identity_of(instance.config()))?;
+                let state = state_from(record.state)?;
+                Some((
+                    instance.id(),
+                    Record {
+                        state,
+                        advert_due: record.advert,
+                        ip_id: 0,
+                    },
+                ))
+            })
+            .collect();
+        for (id, record) in known {
+            self.router.resume(id, record);
+        }
+    }
+
+    pub(super) fn record(&mut self, id: InstanceId, record: Record) {
+        let (Some(instance), Ok(place)) = (self.router.instance(id), usize::try_from(id)) else {
+            return;
+        };
+        let identity = identity_of(instance.config());
+        self.context.board.write(
+            place,
+            board::Record {
+                identity,
+                state: state_number(record.state),
+                advert: record.advert_due,
+            },
+        );
+    }
+}
+
+fn identity_of(config: &crate::config::model::VrrpInstance) -> u64 {
+    identity(&config.interface, config.virtual_router_id, &config.name)
+}
+
+/// A state as keepalived's files number it.
+fn state_number(state: State) -> u8 {
+    match state {
+        State::Initialize => 0,
+        State::Backup => 1,
+        State::Master => 2,
+        State::Fault => 3,
+    }
+}
+
+fn state_from(number: u8) -> Option<State> {
+    [
+        State::Initialize,
+        State::Backup,
+        State::Master,
+        State::Fault,
+    ]
+    .into_iter()
+    .find(|state| state_number(*state) == number)
+}
