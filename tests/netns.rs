@@ -19,6 +19,8 @@ mod packets;
 mod processes;
 #[path = "netns/reload.rs"]
 mod reload;
+#[path = "netns/scheduling.rs"]
+mod scheduling;
 #[path = "netns/version3.rs"]
 mod version3;
 
@@ -44,6 +46,7 @@ fn main() -> std::process::ExitCode {
         packets::cases(),
         processes::cases(),
         reload::cases(),
+        scheduling::cases(),
         version3::cases(),
     ] {
         list.extend(part);

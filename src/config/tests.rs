@@ -1,7 +1,7 @@
 //! Whole configurations: what people write, and what is made of it.
 
 use super::diagnostic::{Class, status};
-use super::model::{Authentication, InitialState, VrrpInstance};
+use super::model::{Authentication, InitialState, Processes, Scheduling, VrrpInstance};
 use super::source::Memory;
 use super::world::Imagined;
 use super::{Loaded, Options, load};
@@ -893,6 +893,34 @@ fn names_of_processes() {
     assert_eq!(names.checker.as_deref(), Some("old"));
     assert!(!said(&loaded, "process_name is not implemented"));
     assert!(!said(&loaded, "process_names is not implemented"));
+}
+
+#[test]
+fn how_processes_are_run() {
+    let loaded = read(
+        "global_defs {\n vrrp_priority -20\n vrrp_rt_priority 99\n vrrp_no_swap\n vrrp_cpu_affinity 3 1 3\n vrrp_rlimit_rtime 5000\n \
+         checker_priority 19\n checker_cpu_affinity 0\n checker_cpu_affinity x\n max_auto_priority\n min_auto_priority_delay 5\n}\n",
+    );
+    let processes = &loaded.model.global.processes;
+    let vrrp = Scheduling {
+        nice: Some(-20),
+        realtime: Some(99),
+        realtime_limit: Duration::from_millis(5),
+        no_swap: true,
+        cpus: vec![1, 3],
+    };
+    assert_eq!(processes.vrrp, vrrp);
+    assert_eq!(processes.checker.cpus, [0], "a bad line changes nothing");
+    assert_eq!(processes.checker.nice, Some(19));
+    assert_eq!(
+        (processes.ascent.ceiling, processes.ascent.delay),
+        (99, Duration::from_micros(5))
+    );
+    assert!(said(&loaded, "invalid checker_cpu_affinity 'x'"));
+    let refused = read(
+        "global_defs {\n vrrp_priority -21\n vrrp_rt_priority 0\n vrrp_rlimit_rttime 0\n max_auto_priority -1\n}\n",
+    );
+    assert_eq!(refused.model.global.processes, Processes::default());
 }
 
 #[test]

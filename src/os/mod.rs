@@ -10,6 +10,7 @@ pub mod netlink;
 pub mod pid_file;
 pub mod poll;
 pub mod process;
+pub mod schedule;
 pub mod shared;
 pub mod signals;
 mod socket;

@@ -1,6 +1,6 @@
 //! Processes: forking a role, becoming a daemon, learning of the end of children, what a process may do.
 
-use super::check;
+use super::{check, schedule};
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
@@ -44,7 +44,8 @@ fn hold_signals() -> io::Result<Held> {
     Ok(Held(before))
 }
 
-/// Forks. The child gets SIGTERM when this process ends, and a session of its own, so that a terminal's ^C reaches the parent alone.
+/// Forks. The child gets SIGTERM when this process ends, a session of its own, so that a terminal's ^C reaches the parent alone, and
+/// none of this process's priorities.
 pub fn fork() -> io::Result<Fork> {
     let parent = getpid();
     let held = hold_signals()?;
@@ -52,6 +53,7 @@ pub fn fork() -> io::Result<Fork> {
     match unsafe { nix::unistd::fork() }? {
         ForkResult::Parent { child } => Ok(Fork::Parent(child.as_raw())),
         ForkResult::Child => {
+            schedule::be_ordinary();
             let _ = setsid();
             let _ = prctl::set_pdeathsig(Signal::SIGTERM);
             // The parent may have ended before the line above.

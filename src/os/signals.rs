@@ -8,6 +8,8 @@ use signal_hook::iterator::exfiltrator::SignalOnly;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The signals this process listens to.
 pub struct Signals(SignalDelivery<UnixStream, SignalOnly>);
@@ -30,5 +32,26 @@ impl Signals {
 impl AsRawFd for Signals {
     fn as_raw_fd(&self) -> RawFd {
         self.0.get_read().as_raw_fd()
+    }
+}
+
+/// A signal that is a warning: the process ends by it when it comes again before the loop has heard of the first (`Signals` tells
+/// the loop, if it listens to it). A loop that still turns is never ended so.
+#[derive(Debug)]
+pub struct Warning(Arc<AtomicBool>);
+
+impl Warning {
+    /// From now on.
+    pub fn new(signal: i32) -> io::Result<Self> {
+        let unheard = Arc::new(AtomicBool::new(false));
+        // In this order: the first signal finds nothing unheard.
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(&unheard))?;
+        signal_hook::flag::register(signal, Arc::clone(&unheard))?;
+        Ok(Warning(unheard))
+    }
+
+    /// The loop has heard of it.
+    pub fn heard(&self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 }

@@ -1,7 +1,7 @@
 //! The data file: what is configured and what runs, for people to read. Also the dump of a configuration alone.
 
 use super::outline::Outline;
-use super::{View, describe};
+use super::{View, daemon, describe};
 use crate::config::model::{
     Authentication, Global, InitialState, Model, Version, Vrrp, VrrpInstance,
 };
@@ -78,6 +78,7 @@ fn global(out: &mut Outline, global: &Global) {
         "VRRP delay after boot",
         global.vrrp_delay_after_boot.as_secs_f64(),
     );
+    daemon::processes(out, &global.processes);
 }
 
 /// What an instance is doing.

@@ -1,6 +1,7 @@
 //! The first steps of a child after its fork: what it must not share with the parent, its log, its signals, its pid file.
 
 use super::control::ToParent;
+use super::schedule::Scheduler;
 use super::{Exit, Role, RoleContext, checker, paths, vrrp};
 use crate::logging;
 use crate::os::pid_file::{Failure, PidFile};
@@ -60,6 +61,8 @@ pub fn run(inheritance: Inheritance, held: Held) -> Exit {
         Err(Failure::Io(error)) => warn!("Cannot make pid file {}: {error}", path.display()),
     }
     process::set_name(super::process_name(&model.global, Some(role)));
+    let mut scheduler = Scheduler::new(role);
+    scheduler.apply(&model.global.processes);
     let context = RoleContext {
         role,
         options,
@@ -69,6 +72,7 @@ pub fn run(inheritance: Inheritance, held: Held) -> Exit {
         board,
         handover,
         resume,
+        scheduler,
     };
     match role {
         Role::Vrrp => vrrp::run(context),
@@ -76,10 +80,11 @@ pub fn run(inheritance: Inheritance, held: Held) -> Exit {
     }
 }
 
-/// SIGTERM, and what a terminal or a person may send to a whole group of processes but only the parent acts on.
-fn ignored_and_terminate() -> [i32; 5] {
+/// SIGTERM, the warning of RLIMIT_RTTIME, and what a terminal or a person may send to a whole group of processes but only the parent acts on.
+fn ignored_and_terminate() -> [i32; 6] {
     [
         libc::SIGTERM,
+        libc::SIGXCPU,
         libc::SIGINT,
         libc::SIGHUP,
         libc::SIGUSR1,

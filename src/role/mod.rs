@@ -14,6 +14,7 @@ pub mod handover;
 mod parent;
 pub mod paths;
 mod reload;
+mod schedule;
 pub mod start;
 mod systemd;
 pub mod vrrp;
@@ -27,6 +28,7 @@ use crate::os::signals::Signals;
 use board::Board;
 use control::ToParent;
 use handover::Handover;
+use schedule::Scheduler;
 use std::rc::Rc;
 
 /// A process that the parent forks.
@@ -164,26 +166,33 @@ pub struct RoleContext {
     pub handover: Rc<Handover>,
     /// This process replaces one that died: carry on from the board.
     pub resume: bool,
+    /// How the kernel runs this process.
+    pub scheduler: Scheduler,
 }
 
 impl RoleContext {
     /// The configuration that `Order::Reload` announced. The error says what is wrong with it or with us.
-    pub fn handed_over(&self, length: u64) -> Result<Rc<Model>, String> {
+    pub fn handed_over(&mut self, length: u64) -> Result<Rc<Model>, String> {
         let bytes = self
             .handover
             .read(length)
             .map_err(|error| error.to_string())?;
         let model = configuration::decode(&bytes)?;
         process::set_name(process_name(&model.global, Some(self.role)));
+        self.scheduler.apply(&model.global.processes);
         Ok(Rc::new(model))
     }
 
-    /// Whether SIGTERM has arrived.
+    /// Takes the signals that have arrived; whether SIGTERM is among them.
     pub fn terminated(&mut self) -> bool {
-        self.signals
-            .pending()
-            .filter(|&signal| signal == libc::SIGTERM)
-            .count()
-            > 0
+        let mut terminated = false;
+        for signal in self.signals.pending() {
+            match signal {
+                libc::SIGTERM => terminated = true,
+                libc::SIGXCPU => self.scheduler.over_limit(),
+                _ => {}
+            }
+        }
+        terminated
     }
 }

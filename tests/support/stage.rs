@@ -38,6 +38,7 @@ pub struct Case {
     body: Arc<dyn Fn() + Send + Sync>,
     peer: bool,
     outside: bool,
+    privileged: bool,
 }
 
 /// A case whose hosts run our daemon.
@@ -47,6 +48,15 @@ pub fn case(name: &str, body: impl Fn() + Send + Sync + 'static) -> Case {
         body: Arc::new(body),
         peer: false,
         outside: false,
+        privileged: false,
+    }
+}
+
+/// A case whose hosts keep the privileges that root has here: they are in no user namespace of their own, unless we are not root.
+pub fn privileged_case(name: &str, body: impl Fn() + Send + Sync + 'static) -> Case {
+    Case {
+        privileged: true,
+        ..case(name, body)
     }
 }
 
@@ -96,12 +106,12 @@ pub fn run_single(body: impl Fn() + Send + Sync + 'static) -> ExitCode {
 
 /// Why no hosts can be made here, if so.
 pub fn obstacle() -> Option<String> {
-    let (success, output) = run_staged(PROBE);
+    let (success, output) = run_staged("make", PROBE);
     (!success).then(|| format!("cannot make network namespaces here: {}", output.trim()))
 }
 
 fn trial(case: &Case, obstacle: Option<&str>) -> Trial {
-    let name = case.name.clone();
+    let (name, privileged) = (case.name.clone(), case.privileged);
     let mut obstacle = obstacle.map(str::to_owned);
     if case.peer && !Binary::Peer.path().exists() {
         obstacle = Some(format!(
@@ -123,7 +133,8 @@ fn trial(case: &Case, obstacle: Option<&str>) -> Trial {
             })
         }
         None => Trial::test(name.clone(), move || {
-            let (success, output) = run_staged(&name);
+            let stage = if privileged { "make-as-root" } else { "make" };
+            let (success, output) = run_staged(stage, &name);
             if success {
                 Ok(())
             } else {
@@ -134,9 +145,9 @@ fn trial(case: &Case, obstacle: Option<&str>) -> Trial {
 }
 
 /// Runs a case in fresh namespaces; whether it passed, and all it printed.
-fn run_staged(name: &str) -> (bool, String) {
+fn run_staged(stage: &str, name: &str) -> (bool, String) {
     let (mut reader, writer) = io::pipe().expect("pipe");
-    let mut command = itself(&format!("make:{name}"));
+    let mut command = itself(&format!("{stage}:{name}"));
     command
         .stdin(Stdio::null())
         .stdout(writer.try_clone().expect("pipe"))
@@ -170,7 +181,8 @@ fn act_stage(cases: &[Case]) -> Option<ExitCode> {
     // Whoever started us is gone: so are we.
     set_pdeathsig(Signal::SIGKILL).expect("PR_SET_PDEATHSIG");
     let result = match role {
-        "make" => make(argument),
+        "make" => make(argument, true),
+        "make-as-root" => make(argument, !nix::unistd::getuid().is_root()),
         "case" => be_case(cases, argument),
         "host" => super::world::be_host().map(|()| 0),
         "enter" => Err(enter(argument)),
@@ -186,13 +198,19 @@ fn act_stage(cases: &[Case]) -> Option<ExitCode> {
 }
 
 /// Makes the namespaces and starts the case as their process 1.
-fn make(name: &str) -> io::Result<i32> {
+fn make(name: &str, own_users: bool) -> io::Result<i32> {
     let (user, group) = (nix::unistd::getuid(), nix::unistd::getgid());
     let spaces = CloneFlags::CLONE_NEWNET
         | CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWPID
         | CloneFlags::CLONE_NEWUTS;
-    match unshare(spaces | CloneFlags::CLONE_NEWUSER) {
+    let users = if own_users {
+        CloneFlags::CLONE_NEWUSER
+    } else {
+        CloneFlags::empty()
+    };
+    match unshare(spaces | users) {
+        Ok(()) if !own_users => {}
         Ok(()) => {
             fs::write("/proc/self/setgroups", "deny")?;
             fs::write("/proc/self/uid_map", format!("0 {user} 1"))?;

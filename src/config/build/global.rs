@@ -1,7 +1,7 @@
 //! `global_defs`: daemon-wide settings, and the defaults that instances inherit.
 
 use super::state::Builder;
-use super::{Context, lines};
+use super::{Context, lines, process};
 use crate::config::diagnostic::{Class, quote};
 use crate::config::keywords::Block;
 use crate::config::model::GarpPolicy;
@@ -178,6 +178,7 @@ fn inherited(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
         "vrrp_owner_ignore_adverts" => set(&mut defaults.owner_ignore_adverts, item.bool(context)),
         "vrrp_garp_extra_if" => set(&mut garp.extra_interfaces, extra_interfaces(context, item)),
         "vrrp_down_timer_adverts" => set(&mut defaults.down_timer_adverts, item.u32(context)),
+        _ if process::statement(&mut builder.model.global.processes, context, item) => {}
         _ => item.check(context),
     }
 }

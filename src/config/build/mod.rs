@@ -12,6 +12,7 @@ mod group_tests;
 mod instance;
 mod lines;
 mod lvs;
+mod process;
 mod root;
 mod state;
 mod statics;

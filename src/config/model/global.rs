@@ -1,5 +1,6 @@
 //! Daemon-wide settings: `global_defs` and the statements outside any block.
 
+use super::Processes;
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub struct Global {
     pub umask: Option<u32>,
     /// What the processes are called in lists of processes.
     pub process_names: ProcessNames,
+    /// How the kernel is asked to run the processes.
+    pub processes: Processes,
 }
 
 /// What the processes are called in lists of processes, where it was said; at most 15 bytes each.
@@ -61,6 +64,7 @@ impl Default for Global {
             dynamic_interfaces: false,
             umask: None,
             process_names: ProcessNames::default(),
+            processes: Processes::default(),
         }
     }
 }

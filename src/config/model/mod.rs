@@ -7,6 +7,7 @@ mod checker;
 mod command;
 mod global;
 mod lvs;
+mod process;
 mod route;
 mod vrrp;
 
@@ -22,6 +23,7 @@ pub use lvs::{
     Protocol, RealServer, RealServerExtra, SchedulerFlags, ServerGroup, Service, ServiceName,
     SorryServer, Tls, TunnelChecksum, VirtualServer,
 };
+pub use process::{AutoPriority, Processes, Scheduling};
 pub use route::{
     Encap, Holdings, Insertion, Metric, NextHop, PROTOCOL_KEEPALIVED, Prefix, Route, Rule,
     RuleAction, TABLE_MAIN,

@@ -202,7 +202,9 @@ impl Shell {
             }
         }
         let now = clock::now();
+        let mut first_due = None;
         while let Some((key, deadline)) = self.wheel.pop_expired(now) {
+            first_due.get_or_insert(deadline);
             match key {
                 Key::Core(key) => {
                     self.router
@@ -221,6 +223,9 @@ impl Shell {
                     self.exit = Some(Exit::Clean);
                 }
             }
+        }
+        if let Some(due) = first_due {
+            self.context.scheduler.late(now.since(due));
         }
         let more = self.kernel.send(now);
         for (instance, address) in self.kernel.take_usable() {
