@@ -20,6 +20,7 @@ wanted logrotate logrotate turning the log file
 wanted dash dash the init script under this shell
 wanted busybox busybox the init script on a minimal system
 wanted mandoc mandoc reading the manual pages
+wanted dpkg-deb dpkg unpacking the kernel of tests/guest.rs
 wanted killall psmisc track scripts as people write them
 END
 }

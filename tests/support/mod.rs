@@ -7,8 +7,10 @@
 // Each test binary uses its own part of this module.
 #![allow(dead_code)]
 
+pub mod alike;
 pub mod cases;
 pub mod config;
+pub mod guest;
 pub mod node;
 pub mod stage;
 pub mod version3;

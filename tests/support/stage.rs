@@ -84,11 +84,13 @@ pub fn run(cases: Vec<Case>) -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(CASES_AT_ONCE);
     let obstacle = if arguments.list { None } else { obstacle() };
-    let trials = cases
-        .iter()
-        .map(|case| trial(case, obstacle.as_deref()))
-        .collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    run_unless(&cases, &arguments, obstacle.as_deref())
+}
+
+/// Runs the cases; if there is an obstacle, says of each that it did not run, or fails where all must run.
+pub fn run_unless(cases: &[Case], arguments: &Arguments, obstacle: Option<&str>) -> ExitCode {
+    let trials = cases.iter().map(|case| trial(case, obstacle)).collect();
+    libtest_mimic::run(arguments, trials).exit_code()
 }
 
 /// Runs one body in namespaces of its own from a program that is no test (the demonstration, the benchmark).
@@ -175,7 +177,7 @@ pub fn itself(stage: &str) -> Command {
 }
 
 /// Does what a re-executed binary is there for; `None` in the first process.
-fn act_stage(cases: &[Case]) -> Option<ExitCode> {
+pub fn act_stage(cases: &[Case]) -> Option<ExitCode> {
     let stage = std::env::var(STAGE).ok()?;
     let (role, argument) = stage.split_once(':').unwrap_or((&stage, ""));
     // Whoever started us is gone: so are we.
@@ -184,6 +186,7 @@ fn act_stage(cases: &[Case]) -> Option<ExitCode> {
         "make" => make(argument, true),
         "make-as-root" => make(argument, !nix::unistd::getuid().is_root()),
         "case" => be_case(cases, argument),
+        "boot" => super::guest::be_first(),
         "host" => super::world::be_host().map(|()| 0),
         "enter" => Err(enter(argument)),
         other => Err(io::Error::other(format!("no such stage: {other}"))),
@@ -255,7 +258,7 @@ fn be_case(cases: &[Case], name: &str) -> io::Result<i32> {
         .iter()
         .find(|case| case.name == name)
         .ok_or_else(|| io::Error::other("no such case"))?;
-    if name != "single" {
+    if name != "single" && name != super::guest::BOOT {
         std::thread::spawn(|| {
             std::thread::sleep(CASE_LIMIT);
             eprintln!("the case did not end within {CASE_LIMIT:?}");
