@@ -15,6 +15,7 @@ pub mod shared;
 pub mod signals;
 mod socket;
 mod timer;
+mod vrrp_send;
 pub mod vrrp_socket;
 mod vrrp_socket_v6;
 pub mod world;

@@ -1,15 +1,14 @@
 //! Raw sockets for VRRP (IP protocol 112): one an interface and family, however many instances and groups it serves. What is
-//! different with IPv6 is in vrrp_socket_v6.rs.
+//! different with IPv6 is in vrrp_socket_v6.rs, the way out in vrrp_send.rs.
 //!
 //! Packets go in and out whole, IP header included. What we send does not come back (IP_MULTICAST_LOOP off), and groups that other
 //! processes of the host joined are not heard (IP_MULTICAST_ALL off).
 
 use super::socket::{open, receive_buffer, send_buffer, set_option, set_option_bytes, zeroed};
 use super::vrrp_socket_v6 as v6;
-use super::{check, check_size};
+use super::{check, vrrp_send};
 use crate::wire::vrrp::Family;
 use std::io;
-use std::mem::size_of;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
@@ -23,7 +22,7 @@ const BUFFER_PER_INSTANCE: usize = 2048;
 const PRIORITY_CONTROL: libc::c_int = 7;
 /// The same where CAP_NET_ADMIN is missing.
 const PRIORITY_INTERACTIVE: libc::c_int = 6;
-/// Packets that one system call may bring.
+/// Packets that one system call may bring, or take.
 pub(super) const BATCH: usize = 32;
 /// Room for one packet: 255 IPv4 addresses, IP header with options, authentication header and MAC are less than 1400 bytes; with IPv6
 /// an advert is no longer than an Ethernet frame.
@@ -111,38 +110,11 @@ impl VrrpSocket {
         self.index
     }
 
-    /// Sends one whole IP packet to the destination of its header. `WouldBlock`: the queue is full and nothing was sent.
-    pub fn send(&self, packet: &[u8]) -> io::Result<()> {
-        let short = || io::Error::from(io::ErrorKind::InvalidInput);
-        if self.family == Family::V6 {
-            let address = v6::destination(packet, self.index).ok_or_else(short)?;
-            return self.send_to(packet, &address);
-        }
-        let destination = packet
-            .get(DESTINATION)
-            .and_then(|bytes| <[u8; 4]>::try_from(bytes).ok())
-            .ok_or_else(short)?;
-        // SAFETY: an all-zero sockaddr_in is valid.
-        let mut address: libc::sockaddr_in = unsafe { zeroed() };
-        address.sin_family = libc::AF_INET as libc::sa_family_t;
-        address.sin_addr.s_addr = u32::from_ne_bytes(destination);
-        self.send_to(packet, &address)
-    }
-
-    /// `A` is a socket address of this socket's family.
-    fn send_to<A>(&self, packet: &[u8], address: &A) -> io::Result<()> {
-        // SAFETY: packet and address outlive the call, with their lengths.
-        check_size(unsafe {
-            libc::sendto(
-                self.fd.as_raw_fd(),
-                packet.as_ptr().cast(),
-                packet.len(),
-                libc::MSG_NOSIGNAL,
-                (&raw const *address).cast(),
-                size_of::<A>() as libc::socklen_t,
-            )
-        })?;
-        Ok(())
+    /// Sends whole IP packets in order, each to the destination of its header, and says how many were taken; with one system call,
+    /// so that some may be left for the next. `Err` is about the first one: `WouldBlock` means that the socket's buffer is full and
+    /// nothing more leaves now; any other error is that packet's alone.
+    pub fn send<P: AsRef<[u8]>>(&self, packets: &[P]) -> io::Result<usize> {
+        vrrp_send::send(self.fd.as_raw_fd(), self.family, self.index, packets)
     }
 
     /// Takes what has arrived, up to a batch; `WouldBlock` when there is nothing (more).
@@ -163,9 +135,6 @@ impl AsRawFd for VrrpSocket {
         self.fd.as_raw_fd()
     }
 }
-
-/// Where the destination stands in an IPv4 header (RFC 791 section 3.1).
-const DESTINATION: std::ops::Range<usize> = 16..20;
 
 /// A socket that takes and gives whole packets, does not hear itself, and no groups but its own.
 fn open_v4() -> io::Result<OwnedFd> {

@@ -6,6 +6,7 @@
 //! piece a turn (some hundred microseconds in all), and the next turn begins with the timers that have become due meanwhile: when
 //! a thousand instances take over within milliseconds, the work of the first does not delay the adverts of the last.
 
+mod adverts;
 mod dumps;
 mod frames;
 mod links;
@@ -25,6 +26,7 @@ use crate::time::Instant;
 use crate::vrrp::{Action, Actions, Event, Notice, Router, Severity, TimerKey};
 use crate::wheel::Wheel;
 use crate::wire::vrrp::Family;
+use adverts::Adverts;
 use dumps::Dumps;
 use frames::{Frames, Left};
 use links::Kernel;
@@ -86,6 +88,7 @@ struct Shell {
     events: Loop<Source>,
     wheel: Wheel<Key>,
     sockets: Sockets,
+    adverts: Adverts,
     frames: Frames,
     kernel: Kernel,
     batch: Batch,
@@ -126,6 +129,7 @@ impl Shell {
             events: Loop::new()?,
             wheel: Wheel::new(clock::now()),
             sockets: Sockets::default(),
+            adverts: Adverts::default(),
             frames: Frames::open()?,
             kernel: Kernel::open()?,
             batch: Batch::default(),
@@ -224,6 +228,7 @@ impl Shell {
                 }
             }
         }
+        self.send_adverts(now);
         if let Some(due) = first_due {
             self.context.scheduler.late(now.since(due));
         }
@@ -395,17 +400,9 @@ impl Shell {
                 packet,
             } => {
                 let family = Family::of(destination);
-                let sent = match self.sockets.get(family, interface) {
-                    Some(socket) => socket.send(&packet),
-                    None => Err(io::Error::from_raw_os_error(libc::ENODEV)),
-                };
-                if let Err(error) = sent {
-                    let error = error.raw_os_error().unwrap_or(0);
-                    self.router.handle(
-                        now,
-                        Event::SendFailed { instance, error },
-                        &mut self.actions,
-                    );
+                self.adverts.push(instance, family, interface, packet);
+                if self.adverts.is_full() {
+                    self.send_adverts(now);
                 }
             }
             Action::SendFrame { interface, frame } => self.frames.push(interface, frame),
