@@ -12,7 +12,7 @@ use keepalived::wire::ethernet::{self, Header, TYPE_IPV4, TYPE_IPV6};
 use keepalived::wire::ndisc::{FLAG_OVERRIDE, NeighbourAdvertisement};
 use keepalived::wire::vrrp::v2::Advert;
 use keepalived::wire::vrrp::v3::{self, Coverage};
-use keepalived::wire::{arp::Arp, ip, ipv6};
+use keepalived::wire::{arp::Arp, destination, ip, ipv6};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -90,6 +90,7 @@ impl Settings {
             authentication: self.authentication.clone(),
             multicast_group: self.group,
             source: None,
+            transport: Default::default(),
             checksum_as_v2: false,
             dont_track_primary: false,
             preempt_delay: Duration::ZERO,
@@ -153,6 +154,7 @@ impl Alone {
             mtu: 1500,
             primary_v4: Some(ADDRESS),
             link_local: Some(LINK_LOCAL),
+            sources: Vec::new(),
         };
         alone.event(Event::Interface(&interface));
         alone.event(Event::Start);
@@ -169,12 +171,12 @@ impl Alone {
                     assert!(self.wheel.deadline(key).is_none() || self.wheel.disarm(key))
                 }
                 Action::SendFrame { frame, .. } => self.garps.push((self.now, frame)),
-                Action::SendAdvert {
-                    packet,
-                    destination,
-                    ..
-                } => {
+                Action::SendAdvert { packets, .. } => {
+                    let [packet] = packets.as_slice() else {
+                        panic!("one packet to the group, not {packets:?}")
+                    };
                     let mut frame = Vec::new();
+                    let destination = destination(packet).expect("an IP packet");
                     let (multicast, kind) = match destination {
                         IpAddr::V4(group) => (ethernet::multicast_mac(group), TYPE_IPV4),
                         IpAddr::V6(group) => (ethernet::multicast_mac_v6(group), TYPE_IPV6),

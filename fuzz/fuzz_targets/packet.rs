@@ -5,8 +5,8 @@
 #![no_main]
 
 use keepalived::config::model::{
-    Authentication, GarpPolicy, InitialState, SyncGroup, Version, VirtualAddress, Vrrp,
-    VrrpInstance,
+    Authentication, GarpPolicy, InitialState, OldChecksum, SyncGroup, Unicast, UnicastPeer, Version,
+    VirtualAddress, Vrrp, VrrpInstance,
 };
 use keepalived::config::secret::Secret;
 use keepalived::time::Instant;
@@ -26,6 +26,9 @@ use std::time::Duration;
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 const GROUP6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
+/// The other node of the unicast instance, and how far our adverts to it go.
+const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 9);
+const UNICAST_TTL: u8 = 64;
 /// `IFA_F_NODAD`.
 const NODAD: u32 = 2;
 const PASSWORD: &[u8] = b"1234";
@@ -69,6 +72,23 @@ fn parse(bytes: &[u8]) {
     if let Ok(advert) = Advert::parse_ipv6(bytes, own6(5), GROUP6) {
         assert_eq!(advert.emit_ipv6(own6(5), GROUP6), bytes);
     }
+}
+
+/// What we send is what the others can read.
+fn check_advert(packet: &[u8]) {
+    if let Ok((header, message)) = ipv6::Header::parse(packet) {
+        assert_eq!((header.hop_limit, header.destination), (255, GROUP6));
+        let ends = (header.source, header.destination);
+        let newer = v3::Advert::parse(message, ends.0.into(), ends.1.into());
+        assert!(newer.is_ok() || Advert::parse_ipv6(message, ends.0, ends.1).is_ok());
+        return;
+    }
+    let (header, message) = ip::Header::parse(packet).expect("our own packet");
+    let expected = if header.destination.is_multicast() { (255, GROUP) } else { (UNICAST_TTL, PEER) };
+    assert_eq!((header.ttl, header.destination), expected);
+    let newer = v3::Advert::parse(message, header.source.into(), header.destination.into());
+    let older = v3::Advert::parse(message, header.source.into(), GROUP.into());
+    assert!(newer.is_ok() || older.is_ok() || Advert::parse(message).is_ok());
 }
 
 fn own4() -> Ipv4Addr {
@@ -126,6 +146,7 @@ fn instance(vrid: u8, priority: u8, nopreempt: bool, authentication: Authenticat
         authentication,
         multicast_group: GROUP.into(),
         source: None,
+        transport: Default::default(),
         checksum_as_v2: false,
         dont_track_primary: false,
         preempt_delay: Duration::ZERO,
@@ -167,6 +188,17 @@ fn newer(mut instance: VrrpInstance, version: Version, family: Family) -> VrrpIn
     instance
 }
 
+/// The same to one peer.
+fn unicast(mut instance: VrrpInstance) -> VrrpInstance {
+    instance.transport.unicast = Some(Unicast {
+        peers: vec![UnicastPeer { address: PEER.into(), min_ttl: 64, max_ttl: 255 }],
+        ttl: UNICAST_TTL,
+        check_source: true,
+        old_checksum: OldChecksum::Learned,
+    });
+    instance
+}
+
 fn configuration(priority: u8) -> Vrrp {
     let plain = |vrid, nopreempt| instance(vrid, priority.max(1), nopreempt, Authentication::None);
     Vrrp {
@@ -175,6 +207,7 @@ fn configuration(priority: u8) -> Vrrp {
             newer(plain(6, false), Version::V3, Family::V6),
             newer(plain(7, true), Version::V3, Family::V6),
             newer(plain(8, false), Version::V2, Family::V6),
+            unicast(newer(plain(9, false), Version::V3, Family::V4)),
             instance(1, priority, false, Authentication::None),
             instance(2, 255, false, Authentication::None),
             instance(3, 100, true, Authentication::None),
@@ -213,6 +246,7 @@ impl Node {
                 mtu: 1500,
                 primary_v4: Some(own4()),
                 link_local: Some(own6(5)),
+                sources: Vec::new(),
             },
         };
         let interface = node.interface.clone();
@@ -223,7 +257,7 @@ impl Node {
 
     fn piece(&mut self, what: u8, piece: &[u8]) {
         let first = piece.first().copied().unwrap_or(0);
-        match what % 11 {
+        match what % 12 {
             0 => self.event(Event::Packet { interface: 2, bytes: piece }),
             1 | 2 => {
                 let (host, message) = piece.split_first().unwrap_or((&0, &[]));
@@ -250,6 +284,7 @@ impl Node {
                 address: Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 2, u16::from(first % 9)).into(),
             }),
             10 => self.newer(piece),
+            11 => self.unicast(piece),
             4 | 5 => self.pass(Duration::from_millis(u64::from(first) * 20)),
             6 => {
                 self.interface.up = first & 1 == 0;
@@ -295,6 +330,21 @@ impl Node {
         }
     }
 
+    /// An advert from the peer, its checksum of this age or that; or from somebody else.
+    fn unicast(&mut self, piece: &[u8]) {
+        let byte = |at: usize| piece.get(at).copied().unwrap_or(0);
+        let source = if byte(2) & 1 == 0 { PEER } else { Ipv4Addr::new(10, 0, 0, byte(3)) };
+        let named = if byte(2) & 2 == 0 { own4() } else { GROUP };
+        let message = v3::Advert::new(Family::V4, 9, byte(0), 25, &[10, 0, 1, 9]).emit(
+            source.into(),
+            named.into(),
+            Coverage::PseudoHeader,
+        );
+        let destination = if byte(2) & 4 == 0 { own4() } else { GROUP };
+        let header = ip::Header { tos: 0xc0, id: 1, ttl: byte(1), protocol: ip::PROTOCOL_VRRP, source, destination };
+        self.event(Event::Packet { interface: 2, bytes: &header.emit(&message) });
+    }
+
     fn pass(&mut self, time: Duration) {
         let until = self.now + time;
         while let Some(next) = self.wheel.next_deadline().filter(|next| *next <= until) {
@@ -321,18 +371,10 @@ impl Node {
                 Action::HoldAddresses(id, false) => {
                     self.holds.remove(&id);
                 }
-                Action::SendAdvert { packet, .. } => {
-                    if let Ok((header, message)) = ipv6::Header::parse(&packet) {
-                        assert_eq!((header.hop_limit, header.destination), (255, GROUP6));
-                        let ends = (header.source, header.destination);
-                        let newer = v3::Advert::parse(message, ends.0.into(), ends.1.into());
-                        assert!(newer.is_ok() || Advert::parse_ipv6(message, ends.0, ends.1).is_ok());
-                        continue;
+                Action::SendAdvert { packets, .. } => {
+                    for packet in packets.as_slice() {
+                        check_advert(packet);
                     }
-                    let (header, message) = ip::Header::parse(&packet).expect("our own packet");
-                    assert_eq!((header.ttl, header.destination), (255, GROUP));
-                    let newer = v3::Advert::parse(message, header.source.into(), GROUP.into());
-                    assert!(newer.is_ok() || Advert::parse(message).is_ok());
                 }
                 Action::SendFrame { frame, .. } => {
                     let (_, packet) = ethernet::Header::parse(&frame).expect("our own frame");

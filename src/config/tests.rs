@@ -729,7 +729,6 @@ fn version_3_and_ipv6() {
 #[test]
 fn instances_that_need_what_is_not_there_are_named_and_left_out() {
     for (lines, need) in [
-        ("unicast_peer {\n 10.0.0.8\n}", "unicast_peer"),
         ("use_vmac", "use_vmac"),
         (
             "authentication {\n auth_type AH\n auth_pass 1111\n}",

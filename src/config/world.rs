@@ -58,6 +58,8 @@ pub enum Names {
 pub trait World {
     /// Whether a network interface of this name exists now.
     fn interface_exists(&self, name: &str) -> bool;
+    /// Whether a network interface can send to groups.
+    fn does_multicast(&self, name: &str) -> bool;
     /// The account of a user, by name or number.
     fn user(&self, name: &str) -> Option<Account>;
     /// The id of a group, by name or number.
@@ -102,6 +104,9 @@ impl World for Imagined {
         self.interfaces
             .as_ref()
             .is_none_or(|known| known.contains(name))
+    }
+    fn does_multicast(&self, _name: &str) -> bool {
+        true
     }
     fn user(&self, name: &str) -> Option<Account> {
         let id = self

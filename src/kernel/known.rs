@@ -55,6 +55,8 @@ pub struct LinkState {
     pub primary_v4: Option<Ipv4Addr>,
     /// The host's own link-local IPv6 address on it that can be used, never one that is claimed.
     pub link_local: Option<Ipv6Addr>,
+    /// The watched addresses that are on it and can be used, sorted.
+    pub watched: Vec<IpAddr>,
 }
 
 /// A difference between what was last told of a link and what is so.
@@ -76,6 +78,8 @@ pub enum LinkChange {
 pub struct Known {
     links: BTreeMap<u32, Link>,
     names: HashMap<String, u32>,
+    /// Addresses to tell of, wherever they are.
+    watched: BTreeSet<IpAddr>,
     told: BTreeMap<u32, LinkState>,
     dirty: BTreeSet<u32>,
     order: u64,
@@ -216,6 +220,14 @@ impl Known {
         self.links.iter().flat_map(stale).collect()
     }
 
+    /// These addresses are to be told of, claimed or not, and no others.
+    pub(super) fn watch(&mut self, addresses: BTreeSet<IpAddr>) {
+        if self.watched != addresses {
+            self.watched = addresses;
+            self.dirty.extend(self.links.keys());
+        }
+    }
+
     /// Something outside changed which addresses of a link count as the host's own.
     pub(super) fn touch(&mut self, name: &str) {
         self.dirty.extend(self.names.get(name));
@@ -231,7 +243,7 @@ impl Known {
             let now = self
                 .links
                 .get(&index)
-                .map(|link| link.state(index, &is_claimed));
+                .map(|link| link.state(index, &self.watched, &is_claimed));
             let before = self.told.get(&index);
             if before == now.as_ref() {
                 continue;
@@ -279,7 +291,12 @@ impl Link {
         self.flags & (IFF_UP | IFF_RUNNING) == IFF_UP | IFF_RUNNING
     }
 
-    fn state(&self, index: u32, is_claimed: &impl Fn(&str, &Placement) -> bool) -> LinkState {
+    fn state(
+        &self,
+        index: u32,
+        watched: &BTreeSet<IpAddr>,
+        is_claimed: &impl Fn(&str, &Placement) -> bool,
+    ) -> LinkState {
         let primary = self.first_own(is_claimed, |present| {
             let Address { scope, flags, .. } = present.address;
             let IpAddr::V4(address) = present.address.placement.address else {
@@ -302,7 +319,24 @@ impl Link {
             mtu: self.mtu,
             primary_v4: primary,
             link_local,
+            watched: self.present(watched),
         }
+    }
+
+    /// Which of these addresses are on it and can be used.
+    fn present(&self, watched: &BTreeSet<IpAddr>) -> Vec<IpAddr> {
+        if watched.is_empty() {
+            return Vec::new();
+        }
+        let usable = self.addresses.values().map(|present| &present.address);
+        let mut found: Vec<IpAddr> = usable
+            .filter(|address| address.is_usable())
+            .map(|address| address.placement.address)
+            .filter(|address| watched.contains(address))
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     /// The first by rank of the addresses that nobody claims. Asking the claims costs far more than comparing ranks, and the first

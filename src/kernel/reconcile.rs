@@ -116,6 +116,11 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         &self.known
     }
 
+    /// These addresses are to be told of where they are on a link (`LinkState::watched`), and no others.
+    pub fn watch(&mut self, addresses: BTreeSet<IpAddr>) {
+        self.known.watch(addresses);
+    }
+
     /// Says which addresses, routes and rules `owner` may come to hold, replacing what it said before; nothing forgets the owner. What
     /// it already holds and still claims stays held; what it no longer claims is taken away if it is ours and no other owner holds
     /// it. A new claim starts out not held.

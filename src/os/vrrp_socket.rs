@@ -1,5 +1,6 @@
-//! Raw sockets for VRRP (IP protocol 112): one an interface and family, however many instances and groups it serves. What is
-//! different with IPv6 is in vrrp_socket_v6.rs, the way out in vrrp_send.rs.
+//! Raw sockets for VRRP (IP protocol 112): one an interface and family, however many instances and groups it serves, and one of a
+//! family that is bound to no interface and hears what is sent to any address of this host. What is different with IPv6 is in
+//! vrrp_socket_v6.rs, the way out in vrrp_send.rs.
 //!
 //! Packets go in and out whole, IP header included. What we send does not come back (IP_MULTICAST_LOOP off), and groups that other
 //! processes of the host joined are not heard (IP_MULTICAST_ALL off).
@@ -17,7 +18,7 @@ pub(super) const IPPROTO_VRRP: libc::c_int = 112;
 /// Least size of the buffers, in bytes: some seconds of adverts even of a busy interface.
 const BUFFER_MIN: usize = 256 * 1024;
 /// What one queued advert costs the kernel, in bytes: the packet and its bookkeeping.
-const BUFFER_PER_INSTANCE: usize = 2048;
+const BUFFER_PER_RIVAL: usize = 2048;
 /// `TC_PRIO_CONTROL`: the first band of the default queue, so that a full link does not hold back adverts.
 const PRIORITY_CONTROL: libc::c_int = 7;
 /// The same where CAP_NET_ADMIN is missing.
@@ -36,26 +37,14 @@ pub struct VrrpSocket {
 }
 
 impl VrrpSocket {
-    /// Opens the socket of the interface `name` (kernel index `index`), with buffers for so many instances.
-    pub fn open(family: Family, name: &str, index: u32, instances: usize) -> io::Result<Self> {
+    /// Opens the socket of the interface `name` (kernel index `index`; "" and 0 for none), with buffers for so many rivals.
+    pub fn open(family: Family, name: &str, index: u32, rivals: usize) -> io::Result<Self> {
         let fd = match family {
             Family::V4 => open_v4()?,
             Family::V6 => v6::open_v6()?,
         };
-        set_option_bytes(
-            &fd,
-            libc::SOL_SOCKET,
-            libc::SO_BINDTODEVICE,
-            name.as_bytes(),
-        )?;
-        match family {
-            Family::V4 => set_option(
-                &fd,
-                libc::IPPROTO_IP,
-                libc::IP_MULTICAST_IF,
-                membership(Ipv4Addr::UNSPECIFIED, index)?,
-            )?,
-            Family::V6 => v6::leave_by(&fd, index)?,
+        if !name.is_empty() {
+            bind_to(&fd, family, name, index)?;
         }
         set_option(&fd, libc::SOL_SOCKET, libc::SO_PRIORITY, PRIORITY_CONTROL).or_else(|_| {
             set_option(
@@ -65,7 +54,7 @@ impl VrrpSocket {
                 PRIORITY_INTERACTIVE,
             )
         })?;
-        let buffer = BUFFER_MIN.saturating_add(instances.saturating_mul(BUFFER_PER_INSTANCE));
+        let buffer = BUFFER_MIN.saturating_add(rivals.saturating_mul(BUFFER_PER_RIVAL));
         receive_buffer(&fd, buffer)?;
         send_buffer(&fd, buffer)?;
         Ok(VrrpSocket { fd, index, family })
@@ -143,6 +132,21 @@ fn open_v4() -> io::Result<OwnedFd> {
     set_option(&fd, libc::IPPROTO_IP, libc::IP_MULTICAST_LOOP, 0)?;
     set_option(&fd, libc::IPPROTO_IP, libc::IP_MULTICAST_ALL, 0)?;
     Ok(fd)
+}
+
+/// Hears what comes in by one interface alone, and sends everything out of it.
+fn bind_to(fd: &OwnedFd, family: Family, name: &str, index: u32) -> io::Result<()> {
+    let name = name.as_bytes();
+    set_option_bytes(fd, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, name)?;
+    match family {
+        Family::V4 => set_option(
+            fd,
+            libc::IPPROTO_IP,
+            libc::IP_MULTICAST_IF,
+            membership(Ipv4Addr::UNSPECIFIED, index)?,
+        ),
+        Family::V6 => v6::leave_by(fd, index),
+    }
 }
 
 fn membership(group: Ipv4Addr, index: u32) -> io::Result<libc::ip_mreqn> {

@@ -3,7 +3,8 @@
 //! Some of these calls may take their time (name servers, network accounts): `-t` and the parent alone let them.
 
 use crate::config::world::{Account, Names, Program, World};
-use nix::net::if_::if_nametoindex;
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::{InterfaceFlags, if_nametoindex};
 use nix::unistd::{Group, User, getgid, getuid};
 use std::fs::{self, Metadata};
 use std::net::ToSocketAddrs;
@@ -24,6 +25,14 @@ pub struct System {
 impl World for System {
     fn interface_exists(&self, name: &str) -> bool {
         if_nametoindex(name).is_ok()
+    }
+
+    fn does_multicast(&self, name: &str) -> bool {
+        getifaddrs().is_ok_and(|mut all| {
+            all.any(|entry| {
+                entry.interface_name == name && entry.flags.contains(InterfaceFlags::IFF_MULTICAST)
+            })
+        })
     }
 
     fn user(&self, name: &str) -> Option<Account> {
@@ -216,6 +225,7 @@ mod tests {
     fn well_known_things_are_known() {
         assert!(HERE.interface_exists("lo"));
         assert!(!HERE.interface_exists("nonesuch0"));
+        assert!(!HERE.does_multicast("lo"));
         assert_eq!(HERE.user("root"), Some(Account::ROOT));
         assert_eq!(HERE.user("no-such-user"), None);
         assert_eq!(HERE.number(Names::Scopes, "link"), Some(253));

@@ -36,6 +36,7 @@ fn model() -> Model {
         multicast_group: Ipv4Addr::new(224, 0, 0, 18).into(),
         checksum_as_v2: false,
         source: None,
+        transport: Default::default(),
         dont_track_primary: false,
         preempt_delay: Duration::ZERO,
         timer_expired_backup: None,
@@ -75,6 +76,7 @@ fn running(model: &Model) -> Router {
         mtu: 1500,
         primary_v4: Some(Ipv4Addr::new(172, 18, 0, 11)),
         link_local: None,
+        sources: Vec::new(),
     };
     let begin = Instant(5_000_000_000);
     router.handle(begin, Event::Interface(&eth0), &mut actions);

@@ -10,6 +10,7 @@ use crate::vrrp::{
 };
 use crate::wheel::Wheel;
 use crate::wire::arp::Arp;
+use crate::wire::destination;
 use crate::wire::ethernet;
 use crate::wire::ndisc::NeighbourAdvertisement;
 use std::cmp::Reverse;
@@ -118,6 +119,7 @@ impl Network {
                 mtu: 1500,
                 primary_v4: Some(*address),
                 link_local: Some(link_local(*address)),
+                sources: Vec::new(),
             };
             Plug {
                 interface,
@@ -506,7 +508,7 @@ impl Network {
             Action::SendAdvert {
                 instance,
                 interface,
-                packet,
+                packets,
                 ..
             } => {
                 if let Some(instance) = node.router.instance(instance) {
@@ -514,7 +516,9 @@ impl Network {
                 }
                 // Interfaces are numbered without gaps.
                 let segment = interface.saturating_sub(FIRST_INTERFACE);
-                self.transmit(id, usize::try_from(segment).unwrap_or(0), &packet);
+                for packet in packets.as_slice() {
+                    self.transmit(id, usize::try_from(segment).unwrap_or(0), packet);
+                }
             }
         }
         Ok(())
@@ -527,7 +531,11 @@ impl Network {
         }
         for to in 0..self.nodes.len() {
             let plug = self.nodes[to].plugs.get(segment);
-            if to == from || !plug.is_some_and(|plug| plug.side == side && plug.interface.up) {
+            if to == from
+                || !plug.is_some_and(|plug| {
+                    plug.side == side && plug.interface.up && plug.is_addressed(packet)
+                })
+            {
                 continue;
             }
             if self.random.percent(self.conditions.loss_percent) {
@@ -546,6 +554,17 @@ impl Network {
                     .push(Reverse((arrival, self.sent, to, segment, packet.to_vec())));
             }
         }
+    }
+}
+
+impl Plug {
+    /// Whether a packet is for it: sent to its address, or to a group.
+    fn is_addressed(&self, packet: &[u8]) -> bool {
+        destination(packet).is_none_or(|destination| {
+            destination.is_multicast()
+                || destination == self.address
+                || destination == link_local(self.address)
+        })
     }
 }
 

@@ -19,6 +19,10 @@ pub struct Unfit {
     pub down: bool,
     /// The interface has no IPv4 (or no usable link-local IPv6) address to send from, and no `mcast_src_ip` says which.
     pub no_address: bool,
+    /// The source address that `track_src_ip` watches is not on this host.
+    pub no_source: bool,
+    /// A unicast instance has no peers (`unicast_fault_no_peer`).
+    pub no_peers: bool,
     /// An interface of `track_interface` without weight is not as it has to be.
     pub tracked: bool,
     /// Another member of the sync group cannot run.
@@ -153,19 +157,40 @@ impl Interfaces {
 
     /// What keeps an instance of this configuration from running.
     pub fn unfit(&self, config: &VrrpInstance) -> Unfit {
-        let tracked = self.failed(config).next().is_some();
+        let common = Unfit {
+            tracked: self.failed(config).next().is_some(),
+            no_source: self.lacks_source(config),
+            no_peers: config
+                .transport
+                .unicast
+                .as_ref()
+                .is_some_and(|unicast| unicast.peers.is_empty()),
+            ..Unfit::default()
+        };
         match self.named(&config.interface) {
             None => Unfit {
-                missing: true,
-                tracked,
-                ..Unfit::default()
+                missing: config.is_bound(),
+                no_source: common.no_source && !config.is_bound(),
+                ..common
             },
             Some(interface) => Unfit {
                 down: !interface.up && !config.dont_track_primary,
                 no_address: config.source.is_none() && interface.source(config.family()).is_none(),
-                tracked,
-                ..Unfit::default()
+                ..common
             },
+        }
+    }
+
+    /// Whether the source address that `track_src_ip` watches is missing: on the interface, or without one on all.
+    fn lacks_source(&self, config: &VrrpInstance) -> bool {
+        let Some(source) = config.source.filter(|_| config.transport.track_source) else {
+            return false;
+        };
+        let has = |interface: &Interface| interface.sources.binary_search(&source).is_ok();
+        if config.is_bound() {
+            !self.named(&config.interface).is_some_and(has)
+        } else {
+            !self.by_index.values().any(has)
         }
     }
 

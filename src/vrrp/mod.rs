@@ -20,6 +20,7 @@ mod router;
 mod stats;
 mod table;
 mod timing;
+mod unicast;
 
 #[cfg(test)]
 mod tests;
@@ -33,15 +34,20 @@ pub use router::Router;
 pub use stats::{RouterStats, Stats};
 pub use table::{Cause, State};
 pub use timing::{master_down_interval, skew_time};
+pub use unicast::Packets;
 
 use crate::config::model::Vrrp;
 use crate::time::Instant;
+use crate::wire::vrrp::Family;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
 /// An instance, by its place in the router. Stable for as long as an instance of that name is configured, across reloads too; a
 /// place that became free is given to another.
 pub type InstanceId = u32;
+
+/// In the place of a kernel index: no interface in particular (unicast instances without `interface`). The kernel counts from 1.
+pub const UNBOUND: u32 = 0;
 
 /// What a timer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +79,8 @@ pub struct Interface {
     pub mtu: u32,
     /// Primary IPv4 address that is not one of our own VIPs: the source of adverts.
     pub primary_v4: Option<Ipv4Addr>,
+    /// The addresses of instances with `track_src_ip` that are on it and can be used, sorted.
+    pub sources: Vec<IpAddr>,
     /// Link-local IPv6 address that is not one of our own VIPs and not tentative: the source of adverts over IPv6.
     pub link_local: Option<Ipv6Addr>,
 }
@@ -84,7 +92,7 @@ pub enum Event<'a> {
     Start,
     /// An IPv4 or IPv6 packet, header included, of protocol 112 that arrived on an interface.
     Packet {
-        /// Kernel index of the interface.
+        /// Kernel index of the interface; `UNBOUND` when it came to a socket that hears all of them.
         interface: u32,
         /// The whole IP packet.
         bytes: &'a [u8],
@@ -103,10 +111,12 @@ pub enum Event<'a> {
         /// Its index.
         index: u32,
     },
-    /// An advert could not be sent.
+    /// A packet of an advert could not be sent.
     SendFailed {
         /// Of which instance.
         instance: InstanceId,
+        /// To whom.
+        destination: Option<IpAddr>,
         /// The errno.
         error: i32,
     },
@@ -136,16 +146,17 @@ pub enum Event<'a> {
 /// What the core wants done. Plain values; the shell performs them in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Send an advert: a whole IPv4 or IPv6 packet, to its multicast destination, out of an interface.
+    /// Send an advert out of an interface, each of its packets to the destination of its header. One that cannot be sent says nothing
+    /// of the others.
     SendAdvert {
         /// Whose advert.
         instance: InstanceId,
-        /// Kernel index of the interface.
+        /// Kernel index of the interface; `UNBOUND`: whichever the routes say.
         interface: u32,
-        /// Where to, as in the packet.
-        destination: IpAddr,
-        /// IP header and VRRP message.
-        packet: Vec<u8>,
+        /// IPv4 or IPv6.
+        family: Family,
+        /// IP header and VRRP message, to the group or to each peer.
+        packets: Packets,
     },
     /// Send an Ethernet frame (gratuitous ARP, neighbour advertisement).
     SendFrame {

@@ -80,6 +80,10 @@ pub enum Said {
     FaultDown(String),
     /// Cannot run: no address of this family to send from.
     FaultNoAddress(Family),
+    /// Cannot run: its source address, which `track_src_ip` watches, is not on this host.
+    FaultNoSource(IpAddr),
+    /// Cannot run: a unicast instance without peers (`unicast_fault_no_peer`).
+    FaultNoPeers,
     /// Cannot run: a tracked interface is down, or up where it has to be down.
     FaultTracked {
         /// Which.
@@ -172,6 +176,8 @@ pub enum Said {
         /// What theirs covers.
         theirs: Coverage,
     },
+    /// This peer computes version 3 checksums as if its adverts went to the group; so do we to it.
+    OldChecksum(IpAddr),
     /// Addresses on.
     SettingVips,
     /// Addresses off.
@@ -207,6 +213,8 @@ pub enum Said {
     },
     /// The kernel refused an advert.
     SendFailed {
+        /// To whom.
+        destination: Option<IpAddr>,
         /// errno.
         error: i32,
         /// Not told since the last one.
@@ -237,6 +245,8 @@ impl Notice {
             Said::FaultMissing(_)
             | Said::FaultDown(_)
             | Said::FaultNoAddress(_)
+            | Said::FaultNoSource(_)
+            | Said::FaultNoPeers
             | Said::FaultTracked { .. }
             | Said::FaultGroup
             | Said::Listening(_)
@@ -257,6 +267,7 @@ impl Notice {
             | Said::PreemptDelayEnded
             | Said::Interval { .. }
             | Said::Coverage { .. }
+            | Said::OldChecksum(_)
             | Said::Removed => Severity::Info,
             Said::MasterIs { .. }
             | Said::SettingVips
@@ -336,6 +347,14 @@ impl Said {
             Said::FaultNoAddress(Family::V6) => write!(
                 f,
                 "({name}) entering FAULT state (no IPv6 link local address for interface)"
+            ),
+            Said::FaultNoSource(source) => write!(
+                f,
+                "({name}): entering FAULT state (src address {source} not configured)"
+            ),
+            Said::FaultNoPeers => write!(
+                f,
+                "({name}) Cannot use unicast without any peers - going to fault state"
             ),
             Said::FaultTracked { interface, up } => write!(
                 f,
@@ -428,6 +447,10 @@ impl Said {
                     Coverage::Message => "without",
                 }
             ),
+            Said::OldChecksum(peer) => write!(
+                f,
+                "({name}) {peer} computes VRRPv3 checksums as keepalived before 1.3.7: so do we towards it"
+            ),
             Said::SettingVips => write!(f, "({name}) setting VIPs."),
             Said::RemovingVips => write!(f, "({name}) removing VIPs."),
             Said::Announcing { interface, address } => {
@@ -470,10 +493,18 @@ impl Said {
                 }
                 more(f, *suppressed)
             }
-            Said::SendFailed { error, suppressed } => {
+            Said::SendFailed {
+                destination,
+                error,
+                suppressed,
+            } => {
+                write!(f, "({name}) advert could not be sent")?;
+                if let Some(destination) = destination {
+                    write!(f, " to {destination}")?;
+                }
                 write!(
                     f,
-                    "({name}) advert could not be sent: {}",
+                    ": {}",
                     std::io::Error::from_raw_os_error(*error)
                 )?;
                 more(f, *suppressed)
@@ -495,9 +526,29 @@ fn word_fault(
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
     match fault {
-        PacketFault::Ttl(ttl) => write!(
+        PacketFault::Ttl { got, least, most } if least == most => write!(
             f,
-            "({name}) invalid TTL/HL from {source}. Received {ttl} and expect 255"
+            "({name}) invalid TTL/HL from {source}. Received {got} and expect {most}"
+        ),
+        PacketFault::Ttl { got, least, most } => write!(
+            f,
+            "({name}) invalid TTL/HL from {source}. Received {got} and expect {least} to {most}"
+        ),
+        PacketFault::Stranger => {
+            write!(
+                f,
+                "({name}) unicast source address {source} not a unicast peer"
+            )
+        }
+        PacketFault::Multicast(group) => write!(
+            f,
+            "({name}) advert from {source} was multicast to {group}, but this instance is one of unicast: use unicast_peer on both, \
+             or on neither"
+        ),
+        PacketFault::Destination(destination) if !destination.is_multicast() => write!(
+            f,
+            "({name}) advert from {source} was unicast to {destination}, but this instance is one of multicast: use unicast_peer on \
+             both, or on neither"
         ),
         PacketFault::Version { got, expected } => {
             write!(
@@ -556,6 +607,7 @@ pub(super) enum Topic {
     UnknownVrid,
     Interval,
     Coverage,
+    OldChecksum,
 }
 
 /// The least time between two lines of one topic.

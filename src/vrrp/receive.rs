@@ -4,10 +4,10 @@
 
 use super::instance::Derived;
 use super::table::Cause;
-use crate::config::model::{Authentication, Version, VrrpInstance};
+use crate::config::model::{Authentication, OldChecksum, Version, VrrpInstance};
 use crate::config::secret;
 use crate::wire::vrrp::v3::{self, CENTISECOND, Coverage};
-use crate::wire::vrrp::{self, PRIORITY_RESIGN, v2};
+use crate::wire::vrrp::{self, Family, PRIORITY_RESIGN, v2};
 use crate::wire::{ip, ipv6};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,8 +15,15 @@ use std::time::Duration;
 /// Why a packet was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PacketFault {
-    /// Its TTL: not 255, so it was forwarded by a router (RFC 3768 5.2.3).
-    Ttl(u8),
+    /// Its TTL: not 255, so it was forwarded by a router (RFC 3768 5.2.3); or out of the bounds of a unicast peer.
+    Ttl {
+        /// As it arrived.
+        got: u8,
+        /// The lowest that is right.
+        least: u8,
+        /// The highest.
+        most: u8,
+    },
     /// Another version of VRRP.
     Version {
         /// Theirs.
@@ -37,6 +44,10 @@ pub enum PacketFault {
     Type(u8),
     /// Not sent to our multicast group.
     Destination(IpAddr),
+    /// Sent to a group, but we are one of unicast.
+    Multicast(IpAddr),
+    /// Sent by nobody that is a peer (`check_unicast_src`).
+    Stranger,
     /// An authentication type that does not exist.
     AuthType(u8),
     /// Another authentication type than ours.
@@ -114,6 +125,8 @@ pub(super) struct Heard<'a> {
     pub addresses: &'a [u8],
     /// What a version 3 checksum covers.
     pub coverage: Option<Coverage>,
+    /// The checksum is right only as if the advert had been sent to the group (`old_unicast_checksum`).
+    pub as_to_group: bool,
 }
 
 /// What differs between the address list of an advert and ours. Told and counted, never a reason to drop (RFC 3768 7.1: MAY).
@@ -140,8 +153,16 @@ pub(super) fn judge<'a>(
     envelope: &Envelope,
     message: &'a [u8],
 ) -> Result<Heard<'a>, PacketFault> {
-    if envelope.hops != vrrp::TTL {
-        return Err(PacketFault::Ttl(envelope.hops));
+    match &config.transport.unicast {
+        Some(unicast) => derived.peers.admit(unicast, envelope)?,
+        None if envelope.hops != vrrp::TTL => {
+            return Err(PacketFault::Ttl {
+                got: envelope.hops,
+                least: vrrp::TTL,
+                most: vrrp::TTL,
+            });
+        }
+        None => {}
     }
     match config.version {
         Version::V2 => judge_v2(config, derived, envelope, message),
@@ -190,6 +211,7 @@ fn judge_v2<'a>(
         interval: config.advert_interval,
         addresses: advert.address_bytes(),
         coverage: None,
+        as_to_group: false,
     })
 }
 
@@ -198,7 +220,16 @@ fn judge_v3<'a>(
     envelope: &Envelope,
     message: &'a [u8],
 ) -> Result<Heard<'a>, PacketFault> {
-    let (advert, coverage) = v3::Advert::parse(message, envelope.source, envelope.destination)
+    let parse = |destination| v3::Advert::parse(message, envelope.source, destination);
+    let mut as_to_group = false;
+    let (advert, coverage) = parse(envelope.destination)
+        .or_else(|fault| {
+            as_to_group = fault == vrrp::Fault::Checksum && knows_old_checksum(config);
+            match parse(config.multicast_group) {
+                Ok(parsed) if as_to_group => Ok(parsed),
+                _ => Err(fault),
+            }
+        })
         .map_err(|fault| PacketFault::of(fault, v3::VERSION))?;
     addressed(config, envelope)?;
     if advert.interval == 0 {
@@ -209,12 +240,20 @@ fn judge_v3<'a>(
         interval: CENTISECOND * u32::from(advert.interval),
         addresses: advert.address_bytes(),
         coverage: Some(coverage),
+        as_to_group,
     })
 }
 
-/// Was it sent to our group?
+/// Whether a checksum of keepalived before 1.3.7 can be one of a peer's.
+fn knows_old_checksum(config: &VrrpInstance) -> bool {
+    let unicast = config.transport.unicast.as_ref();
+    config.family() == Family::V4
+        && unicast.is_some_and(|unicast| unicast.old_checksum != OldChecksum::Never)
+}
+
+/// Was it sent to our group? Whom unicast adverts come from was asked first.
 fn addressed(config: &VrrpInstance, envelope: &Envelope) -> Result<(), PacketFault> {
-    if envelope.destination == config.multicast_group {
+    if config.transport.unicast.is_some() || envelope.destination == config.multicast_group {
         Ok(())
     } else {
         Err(PacketFault::Destination(envelope.destination))

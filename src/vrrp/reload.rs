@@ -1,11 +1,13 @@
 //! Another configuration for a router that runs: instances are matched by name, and one that did not change is not touched.
 
 use super::instance::Instance;
-use super::router::{Network, Router};
+use super::router::Router;
+use super::unicast::Lanes;
 use super::{Actions, InstanceId};
 use crate::config::model::{Vrrp, VrrpInstance};
 use crate::time::Instant;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 
 impl Router {
     /// Goes over to another configuration. The removed resign first, so that an address that moves to another instance is free.
@@ -84,12 +86,25 @@ impl Router {
     pub(super) fn index_networks(&mut self) {
         let mut networks = std::mem::take(&mut self.networks);
         networks.clear();
+        let mut unbound: HashMap<IpAddr, Lanes> = HashMap::new();
+        let mut unbound_watchers = Vec::new();
         for instance in self.instances() {
             let config = instance.config();
-            let network: &mut Network = networks.entry(config.interface.clone()).or_default();
-            network
-                .by_vrid
-                .insert((config.family(), config.virtual_router_id), instance.id());
+            match config.source {
+                Some(source) if !config.is_bound() => {
+                    unbound
+                        .entry(source)
+                        .or_default()
+                        .add(instance.id(), config);
+                    if config.transport.track_source {
+                        unbound_watchers.push(instance.id());
+                    }
+                }
+                _ => {
+                    let network = networks.entry(config.interface.clone()).or_default();
+                    network.lanes.add(instance.id(), config);
+                }
+            }
             for interface in instance.watches() {
                 networks
                     .entry(interface.to_owned())
@@ -106,5 +121,7 @@ impl Router {
             }
         }
         self.networks = networks;
+        self.unbound = unbound;
+        self.unbound_watchers = unbound_watchers;
     }
 }

@@ -7,18 +7,19 @@ use super::interfaces::{Debounce, Interfaces};
 use super::notice::{Limiter, Notice, Said, Topic};
 use super::receive::Envelope;
 use super::stats::RouterStats;
-use super::{Action, Actions, Event, InstanceId, Interface, TimerKey};
+use super::unicast::Lanes;
+use super::{Action, Actions, Event, InstanceId, Interface, TimerKey, UNBOUND};
 use crate::config::model::{TrackedInterface, Vrrp};
 use crate::time::Instant;
-use crate::wire::vrrp::{self, Family};
+use crate::wire::vrrp;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
 /// Who is concerned by an interface.
 #[derive(Debug, Default)]
 pub(super) struct Network {
-    /// The instances that run on it, by family and virtual router ID.
-    pub by_vrid: HashMap<(Family, u8), InstanceId>,
+    /// The instances that run on it, by the packets that are for them.
+    pub lanes: Lanes,
     /// The instances that have addresses on it, whether or not they run on it.
     pub guests: Vec<InstanceId>,
     /// The instances that track it.
@@ -34,6 +35,10 @@ pub struct Router {
     pub(super) by_name: HashMap<String, InstanceId>,
     pub(super) groups: Vec<Group>,
     pub(super) networks: HashMap<String, Network>,
+    /// The instances that run on no interface in particular, by their source address.
+    pub(super) unbound: HashMap<IpAddr, Lanes>,
+    /// Those of them that cannot run without that address.
+    pub(super) unbound_watchers: Vec<InstanceId>,
     pub(super) interfaces: Interfaces,
     pub(super) garp: Pacer,
     pub(super) started: bool,
@@ -130,13 +135,22 @@ impl Router {
                 if let Some(name) = self.interfaces.forget(index) {
                     self.refit(now, &name, actions);
                 }
+                self.refit_unbound(now, actions);
             }
-            Event::SendFailed { instance, error } => {
+            Event::SendFailed {
+                instance,
+                destination,
+                error,
+            } => {
                 self.with(now, instance, actions, |instance, context| {
                     let stats = instance.stats_mut();
                     stats.advert_send_failed = stats.advert_send_failed.saturating_add(1);
                     instance.tell_limited(Topic::SendFailed, context, |suppressed| {
-                        Said::SendFailed { error, suppressed }
+                        Said::SendFailed {
+                            destination,
+                            error,
+                            suppressed,
+                        }
                     });
                 })
             }
@@ -174,21 +188,31 @@ impl Router {
             self.stats.unreadable = self.stats.unreadable.saturating_add(1);
             return;
         };
-        let network = self
-            .interfaces
-            .numbered(interface)
-            .and_then(|interface| self.networks.get(&interface.name));
-        match network
-            .and_then(|network| network.by_vrid.get(&(Family::of(envelope.source), vrid)))
-            .copied()
-        {
+        match self.find_lane(interface, vrid, &envelope) {
             Some(id) => {
                 self.with_group(now, id, actions, |instance, context| {
                     instance.packet(&envelope, message, context)
                 });
             }
+            // Sockets of interfaces hear what is for instances without one, and the other way round.
+            None if interface == UNBOUND || self.unbound.contains_key(&envelope.destination) => {}
             None => self.unknown_vrid(now, interface, vrid, envelope.source, actions),
         }
+    }
+
+    /// The instance that a packet is for.
+    fn find_lane(&self, interface: u32, vrid: u8, envelope: &Envelope) -> Option<InstanceId> {
+        let lanes = if interface == UNBOUND {
+            self.unbound.get(&envelope.destination)?
+        } else {
+            let unbound = self.unbound.get(&envelope.destination);
+            if unbound.is_some_and(|lanes| lanes.expects(vrid, envelope)) {
+                return None;
+            }
+            let name = &self.interfaces.numbered(interface)?.name;
+            &self.networks.get(name)?.lanes
+        };
+        lanes.find(vrid, envelope)
     }
 
     fn unknown_vrid(
@@ -265,8 +289,16 @@ impl Router {
             .interfaces
             .named(&interface.name)
             .is_some_and(|known| known.up);
+        let sources = self
+            .interfaces
+            .numbered(interface.index)
+            .map_or(&[][..], |known| &known.sources);
+        let moved = sources != interface.sources;
         for name in self.interfaces.learn(interface) {
             self.refit(now, &name, actions);
+        }
+        if moved {
+            self.refit_unbound(now, actions);
         }
         if interface.up && !was_up && self.started {
             // Switches forget who is where when a link goes down. Whoever became MASTER by this has announced itself already.
@@ -290,11 +322,17 @@ impl Router {
         let Some(network) = self.networks.get(name) else {
             return;
         };
-        let mut concerned: Vec<InstanceId> = network.by_vrid.values().copied().collect();
+        let mut concerned: Vec<InstanceId> = network.lanes.instances().collect();
         concerned.extend(&network.watchers);
         concerned.sort_unstable();
         concerned.dedup();
         self.refit_all(now, &concerned, actions);
+    }
+
+    /// Lets those look anew that need an address wherever it is.
+    fn refit_unbound(&mut self, now: Instant, actions: &mut Actions) {
+        let watchers = self.unbound_watchers.clone();
+        self.refit_all(now, &watchers, actions);
     }
 
     /// Lets instances look anew, and the groups of those that have one, each once.

@@ -37,6 +37,8 @@ pub struct Stats {
     pub checksum_err: u64,
     /// Packets sent to another address than our multicast group.
     pub destination_err: u64,
+    /// Unicast packets of others than the peers, with `check_unicast_src`.
+    pub unicast_source_err: u64,
     /// Resignations heard.
     pub pri_zero_rcvd: u64,
     /// Resignations sent.
@@ -48,11 +50,12 @@ impl Stats {
     pub(super) fn count_fault(&mut self, fault: &PacketFault) {
         let counter = match fault {
             PacketFault::Length { .. } => &mut self.packet_len_err,
-            PacketFault::Ttl(_) => &mut self.ip_ttl_err,
+            PacketFault::Ttl { .. } => &mut self.ip_ttl_err,
             PacketFault::Version { .. } => &mut self.version_err,
             PacketFault::Checksum(_) => &mut self.checksum_err,
             PacketFault::Type(_) => &mut self.invalid_type_rcvd,
-            PacketFault::Destination(_) => &mut self.destination_err,
+            PacketFault::Destination(_) | PacketFault::Multicast(_) => &mut self.destination_err,
+            PacketFault::Stranger => &mut self.unicast_source_err,
             PacketFault::AuthType(_) => &mut self.invalid_authtype,
             PacketFault::AuthMismatch { .. } => &mut self.authtype_mismatch,
             PacketFault::AuthFailure => &mut self.auth_failure,

@@ -1,6 +1,6 @@
 //! The IPv4 header (RFC 791): parse and emit, no options made, options skipped.
 
-use super::bytes::{array, ipv4_at, u8_at, u16_at};
+use super::bytes::{ipv4_at, u8_at, u16_at};
 use super::checksum::checksum;
 use std::net::Ipv4Addr;
 
@@ -8,6 +8,8 @@ use std::net::Ipv4Addr;
 pub const PROTOCOL_VRRP: u8 = 112;
 /// Length of a header without options.
 pub const HEADER_LENGTH: usize = 20;
+/// Where the destination stands.
+pub(super) const DESTINATION: usize = 16;
 /// Type of service of network control traffic (DSCP CS6).
 pub const TOS_NETWORK_CONTROL: u8 = 0xc0;
 /// More-fragments flag and fragment offset.
@@ -88,7 +90,7 @@ impl Header {
                 ttl: u8_at(header, 8)?,
                 protocol: u8_at(header, 9)?,
                 source: ipv4_at(header, 12)?,
-                destination: ipv4_at(header, 16)?,
+                destination: ipv4_at(header, DESTINATION)?,
             };
             Some((parsed, u16_at(header, 6)?))
         };
@@ -118,11 +120,6 @@ impl Header {
         header.extend_from_slice(payload);
         header
     }
-}
-
-/// The destination of a whole packet: where a socket that is given headers has to send it.
-pub fn destination(packet: &[u8]) -> Option<Ipv4Addr> {
-    array::<4>(packet, 16).map(Ipv4Addr::from)
 }
 
 /// The identification after `id`: counts up and skips zero, which some stacks take for "none".

@@ -5,6 +5,8 @@ use std::net::Ipv6Addr;
 
 /// Length of the header.
 pub const HEADER_LENGTH: usize = 40;
+/// Where the destination stands.
+pub(super) const DESTINATION: usize = 24;
 /// Where the payload length stands.
 const PAYLOAD_LENGTH: usize = 4;
 /// The lower 20 bits of the first word are the flow label.
@@ -70,7 +72,7 @@ impl Header {
                 next_header: u8_at(packet, 6)?,
                 hop_limit: u8_at(packet, 7)?,
                 source: ipv6_at(packet, 8)?,
-                destination: ipv6_at(packet, 24)?,
+                destination: ipv6_at(packet, DESTINATION)?,
             })
         };
         let header = fields().ok_or(Fault::Length)?;

@@ -12,3 +12,14 @@ pub mod ip;
 pub mod ipv6;
 pub mod ndisc;
 pub mod vrrp;
+
+use std::net::IpAddr;
+
+/// Where a whole IPv4 or IPv6 packet goes, by its header.
+pub fn destination(packet: &[u8]) -> Option<IpAddr> {
+    match packet.first()? >> 4 {
+        4 => bytes::ipv4_at(packet, ip::DESTINATION).map(IpAddr::V4),
+        6 => bytes::ipv6_at(packet, ipv6::DESTINATION).map(IpAddr::V6),
+        _ => None,
+    }
+}

@@ -3,13 +3,13 @@
 
 mod addresses;
 mod election;
+mod unicast;
 
 use super::Context;
 use super::instance::{Draft, DraftAuthentication};
 use super::state::{Builder, Facts};
 use crate::config::diagnostic::{Class, Span};
-use crate::config::model::{Authentication, Version, VrrpInstance};
-use std::collections::hash_map::Entry;
+use crate::config::model::{Authentication, Transport, Version, VrrpInstance};
 use std::net::IpAddr;
 
 /// The priority of an instance that does not say (RFC 3768 section 5.3.4).
@@ -37,17 +37,22 @@ pub(super) fn instance(
         election::owner_ignore_adverts(builder, context, &draft, priority, strict);
     let advert_interval = election::advert_interval(context, &draft, version);
     let authentication = authentication(context, &mut draft, version, strict, ipv6);
-    transport(context, &mut draft, ipv6);
-    if !fit(builder, context, &draft, version, strict, ipv6, span) {
+    let transport = unicast::transport(builder, context, &mut draft, ipv6);
+    let multicast_group = group(builder, &draft, ipv6);
+    if !fit(context, &draft, &transport, (version, strict), span)
+        || !unicast::claim_lanes(builder, context, &draft, &transport, multicast_group, span)
+    {
         return;
     }
     builder.objects += 1;
     addresses::shared_addresses(builder, context, &draft);
-    let (Some((interface, _)), Some(virtual_router_id)) =
-        (draft.interface.take(), draft.virtual_router_id)
-    else {
+    let Some(virtual_router_id) = draft.virtual_router_id else {
         return;
     };
+    let interface = draft.interface.take().map(|(name, _)| name);
+    if interface.is_none() {
+        addresses::on_default_interface(context, &mut draft);
+    }
     if let Some(reason) = draft.needs.first() {
         let message = format!(
             "({}) needs {}, not implemented yet: instance not started",
@@ -58,15 +63,8 @@ pub(super) fn instance(
             .say(Class::Unimplemented, reason.1, message);
         return;
     }
-    let global = &builder.model.global;
-    let usual_group = if ipv6 {
-        IpAddr::V6(global.vrrp_mcast_group6)
-    } else {
-        IpAddr::V4(global.vrrp_mcast_group4)
-    };
-    let multicast_group = draft.group.map_or(usual_group, |(group, _)| group);
     let instance = VrrpInstance {
-        interface,
+        interface: interface.unwrap_or_default(),
         virtual_router_id,
         priority,
         initial_state: state,
@@ -81,6 +79,7 @@ pub(super) fn instance(
         authentication,
         multicast_group,
         source: draft.source.map(|(source, _)| source),
+        transport,
         checksum_as_v2: draft
             .checksum_as_v2
             .unwrap_or(builder.defaults.checksum_as_v2),
@@ -174,52 +173,27 @@ fn authentication(
     Authentication::None
 }
 
-/// Multicast or unicast, source and group.
-fn transport(context: &mut Context<'_>, draft: &mut Draft, ipv6: bool) {
-    let name = &draft.name;
-    let other =
-        |found: &Option<(IpAddr, Span)>| found.filter(|(address, _)| address.is_ipv6() != ipv6);
-    for (address, span) in other(&draft.source).into_iter().chain(other(&draft.group)) {
-        let message = format!(
-            "({name}) {address} is of another address family than the virtual addresses - ignoring"
-        );
-        context.fault(span, message, "use an address of the same family");
-    }
-    draft.source = draft
-        .source
-        .filter(|(address, _)| address.is_ipv6() == ipv6);
-    draft.group = draft.group.filter(|(address, _)| address.is_ipv6() == ipv6);
-    let Some(span) = draft.unicast else { return };
-    if !draft.peers.is_empty() {
-        draft.needs.push(("unicast_peer", span));
-    } else if draft.unicast_fault_no_peer {
-        draft.needs.push(("unicast_fault_no_peer", span));
+/// Where adverts go, or would if there were no peers.
+fn group(builder: &Builder, draft: &Draft, ipv6: bool) -> IpAddr {
+    let global = &builder.model.global;
+    let usual = if ipv6 {
+        IpAddr::V6(global.vrrp_mcast_group6)
     } else {
-        let message = format!(
-            "({name}) A unicast keyword has been specified without any unicast peers. Defaulting to multicast. This usage is deprecated - \
-             please update your configuration."
-        );
-        context.diagnostics.advise(
-            Class::Deprecated,
-            span,
-            message,
-            "add unicast_peer, or use mcast_src_ip for the source address",
-        );
-    }
+        IpAddr::V4(global.vrrp_mcast_group4)
+    };
+    draft.group.map_or(usual, |(group, _)| group)
 }
 
 /// Whether the instance could run on any daemon; says why not.
 fn fit(
-    builder: &mut Builder,
     context: &mut Context<'_>,
     draft: &Draft,
-    version: Version,
-    strict: bool,
-    ipv6: bool,
+    transport: &Transport,
+    (version, strict): (Version, bool),
     span: Span,
 ) -> bool {
     let name = &draft.name;
-    let Some(id) = draft.virtual_router_id else {
+    if draft.virtual_router_id.is_none() {
         let message = format!("({name}) the virtual id must be set!");
         context.diagnostics.advise(
             Class::Fatal,
@@ -228,20 +202,14 @@ fn fit(
             "add virtual_router_id with a number from 1 to 255; the instance is not started",
         );
         return false;
-    };
-    let Some((interface, at)) = &draft.interface else {
-        if draft.source.is_some() && draft.unicast.is_some() {
-            return true;
-        }
-        context.diagnostics.advise(
-            Class::Fatal,
-            span,
-            format!("({name}) Unknown interface!"),
-            "it needs an interface that can be used; the instance is not started",
-        );
+    }
+    if !unicast::may_run(context, draft, transport, strict, span) {
         return false;
-    };
-    if !context.interface_exists(interface) && !context.dynamic_interfaces {
+    }
+    if let Some((interface, at)) = &draft.interface
+        && !context.interface_exists(interface)
+        && !context.dynamic_interfaces
+    {
         let message =
             format!("WARNING - interface {interface} for vrrp_instance {name} doesn't exist");
         let help =
@@ -267,22 +235,5 @@ fn fit(
             "add virtual_ipaddress, or no_virtual_ipaddress",
         );
     }
-    if !addresses::link_local_first(context, draft, strict) {
-        return false;
-    }
-    match builder.routers.entry((interface.clone(), id, ipv6)) {
-        Entry::Vacant(free) => {
-            free.insert(name.clone());
-            true
-        }
-        Entry::Occupied(taken) => {
-            let message = format!("({name}) VRID {id} is duplicated on interface {interface}");
-            let help = format!(
-                "{} has it already: give this one another virtual_router_id; it is not started",
-                taken.get()
-            );
-            context.fault(span, message, help);
-            false
-        }
-    }
+    addresses::link_local_first(context, draft, strict)
 }

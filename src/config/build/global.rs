@@ -25,6 +25,7 @@ pub(super) struct Defaults {
     pub down_timer_adverts: u32,
     pub owner_ignore_adverts: bool,
     pub checksum_as_v2: bool,
+    pub check_unicast_src: bool,
 }
 
 impl Default for Defaults {
@@ -42,6 +43,7 @@ impl Default for Defaults {
             down_timer_adverts: 3,
             owner_ignore_adverts: false,
             checksum_as_v2: false,
+            check_unicast_src: false,
         }
     }
 }
@@ -175,6 +177,7 @@ fn inherited(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
         "vrrp_higher_prio_send_advert" => {
             set(&mut defaults.higher_prio_send_advert, item.bool(context))
         }
+        "vrrp_check_unicast_src" => defaults.check_unicast_src = true,
         "vrrp_owner_ignore_adverts" => set(&mut defaults.owner_ignore_adverts, item.bool(context)),
         "vrrp_garp_extra_if" => set(&mut garp.extra_interfaces, extra_interfaces(context, item)),
         "vrrp_down_timer_adverts" => set(&mut defaults.down_timer_adverts, item.u32(context)),

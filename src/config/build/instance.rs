@@ -3,11 +3,12 @@
 use super::global::{at_least_one, extra_interfaces};
 use super::lines::{self, Met};
 use super::state::Builder;
+use super::unicast::DraftUnicast;
 use super::{Context, finish};
 use crate::config::diagnostic::{Span, quote};
 use crate::config::keywords::Block;
 use crate::config::model::{Holdings, InitialState, VirtualAddress};
-use crate::config::phrase::{address_line, peer};
+use crate::config::phrase::address_line;
 use crate::config::read::Item;
 use crate::config::secret::Secret;
 use std::net::IpAddr;
@@ -36,10 +37,7 @@ pub(super) struct Draft {
     pub authentication: Option<DraftAuthentication>,
     pub source: Option<(IpAddr, Span)>,
     pub group: Option<(IpAddr, Span)>,
-    /// A unicast keyword was met.
-    pub unicast: Option<Span>,
-    pub peers: Vec<IpAddr>,
-    pub unicast_fault_no_peer: bool,
+    pub unicast: DraftUnicast,
     pub strict: Option<bool>,
     pub native_ipv6: Option<Span>,
     pub checksum_as_v2: Option<bool>,
@@ -107,6 +105,9 @@ pub(super) fn instance(builder: &mut Builder, context: &mut Context<'_>, item: &
 
 impl Draft {
     fn statement(&mut self, builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
+        if self.unicast.statement(context, &self.name, item) {
+            return;
+        }
         match item.name() {
             "state" => self.state(context, item),
             "interface" => self.interface(context, item),
@@ -138,7 +139,7 @@ impl Draft {
                     .or(self.source.take())
             }
             "unicast_src_ip" => {
-                self.unicast.get_or_insert(item.span());
+                self.unicast.met(item);
                 self.source = item
                     .address(context)
                     .map(|a| (a, item.argument_span(0)))
@@ -149,12 +150,6 @@ impl Draft {
                     .multicast(context)
                     .map(|a| (a, item.argument_span(0)))
                     .or(self.group.take())
-            }
-            "unicast_peer" => self.peers(context, item),
-            "unicast_fault_no_peer" | "check_unicast_src" | "old_unicast_checksum" => {
-                item.check(context);
-                self.unicast.get_or_insert(item.span());
-                self.unicast_fault_no_peer |= item.name() == "unicast_fault_no_peer";
             }
             "virtual_ipaddress" => self.addresses(context, item),
             "virtual_ipaddress_excluded" => self.excluded(context, item),
@@ -357,25 +352,6 @@ impl Draft {
             }
             _ => item.check(context),
         });
-    }
-
-    fn peers(&mut self, context: &mut Context<'_>, item: &Item<'_>) {
-        self.unicast.get_or_insert(item.span());
-        let Some(lines) = item.open(context) else {
-            return;
-        };
-        for line in lines {
-            lines::no_block(context, line);
-            let Some((address, _)) = peer(context, &self.name, line) else {
-                continue;
-            };
-            if self.peers.contains(&address) {
-                let message = format!("({}) unicast peer {address} is named twice", self.name);
-                context.fault(line.span(), message, "remove one of the lines");
-            } else {
-                self.peers.push(address);
-            }
-        }
     }
 
     fn addresses(&mut self, context: &mut Context<'_>, item: &Item<'_>) {

@@ -17,6 +17,7 @@ mod root;
 mod state;
 mod statics;
 mod tracked;
+mod unicast;
 mod walk;
 
 pub use accounts::Accounts;

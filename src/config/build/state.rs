@@ -18,8 +18,9 @@ pub(super) struct Builder {
     pub tracked: Tracked,
     /// Every instance by name, also those that are not started.
     pub instances: HashMap<String, Facts>,
-    /// Who has a virtual router id on an interface, by address family (true = IPv6).
-    pub routers: HashMap<(String, u8, bool), String>,
+    /// Who is sent which packets for a virtual router id on an interface (or, without one, at a source address), by address family
+    /// (true = IPv6).
+    pub lanes: HashMap<(String, u8, bool, Lane), String>,
     /// Who has a virtual address.
     pub addresses: HashMap<(IpAddr, Option<String>), String>,
     /// `interface_up_down_delays`, fitted to the instances when all are known.
@@ -41,6 +42,16 @@ pub(super) struct Tracked {
     pub files: HashMap<String, i32>,
     pub processes: HashMap<String, i32>,
     pub bfds: HashMap<String, i32>,
+}
+
+/// What tells the packets for one virtual router from those for another of the same id: several may share an interface as long as
+/// no packet could be for two of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Lane {
+    /// Sent to this group.
+    Group(IpAddr),
+    /// Sent by this peer.
+    Peer(IpAddr),
 }
 
 /// What others need to know of an instance.

@@ -11,10 +11,11 @@ use crate::config::read::Item;
 use std::collections::HashMap;
 use std::time::Duration;
 
+/// Where addresses go that neither have `dev` nor belong to an instance with an interface.
+pub(super) const DEFAULT_INTERFACE: &str = "eth0";
+
 /// Reads `static_ipaddress`.
 pub(super) fn addresses(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
-    /// Where addresses without `dev` go.
-    const DEFAULT_INTERFACE: &str = "eth0";
     let Some(block) = item.open(context) else {
         return;
     };
@@ -109,7 +110,7 @@ pub(super) fn finish_link_delays(builder: &mut Builder, context: &mut Context<'_
         let tracked = instance.tracked_interfaces.iter();
         for interface in tracked
             .map(|tracked| &tracked.interface)
-            .chain([&instance.interface])
+            .chain(instance.is_bound().then_some(&instance.interface))
         {
             let known = bounds.entry(interface).or_insert(bound);
             *known = bound.min(*known);

@@ -120,7 +120,7 @@ pub(super) static GLOBAL_DEFS: &[Keyword] = &[
     k("nftables_ifindex", "-", Flag, "off", "2.0.11", 3,
       "IPv6 link-local sets keyed by ifindex instead of ifname"),
     k("vrrp_check_unicast_src", "-", Flag, "off", "1.2.20", 2,
-      "Drop unicast adverts not from a configured peer"),
+      "Drop unicast adverts not from a configured peer").acts(),
     k("vrrp_skip_check_adv_addr", "[<BOOL>]", Bool, "off", "1.2.20", 1,
       "Skip address list check when the master has not changed; affects later instances").acts(),
     k("vrrp_strict", "[<BOOL>]", Bool, "off", "1.2.20", 1,

@@ -9,6 +9,7 @@ mod global;
 mod lvs;
 mod process;
 mod route;
+mod unicast;
 mod vrrp;
 
 pub use bfd::BfdInstance;
@@ -28,6 +29,7 @@ pub use route::{
     Encap, Holdings, Insertion, Metric, NextHop, PROTOCOL_KEEPALIVED, Prefix, Route, Rule,
     RuleAction, TABLE_MAIN,
 };
+pub use unicast::{OldChecksum, Transport, Unicast, UnicastPeer};
 pub use vrrp::{
     Authentication, GarpGroup, GarpPolicy, InitialState, LinkDelay, SyncGroup, TrackedInterface,
     Version, VirtualAddress, Vrrp, VrrpInstance,

@@ -1,6 +1,6 @@
 //! The VRRP part of the model: instances and what they hold.
 
-use super::Holdings;
+use super::{Holdings, Transport};
 use crate::config::secret::Secret;
 use crate::wire::vrrp::Family;
 use serde::{Deserialize, Serialize};
@@ -165,7 +165,8 @@ pub struct VirtualAddress {
 pub struct VrrpInstance {
     /// Its name in the file.
     pub name: String,
-    /// `interface`.
+    /// `interface`; empty when there is none: a unicast instance may do without, as its `source` says who it is. Its addresses
+    /// name theirs then.
     pub interface: String,
     /// `virtual_router_id`, 1..=255.
     pub virtual_router_id: u8,
@@ -193,8 +194,10 @@ pub struct VrrpInstance {
     pub authentication: Authentication,
     /// `vrrp_mcast_group4`, `vrrp_mcast_group6` or `mcast_dst_ip`; its family is that of the instance.
     pub multicast_group: IpAddr,
-    /// `mcast_src_ip`, of the same family; the interface's primary IPv4 or link-local IPv6 address when not given.
+    /// `mcast_src_ip` or `unicast_src_ip`, of the same family; the interface's primary IPv4 or link-local IPv6 address when not given.
     pub source: Option<IpAddr>,
+    /// Unicast or multicast.
+    pub transport: Transport,
     /// `v3_checksum_as_v2`: version 3 over IPv4 is sent with a checksum that leaves the pseudo-header out.
     pub checksum_as_v2: bool,
     /// `dont_track_primary`: keep running when the interface is down.
@@ -216,6 +219,11 @@ pub struct VrrpInstance {
 }
 
 impl VrrpInstance {
+    /// Whether it runs on one interface, and not wherever its packets come and go.
+    pub fn is_bound(&self) -> bool {
+        !self.interface.is_empty()
+    }
+
     /// Which IP its adverts travel over, which is also that of its virtual addresses.
     pub fn family(&self) -> Family {
         Family::of(self.multicast_group)

@@ -3,6 +3,7 @@
 
 mod address;
 mod encap;
+mod peer;
 mod route;
 mod route_values;
 mod rule;
@@ -11,9 +12,10 @@ mod tests;
 mod tracker;
 
 pub use address::{AddressLine, address_line};
+pub use peer::{PeerLine, peer_line};
 pub use route::route_line;
 pub use rule::rule_line;
-pub use tracker::{Tracker, TrackerKind, check_linkbeat, link_delay, peer, tracker};
+pub use tracker::{Tracker, TrackerKind, check_linkbeat, link_delay, tracker};
 
 use super::tree::{Statement, Word};
 use pest::Parser;

@@ -1,12 +1,11 @@
-//! Lines that name something to watch: trackers, unicast peers, polled interfaces, delays of interfaces.
+//! Lines that name something to watch: trackers, polled interfaces, delays of interfaces.
 
 use super::{Phrase, Rule, text};
 use crate::config::build::Context;
 use crate::config::diagnostic::{Class, quote};
 use crate::config::model::LinkDelay;
-use crate::config::read::{parse_decimal, parse_integer, plain_address};
+use crate::config::read::{parse_decimal, parse_integer};
 use crate::config::tree::{Statement, Word};
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// The greatest weight of what is up or down: one less than the distance from 1 to 254, so that it never means FAULT.
@@ -148,59 +147,6 @@ fn weight(
             None
         }
     }
-}
-
-/// Reads a line of `unicast_peer`; `None` when it is to be dropped. The second value says whether it has TTL bounds.
-pub fn peer(context: &mut Context<'_>, owner: &str, line: Statement<'_>) -> Option<(IpAddr, bool)> {
-    let word = line.keyword();
-    let Some(address) = plain_address(context, word) else {
-        let shown = quote(word.bytes());
-        let message = format!(
-            "Configuration error: VRRP instance[{owner}] malformed unicast peer address[{shown}]. Skipping..."
-        );
-        context.fault(
-            word.span(),
-            message,
-            "write the address of the other node's interface",
-        );
-        return None;
-    };
-    let mut bounded = false;
-    let phrase = Phrase::new(line);
-    for pair in phrase.parse(Rule::peer_line)?.skip(1) {
-        match pair.as_rule() {
-            Rule::peer_valued => {
-                bounded = true;
-                let Some(value) = pair.into_inner().nth(1) else {
-                    continue;
-                };
-                let word = phrase.word(&value);
-                if !matches!(parse_integer(word.bytes()), Ok(0..=255)) {
-                    let message = format!("({owner}) invalid TTL '{}'", quote(word.bytes()));
-                    context.diagnostics.advise(
-                        Class::InvalidNumber,
-                        word.span(),
-                        message,
-                        "write a number from 0 to 255; it is ignored",
-                    );
-                }
-            }
-            Rule::stray => {
-                let word = phrase.word(&pair);
-                let message = format!(
-                    "({owner}) unknown unicast_peer option '{}'",
-                    quote(word.bytes())
-                );
-                context.fault(
-                    word.span(),
-                    message,
-                    "write one peer a line; min_ttl and max_ttl take a number",
-                );
-            }
-            _ => {}
-        }
-    }
-    Some((address, bounded))
 }
 
 /// Checks a line of `linkbeat_interfaces`.

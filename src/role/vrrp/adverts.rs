@@ -5,8 +5,10 @@ use super::Shell;
 use super::sockets::Sockets;
 use crate::time::Instant;
 use crate::vrrp::{Event, InstanceId};
+use crate::wire;
 use crate::wire::vrrp::Family;
 use std::io;
+use std::net::IpAddr;
 
 /// As many are gathered before they leave: the first of a thousand that are due together does not wait for the last to be made.
 const GATHERED_MAX: usize = 64;
@@ -16,6 +18,12 @@ struct Waiting {
     socket: (Family, u32),
     instance: InstanceId,
     packet: Vec<u8>,
+}
+
+impl Waiting {
+    fn failed(&self, errno: i32) -> Failure {
+        (self.instance, wire::destination(&self.packet), errno)
+    }
 }
 
 impl AsRef<[u8]> for Waiting {
@@ -30,8 +38,8 @@ pub(super) struct Adverts {
     waiting: Vec<Waiting>,
 }
 
-/// One that did not leave: whose, and the errno.
-type Failure = (InstanceId, i32);
+/// One that did not leave: whose, to whom, and the errno.
+type Failure = (InstanceId, Option<IpAddr>, i32);
 
 impl Adverts {
     /// Takes a packet over: to be sent out of the interface with this kernel index.
@@ -78,10 +86,10 @@ fn send_batch(batch: &[Waiting], sockets: &Sockets, failures: &mut Vec<Failure>)
                 let errno = error.raw_os_error().unwrap_or(0);
                 if matches!(errno, libc::EAGAIN | libc::ENODEV) {
                     // True of the others, too.
-                    failures.extend(rest.iter().map(|waiting| (waiting.instance, errno)));
+                    failures.extend(rest.iter().map(|waiting| waiting.failed(errno)));
                     return;
                 }
-                failures.push((first.instance, errno));
+                failures.push(first.failed(errno));
                 rest = others;
             }
         }
@@ -91,8 +99,12 @@ fn send_batch(batch: &[Waiting], sockets: &Sockets, failures: &mut Vec<Failure>)
 impl Shell {
     /// Sends the adverts that were gathered. The core hears of those that could not leave.
     pub(super) fn send_adverts(&mut self, now: Instant) {
-        for (instance, error) in self.adverts.send(&self.sockets) {
-            let failed = Event::SendFailed { instance, error };
+        for (instance, destination, error) in self.adverts.send(&self.sockets) {
+            let failed = Event::SendFailed {
+                instance,
+                destination,
+                error,
+            };
             self.router.handle(now, failed, &mut self.actions);
         }
     }
@@ -106,9 +118,9 @@ mod tests {
     fn without_a_socket_every_instance_is_told() {
         let mut adverts = Adverts::default();
         for (instance, interface) in [(1, 7), (2, 8), (3, 7)] {
-            adverts.push(instance, Family::V4, interface, vec![0; 40]);
+            adverts.push(instance, Family::V4, interface, [vec![0x45; 16], vec![10, 0, 0, 1]].concat());
         }
-        let failed = [1, 3, 2].map(|instance| (instance, libc::ENODEV));
+        let failed = [1, 3, 2].map(|instance| (instance, "10.0.0.1".parse().ok(), libc::ENODEV));
         assert_eq!(adverts.send(&Sockets::default()), failed);
         assert_eq!(adverts.send(&Sockets::default()), []);
     }

@@ -105,6 +105,14 @@ impl Kernel {
         self.claimed.insert(id);
     }
 
+    /// Says which source addresses are to be told of (`track_src_ip`).
+    pub fn watch_sources(&mut self, vrrp: &Vrrp) {
+        let tracking = vrrp.instances.iter();
+        let tracking = tracking.filter(|instance| instance.transport.track_source);
+        self.reconciler
+            .watch(tracking.filter_map(|instance| instance.source).collect());
+    }
+
     /// What the `static_*` blocks say, now or from now on.
     pub fn claim_fixed(&mut self, vrrp: &Vrrp) {
         if self.fixed == vrrp.fixed {
@@ -231,5 +239,6 @@ pub(super) fn interface(link: LinkState) -> Interface {
         mtu: link.mtu,
         primary_v4: link.primary_v4,
         link_local: link.link_local,
+        sources: link.watched,
     }
 }

@@ -23,7 +23,7 @@ use crate::os::poll::{Loop, Ready, Want};
 use crate::os::vrrp_socket::Batch;
 use crate::os::{clock, memory};
 use crate::time::Instant;
-use crate::vrrp::{Action, Actions, Event, Notice, Router, Severity, TimerKey};
+use crate::vrrp::{Action, Actions, Event, Notice, Router, Severity, TimerKey, UNBOUND};
 use crate::wheel::Wheel;
 use crate::wire::vrrp::Family;
 use adverts::Adverts;
@@ -152,6 +152,8 @@ impl Shell {
             .events
             .add(&shell.context.signals, Source::Signals, Want::Read)?;
         shell.sockets.plan(&shell.model.vrrp);
+        shell.fit_unbound();
+        shell.kernel.watch_sources(&shell.model.vrrp);
         shell.kernel.claim_fixed(&shell.model.vrrp);
         shell.kernel.claim_all(
             shell
@@ -308,6 +310,13 @@ impl Shell {
         self.perform(now);
     }
 
+    /// Opens or closes the sockets of the instances that run on no interface in particular.
+    fn fit_unbound(&mut self) {
+        if let Err(error) = self.sockets.fit(&mut self.events, UNBOUND, "") {
+            self.exit = Some(refused(&error));
+        }
+    }
+
     fn link_changed(&mut self, now: Instant, change: LinkChange) {
         match change {
             LinkChange::Gone { index, name } => {
@@ -396,11 +405,12 @@ impl Shell {
             Action::SendAdvert {
                 instance,
                 interface,
-                destination,
-                packet,
+                family,
+                packets,
             } => {
-                let family = Family::of(destination);
-                self.adverts.push(instance, family, interface, packet);
+                for packet in packets {
+                    self.adverts.push(instance, family, interface, packet);
+                }
                 if self.adverts.is_full() {
                     self.send_adverts(now);
                 }

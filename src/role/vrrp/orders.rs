@@ -66,6 +66,12 @@ impl Shell {
             return;
         }
         self.sockets.plan(&self.model.vrrp);
+        // Told before anybody needs it: a source address that is there must not look missing.
+        self.kernel.watch_sources(&self.model.vrrp);
+        for change in self.kernel.take_link_changes() {
+            self.link_changed(now, change);
+        }
+        self.fit_unbound();
         let links: Vec<(u32, String)> = self
             .kernel
             .reconciler()

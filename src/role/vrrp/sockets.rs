@@ -1,5 +1,6 @@
-//! The VRRP sockets: one per interface and family that an instance runs on, in the groups of its instances. An interface that is made anew gets
-//! a new socket; one that goes away loses its own.
+//! The VRRP sockets: one per interface and family that an instance runs on, in the groups of its instances; unicast comes to the same
+//! one. Instances without interface share one of each family that is on all interfaces, by the name "" and the index `UNBOUND`. An
+//! interface that is made anew gets a new socket; one that goes away loses its own.
 
 use super::Source;
 use crate::config::model::Vrrp;
@@ -18,7 +19,8 @@ const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
 #[derive(Debug, Default)]
 struct Need {
     groups: BTreeSet<IpAddr>,
-    instances: usize,
+    /// How many others may speak at once: each instance has one on a group at least, or its peers.
+    rivals: usize,
 }
 
 /// An open socket and the groups it hears.
@@ -44,8 +46,13 @@ impl Sockets {
                 .needs
                 .entry((instance.family(), instance.interface.clone()))
                 .or_default();
-            need.groups.insert(instance.multicast_group);
-            need.instances += 1;
+            match &instance.transport.unicast {
+                None => {
+                    need.groups.insert(instance.multicast_group);
+                    need.rivals += 1;
+                }
+                Some(unicast) => need.rivals += unicast.peers.len(),
+            }
         }
     }
 
@@ -77,7 +84,7 @@ impl Sockets {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => {
                 let opened =
-                    VrrpSocket::open(family, name, index, need.instances).and_then(|socket| {
+                    VrrpSocket::open(family, name, index, need.rivals).and_then(|socket| {
                         events.add(&socket, Source::Vrrp(family, index), Want::Read)?;
                         Ok(socket)
                     });
@@ -92,7 +99,8 @@ impl Sockets {
                     }
                     Err(error) => {
                         error!(
-                            "Cannot open a VRRP socket on {name}: {error}; trying again when the interface changes"
+                            "Cannot open a VRRP socket on {}: {error}; trying again when the interface changes",
+                            if name.is_empty() { "all interfaces" } else { name }
                         );
                         return Ok(());
                     }

@@ -10,6 +10,15 @@ use crate::vrrp::{Action, TimerKey};
 use crate::wire::vrrp::PRIORITY_OWNER;
 use std::rc::Rc;
 
+/// Whether the others hear it as before: peers may come and go, but a group hears no unicast. The families are compared by it, too.
+fn same_way(before: &VrrpInstance, after: &VrrpInstance) -> bool {
+    match (&before.transport.unicast, &after.transport.unicast) {
+        (Some(_), Some(_)) => before.family() == after.family(),
+        (None, None) => before.multicast_group == after.multicast_group,
+        _ => false,
+    }
+}
+
 impl Instance {
     /// Takes another configuration of the same name, keeping the state where that makes sense. One that is another virtual router
     /// is in INIT afterwards and has to be started; any other has to be fitted.
@@ -18,7 +27,7 @@ impl Instance {
         let another_router = before.interface != config.interface
             || before.virtual_router_id != config.virtual_router_id
             || before.version != config.version
-            || before.multicast_group != config.multicast_group;
+            || !same_way(&before, &config);
         if another_router {
             self.shutdown(context);
             self.adopt(config);
@@ -49,6 +58,8 @@ impl Instance {
     pub(super) fn adopt(&mut self, config: VrrpInstance) {
         self.derived = Derived::new(&config);
         self.config = Rc::new(config);
+        let peers = &self.derived.peers;
+        self.old_peers.retain(|peer| peers.find(*peer).is_some());
         self.yielded = self.yielded && self.config.priority == PRIORITY_OWNER;
     }
 
@@ -57,6 +68,7 @@ impl Instance {
         if (before.priority, before.advert_interval, before.source)
             != (config.priority, config.advert_interval, config.source)
             || before.authentication != config.authentication
+            || before.transport != config.transport
             || before.checksum_as_v2 != config.checksum_as_v2
             || before.virtual_addresses != config.virtual_addresses
         {

@@ -2,6 +2,7 @@
 
 use crate::config::model::{Authentication, VirtualAddress, VrrpInstance};
 use crate::config::secret::Secret;
+use crate::vrrp::unicast::Peers;
 use crate::wire::ipv6;
 use crate::wire::vrrp::v3::{CENTISECOND, Coverage, INTERVAL_MAX};
 use crate::wire::vrrp::{Family, MAX_ADDRESSES, address_bytes, v2, v3};
@@ -30,6 +31,8 @@ pub(in crate::vrrp) struct Derived {
     pub coverage: Coverage,
     /// The password as it stands in an advert.
     pub password: Secret,
+    /// The unicast peers.
+    pub peers: Peers,
     /// What to announce.
     pub announced: Vec<Announced>,
 }
@@ -80,6 +83,7 @@ impl Derived {
                 Authentication::None => Secret::default(),
                 Authentication::Pass(password) => Secret::new(v2::pad_password(password.expose())),
             },
+            peers: Peers::new(config.transport.unicast.as_ref()),
             announced: announced(config),
         }
     }

@@ -65,6 +65,7 @@ impl Instance {
         {
             self.tell_once(Topic::Coverage, context, Said::Coverage { source, theirs });
         }
+        self.learn_checksum(source, &advert, context);
         let cause = self.rank(&advert, source, context);
         self.heard(cause, &advert, source, context);
         self.apply(cause, context);

@@ -1,11 +1,13 @@
 //! One virtual router: what is configured and, apart from it, what runs; and what can happen to it.
 //!
-//! hear.rs ranks what others say, steps.rs does what table.rs says follows, change.rs takes another configuration. Does not know
+//! hear.rs ranks what others say, steps.rs does what table.rs says follows, peers.rs sends to and learns
+//! from unicast peers, change.rs takes another configuration. Does not know
 //! other instances (router.rs does) and words nothing (notice.rs does).
 
 mod change;
 mod derived;
 mod hear;
+mod peers;
 mod steps;
 
 pub(super) use derived::Derived;
@@ -95,6 +97,8 @@ pub struct Instance {
     /// The interval of the master we listen to, as version 3 learns it (Active_Adver_Interval, RFC 9568 section 6.1).
     learned_interval: Option<Duration>,
     last_source: Option<IpAddr>,
+    /// The peers that were heard to compute checksums as keepalived before 1.3.7.
+    old_peers: BTreeSet<IpAddr>,
     last_answer: Option<Instant>,
     last_answer_garp: Option<Instant>,
     announcing: Schedule,
@@ -131,6 +135,7 @@ impl Instance {
             master: None,
             learned_interval: None,
             last_source: None,
+            old_peers: BTreeSet::new(),
             last_answer: None,
             last_answer_garp: None,
             announcing: Schedule::default(),
@@ -556,6 +561,12 @@ impl Instance {
         }
         if self.unfit.no_address {
             self.tell(Said::FaultNoAddress(self.config.family()), context);
+        }
+        if let Some(source) = self.config.source.filter(|_| self.unfit.no_source) {
+            self.tell(Said::FaultNoSource(source), context);
+        }
+        if self.unfit.no_peers {
+            self.tell(Said::FaultNoPeers, context);
         }
     }
 

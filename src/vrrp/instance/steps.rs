@@ -7,8 +7,8 @@ use crate::vrrp::garp::{Job, Schedule};
 use crate::vrrp::notice::Said;
 use crate::vrrp::table::{Cause, State, Step, follows};
 use crate::vrrp::timing::{eager_start_interval, skew_time};
-use crate::vrrp::{Action, TimerKey};
-use crate::wire::vrrp::{PRIORITY_RESIGN, TTL, v2, v3};
+use crate::vrrp::{Action, TimerKey, UNBOUND};
+use crate::wire::vrrp::{PRIORITY_RESIGN, v2, v3};
 use crate::wire::{ip, ipv6};
 use std::cell::Cell;
 use std::net::IpAddr;
@@ -177,28 +177,38 @@ impl Instance {
     }
 
     pub(super) fn send_advert(&mut self, priority: u8, context: &mut Context<'_>) {
-        let Some(interface) = context.interfaces.named(&self.config.interface) else {
-            return;
+        let interface = match context.interfaces.named(&self.config.interface) {
+            Some(interface) => interface.index,
+            None if !self.config.is_bound() => UNBOUND,
+            None => return,
         };
         let Some(source) = self.source(context).or(self.last_source) else {
             return;
         };
         self.last_source = Some(source);
-        let destination = self.config.multicast_group;
-        let Some(packet) = self.packet_of(priority, source, destination) else {
+        self.ip_id = ip::next_id(self.ip_id);
+        let Some(packets) = self.packets(priority, source) else {
             return;
         };
         self.stats.advert_sent = self.stats.advert_sent.saturating_add(1);
         context.actions.push(Action::SendAdvert {
             instance: self.id,
-            interface: interface.index,
-            destination,
-            packet,
+            interface,
+            family: self.config.family(),
+            packets,
         });
     }
 
-    /// The whole packet of an advert; `None` when its ends are of two families.
-    fn packet_of(&mut self, priority: u8, source: IpAddr, destination: IpAddr) -> Option<Vec<u8>> {
+    /// The whole packet of an advert; `None` when its ends are of two families. `named`: the destination that a version 3 checksum
+    /// covers.
+    pub(super) fn packet_of(
+        &self,
+        priority: u8,
+        hops: u8,
+        source: IpAddr,
+        destination: IpAddr,
+        named: IpAddr,
+    ) -> Option<Vec<u8>> {
         let (vrid, derived) = (self.config.virtual_router_id, &self.derived);
         let addresses = &derived.address_bytes;
         let message = match (self.config.version, source, destination) {
@@ -218,18 +228,17 @@ impl Instance {
                 let (family, interval) = (self.config.family(), derived.interval_centiseconds);
                 v3::Advert::new(family, vrid, priority, interval, addresses).emit(
                     source,
-                    destination,
+                    named,
                     derived.coverage,
                 )
             }
         };
         match (source, destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                self.ip_id = ip::next_id(self.ip_id);
                 let header = ip::Header {
                     tos: ip::TOS_NETWORK_CONTROL,
                     id: self.ip_id,
-                    ttl: TTL,
+                    ttl: hops,
                     protocol: ip::PROTOCOL_VRRP,
                     source,
                     destination,
@@ -241,7 +250,7 @@ impl Instance {
                     traffic_class: ip::TOS_NETWORK_CONTROL,
                     flow_label: 0,
                     next_header: ip::PROTOCOL_VRRP,
-                    hop_limit: TTL,
+                    hop_limit: hops,
                     source,
                     destination,
                 };
@@ -253,10 +262,10 @@ impl Instance {
 
     /// Priority 0, if the interface is there to take it.
     pub(super) fn resign(&mut self, context: &mut Context<'_>) {
-        let sendable = context
-            .interfaces
-            .named(&self.config.interface)
-            .is_some_and(|interface| interface.up);
+        let sendable = match context.interfaces.named(&self.config.interface) {
+            Some(interface) => interface.up,
+            None => !self.config.is_bound(),
+        };
         if sendable && self.source(context).or(self.last_source).is_some() {
             self.send_advert(PRIORITY_RESIGN, context);
             self.stats.pri_zero_sent = self.stats.pri_zero_sent.saturating_add(1);

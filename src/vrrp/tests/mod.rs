@@ -8,6 +8,7 @@ mod packets;
 mod reload;
 mod states;
 mod timing;
+mod unicast;
 mod version3;
 
 use super::receive::Envelope;
@@ -59,6 +60,7 @@ fn config() -> VrrpInstance {
         authentication: Authentication::None,
         multicast_group: IpAddr::V4(GROUP),
         source: None,
+        transport: Default::default(),
         checksum_as_v2: false,
         dont_track_primary: false,
         preempt_delay: Duration::ZERO,
@@ -83,6 +85,7 @@ fn eth0() -> Interface {
         mtu: 1500,
         primary_v4: Some(OWN),
         link_local: None,
+        sources: Vec::new(),
     }
 }
 
@@ -196,7 +199,10 @@ impl Bench {
         let mut done: Vec<String> = Vec::new();
         for action in &self.actions {
             let short = match action {
-                Action::SendAdvert { packet, .. } => {
+                Action::SendAdvert { packets, .. } => {
+                    let [packet, ..] = packets.as_slice() else {
+                        panic!("an advert without a packet")
+                    };
                     let (envelope, message) = Envelope::open(packet).expect("a valid header");
                     let ends = (envelope.source, envelope.destination);
                     let priority = v2::Advert::parse(message)

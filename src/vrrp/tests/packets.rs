@@ -253,14 +253,16 @@ fn failed_sends_are_counted_and_told_seldom() {
     let mut bench = Bench::master(|_| {});
     bench.event(Event::SendFailed {
         instance: 0,
+        destination: Some(GROUP.into()),
         error: ENETDOWN,
     });
     assert_eq!(
         bench.told(),
-        ["(VI_1) advert could not be sent: Network is down (os error 100)"]
+        ["(VI_1) advert could not be sent to 224.0.0.18: Network is down (os error 100)"]
     );
     bench.event(Event::SendFailed {
         instance: 0,
+        destination: Some(GROUP.into()),
         error: ENETDOWN,
     });
     assert_eq!(

@@ -97,7 +97,7 @@ fn six_from(source: Ipv6Addr, priority: u8) -> Vec<u8> {
 
 fn sent(bench: &Bench) -> &[u8] {
     let packets = bench.actions.iter().filter_map(|action| match action {
-        Action::SendAdvert { packet, .. } => Some(packet.as_slice()),
+        Action::SendAdvert { packets, .. } => packets.as_slice().first().map(Vec::as_slice),
         _ => None,
     });
     let packets: Vec<_> = packets.collect();

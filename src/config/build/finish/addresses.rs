@@ -3,6 +3,7 @@
 use super::super::Context;
 use super::super::instance::Draft;
 use super::super::state::Builder;
+use super::super::statics::DEFAULT_INTERFACE;
 use crate::config::diagnostic::Class;
 use crate::config::model::VirtualAddress;
 use std::collections::hash_map::Entry;
@@ -13,7 +14,7 @@ const ADDRESSES_MAX: usize = 255;
 /// As many IPv6 addresses fit into an Ethernet frame of 1500 bytes.
 const IPV6_ADDRESSES_MAX: usize = 90;
 
-/// Whether the instance is one of IPv6: its first address says so, else `native_ipv6`, its source or its group.
+/// Whether the instance is one of IPv6: its first address says so, else `native_ipv6`, its source, its group or its first peer.
 pub(super) fn is_ipv6(context: &mut Context<'_>, draft: &Draft) -> bool {
     match (draft.addresses.first(), draft.native_ipv6) {
         (Some((first, _)), Some(span)) if first.address.is_ipv4() => {
@@ -33,7 +34,9 @@ pub(super) fn is_ipv6(context: &mut Context<'_>, draft: &Draft) -> bool {
         (None, None) => draft
             .source
             .or(draft.group)
-            .is_some_and(|(address, _)| address.is_ipv6()),
+            .map(|(address, _)| address)
+            .or(draft.unicast.peers.first().map(|(peer, _)| peer.address))
+            .is_some_and(|address| address.is_ipv6()),
     }
 }
 
@@ -57,6 +60,39 @@ pub(super) fn shared_addresses(builder: &mut Builder, context: &mut Context<'_>,
                 context.fault(*span, message, "an address belongs to one instance: when both are master they would fight over it");
             }
         }
+    }
+}
+
+/// An instance that runs on no interface has none that its addresses could go to by themselves.
+pub(super) fn on_default_interface(context: &mut Context<'_>, draft: &mut Draft) {
+    let span = draft.addresses.first().map(|(_, span)| *span);
+    let in_adverts = draft.addresses.iter_mut().map(|(address, _)| address);
+    let homeless: Vec<&mut VirtualAddress> = in_adverts
+        .chain(&mut draft.holdings.addresses)
+        .filter(|address| address.interface.is_none())
+        .collect();
+    if homeless.is_empty() {
+        return;
+    }
+    let message = format!(
+        "({}) has no interface: addresses without dev go to {DEFAULT_INTERFACE}",
+        draft.name
+    );
+    context.diagnostics.advise(
+        Class::Note,
+        span,
+        message,
+        "add dev to each address, or an interface to the instance",
+    );
+    if !context.interface_exists(DEFAULT_INTERFACE) && !context.dynamic_interfaces {
+        let message = format!("interface {DEFAULT_INTERFACE} doesn't exist");
+        let help = "add dev with an interface that 'ip link' shows to each address";
+        context
+            .diagnostics
+            .advise(Class::BadInterface, span, message, help);
+    }
+    for address in homeless {
+        address.interface = Some(DEFAULT_INTERFACE.to_owned());
     }
 }
 
