@@ -502,11 +502,7 @@ impl Said {
                 if let Some(destination) = destination {
                     write!(f, " to {destination}")?;
                 }
-                write!(
-                    f,
-                    ": {}",
-                    std::io::Error::from_raw_os_error(*error)
-                )?;
+                write!(f, ": {}", std::io::Error::from_raw_os_error(*error))?;
                 more(f, *suppressed)
             }
             Said::Unexpected { state, cause } => write!(

@@ -141,19 +141,15 @@ impl Router {
                 instance,
                 destination,
                 error,
-            } => {
-                self.with(now, instance, actions, |instance, context| {
-                    let stats = instance.stats_mut();
-                    stats.advert_send_failed = stats.advert_send_failed.saturating_add(1);
-                    instance.tell_limited(Topic::SendFailed, context, |suppressed| {
-                        Said::SendFailed {
-                            destination,
-                            error,
-                            suppressed,
-                        }
-                    });
-                })
-            }
+            } => self.with(now, instance, actions, |instance, context| {
+                let stats = instance.stats_mut();
+                stats.advert_send_failed = stats.advert_send_failed.saturating_add(1);
+                instance.tell_limited(Topic::SendFailed, context, |suppressed| Said::SendFailed {
+                    destination,
+                    error,
+                    suppressed,
+                });
+            }),
             Event::AddressesRestored { instance } => {
                 self.with(now, instance, actions, Instance::announce_again)
             }

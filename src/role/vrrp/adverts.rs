@@ -118,7 +118,12 @@ mod tests {
     fn without_a_socket_every_instance_is_told() {
         let mut adverts = Adverts::default();
         for (instance, interface) in [(1, 7), (2, 8), (3, 7)] {
-            adverts.push(instance, Family::V4, interface, [vec![0x45; 16], vec![10, 0, 0, 1]].concat());
+            adverts.push(
+                instance,
+                Family::V4,
+                interface,
+                [vec![0x45; 16], vec![10, 0, 0, 1]].concat(),
+            );
         }
         let failed = [1, 3, 2].map(|instance| (instance, "10.0.0.1".parse().ok(), libc::ENODEV));
         assert_eq!(adverts.send(&Sockets::default()), failed);

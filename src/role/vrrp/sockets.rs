@@ -100,7 +100,11 @@ impl Sockets {
                     Err(error) => {
                         error!(
                             "Cannot open a VRRP socket on {}: {error}; trying again when the interface changes",
-                            if name.is_empty() { "all interfaces" } else { name }
+                            if name.is_empty() {
+                                "all interfaces"
+                            } else {
+                                name
+                            }
                         );
                         return Ok(());
                     }

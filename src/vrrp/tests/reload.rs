@@ -145,9 +145,9 @@ fn a_new_process_goes_on_where_the_last_one_died() {
             .contains(&"(VI_1) Continuing in MASTER STATE".to_owned())
     );
     let id = bench.actions.iter().find_map(|action| match action {
-        Action::SendAdvert { packets, .. } => {
-            ip::Header::parse(packets.as_slice().first()?).ok().map(|(header, _)| header.id)
-        }
+        Action::SendAdvert { packets, .. } => ip::Header::parse(packets.as_slice().first()?)
+            .ok()
+            .map(|(header, _)| header.id),
         _ => None,
     });
     assert_eq!(id, Some(42), "IP identification goes on");

@@ -115,9 +115,8 @@ fn unicast_ttl_is_sent() {
 
 #[test]
 fn nobody_sends_to_himself() {
-    let mut bench = Bench::master(|c| {
-        c.transport.unicast = Some(to(&[peer(LOWER), peer(OWN), peer(HIGHER)]))
-    });
+    let mut bench =
+        Bench::master(|c| c.transport.unicast = Some(to(&[peer(LOWER), peer(OWN), peer(HIGHER)])));
     bench.timer(TimerKey::Advert(0));
     assert_eq!(ends(&bench), [(LOWER.into(), 255), (HIGHER.into(), 255)]);
 }
@@ -243,7 +242,11 @@ fn old_checksums() {
             changed(c).old_checksum = setting;
         });
         bench.packet(&three_from(LOWER, GROUP, 200));
-        let expected: &[&str] = if accepted { &["down in 3.609375s"] } else { &[] };
+        let expected: &[&str] = if accepted {
+            &["down in 3.609375s"]
+        } else {
+            &[]
+        };
         assert_eq!(bench.done(), expected, "{setting:?}");
         assert_eq!(
             bench.instance().stats().checksum_err,
@@ -342,7 +345,11 @@ fn a_source_that_is_watched_comes_and_goes() {
         assert_eq!(bench.done(), ["now FAULT"], "bound: {bound}");
         assert!(bench.instance().unfit().no_source);
         let line = "(VI_1): entering FAULT state (src address 10.0.0.7 not configured)";
-        assert!(bench.told().contains(&line.to_owned()), "{:?}", bench.told());
+        assert!(
+            bench.told().contains(&line.to_owned()),
+            "{:?}",
+            bench.told()
+        );
         bench.event(Event::Interface(&with(&[source])));
         assert_eq!(bench.done(), ["down in 3.609375s", "now BACKUP"]);
         bench.wait(SECOND * 4).timer(TimerKey::MasterDown(0));
@@ -428,7 +435,11 @@ fn instances_of_one_id_are_told_apart() {
         let before: Vec<(String, u64)> = received(&bench);
         bench.packet(&from_to(source, destination, 255, 200));
         for ((before, old), (_, new)) in before.into_iter().zip(received(&bench)) {
-            assert_eq!(new - old, u64::from(before == name), "{source} to {destination}: {before}");
+            assert_eq!(
+                new - old,
+                u64::from(before == name),
+                "{source} to {destination}: {before}"
+            );
         }
     }
 }
@@ -448,7 +459,11 @@ fn peers_that_come_and_go_disturb_nobody() {
     };
     let mut bench = Bench::master(two_peers);
     bench.reload(vec![with(&[peer(HIGHER), peer(STRANGER)])]);
-    assert_eq!(bench.done(), ["advert 100", "advert in 1s"], "the new one is told at once");
+    assert_eq!(
+        bench.done(),
+        ["advert 100", "advert in 1s"],
+        "the new one is told at once"
+    );
     assert_eq!(ends(&bench), [(HIGHER.into(), 255), (STRANGER.into(), 255)]);
     bench.reload(vec![with(&[peer(HIGHER), peer(STRANGER)])]);
     assert_eq!(bench.done(), Vec::<String>::new());

@@ -120,12 +120,7 @@ fn no_group(context: &mut Context<'_>, draft: &mut Draft) {
 }
 
 /// Without a source of its own an instance of IPv6 sends from its link-local address, which no router forwards.
-fn link_local_source(
-    context: &mut Context<'_>,
-    draft: &Draft,
-    peers: &[UnicastPeer],
-    span: Span,
-) {
+fn link_local_source(context: &mut Context<'_>, draft: &Draft, peers: &[UnicastPeer], span: Span) {
     let global = |address: IpAddr| match address {
         IpAddr::V6(address) => !address.is_unicast_link_local(),
         IpAddr::V4(_) => false,
