@@ -15,6 +15,7 @@ needed ip iproute2 interfaces between the nodes of a test
 needed unshare util-linux namespaces: no test touches this machine's network
 needed ps procps looking at the processes of a test
 wanted keepalived keepalived the same cases with the original on one side
+wanted /usr/lib/frr/vrrpd frr pairs with FRR's VRRP
 wanted rsyslogd rsyslog messages as rsyslogd files them
 wanted logrotate logrotate turning the log file
 wanted dash dash the init script under this shell

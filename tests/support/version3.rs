@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::cases::{Named, Pair};
 use super::wire::{Frame, election_bound};
-use super::world::World;
+use super::world::{HostSpec, World};
 use super::{millis, secs, stays, wait_until};
 
 /// A slow machine may be this late with anything.
@@ -114,10 +114,10 @@ pub fn settles(world: &World, address: &str, node: usize) {
     wait_until(&what, election_bound(), || world.holders(address) == [node]);
 }
 
-/// Two hosts whose link-local addresses are no longer tentative: Debian's keepalived becomes master before that, and the kernel
+/// Hosts whose link-local addresses are no longer tentative: Debian's keepalived becomes master before that, and the kernel
 /// refuses its adverts.
-fn detected() -> World {
-    let world = World::two();
+pub fn detected(specs: &[HostSpec]) -> World {
+    let world = World::new(specs);
     for node in &world.nodes {
         wait_until("the link-local address can be used", secs(10), || {
             let show = ["ip", "-6", "-o", "addr", "show", "dev", "eth0"];
@@ -246,7 +246,7 @@ pub fn ipv6(pair: Pair) {
             &[LOCAL, "fd00:83::1/64"],
         )
     };
-    let world = detected();
+    let world = detected(&[1, 2].map(HostSpec::numbered));
     world.nodes[0].start(pair[0], &config(200));
     world.nodes[1].start(pair[1], &config(100));
     settles(&world, VIP, 0);
@@ -305,7 +305,7 @@ pub fn side_by_side(pair: Pair) {
                 &["fe80::85:1", "fd00:85::1/64"],
             )
     };
-    let world = detected();
+    let world = detected(&[1, 2].map(HostSpec::numbered));
     world.nodes[0].start(pair[0], &config(200, 100, 200));
     world.nodes[1].start(pair[1], &config(100, 200, 100));
     settles(&world, OLD, 0);
