@@ -10,9 +10,9 @@ use keepalived::vrrp::{Action, Event, Interface, Router, TimerKey};
 use keepalived::wheel::Wheel;
 use keepalived::wire::ethernet::{self, Header, TYPE_IPV4, TYPE_IPV6};
 use keepalived::wire::ndisc::{FLAG_OVERRIDE, NeighbourAdvertisement};
-use keepalived::wire::vrrp::v2::Advert;
+use keepalived::wire::vrrp::v2::{AUTH_AH, Advert};
 use keepalived::wire::vrrp::v3::{self, Coverage};
-use keepalived::wire::{arp::Arp, destination, ip, ipv6};
+use keepalived::wire::{ah, arp::Arp, destination, ip, ipv6};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -264,6 +264,13 @@ fn v2_with_a_password() {
 }
 
 #[test]
+fn v2_with_an_authentication_header() {
+    let password = Authentication::Ah(Secret::new("s3cr3t"));
+    let settings = Settings::ipv4(Version::V2, SECOND, password);
+    same_frames("v2-ah", "garp-burst", &settings);
+}
+
+#[test]
 fn v3_over_ipv4() {
     let settings = Settings::ipv4(Version::V3, SECOND, Authentication::None);
     same_frames("v3-ipv4", "garp-burst", &settings);
@@ -316,6 +323,27 @@ fn golden_frames_survive_reading_and_writing() {
         ethernet.emit(&mut again);
         arp.emit(&mut again);
         assert_eq!(again, frame);
+    }
+}
+
+/// The same with an authentication header, which is genuine under the recorded password and no other.
+#[test]
+fn golden_frames_with_an_authentication_header_survive_reading_and_writing() {
+    for name in ["v2-ah", "v2-ah-prio0"] {
+        for frame in golden(name) {
+            let (ethernet, packet) = Header::parse(&frame).expect(name);
+            let sealed = ah::Sealed::parse(packet).expect(name);
+            assert_eq!(sealed.spi, u32::from(ADDRESS), "{name}");
+            assert!(sealed.is_genuine(b"s3cr3t"), "{name}");
+            assert!(!sealed.is_genuine(b"s3cr3s"), "{name}");
+            let advert = Advert::parse(sealed.message).expect(name);
+            assert_eq!(advert.auth_type, AUTH_AH, "{name}");
+            let mut again = Vec::new();
+            ethernet.emit(&mut again);
+            let (header, message) = (&sealed.header, advert.emit());
+            again.extend(ah::seal(header, sealed.sequence, &message, b"s3cr3t"));
+            assert_eq!(again, frame, "{name}");
+        }
     }
 }
 

@@ -731,10 +731,6 @@ fn instances_that_need_what_is_not_there_are_named_and_left_out() {
     for (lines, need) in [
         ("use_vmac", "use_vmac"),
         (
-            "authentication {\n auth_type AH\n auth_pass 1111\n}",
-            "auth_type AH",
-        ),
-        (
             "auth_hmac {\n key 1 01234567890123456789012345678901\n active_key 1\n}",
             "auth_hmac",
         ),

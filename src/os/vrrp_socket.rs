@@ -1,5 +1,5 @@
-//! Raw sockets for VRRP (IP protocol 112): one an interface and family, however many instances and groups it serves, and one of a
-//! family that is bound to no interface and hears what is sent to any address of this host. What is different with IPv6 is in
+//! Raw sockets for VRRP (IP protocol 112): one an interface and carrier, however many instances and groups it serves, and one of a
+//! carrier that is bound to no interface and hears what is sent to any address of this host. What is different with IPv6 is in
 //! vrrp_socket_v6.rs, the way out in vrrp_send.rs.
 //!
 //! Packets go in and out whole, IP header included. What we send does not come back (IP_MULTICAST_LOOP off), and groups that other
@@ -15,6 +15,8 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 /// IP protocol number of VRRP (RFC 3768 section 5.2.4).
 pub(super) const IPPROTO_VRRP: libc::c_int = 112;
+/// IP protocol number of the authentication header (RFC 2402 section 2).
+const IPPROTO_AH: libc::c_int = 51;
 /// Least size of the buffers, in bytes: some seconds of adverts even of a busy interface.
 const BUFFER_MIN: usize = 256 * 1024;
 /// What one queued advert costs the kernel, in bytes: the packet and its bookkeeping.
@@ -29,7 +31,41 @@ pub(super) const BATCH: usize = 32;
 /// an advert is no longer than an Ethernet frame.
 pub(super) const PACKET_MAX: usize = 2048;
 
-/// The VRRP socket of one interface and family.
+/// What VRRP messages travel in: each needs a socket of its own to be heard. Packets with an authentication header leave by the
+/// one of their family, as whole packets may be of any protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Carrier {
+    /// IPv4, protocol 112.
+    Ipv4,
+    /// IPv6, protocol 112.
+    Ipv6,
+    /// IPv4, protocol 51: an authentication header (RFC 2402).
+    Ah,
+}
+
+impl Carrier {
+    /// All there are.
+    pub const ALL: [Carrier; 3] = [Carrier::Ipv4, Carrier::Ipv6, Carrier::Ah];
+
+    /// Which IP that is.
+    pub fn family(self) -> Family {
+        match self {
+            Carrier::Ipv4 | Carrier::Ah => Family::V4,
+            Carrier::Ipv6 => Family::V6,
+        }
+    }
+}
+
+impl From<Family> for Carrier {
+    fn from(family: Family) -> Self {
+        match family {
+            Family::V4 => Carrier::Ipv4,
+            Family::V6 => Carrier::Ipv6,
+        }
+    }
+}
+
+/// The VRRP socket of one interface and carrier.
 pub struct VrrpSocket {
     fd: OwnedFd,
     index: u32,
@@ -38,10 +74,12 @@ pub struct VrrpSocket {
 
 impl VrrpSocket {
     /// Opens the socket of the interface `name` (kernel index `index`; "" and 0 for none), with buffers for so many rivals.
-    pub fn open(family: Family, name: &str, index: u32, rivals: usize) -> io::Result<Self> {
-        let fd = match family {
-            Family::V4 => open_v4()?,
-            Family::V6 => v6::open_v6()?,
+    pub fn open(carrier: Carrier, name: &str, index: u32, rivals: usize) -> io::Result<Self> {
+        let family = carrier.family();
+        let fd = match carrier {
+            Carrier::Ipv4 => open_v4(IPPROTO_VRRP)?,
+            Carrier::Ah => open_v4(IPPROTO_AH)?,
+            Carrier::Ipv6 => v6::open_v6()?,
         };
         if !name.is_empty() {
             bind_to(&fd, family, name, index)?;
@@ -126,8 +164,8 @@ impl AsRawFd for VrrpSocket {
 }
 
 /// A socket that takes and gives whole packets, does not hear itself, and no groups but its own.
-fn open_v4() -> io::Result<OwnedFd> {
-    let fd = open(libc::AF_INET, libc::SOCK_RAW, IPPROTO_VRRP)?;
+fn open_v4(protocol: libc::c_int) -> io::Result<OwnedFd> {
+    let fd = open(libc::AF_INET, libc::SOCK_RAW, protocol)?;
     set_option(&fd, libc::IPPROTO_IP, libc::IP_HDRINCL, 1)?;
     set_option(&fd, libc::IPPROTO_IP, libc::IP_MULTICAST_LOOP, 0)?;
     set_option(&fd, libc::IPPROTO_IP, libc::IP_MULTICAST_ALL, 0)?;

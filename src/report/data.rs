@@ -268,6 +268,10 @@ fn settings(out: &mut Outline, config: &VrrpInstance) {
             out.value(3, "Authentication type", "SIMPLE_PASSWORD");
             out.value(3, "Password", MASK);
         }
+        Authentication::Ah(_) => {
+            out.value(3, "Authentication type", "IPSEC_AH");
+            out.value(3, "Password", MASK);
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use super::{View, state_number};
 use crate::config::model::{Authentication, InitialState, Version as Protocol};
 use crate::config::secret::MASK;
 use crate::vrrp::Instance;
+use crate::wire::vrrp::v2;
 use std::fmt::{Display, Write};
 use std::time::Duration;
 
@@ -108,8 +109,13 @@ fn data(out: &mut String, view: &View<'_>, instance: &Instance) {
         let names = config.tracked_interfaces.iter();
         object.list("track_ifp", names.map(|tracked| tracked.interface.clone()));
     }
-    if let Authentication::Pass(_) = config.authentication {
-        object.value("auth_type", 1);
+    let auth_type = match config.authentication {
+        Authentication::None => v2::AUTH_NONE,
+        Authentication::Pass(_) => v2::AUTH_PASS,
+        Authentication::Ah(_) => v2::AUTH_AH,
+    };
+    if auth_type != v2::AUTH_NONE {
+        object.value("auth_type", auth_type);
         object.text("auth_data", MASK);
     }
     object.end();
@@ -133,6 +139,7 @@ fn stats(out: &mut String, instance: &Instance) {
         ("auth_failure", stats.auth_failure),
         ("pri_zero_rcvd", stats.pri_zero_rcvd),
         ("pri_zero_sent", stats.pri_zero_sent),
+        ("auth_replay", stats.auth_replay),
         ("version_err", stats.version_err),
         ("checksum_err", stats.checksum_err),
         ("destination_err", stats.destination_err),

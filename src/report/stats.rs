@@ -28,6 +28,7 @@ pub fn stats(router: &Router) -> String {
         out.count(4, "Invalid Type", stats.invalid_authtype);
         out.count(4, "Type Mismatch", stats.authtype_mismatch);
         out.count(4, "Failure", stats.auth_failure);
+        out.count(4, "Replay", stats.auth_replay);
         out.line(2, "Priority Zero:");
         out.count(4, "Received", stats.pri_zero_rcvd);
         out.count(4, "Sent", stats.pri_zero_sent);

@@ -12,8 +12,8 @@ use std::sync::atomic::fence;
 
 /// Instances that have a place on the board; those past it start anew after a crash.
 pub const CAPACITY: usize = 1 << 17;
-/// Words of one record: sequence, identity, state, time.
-const WORDS: usize = 4;
+/// Words of one record: sequence, identity, state, time, number of the last advert.
+const WORDS: usize = 5;
 
 /// What an instance was last seen doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Record {
     pub state: u8,
     /// When it last sent (MASTER) or heard (BACKUP) an advert.
     pub advert: Instant,
+    /// The number that authentication gave the last advert it sent.
+    pub number: u64,
 }
 
 /// The identity of an instance: its interface, virtual router id and name.
@@ -50,7 +52,7 @@ impl Board {
 
     /// Writes the record of a place; places are the writer's to give, from 0 without gaps. Only one process writes.
     pub fn write(&self, place: usize, record: Record) {
-        let Some([sequence, identity, state, advert]) = self.record(place) else {
+        let Some([sequence, identity, state, advert, number]) = self.record(place) else {
             return;
         };
         // Odd while it is being written: a writer that is killed here leaves a record that nobody believes.
@@ -60,6 +62,7 @@ impl Board {
         identity.store(record.identity, Relaxed);
         state.store(u64::from(record.state), Relaxed);
         advert.store(record.advert.0, Relaxed);
+        number.store(record.number, Relaxed);
         sequence.store(odd.wrapping_add(1).max(2), Release);
     }
 
@@ -76,12 +79,13 @@ impl Board {
     pub fn records(&self) -> impl Iterator<Item = (usize, Record)> {
         (0..CAPACITY)
             .map_while(|place| {
-                let [sequence, identity, state, advert] = self.record(place)?;
+                let [sequence, identity, state, advert, number] = self.record(place)?;
                 let before = sequence.load(Acquire);
                 let record = Record {
                     identity: identity.load(Relaxed),
                     state: state.load(Relaxed) as u8,
                     advert: Instant(advert.load(Relaxed)),
+                    number: number.load(Relaxed),
                 };
                 fence(Acquire);
                 let whole = before % 2 == 0 && sequence.load(Relaxed) == before;
@@ -105,6 +109,7 @@ mod tests {
             identity: n,
             state: 2,
             advert: Instant(n * 10),
+            number: n * 100,
         }
     }
 

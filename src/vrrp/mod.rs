@@ -9,6 +9,7 @@
 //! timers are popped, so that a process that was stopped for a while hears the others before it asserts itself; actions
 //! performed in order.
 
+mod auth;
 mod garp;
 mod group;
 mod instance;

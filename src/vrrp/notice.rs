@@ -579,6 +579,14 @@ fn word_fault(
             )
         }
         PacketFault::AuthFailure => write!(f, "({name}) received an invalid passwd from {source}!"),
+        PacketFault::AhFailure => write!(
+            f,
+            "({name}) IPSEC-AH: advert from {source} was not made with our auth_pass, or was changed on its way"
+        ),
+        PacketFault::AhReplay { got, seen } => write!(
+            f,
+            "({name}) IPSEC-AH: advert from {source} with sequence number {got}, after {seen}: a replay?"
+        ),
         PacketFault::NoInterval => write!(
             f,
             "({name}) advert from {source} has an advertisement interval of zero"

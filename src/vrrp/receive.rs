@@ -2,13 +2,13 @@
 //!
 //! Judges only; what follows is table.rs, what is counted stats.rs.
 
+use super::auth::{self, Proof};
 use super::instance::Derived;
 use super::table::Cause;
-use crate::config::model::{Authentication, OldChecksum, Version, VrrpInstance};
-use crate::config::secret;
+use crate::config::model::{OldChecksum, Version, VrrpInstance};
 use crate::wire::vrrp::v3::{self, CENTISECOND, Coverage};
 use crate::wire::vrrp::{self, Family, PRIORITY_RESIGN, v2};
-use crate::wire::{ip, ipv6};
+use crate::wire::{ah, ip, ipv6};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -59,6 +59,15 @@ pub enum PacketFault {
     },
     /// A wrong password.
     AuthFailure,
+    /// An authentication header that was not made with our password, or none.
+    AhFailure,
+    /// An authentication header whose sequence number its sender has used before.
+    AhReplay {
+        /// Its number.
+        got: u32,
+        /// The last one of that sender.
+        seen: u32,
+    },
     /// Another advertisement interval than ours, seconds.
     Interval {
         /// Theirs.
@@ -84,33 +93,43 @@ impl PacketFault {
 
 /// What the network says of a packet, IPv4 or IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Envelope {
+pub(super) struct Envelope<'a> {
     /// From whom.
     pub source: IpAddr,
     /// To whom.
     pub destination: IpAddr,
     /// Time to live, or hop limit.
     pub hops: u8,
+    /// The packet again, when its message came in an authentication header.
+    pub sealed: Option<ah::Sealed<'a>>,
 }
 
-impl Envelope {
+impl<'a> Envelope<'a> {
     /// The envelope of a whole IP packet, and its VRRP message; `None` when it cannot be one.
-    pub fn open(packet: &[u8]) -> Option<(Envelope, &[u8])> {
+    pub fn open(packet: &'a [u8]) -> Option<(Self, &'a [u8])> {
         if let Ok((header, message)) = ipv6::Header::parse(packet) {
             let envelope = Envelope {
                 source: IpAddr::V6(header.source),
                 destination: IpAddr::V6(header.destination),
                 hops: header.hop_limit,
+                sealed: None,
             };
             return (header.next_header == ip::PROTOCOL_VRRP).then_some((envelope, message));
         }
-        let (header, message) = ip::Header::parse(packet).ok()?;
+        let (header, payload) = ip::Header::parse(packet).ok()?;
+        let sealed = ah::Sealed::parse(packet).ok();
         let envelope = Envelope {
             source: IpAddr::V4(header.source),
             destination: IpAddr::V4(header.destination),
             hops: header.ttl,
+            sealed,
         };
-        (header.protocol == ip::PROTOCOL_VRRP).then_some((envelope, message))
+        let message = match sealed {
+            Some(sealed) => sealed.message,
+            None if header.protocol == ip::PROTOCOL_VRRP => payload,
+            None => return None,
+        };
+        Some((envelope, message))
     }
 }
 
@@ -127,6 +146,8 @@ pub(super) struct Heard<'a> {
     pub coverage: Option<Coverage>,
     /// The checksum is right only as if the advert had been sent to the group (`old_unicast_checksum`).
     pub as_to_group: bool,
+    /// What it is numbered by.
+    pub proof: Proof,
 }
 
 /// What differs between the address list of an advert and ours. Told and counted, never a reason to drop (RFC 3768 7.1: MAY).
@@ -150,7 +171,7 @@ pub enum AddressFault {
 pub(super) fn judge<'a>(
     config: &VrrpInstance,
     derived: &Derived,
-    envelope: &Envelope,
+    envelope: &Envelope<'_>,
     message: &'a [u8],
 ) -> Result<Heard<'a>, PacketFault> {
     match &config.transport.unicast {
@@ -173,7 +194,7 @@ pub(super) fn judge<'a>(
 fn judge_v2<'a>(
     config: &VrrpInstance,
     derived: &Derived,
-    envelope: &Envelope,
+    envelope: &Envelope<'_>,
     message: &'a [u8],
 ) -> Result<Heard<'a>, PacketFault> {
     let advert = match (envelope.source, envelope.destination) {
@@ -184,22 +205,7 @@ fn judge_v2<'a>(
     }
     .map_err(|fault| PacketFault::of(fault, v2::VERSION))?;
     addressed(config, envelope)?;
-    let expected = match config.authentication {
-        Authentication::None => v2::AUTH_NONE,
-        Authentication::Pass(_) => v2::AUTH_PASS,
-    };
-    let got = advert.auth_type;
-    if got > v2::AUTH_AH {
-        return Err(PacketFault::AuthType(got));
-    }
-    if got != expected {
-        return Err(PacketFault::AuthMismatch { got, expected });
-    }
-    if expected == v2::AUTH_PASS
-        && !secret::equal(&advert.authentication, derived.password.expose())
-    {
-        return Err(PacketFault::AuthFailure);
-    }
+    let proof = auth::check_v2(config, derived, envelope, &advert)?;
     if advert.interval != derived.interval_seconds {
         return Err(PacketFault::Interval {
             got: advert.interval,
@@ -212,12 +218,13 @@ fn judge_v2<'a>(
         addresses: advert.address_bytes(),
         coverage: None,
         as_to_group: false,
+        proof,
     })
 }
 
 fn judge_v3<'a>(
     config: &VrrpInstance,
-    envelope: &Envelope,
+    envelope: &Envelope<'_>,
     message: &'a [u8],
 ) -> Result<Heard<'a>, PacketFault> {
     let parse = |destination| v3::Advert::parse(message, envelope.source, destination);
@@ -241,6 +248,7 @@ fn judge_v3<'a>(
         addresses: advert.address_bytes(),
         coverage: Some(coverage),
         as_to_group,
+        proof: Proof::None,
     })
 }
 
@@ -252,7 +260,7 @@ fn knows_old_checksum(config: &VrrpInstance) -> bool {
 }
 
 /// Was it sent to our group? Whom unicast adverts come from was asked first.
-fn addressed(config: &VrrpInstance, envelope: &Envelope) -> Result<(), PacketFault> {
+fn addressed(config: &VrrpInstance, envelope: &Envelope<'_>) -> Result<(), PacketFault> {
     if config.transport.unicast.is_some() || envelope.destination == config.multicast_group {
         Ok(())
     } else {

@@ -29,8 +29,10 @@ pub struct Stats {
     pub invalid_authtype: u64,
     /// Packets with another authentication type than ours.
     pub authtype_mismatch: u64,
-    /// Packets with a wrong password.
+    /// Packets with a wrong password, or an authentication header made with another one.
     pub auth_failure: u64,
+    /// Packets whose authentication header was used before.
+    pub auth_replay: u64,
     /// Packets of another version.
     pub version_err: u64,
     /// Packets with a wrong checksum.
@@ -58,7 +60,8 @@ impl Stats {
             PacketFault::Stranger => &mut self.unicast_source_err,
             PacketFault::AuthType(_) => &mut self.invalid_authtype,
             PacketFault::AuthMismatch { .. } => &mut self.authtype_mismatch,
-            PacketFault::AuthFailure => &mut self.auth_failure,
+            PacketFault::AuthFailure | PacketFault::AhFailure => &mut self.auth_failure,
+            PacketFault::AhReplay { .. } => &mut self.auth_replay,
             PacketFault::Interval { .. } | PacketFault::NoInterval => &mut self.advert_interval_err,
         };
         *counter = counter.saturating_add(1);

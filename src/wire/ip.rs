@@ -6,6 +6,8 @@ use std::net::Ipv4Addr;
 
 /// Protocol number of VRRP (RFC 3768 section 5.2.4).
 pub const PROTOCOL_VRRP: u8 = 112;
+/// Protocol number of the authentication header (RFC 2402 section 2).
+pub const PROTOCOL_AH: u8 = 51;
 /// Length of a header without options.
 pub const HEADER_LENGTH: usize = 20;
 /// Where the destination stands.
@@ -71,7 +73,7 @@ impl Header {
         if first >> 4 != 4 {
             return Err(Fault::Version(first >> 4));
         }
-        let header_length = usize::from(first & 0x0f) * 4;
+        let header_length = header_length(packet).ok_or(Fault::Length)?;
         let total_length = usize::from(u16_at(packet, 2).ok_or(Fault::Length)?);
         if header_length < HEADER_LENGTH {
             return Err(Fault::Length);
@@ -120,6 +122,11 @@ impl Header {
         header.extend_from_slice(payload);
         header
     }
+}
+
+/// How many bytes the header of a packet says that it has, options included.
+pub(super) fn header_length(packet: &[u8]) -> Option<usize> {
+    u8_at(packet, 0).map(|first| usize::from(first & 0x0f) * 4)
 }
 
 /// The identification after `id`: counts up and skips zero, which some stacks take for "none".

@@ -4,12 +4,14 @@
 //! returns a named fault instead of panicking; every emitter makes what its parser accepts. Whether a well-formed packet is
 //! welcome is for `vrrp` to say.
 
+pub mod ah;
 pub mod arp;
 pub mod bytes;
 pub mod checksum;
 pub mod ethernet;
 pub mod ip;
 pub mod ipv6;
+pub mod mac;
 pub mod ndisc;
 pub mod vrrp;
 

@@ -2,14 +2,15 @@
 //! and its addresses have files of their own.
 
 mod addresses;
+mod auth;
 mod election;
 mod unicast;
 
 use super::Context;
-use super::instance::{Draft, DraftAuthentication};
+use super::instance::Draft;
 use super::state::{Builder, Facts};
 use crate::config::diagnostic::{Class, Span};
-use crate::config::model::{Authentication, Transport, Version, VrrpInstance};
+use crate::config::model::{Transport, Version, VrrpInstance};
 use std::net::IpAddr;
 
 /// The priority of an instance that does not say (RFC 3768 section 5.3.4).
@@ -30,13 +31,14 @@ pub(super) fn instance(
     let strict = draft.strict.unwrap_or(builder.defaults.strict);
     let version = version(builder, context, &mut draft, ipv6, strict);
     let (state, priority) = election::standing(context, &draft, strict, span);
+    let authentication = auth::authentication(context, &mut draft, version, strict, ipv6);
+    let state = auth::initial_state(context, &draft, &authentication, state, priority);
     let (nopreempt, preempt_delay) = election::preemption(context, &draft, state, priority, strict);
     let tracked_interfaces = election::trackers(context, &mut draft, priority);
     let timer_expired_backup = election::timer_expired_backup(context, &draft, nopreempt);
     let owner_ignore_adverts =
         election::owner_ignore_adverts(builder, context, &draft, priority, strict);
     let advert_interval = election::advert_interval(context, &draft, version);
-    let authentication = authentication(context, &mut draft, version, strict, ipv6);
     let transport = unicast::transport(builder, context, &mut draft, ipv6);
     let multicast_group = group(builder, &draft, ipv6);
     if !fit(context, &draft, &transport, (version, strict), span)
@@ -123,54 +125,6 @@ fn version(
         None if !ipv6 && builder.defaults.version == 2 => Version::V2,
         _ => Version::V3,
     }
-}
-
-fn authentication(
-    context: &mut Context<'_>,
-    draft: &mut Draft,
-    version: Version,
-    strict: bool,
-    ipv6: bool,
-) -> Authentication {
-    let Some(DraftAuthentication {
-        span: Some(span),
-        header,
-        password,
-    }) = draft.authentication.take()
-    else {
-        return Authentication::None;
-    };
-    let name = &draft.name;
-    let (message, help) = match (header, password) {
-        (None, None) => return Authentication::None,
-        (_, _) if strict => (
-            format!("({name}) Strict mode does not support authentication. Ignoring."),
-            "remove the block, or vrrp_strict and strict_mode",
-        ),
-        (_, _) if version == Version::V3 => (
-            format!("({name}) VRRP version 3 does not support authentication. Ignoring."),
-            "remove the block",
-        ),
-        (_, _) if ipv6 => (
-            format!("({name}) VRRP version 2 over IPv6 has no authentication. Ignoring."),
-            "remove the block",
-        ),
-        (Some("AH"), Some(_)) => {
-            draft.needs.push(("auth_type AH", span));
-            return Authentication::None;
-        }
-        (Some(_), Some(password)) => return Authentication::Pass(password),
-        (Some(_), None) => (
-            format!("({name}) authentication has no password. Ignoring."),
-            "add auth_pass on a line of its own",
-        ),
-        (None, Some(_)) => (
-            format!("({name}) authentication has no auth_type. Ignoring."),
-            "add: auth_type PASS",
-        ),
-    };
-    context.fault(span, message, help);
-    Authentication::None
 }
 
 /// Where adverts go, or would if there were no peers.

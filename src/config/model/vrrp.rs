@@ -96,6 +96,8 @@ pub enum Authentication {
     None,
     /// A clear-text password, at most 8 bytes (RFC 2338 section 5.3.6.2); not yet padded.
     Pass(Secret),
+    /// The IP authentication header under a password, at most 8 bytes (RFC 2338 section 5.3.6.3). Version 2 over IPv4 alone.
+    Ah(Secret),
 }
 
 /// How often gratuitous ARPs (or neighbour advertisements) are sent. Counts are per virtual address.

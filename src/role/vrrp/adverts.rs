@@ -76,7 +76,7 @@ fn send_batch(batch: &[Waiting], sockets: &Sockets, failures: &mut Vec<Failure>)
     let mut rest = batch;
     while let Some((first, others)) = rest.split_first() {
         let (family, interface) = first.socket;
-        let sent = match sockets.get(family, interface) {
+        let sent = match sockets.get(family.into(), interface) {
             Some(socket) => socket.send(rest),
             None => Err(io::Error::from_raw_os_error(libc::ENODEV)),
         };

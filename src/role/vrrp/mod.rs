@@ -20,12 +20,11 @@ use crate::config::model::Model;
 use crate::kernel::LinkChange;
 use crate::logging;
 use crate::os::poll::{Loop, Ready, Want};
-use crate::os::vrrp_socket::Batch;
+use crate::os::vrrp_socket::{Batch, Carrier};
 use crate::os::{clock, memory};
 use crate::time::Instant;
 use crate::vrrp::{Action, Actions, Event, Notice, Router, Severity, TimerKey, UNBOUND};
 use crate::wheel::Wheel;
-use crate::wire::vrrp::Family;
 use adverts::Adverts;
 use dumps::Dumps;
 use frames::{Frames, Left};
@@ -51,8 +50,8 @@ const FRAMES_RETRY: Duration = Duration::from_millis(1);
 /// What a descriptor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
-    /// The VRRP socket of a link, by family and index.
-    Vrrp(Family, u32),
+    /// The VRRP socket of a link, by carrier and index.
+    Vrrp(Carrier, u32),
     Netlink,
     Parent,
     Signals,
@@ -190,8 +189,8 @@ impl Shell {
     /// One turn of the loop; see the module for the order.
     fn turn(&mut self, ready: &[Ready<Source>]) {
         for event in ready {
-            if let Source::Vrrp(family, index) = event.token {
-                self.hear(*event, family, index);
+            if let Source::Vrrp(carrier, index) = event.token {
+                self.hear(*event, carrier, index);
             }
         }
         for event in ready {
@@ -259,9 +258,9 @@ impl Shell {
     }
 
     /// Reads the packets that wait at a socket.
-    fn hear(&mut self, event: Ready<Source>, family: Family, index: u32) {
+    fn hear(&mut self, event: Ready<Source>, carrier: Carrier, index: u32) {
         for _ in 0..BATCHES_PER_TURN {
-            let Some(socket) = self.sockets.get(family, index) else {
+            let Some(socket) = self.sockets.get(carrier, index) else {
                 return;
             };
             match socket.receive(&mut self.batch) {

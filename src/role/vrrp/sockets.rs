@@ -1,19 +1,15 @@
-//! The VRRP sockets: one per interface and family that an instance runs on, in the groups of its instances; unicast comes to the same
+//! The VRRP sockets: one per interface and carrier that an instance runs on, in the groups of its instances; unicast comes to the same
 //! one. Instances without interface share one of each family that is on all interfaces, by the name "" and the index `UNBOUND`. An
 //! interface that is made anew gets a new socket; one that goes away loses its own.
 
 use super::Source;
-use crate::config::model::Vrrp;
+use crate::config::model::{Authentication, Vrrp};
 use crate::os::poll::{Loop, Want};
-use crate::os::vrrp_socket::VrrpSocket;
-use crate::wire::vrrp::Family;
+use crate::os::vrrp_socket::{Carrier, VrrpSocket};
 use log::{error, warn};
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::net::IpAddr;
-
-/// A link may need a socket of each.
-const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
 
 /// What an interface is needed for.
 #[derive(Debug, Default)]
@@ -33,8 +29,8 @@ struct Open {
 /// All VRRP sockets.
 #[derive(Default)]
 pub(super) struct Sockets {
-    needs: HashMap<(Family, String), Need>,
-    open: HashMap<(Family, u32), Open>,
+    needs: HashMap<(Carrier, String), Need>,
+    open: HashMap<(Carrier, u32), Open>,
 }
 
 impl Sockets {
@@ -42,16 +38,18 @@ impl Sockets {
     pub fn plan(&mut self, config: &Vrrp) {
         self.needs.clear();
         for instance in &config.instances {
-            let need = self
-                .needs
-                .entry((instance.family(), instance.interface.clone()))
-                .or_default();
-            match &instance.transport.unicast {
-                None => {
-                    need.groups.insert(instance.multicast_group);
-                    need.rivals += 1;
+            let ah = matches!(instance.authentication, Authentication::Ah(_));
+            let carriers = [Some(instance.family().into()), ah.then_some(Carrier::Ah)];
+            for carrier in carriers.into_iter().flatten() {
+                let place = (carrier, instance.interface.clone());
+                let need = self.needs.entry(place).or_default();
+                match &instance.transport.unicast {
+                    None => {
+                        need.groups.insert(instance.multicast_group);
+                        need.rivals += 1;
+                    }
+                    Some(unicast) => need.rivals += unicast.peers.len(),
                 }
-                Some(unicast) => need.rivals += unicast.peers.len(),
             }
         }
     }
@@ -59,8 +57,8 @@ impl Sockets {
     /// Makes the sockets of a link what they are needed to be: there or not, in these groups. Only a missing permission is an error;
     /// anything else is logged, and tried again when something about the link changes.
     pub fn fit(&mut self, events: &mut Loop<Source>, index: u32, name: &str) -> io::Result<()> {
-        for family in FAMILIES {
-            self.fit_one(events, family, index, name)?;
+        for carrier in Carrier::ALL {
+            self.fit_one(events, carrier, index, name)?;
         }
         Ok(())
     }
@@ -68,11 +66,11 @@ impl Sockets {
     fn fit_one(
         &mut self,
         events: &mut Loop<Source>,
-        family: Family,
+        carrier: Carrier,
         index: u32,
         name: &str,
     ) -> io::Result<()> {
-        let (place, wanted) = ((family, index), (family, name.to_owned()));
+        let (place, wanted) = ((carrier, index), (carrier, name.to_owned()));
         let renamed = self.open.get(&place).is_some_and(|open| open.name != name);
         if renamed || !self.needs.contains_key(&wanted) {
             self.close_one(events, place);
@@ -84,8 +82,8 @@ impl Sockets {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => {
                 let opened =
-                    VrrpSocket::open(family, name, index, need.rivals).and_then(|socket| {
-                        events.add(&socket, Source::Vrrp(family, index), Want::Read)?;
+                    VrrpSocket::open(carrier, name, index, need.rivals).and_then(|socket| {
+                        events.add(&socket, Source::Vrrp(carrier, index), Want::Read)?;
                         Ok(socket)
                     });
                 match opened {
@@ -134,20 +132,20 @@ impl Sockets {
 
     /// Closes the sockets of a link.
     pub fn close(&mut self, events: &mut Loop<Source>, index: u32) {
-        for family in FAMILIES {
-            self.close_one(events, (family, index));
+        for carrier in Carrier::ALL {
+            self.close_one(events, (carrier, index));
         }
     }
 
-    fn close_one(&mut self, events: &mut Loop<Source>, place: (Family, u32)) {
+    fn close_one(&mut self, events: &mut Loop<Source>, place: (Carrier, u32)) {
         if let Some(open) = self.open.remove(&place) {
             // One that cannot be removed is not waited for either.
             let _ = events.remove(&open.socket);
         }
     }
 
-    /// The socket of a link for a family.
-    pub fn get(&self, family: Family, index: u32) -> Option<&VrrpSocket> {
-        self.open.get(&(family, index)).map(|open| &open.socket)
+    /// The socket of a link.
+    pub fn get(&self, carrier: Carrier, index: u32) -> Option<&VrrpSocket> {
+        self.open.get(&(carrier, index)).map(|open| &open.socket)
     }
 }

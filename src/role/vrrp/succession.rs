@@ -25,6 +25,7 @@ impl Shell {
                         state,
                         advert_due: record.advert,
                         ip_id: 0,
+                        sequence: record.number,
                     },
                 ))
             })
@@ -45,6 +46,7 @@ impl Shell {
                 identity,
                 state: state_number(record.state),
                 advert: record.advert_due,
+                number: record.sequence,
             },
         );
     }

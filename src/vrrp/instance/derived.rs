@@ -81,7 +81,9 @@ impl Derived {
             },
             password: match &config.authentication {
                 Authentication::None => Secret::default(),
-                Authentication::Pass(password) => Secret::new(v2::pad_password(password.expose())),
+                Authentication::Pass(password) | Authentication::Ah(password) => {
+                    Secret::new(v2::pad_password(password.expose()))
+                }
             },
             peers: Peers::new(config.transport.unicast.as_ref()),
             announced: announced(config),

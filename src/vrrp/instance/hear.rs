@@ -17,13 +17,18 @@ impl Instance {
     /// A packet for this instance (RFC 3768 7.1).
     pub(in crate::vrrp) fn packet(
         &mut self,
-        envelope: &Envelope,
+        envelope: &Envelope<'_>,
         message: &[u8],
         context: &mut Context<'_>,
     ) {
         let vrid = self.config.virtual_router_id;
         let source = envelope.source;
-        let advert = match judge(&self.config, &self.derived, envelope, message) {
+        let judged = judge(&self.config, &self.derived, envelope, message);
+        let admitted = judged.and_then(|advert| {
+            self.guard.admit(source, advert.proof, context.now)?;
+            Ok(advert)
+        });
+        let advert = match admitted {
             Ok(advert) => advert,
             Err(fault) => {
                 self.stats.count_fault(&fault);

@@ -12,6 +12,7 @@ mod steps;
 
 pub(super) use derived::Derived;
 
+use super::auth::Guard;
 use super::garp::{Pacer, Schedule};
 use super::group::GroupId;
 use super::interfaces::{Interfaces, Unfit};
@@ -45,6 +46,8 @@ pub struct Record {
     pub advert_due: Instant,
     /// IP identification of the last advert.
     pub ip_id: u16,
+    /// The last number of an authentication header.
+    pub sequence: u64,
 }
 
 /// Another router that claims priority 255 like us.
@@ -87,6 +90,7 @@ pub struct Instance {
     /// Gave way to a rival owner.
     yielded: bool,
     rival: Option<Rival>,
+    guard: Guard,
     ip_id: u16,
     advert_due: Instant,
     /// When Master_Down_Timer was last set to Master_Down_Interval; it has not when it counts something else.
@@ -127,6 +131,7 @@ impl Instance {
             preempt_at: None,
             yielded: false,
             rival: None,
+            guard: Guard::default(),
             ip_id: 0,
             advert_due: Instant::default(),
             listening_since: None,
@@ -242,6 +247,7 @@ impl Instance {
             state: self.state,
             advert_due: self.advert_due,
             ip_id: self.ip_id,
+            sequence: self.guard.sequence(),
         }
     }
 
@@ -317,6 +323,7 @@ impl Instance {
         };
         if let (Cause::ResumeMaster, Some(record)) = (cause, self.resume) {
             self.ip_id = record.ip_id;
+            self.guard.resume(record.sequence);
         }
         self.apply(cause, context);
         self.resume = None;

@@ -9,7 +9,7 @@ use crate::vrrp::table::{Cause, State, Step, follows};
 use crate::vrrp::timing::{eager_start_interval, skew_time};
 use crate::vrrp::{Action, TimerKey, UNBOUND};
 use crate::wire::vrrp::{PRIORITY_RESIGN, v2, v3};
-use crate::wire::{ip, ipv6};
+use crate::wire::{ah, ip, ipv6};
 use std::cell::Cell;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -187,6 +187,7 @@ impl Instance {
         };
         self.last_source = Some(source);
         self.ip_id = ip::next_id(self.ip_id);
+        self.guard.number(&self.config, source, context.now);
         let Some(packets) = self.packets(priority, source) else {
             return;
         };
@@ -219,8 +220,12 @@ impl Instance {
             (Version::V2, ..) => {
                 let mut advert =
                     v2::Advert::new(vrid, priority, derived.interval_seconds, addresses);
-                if let Authentication::Pass(_) = self.config.authentication {
-                    advert = advert.with_password(derived.password.expose());
+                match self.config.authentication {
+                    Authentication::None => {}
+                    Authentication::Pass(_) => {
+                        advert = advert.with_password(derived.password.expose());
+                    }
+                    Authentication::Ah(_) => advert.auth_type = v2::AUTH_AH,
                 }
                 advert.emit()
             }
@@ -243,6 +248,10 @@ impl Instance {
                     source,
                     destination,
                 };
+                if let Authentication::Ah(_) = self.config.authentication {
+                    let key = self.derived.password.expose();
+                    return Some(ah::seal(&header, self.guard.ah(), &message, key));
+                }
                 Some(header.emit(&message))
             }
             (IpAddr::V6(source), IpAddr::V6(destination)) => {

@@ -244,6 +244,7 @@ fn a_new_process_goes_on_with_the_whole_group_or_not_at_all() {
         state,
         advert_due: T0,
         ip_id: 7,
+        sequence: 0,
     };
     let resumed = |second: State| {
         let mut bench = of(&pair(|_| {}));

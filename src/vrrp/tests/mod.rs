@@ -1,6 +1,7 @@
 //! The behaviour of one instance as tables: every row a clause of RFC 3768 or a habit of keepalived, cited. What is compared is
 //! what the shell would do, in order.
 
+mod auth;
 mod fault;
 mod garps;
 mod groups;
@@ -46,7 +47,7 @@ fn vip(address: Ipv4Addr) -> VirtualAddress {
     }
 }
 
-fn config() -> VrrpInstance {
+pub(super) fn config() -> VrrpInstance {
     VrrpInstance {
         name: "VI_1".to_owned(),
         interface: "eth0".to_owned(),

@@ -132,6 +132,7 @@ fn a_new_process_goes_on_where_the_last_one_died() {
                 state,
                 advert_due,
                 ip_id: 41,
+                sequence: 0,
             },
         );
         bench.event(Event::Start);
@@ -177,7 +178,8 @@ fn what_a_process_records_is_what_the_next_needs() {
         Some(Record {
             state: State::Master,
             advert_due: bench.now + SECOND,
-            ip_id: 2
+            ip_id: 2,
+            sequence: 0,
         })
     );
     assert_eq!(recorded, Some(bench.instance().record()));

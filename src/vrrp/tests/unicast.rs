@@ -77,11 +77,11 @@ fn sent(bench: &Bench) -> Vec<Vec<u8>> {
 /// Where it was sent, and how far it may go.
 fn ends(bench: &Bench) -> Vec<(IpAddr, u8)> {
     let sent = sent(bench);
-    let open = |packet: &Vec<u8>| Envelope::open(packet).expect("our own packet").0;
-    sent.iter()
-        .map(open)
-        .map(|envelope| (envelope.destination, envelope.hops))
-        .collect()
+    let ends = |packet: &Vec<u8>| {
+        let (envelope, _) = Envelope::open(packet).expect("our own packet");
+        (envelope.destination, envelope.hops)
+    };
+    sent.iter().map(ends).collect()
 }
 
 #[test]

@@ -1,0 +1,121 @@
+//! Authentication beyond the password: what is dropped, counted and told, and what is sent.
+
+use super::*;
+use crate::wire::ah::{self, Sealed};
+
+const KEY: &str = "s3cr3t";
+
+fn sealed(source: Ipv4Addr, sequence: u32, priority: u8, key: &str) -> Vec<u8> {
+    let addresses = VIP.octets();
+    let mut advert = Advert::new(51, priority, 1, &addresses);
+    advert.auth_type = v2::AUTH_AH;
+    ah::seal(&header(source), sequence, &advert.emit(), key.as_bytes())
+}
+
+fn header(source: Ipv4Addr) -> ip::Header {
+    ip::Header {
+        tos: ip::TOS_NETWORK_CONTROL,
+        id: 1,
+        ttl: 255,
+        protocol: ip::PROTOCOL_VRRP,
+        source,
+        destination: GROUP,
+    }
+}
+
+fn ah_bench() -> Bench {
+    Bench::new(|c| c.authentication = Authentication::Ah(Secret::new(KEY)))
+}
+
+/// The numbers of the adverts sent by the last event.
+fn numbers(bench: &Bench) -> Vec<u32> {
+    let packets = bench.actions.iter().filter_map(|action| match action {
+        Action::SendAdvert { packets, .. } => Some(packets.as_slice()),
+        _ => None,
+    });
+    let read = |packet: &Vec<u8>| {
+        let sealed = Sealed::parse(packet).expect("an authentication header");
+        assert!(sealed.is_genuine(KEY.as_bytes()));
+        sealed.sequence
+    };
+    packets.flatten().map(read).collect()
+}
+
+const RESTARTED: [&str; 1] = ["down in 3.609375s"];
+
+/// RFC 2338 section 7.1 and RFC 2402 section 3.4.3.
+#[test]
+fn authentication_headers_are_checked_and_a_copy_is_dropped() {
+    let mut bench = ah_bench();
+    assert_eq!(bench.packet(&sealed(LOWER, 5, 200, KEY)).done(), RESTARTED);
+    for (what, packet, line) in [
+        (
+            "a copy",
+            sealed(LOWER, 5, 200, KEY),
+            "(VI_1) IPSEC-AH: advert from 10.0.0.1 with sequence number 5, after 5: a replay?",
+        ),
+        (
+            "another password",
+            sealed(LOWER, 6, 200, "s3cr3"),
+            "(VI_1) IPSEC-AH: advert from 10.0.0.1 was not made with our auth_pass, or was changed on its way",
+        ),
+        (
+            "none",
+            advert(LOWER, 200),
+            "(VI_1) received a 0 auth from 10.0.0.1, expecting 2!",
+        ),
+    ] {
+        assert_eq!(bench.packet(&packet).done(), Vec::<String>::new(), "{what}");
+        assert_eq!(bench.told(), [line], "{what}");
+    }
+    let stats = bench.instance().stats();
+    let counted = (stats.auth_replay, stats.auth_failure, stats.authtype_mismatch);
+    assert_eq!(counted, (1, 1, 1));
+    assert_eq!(bench.packet(&sealed(LOWER, 6, 200, KEY)).done(), RESTARTED);
+    assert_eq!(bench.packet(&sealed(HIGHER, 2, 200, KEY)).done(), RESTARTED);
+}
+
+/// An authentication header that was not asked for is not believed, whatever the message in it says.
+#[test]
+fn an_authentication_header_is_a_mismatch_for_others() {
+    let bare = Advert::new(51, 200, 1, &VIP.octets()).emit();
+    for (authentication, expected) in [
+        (Authentication::None, 0),
+        (Authentication::Pass(Secret::new(KEY)), 1),
+    ] {
+        let mut bench = Bench::new(|c| c.authentication = authentication);
+        bench.packet(&ah::seal(&header(LOWER), 1, &bare, KEY.as_bytes()));
+        assert_eq!(bench.done(), Vec::<String>::new());
+        let line = format!("(VI_1) received a 2 auth from 10.0.0.1, expecting {expected}!");
+        assert_eq!(bench.told(), [line]);
+    }
+}
+
+/// draft-ietf-vrrp-ipsecah-spec-00 section 5.1: the counter of a group goes up, whoever is its MASTER.
+#[test]
+fn who_takes_over_goes_on_from_the_highest_number_heard() {
+    let mut bench = ah_bench();
+    bench.packet(&sealed(LOWER, 500, 200, KEY));
+    bench.wait(SECOND * 4).timer(TimerKey::MasterDown(0));
+    assert_eq!(numbers(&bench), [501]);
+    // The other one is back with a number of its own and a lower priority: it is answered.
+    bench.wait(SECOND).packet(&sealed(LOWER, 700, 50, KEY));
+    assert_eq!(numbers(&bench), [701]);
+    bench.event(Event::Stop);
+    assert_eq!(numbers(&bench), [702]);
+}
+
+/// A process that goes on in the place of a dead one does not start at 1, which its peers would take for a replay.
+#[test]
+fn the_counter_outlives_the_process() {
+    let change = |c: &mut VrrpInstance| c.authentication = Authentication::Ah(Secret::new(KEY));
+    let bench = Bench::master(change);
+    let record = bench.instance().record();
+    assert_eq!(record.sequence, 1);
+    let mut next = Bench::unstarted(change);
+    next.now = bench.now;
+    next.event(Event::Interface(&eth0()));
+    next.router.resume(0, record);
+    next.event(Event::Start);
+    assert_eq!(numbers(&next), [2]);
+}
