@@ -3,6 +3,8 @@
 
 mod support;
 
+#[path = "netns/auth.rs"]
+mod auth;
 #[path = "netns/corpus.rs"]
 mod corpus;
 #[path = "netns/frames.rs"]
@@ -32,12 +34,14 @@ fn main() -> std::process::ExitCode {
     for (name, body) in cases::common()
         .into_iter()
         .chain(support::version3::common())
+        .chain(support::auth::common())
     {
         list.push(stage::case(&format!("pair::{name}"), move || {
             body([Ours, Ours])
         }));
     }
     for part in [
+        auth::cases(),
         corpus::cases(),
         frames::cases(),
         groups::cases(),

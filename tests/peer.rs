@@ -17,6 +17,7 @@ fn main() -> std::process::ExitCode {
         for (name, body) in cases::common()
             .into_iter()
             .chain(support::version3::common())
+            .chain(support::auth::common())
         {
             list.push(stage::peer_case(
                 &format!("{pair_name}::{name}"),

@@ -112,6 +112,16 @@ fn what_people_write_in_an_instance() {
             5,
             "unknown auth_type 'pass'",
         ),
+        (
+            "authentication {\n auth_type AH\n auth_pass 1111\n}",
+            0,
+            "",
+        ),
+        (
+            "authentication {\n auth_type AH\n auth_pass 1111\n}\nstate MASTER",
+            5,
+            "initial state MASTER with auth_type AH: starting as BACKUP",
+        ),
         ("authentication {\n auth_type PASS\n}", 5, "has no password"),
         (
             "authentication {\n auth_type PASS auth_pass 1111\n}",

@@ -134,7 +134,7 @@ fn world() -> World {
 }
 
 /// A number of the statistics file, by the titles above it and its own.
-fn counter(statistics: &str, section: &str, name: &str) -> Option<u64> {
+pub fn counter(statistics: &str, section: &str, name: &str) -> Option<u64> {
     let mut lines = statistics
         .lines()
         .map(str::trim)
@@ -144,7 +144,7 @@ fn counter(statistics: &str, section: &str, name: &str) -> Option<u64> {
     line.rsplit([' ', ':', '\t']).next()?.parse().ok()
 }
 
-fn statistics(node: &Node) -> String {
+pub fn statistics(node: &Node) -> String {
     let _ = std::fs::remove_file(node.path("/tmp/keepalived.stats"));
     node.signal(Signal::SIGUSR2);
     wait_for("the statistics", secs(5), || {

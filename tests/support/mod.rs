@@ -8,6 +8,7 @@
 #![allow(dead_code)]
 
 pub mod alike;
+pub mod auth;
 pub mod cases;
 pub mod config;
 pub mod guest;

@@ -25,6 +25,9 @@ const OUTGOING: u8 = 4;
 /// No frame of these tests is longer.
 const FRAME: usize = 2048;
 
+/// Where VRRP is sent over IPv4 (RFC 3768 section 5.2.2).
+const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+
 /// Room for a burst the recorder is too slow for (the kernel grants less).
 const RECEIVE_BUFFER: usize = 8 << 20;
 
@@ -361,7 +364,6 @@ impl Forged {
 
     /// Sends it from a host to the VRRP group. The host needs a route to it (`Node::run` `ip route add 224.0.0.0/4`).
     pub fn send(&self, node: &Node, source: &str) {
-        const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
         let message = self.message();
         let length = u16::try_from(20 + message.len()).expect("a short packet");
         let mut packet = vec![0x45, 0xc0];
@@ -376,19 +378,24 @@ impl Forged {
         );
         packet.extend(GROUP.octets());
         packet.extend(message);
-        node.in_network(|| {
-            let socket = socket(
-                AddressFamily::Inet,
-                SockType::Raw,
-                SockFlag::SOCK_CLOEXEC,
-                SockProtocol::Raw,
-            )
-            .expect("raw socket");
-            let group = SockaddrIn::from(SocketAddrV4::new(GROUP, 0));
-            sendto(socket.as_raw_fd(), &packet, &group, MsgFlags::empty())
-                .expect("sending a forged advert");
-        });
+        send_packet(node, &packet);
     }
+}
+
+/// Sends a whole IPv4 packet, whoever it claims to be from, to the VRRP group. The host needs a route to it.
+pub fn send_packet(node: &Node, packet: &[u8]) {
+    node.in_network(|| {
+        let socket = socket(
+            AddressFamily::Inet,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC,
+            SockProtocol::Raw,
+        )
+        .expect("raw socket");
+        let group = SockaddrIn::from(SocketAddrV4::new(GROUP, 0));
+        sendto(socket.as_raw_fd(), packet, &group, MsgFlags::empty())
+            .expect("sending a forged advert");
+    });
 }
 
 /// Longest a host may take to be heard after its start: `3 x 1 s + skew`, and a slow machine.
