@@ -112,11 +112,7 @@ fn what_people_write_in_an_instance() {
             5,
             "unknown auth_type 'pass'",
         ),
-        (
-            "authentication {\n auth_type AH\n auth_pass 1111\n}",
-            0,
-            "",
-        ),
+        ("authentication {\n auth_type AH\n auth_pass 1111\n}", 0, ""),
         (
             "authentication {\n auth_type AH\n auth_pass 1111\n}\nstate MASTER",
             5,

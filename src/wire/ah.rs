@@ -113,12 +113,7 @@ impl<'a> Sealed<'a> {
 }
 
 /// The whole packet around a VRRP message: IP header (whose `protocol` does not count), authentication header, message.
-pub fn seal(
-    header: &ip::Header,
-    sequence: u32,
-    message: &[u8],
-    key: &[u8],
-) -> Vec<u8> {
+pub fn seal(header: &ip::Header, sequence: u32, message: &[u8], key: &[u8]) -> Vec<u8> {
     let header = ip::Header {
         protocol: PROTOCOL_AH,
         ..*header
@@ -225,7 +220,11 @@ mod tests {
         assert_eq!(at(21, 3), Err(Fault::Length));
         assert_eq!(Sealed::parse(b""), Err(Fault::Ip(ip::Fault::Length)));
         let short = header([224, 0, 0, 18]);
-        let short = ip::Header { protocol: PROTOCOL_AH, ..short }.emit(&packet[20..43]);
+        let short = ip::Header {
+            protocol: PROTOCOL_AH,
+            ..short
+        }
+        .emit(&packet[20..43]);
         assert_eq!(Sealed::parse(&short), Err(Fault::Length));
     }
 }

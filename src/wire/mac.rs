@@ -50,15 +50,39 @@ mod tests {
     #[test]
     fn hmac_md5_rfc_2202() {
         let table: [(Vec<u8>, Vec<u8>, &str); 5] = [
-            (vec![0x0b; 16], b"Hi There".into(), "9294727a3638bb1c13f48ef8158bfc9d"),
-            (b"Jefe".into(), b"what do ya want for nothing?".into(), "750c783e6ab0b503eaa86e310a5db738"),
-            (vec![0xaa; 16], vec![0xdd; 50], "56be34521d144c88dbb8c733f0e8b3f6"),
-            ((1..=25).collect(), vec![0xcd; 50], "697eaf0aca3a3aea3a75164746ffaa79"),
-            (vec![0x0c; 16], b"Test With Truncation".into(), "56461ef2342edc00f9bab995690efd4c"),
+            (
+                vec![0x0b; 16],
+                b"Hi There".into(),
+                "9294727a3638bb1c13f48ef8158bfc9d",
+            ),
+            (
+                b"Jefe".into(),
+                b"what do ya want for nothing?".into(),
+                "750c783e6ab0b503eaa86e310a5db738",
+            ),
+            (
+                vec![0xaa; 16],
+                vec![0xdd; 50],
+                "56be34521d144c88dbb8c733f0e8b3f6",
+            ),
+            (
+                (1..=25).collect(),
+                vec![0xcd; 50],
+                "697eaf0aca3a3aea3a75164746ffaa79",
+            ),
+            (
+                vec![0x0c; 16],
+                b"Test With Truncation".into(),
+                "56461ef2342edc00f9bab995690efd4c",
+            ),
         ];
         for (key, data, expected) in table {
             let (front, back) = data.split_at(data.len() / 3);
-            assert_eq!(digest::<Md5>(&key, &[front, back])[..], hex(expected), "{expected}");
+            assert_eq!(
+                digest::<Md5>(&key, &[front, back])[..],
+                hex(expected),
+                "{expected}"
+            );
         }
     }
 

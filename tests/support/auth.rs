@@ -117,12 +117,8 @@ pub fn ah_other_password(pair: Pair) {
     let world = World::two();
     world.nodes[0].start(pair[0], &config(200, "s3cr3t"));
     world.nodes[1].start(pair[1], &config(100, "s3cr3s"));
-    wait_until("both hosts rule", secs(15), || {
-        world.holders(VIP) == [0, 1]
-    });
-    stays("both hosts rule", secs(4), || {
-        world.holders(VIP) == [0, 1]
-    });
+    wait_until("both hosts rule", secs(15), || world.holders(VIP) == [0, 1]);
+    stays("both hosts rule", secs(4), || world.holders(VIP) == [0, 1]);
 }
 
 /// The cases every pair has to pass, by name.

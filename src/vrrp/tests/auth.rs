@@ -69,7 +69,11 @@ fn authentication_headers_are_checked_and_a_copy_is_dropped() {
         assert_eq!(bench.told(), [line], "{what}");
     }
     let stats = bench.instance().stats();
-    let counted = (stats.auth_replay, stats.auth_failure, stats.authtype_mismatch);
+    let counted = (
+        stats.auth_replay,
+        stats.auth_failure,
+        stats.authtype_mismatch,
+    );
     assert_eq!(counted, (1, 1, 1));
     assert_eq!(bench.packet(&sealed(LOWER, 6, 200, KEY)).done(), RESTARTED);
     assert_eq!(bench.packet(&sealed(HIGHER, 2, 200, KEY)).done(), RESTARTED);
