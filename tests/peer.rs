@@ -4,6 +4,9 @@
 
 mod support;
 
+#[path = "peer/frr.rs"]
+mod frr;
+
 use support::Binary::{Ours, Peer};
 use support::{cases, stage};
 
@@ -25,5 +28,6 @@ fn main() -> std::process::ExitCode {
             ));
         }
     }
+    list.extend(frr::cases());
     stage::run(list)
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,11 +32,11 @@ const HUNG: i32 = 102;
 /// The name of the case that only finds out whether this machine lets us make hosts.
 const PROBE: &str = "probe";
 
-/// One case: its name, what it does, and whether it needs the distribution's keepalived.
+/// One case: its name, what it does, and the program it needs that not every machine has.
 pub struct Case {
     name: String,
     body: Arc<dyn Fn() + Send + Sync>,
-    peer: bool,
+    program: Option<PathBuf>,
     outside: bool,
     privileged: bool,
 }
@@ -46,7 +46,7 @@ pub fn case(name: &str, body: impl Fn() + Send + Sync + 'static) -> Case {
     Case {
         name: name.into(),
         body: Arc::new(body),
-        peer: false,
+        program: None,
         outside: false,
         privileged: false,
     }
@@ -62,8 +62,17 @@ pub fn privileged_case(name: &str, body: impl Fn() + Send + Sync + 'static) -> C
 
 /// A case that also needs the distribution's keepalived.
 pub fn peer_case(name: &str, body: impl Fn() + Send + Sync + 'static) -> Case {
+    program_case(name, Binary::Peer.path(), body)
+}
+
+/// A case that also needs a program of this path.
+pub fn program_case(
+    name: &str,
+    program: impl Into<PathBuf>,
+    body: impl Fn() + Send + Sync + 'static,
+) -> Case {
     Case {
-        peer: true,
+        program: Some(program.into()),
         ..case(name, body)
     }
 }
@@ -115,11 +124,8 @@ pub fn obstacle() -> Option<String> {
 fn trial(case: &Case, obstacle: Option<&str>) -> Trial {
     let (name, privileged) = (case.name.clone(), case.privileged);
     let mut obstacle = obstacle.map(str::to_owned);
-    if case.peer && !Binary::Peer.path().exists() {
-        obstacle = Some(format!(
-            "no other keepalived at {}",
-            Binary::Peer.path().display()
-        ));
+    if let Some(program) = case.program.as_ref().filter(|program| !program.exists()) {
+        obstacle = Some(format!("no {} here", program.display()));
     }
     match obstacle {
         Some(why) if must_run_all() => Trial::test(name, move || Err(Failed::from(why))),
