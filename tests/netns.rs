@@ -23,6 +23,8 @@ mod processes;
 mod reload;
 #[path = "netns/scheduling.rs"]
 mod scheduling;
+#[path = "netns/unicast.rs"]
+mod unicast;
 #[path = "netns/version3.rs"]
 mod version3;
 
@@ -35,6 +37,7 @@ fn main() -> std::process::ExitCode {
         .into_iter()
         .chain(support::version3::common())
         .chain(support::auth::common())
+        .chain(support::unicast::common())
     {
         list.push(stage::case(&format!("pair::{name}"), move || {
             body([Ours, Ours])
@@ -51,6 +54,7 @@ fn main() -> std::process::ExitCode {
         processes::cases(),
         reload::cases(),
         scheduling::cases(),
+        unicast::cases(),
         version3::cases(),
     ] {
         list.extend(part);

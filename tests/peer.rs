@@ -21,6 +21,7 @@ fn main() -> std::process::ExitCode {
             .into_iter()
             .chain(support::version3::common())
             .chain(support::auth::common())
+            .chain(support::unicast::common())
         {
             list.push(stage::peer_case(
                 &format!("{pair_name}::{name}"),

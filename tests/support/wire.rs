@@ -364,6 +364,12 @@ impl Forged {
 
     /// Sends it from a host to the VRRP group. The host needs a route to it (`Node::run` `ip route add 224.0.0.0/4`).
     pub fn send(&self, node: &Node, source: &str) {
+        self.send_to(node, source, &GROUP.to_string());
+    }
+
+    /// Sends it from a host to one address.
+    pub fn send_to(&self, node: &Node, source: &str, destination: &str) {
+        let destination: Ipv4Addr = destination.parse().expect("an IPv4 address");
         let message = self.message();
         let length = u16::try_from(20 + message.len()).expect("a short packet");
         let mut packet = vec![0x45, 0xc0];
@@ -376,13 +382,13 @@ impl Forged {
                 .expect("an IPv4 address")
                 .octets(),
         );
-        packet.extend(GROUP.octets());
+        packet.extend(destination.octets());
         packet.extend(message);
         send_packet(node, &packet);
     }
 }
 
-/// Sends a whole IPv4 packet, whoever it claims to be from, to the VRRP group. The host needs a route to it.
+/// Sends a whole IPv4 packet, whoever it claims to be from, to the destination of its header. The host needs a route to it.
 pub fn send_packet(node: &Node, packet: &[u8]) {
     node.in_network(|| {
         let socket = socket(
@@ -392,8 +398,8 @@ pub fn send_packet(node: &Node, packet: &[u8]) {
             SockProtocol::Raw,
         )
         .expect("raw socket");
-        let group = SockaddrIn::from(SocketAddrV4::new(GROUP, 0));
-        sendto(socket.as_raw_fd(), packet, &group, MsgFlags::empty())
+        let address = SockaddrIn::from(SocketAddrV4::new(quad(&packet[16..20]), 0));
+        sendto(socket.as_raw_fd(), packet, &address, MsgFlags::empty())
             .expect("sending a forged advert");
     });
 }
