@@ -1,7 +1,7 @@
 //! The data file: what is configured and what runs, for people to read. Also the dump of a configuration alone.
 
 use super::outline::Outline;
-use super::{View, daemon, describe};
+use super::{View, daemon, describe, transport};
 use crate::config::model::{
     Authentication, Global, InitialState, Model, Version, Vrrp, VrrpInstance,
 };
@@ -31,7 +31,7 @@ pub fn data(view: &View<'_>) -> String {
             out.line(5, view.address(line, &instance.config().interface));
         }
     }
-    sockets(&mut out, view.router);
+    transport::sockets(&mut out, view.router);
     running_groups(&mut out, view.router);
     interfaces(&mut out, view);
     out.into_text()
@@ -93,6 +93,8 @@ fn running(out: &mut Outline, view: &View<'_>, instance: &Instance) {
         ("interface missing", unfit.missing),
         ("interface down", unfit.down),
         (no_address, unfit.no_address),
+        ("source address missing", unfit.no_source),
+        ("no unicast peers", unfit.no_peers),
         ("tracked interface", unfit.tracked),
         ("sync group", unfit.group),
     ] {
@@ -177,8 +179,7 @@ fn settings(out: &mut Outline, config: &VrrpInstance) {
             InitialState::Backup => "BACKUP",
         },
     );
-    out.value(3, "Interface", &config.interface);
-    out.value(3, "Multicast address", config.multicast_group);
+    transport::settings(out, config);
     out.value(3, "Virtual Router ID", config.virtual_router_id);
     out.value(3, "Priority", config.priority);
     out.value(
@@ -323,45 +324,12 @@ fn groups(out: &mut Outline, vrrp: &Vrrp) {
     }
 }
 
-/// One socket per interface, and who shares it.
-fn sockets(out: &mut Outline, router: &Router) {
-    let mut shared: BTreeMap<(&str, Family), Vec<&Instance>> = BTreeMap::new();
-    for instance in router.instances() {
-        shared
-            .entry((&instance.config().interface, instance.config().family()))
-            .or_default()
-            .push(instance);
-    }
-    out.title("VRRP Sockpool");
-    for ((interface, family), instances) in shared {
-        out.value(1, "Interface", interface);
-        let family = match family {
-            Family::V4 => "IPv4",
-            Family::V6 => "IPv6",
-        };
-        out.value(3, "Family", family);
-        out.value(3, "Protocol", "VRRP");
-        out.value(3, "Type", "Multicast");
-        out.line(3, "VRRP instances");
-        for instance in instances {
-            out.line(
-                5,
-                format_args!(
-                    "{} vrid {}",
-                    instance.name(),
-                    instance.config().virtual_router_id
-                ),
-            );
-        }
-    }
-}
-
 /// Every link of the host.
 fn interfaces(out: &mut Outline, view: &View<'_>) {
     let mut tracking: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for instance in view.router.instances() {
         let (name, config) = (instance.name(), instance.config());
-        if !config.dont_track_primary {
+        if !config.dont_track_primary && config.is_bound() {
             let line = format!("{name}, weight 0");
             tracking.entry(&config.interface).or_default().push(line);
         }

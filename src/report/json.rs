@@ -143,6 +143,7 @@ fn stats(out: &mut String, instance: &Instance) {
         ("version_err", stats.version_err),
         ("checksum_err", stats.checksum_err),
         ("destination_err", stats.destination_err),
+        ("unicast_source_err", stats.unicast_source_err),
         ("advert_send_failed", stats.advert_send_failed),
     ] {
         object.value(name, value);

@@ -6,6 +6,7 @@ mod data;
 mod json;
 mod outline;
 mod stats;
+mod transport;
 
 pub use data::{configuration, data};
 pub use json::{Version as JsonVersion, json};

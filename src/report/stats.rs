@@ -24,6 +24,7 @@ pub fn stats(router: &Router) -> String {
         out.count(4, "Version", stats.version_err);
         out.count(4, "Checksum", stats.checksum_err);
         out.count(4, "Destination", stats.destination_err);
+        out.count(4, "Unicast source", stats.unicast_source_err);
         out.line(2, "Authentication Errors:");
         out.count(4, "Invalid Type", stats.invalid_authtype);
         out.count(4, "Type Mismatch", stats.authtype_mismatch);

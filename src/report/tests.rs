@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::config::model::{
-    Authentication, GarpPolicy, InitialState, Model, Version, VrrpInstance,
+    Authentication, GarpPolicy, InitialState, Model, OldChecksum, Unicast, UnicastPeer, Version,
+    VrrpInstance,
 };
 use crate::config::secret::Secret;
 use crate::vrrp::{Actions, Event, Interface};
@@ -116,6 +117,42 @@ fn the_data_file_has_its_sections_and_masks_the_password() {
         assert!(text.contains(part), "{part:?} is not in\n{text}");
     }
     assert!(!text.contains(PASSWORD));
+}
+
+#[test]
+fn the_data_file_names_peers_and_what_they_are_judged_by() {
+    let mut model = model();
+    let unicast = Unicast {
+        peers: vec![UnicastPeer {
+            address: Ipv4Addr::new(172, 18, 0, 12).into(),
+            min_ttl: 254,
+            max_ttl: 255,
+        }],
+        ttl: 255,
+        check_source: true,
+        old_checksum: OldChecksum::Never,
+    };
+    for instance in &mut model.vrrp.instances {
+        instance.transport.unicast = Some(unicast.clone());
+        instance.transport.track_source = true;
+        instance.source = Some(Ipv4Addr::new(172, 18, 0, 99).into());
+        instance.interface.clear();
+    }
+    let text = with_view(&model, &running(&model), data);
+    for part in [
+        "   State = FAULT\n   Fault = source address missing\n",
+        "   Using src_ip = 172.18.0.99\n",
+        "   Interface = (any)\n   Track src_ip = true\n   Unicast TTL = 255\n   Check unicast src = true\n   \
+         Unicast checksum compatibility = never\n   Unicast Peer (1):\n     172.18.0.12 min_ttl 254 max_ttl 255\n",
+        " Interface = (any)\n   Family = IPv4\n   Protocol = VRRP\n   Type = Unicast\n",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+    assert!(!text.contains("Multicast"), "{text}");
+    assert!(
+        with_view(&model, &running(&model), |view| stats(view.router))
+            .contains("Unicast source: 0\n")
+    );
 }
 
 #[test]

@@ -18,6 +18,8 @@ mod state;
 mod statics;
 mod tracked;
 mod unicast;
+#[cfg(test)]
+mod unicast_tests;
 mod walk;
 
 pub use accounts::Accounts;

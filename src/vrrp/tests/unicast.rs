@@ -67,11 +67,11 @@ fn three_from(source: Ipv4Addr, named: Ipv4Addr, priority: u8) -> Vec<u8> {
 }
 
 fn sent(bench: &Bench) -> Vec<Vec<u8>> {
-    let adverts = bench.actions.iter().filter_map(|action| match action {
+    let mut adverts = bench.actions.iter().filter_map(|action| match action {
         Action::SendAdvert { packets, .. } => Some(packets.as_slice().to_vec()),
         _ => None,
     });
-    adverts.last().unwrap_or_default()
+    adverts.next_back().unwrap_or_default()
 }
 
 /// Where it was sent, and how far it may go.
@@ -143,6 +143,8 @@ fn whom_it_listens_to() {
     };
     type Change = fn(&mut VrrpInstance);
     type Counter = fn(&Stats) -> u64;
+    /// What, how it is configured, from where, to where, TTL, and what is wrong with it.
+    type Row = (&'static str, Change, Ipv4Addr, Ipv4Addr, u8, Option<(Counter, String)>);
     let ttl: Counter = |stats| stats.ip_ttl_err;
     let stranger: Counter = |stats| stats.unicast_source_err;
     let destination: Counter = |stats| stats.destination_err;
@@ -150,7 +152,7 @@ fn whom_it_listens_to() {
     let grouped = "(VI_1) advert from 10.0.0.1 was multicast to 224.0.0.18, but this instance is one of unicast: use unicast_peer on \
                    both, or on neither";
     #[rustfmt::skip]
-    let rows: Vec<(&str, Change, Ipv4Addr, Ipv4Addr, u8, Option<(Counter, String)>)> = vec![
+    let rows: Vec<Row> = vec![
         ("a peer",                     two_peers, LOWER,    OWN,   255, None),
         ("a peer far away",            two_peers, LOWER,    OWN,   3,   None),
         ("anybody, unchecked",         two_peers, STRANGER, OWN,   255, None),
