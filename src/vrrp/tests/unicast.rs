@@ -144,7 +144,14 @@ fn whom_it_listens_to() {
     type Change = fn(&mut VrrpInstance);
     type Counter = fn(&Stats) -> u64;
     /// What, how it is configured, from where, to where, TTL, and what is wrong with it.
-    type Row = (&'static str, Change, Ipv4Addr, Ipv4Addr, u8, Option<(Counter, String)>);
+    type Row = (
+        &'static str,
+        Change,
+        Ipv4Addr,
+        Ipv4Addr,
+        u8,
+        Option<(Counter, String)>,
+    );
     let ttl: Counter = |stats| stats.ip_ttl_err;
     let stranger: Counter = |stats| stats.unicast_source_err;
     let destination: Counter = |stats| stats.destination_err;
