@@ -13,6 +13,8 @@ mod frames;
 mod groups;
 #[path = "netns/kernel.rs"]
 mod kernel;
+#[path = "netns/namespaces.rs"]
+mod namespaces;
 #[path = "netns/outside.rs"]
 mod outside;
 #[path = "netns/packets.rs"]
@@ -21,6 +23,8 @@ mod packets;
 mod processes;
 #[path = "netns/reload.rs"]
 mod reload;
+#[path = "netns/reload_files.rs"]
+mod reload_files;
 #[path = "netns/scheduling.rs"]
 mod scheduling;
 #[path = "netns/unicast.rs"]
@@ -49,10 +53,12 @@ fn main() -> std::process::ExitCode {
         frames::cases(),
         groups::cases(),
         kernel::cases(),
+        namespaces::cases(),
         outside::cases(),
         packets::cases(),
         processes::cases(),
         reload::cases(),
+        reload_files::cases(),
         scheduling::cases(),
         unicast::cases(),
         version3::cases(),

@@ -4,6 +4,7 @@
 //! what they mean, and what to do about them, is for the role to say.
 
 pub mod clock;
+pub mod file_watch;
 pub mod link_socket;
 pub mod memory;
 pub mod netlink;
@@ -14,7 +15,7 @@ pub mod schedule;
 pub mod shared;
 pub mod signals;
 mod socket;
-mod timer;
+pub mod timer;
 mod vrrp_send;
 pub mod vrrp_socket;
 mod vrrp_socket_v6;
