@@ -160,17 +160,12 @@ fn it_comes_at_its_time() {
     assert!(node.path(FILE).exists());
     wait_until("it is set for the next day", secs(5), || {
         let log = node.log();
-        let seconds = log.lines().filter_map(|line| {
-            line.split_once("Reload scheduled at")?
-                .1
-                .split_once(", in ")?
-                .1
-                .split(' ')
-                .next()?
-                .parse::<u32>()
-                .ok()
-        });
-        seconds.into_iter().next_back().is_some_and(|seconds| seconds > 86_000)
+        let line = log
+            .lines()
+            .rfind(|line| line.contains("Reload scheduled at"));
+        let seconds =
+            line.and_then(|line| line.split_once(", in ")?.1.split(' ').next()?.parse().ok());
+        seconds.is_some_and(|seconds: u32| seconds > 86_000)
     });
     node.stop();
 }
