@@ -97,6 +97,7 @@ impl Settings {
             timer_expired_backup: None,
             owner_ignore_adverts: false,
             tracked_interfaces: Vec::new(),
+            trackers: Vec::new(),
             skip_check_adv_addr: false,
             lower_prio_no_advert: false,
             higher_prio_send_advert: false,

@@ -13,8 +13,6 @@ mod frames;
 mod groups;
 #[path = "netns/kernel.rs"]
 mod kernel;
-#[path = "netns/namespaces.rs"]
-mod namespaces;
 #[path = "netns/outside.rs"]
 mod outside;
 #[path = "netns/packets.rs"]
@@ -23,12 +21,12 @@ mod packets;
 mod processes;
 #[path = "netns/reload.rs"]
 mod reload;
-#[path = "netns/reload_files.rs"]
-mod reload_files;
 #[path = "netns/scheduling.rs"]
 mod scheduling;
 #[path = "netns/unicast.rs"]
 mod unicast;
+#[path = "netns/scripts.rs"]
+mod scripts;
 #[path = "netns/version3.rs"]
 mod version3;
 
@@ -53,14 +51,13 @@ fn main() -> std::process::ExitCode {
         frames::cases(),
         groups::cases(),
         kernel::cases(),
-        namespaces::cases(),
         outside::cases(),
         packets::cases(),
         processes::cases(),
         reload::cases(),
-        reload_files::cases(),
         scheduling::cases(),
         unicast::cases(),
+        scripts::cases(),
         version3::cases(),
     ] {
         list.extend(part);

@@ -53,6 +53,99 @@ pub fn decoded_words(line: &[u8]) -> Result<Vec<ShellWord>, UnclosedQuote> {
     words(line, true)
 }
 
+/// A shell that a command is written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shell {
+    /// Any.
+    Posix,
+    /// Bash: what it says means nothing, or something else, to others.
+    Bash,
+}
+
+impl Shell {
+    /// Where it is on every system that has it.
+    pub fn path(self) -> &'static str {
+        match self {
+            Shell::Posix => "/bin/sh",
+            Shell::Bash => "/bin/bash",
+        }
+    }
+}
+
+/// What begins a command and is no program.
+const SHELL_COMMANDS: [&str; 25] = [
+    "[[", "((", "(", "{", "!", ":", ".", "if", "while", "until", "for", "case", "function",
+    "source", "exit", "return", "cd", "eval", "exec", "export", "set", "trap", "ulimit", "umask",
+    "wait",
+];
+/// Words that stand between commands.
+const SHELL_OPERATORS: [&str; 6] = ["&&", "||", ";", "|", "|&", "&"];
+/// What of these only bash understands.
+const BASH_WORDS: [&str; 5] = ["[[", "((", "function", "source", "|&"];
+/// The same, when a word begins with it.
+const BASH_BEGINNINGS: [&str; 4] = ["&>", "<<<", "<(", ">("];
+
+/// The shell that a command word is written for; `None` for a plain program with arguments, which needs none.
+///
+/// Only what stands outside of quotes and is a word of its own counts, or a redirection: `(a|b)$` is an argument like any other.
+pub fn written_for(command: &[u8]) -> Option<Shell> {
+    let found = shell_words(command).ok()?;
+    let bare = |word: &ShellWord| {
+        let written = command.get(word.at.clone());
+        (written == Some(&word.bytes)).then(|| String::from_utf8_lossy(&word.bytes).into_owned())
+    };
+    let (mut shell, mut begins_command) = (None, true);
+    for (place, word) in found
+        .iter()
+        .enumerate()
+        .filter_map(|(place, word)| Some((place, bare(word)?)))
+    {
+        let word = word.as_str();
+        let is_one_of = |list: &[&str]| list.contains(&word);
+        let begins = |list: &[&str]| list.iter().any(|beginning| word.starts_with(beginning));
+        if begins_command && is_one_of(&BASH_WORDS) || place > 0 && begins(&BASH_BEGINNINGS) {
+            return Some(Shell::Bash);
+        }
+        let first = place == 0 && (is_one_of(&SHELL_COMMANDS) || is_assignment(word));
+        let later = place > 0 && (is_one_of(&SHELL_OPERATORS) || is_redirection(word));
+        let ends = word.ends_with(';') && !word.ends_with("\\;");
+        let substitutes = word.starts_with("$(") || word.starts_with('`');
+        if first || later || ends || substitutes {
+            shell = Some(Shell::Posix);
+        }
+        begins_command = first || ends || is_one_of(&SHELL_OPERATORS);
+    }
+    shell
+}
+
+fn is_assignment(word: &str) -> bool {
+    let Some((name, _)) = word.split_once('=') else {
+        return false;
+    };
+    let letter = |byte: u8| byte == b'_' || byte.is_ascii_alphabetic();
+    name.bytes().next().is_some_and(letter)
+        && name
+            .bytes()
+            .all(|byte| letter(byte) || byte.is_ascii_digit())
+}
+
+fn is_redirection(word: &str) -> bool {
+    let word = word.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    word.starts_with('>') || word.starts_with('<')
+}
+
+/// A command word as the text that a shell is given: quotes that were only escaped for the word around them are quotes.
+pub fn text_for_shell(command: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(command.len());
+    let mut bytes = command.iter().peekable();
+    while let Some(&byte) = bytes.next() {
+        if byte != b'\\' || bytes.peek() != Some(&&b'"') {
+            text.push(byte);
+        }
+    }
+    text
+}
+
 fn words(line: &[u8], decode: bool) -> Result<Vec<ShellWord>, UnclosedQuote> {
     let mut found: Vec<ShellWord> = Vec::new();
     let mut word: Option<ShellWord> = None;
@@ -185,6 +278,41 @@ mod tests {
         ] {
             assert_eq!(first(line), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn what_needs_a_shell_and_which() {
+        use Shell::{Bash, Posix};
+        for (command, expected) in [
+            ("/usr/bin/killall -0 nginx", None),
+            ("pidof nginx", None),
+            ("</etc/keepalived/up", None),
+            ("/usr/bin/pgrep -f (a|b)$", None),
+            ("/bin/x 'a && b' \"c; d\"", None),
+            ("find / -exec rm {} \\;", None),
+            ("/bin/x a=b --y=z source function", None),
+            ("test -f /etc/x", None),
+            (
+                "[[ -f /etc/keepalived/down ]] && exit 1 || exit 0",
+                Some(Bash),
+            ),
+            ("killall -0 nginx && exit 0 || exit 1", Some(Posix)),
+            ("test -f /x && [[ a == b ]]", Some(Bash)),
+            ("/bin/x >/dev/null 2>&1", Some(Posix)),
+            ("/bin/x 2>/dev/null", Some(Posix)),
+            ("/bin/x &> /dev/null", Some(Bash)),
+            ("cd /tmp; ./x", Some(Posix)),
+            ("if true; then exit 0; fi", Some(Posix)),
+            ("LANG=C /bin/x", Some(Posix)),
+            ("exit 0", Some(Posix)),
+            ("! test -f /x", Some(Posix)),
+        ] {
+            assert_eq!(written_for(command.as_bytes()), expected, "{command}");
+        }
+        assert_eq!(
+            text_for_shell(br#"[ \"$(pidof x)\" ] && echo a\ b"#),
+            br#"[ "$(pidof x)" ] && echo a\ b"#
+        );
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! what they mean, and what to do about them, is for the role to say.
 
 pub mod clock;
-pub mod file_watch;
 pub mod link_socket;
 pub mod memory;
 pub mod netlink;
@@ -15,7 +14,8 @@ pub mod schedule;
 pub mod shared;
 pub mod signals;
 mod socket;
-pub mod timer;
+pub mod spawn;
+mod timer;
 mod vrrp_send;
 pub mod vrrp_socket;
 mod vrrp_socket_v6;

@@ -9,7 +9,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, chdir, getpid, getppid, setsid};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::path::Path;
 
 /// A process id.
@@ -142,6 +142,14 @@ pub fn ended_child() -> Option<(ProcessId, End)> {
     }
 }
 
+/// Whether a child has ended, which is asked until it has.
+pub fn has_ended(child: ProcessId) -> bool {
+    !matches!(
+        waitpid(Pid::from_raw(child), Some(WaitPidFlag::WNOHANG)),
+        Ok(WaitStatus::StillAlive) | Err(Errno::EINTR)
+    )
+}
+
 /// Ends a process at once.
 pub fn kill_now(pid: ProcessId) -> io::Result<()> {
     Ok(kill(Pid::from_raw(pid), Signal::SIGKILL)?)
@@ -157,6 +165,34 @@ pub fn allow_core_dumps() -> io::Result<()> {
     Ok(prctl::set_dumpable(true)?)
 }
 
+/// Closes every descriptor but the standard streams and this one: for a forked process that goes its own way. Whatever owned the
+/// others must not be used, nor dropped, afterwards.
+pub fn close_all_but(kept: RawFd) {
+    const FIRST_OTHER: RawFd = 3;
+    let ranges = [
+        (FIRST_OTHER, kept.saturating_sub(1)),
+        (kept.saturating_add(1), RawFd::MAX),
+    ];
+    for (first, last) in ranges.into_iter().filter(|(first, last)| first <= last) {
+        // SAFETY: the caller gives up what owned the descriptors.
+        let closed = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+        if closed == 0 {
+            continue;
+        }
+        // Kernels before 5.9; there are never more than the limit on descriptors says.
+        let most = nix::unistd::sysconf(nix::unistd::SysconfVar::OPEN_MAX)
+            .ok()
+            .flatten();
+        let most = most
+            .and_then(|most| RawFd::try_from(most).ok())
+            .unwrap_or(1024);
+        for descriptor in first..=last.min(most) {
+            // SAFETY: as above.
+            unsafe { libc::close(descriptor) };
+        }
+    }
+}
+
 /// What this process is called in lists of processes; of a longer name the first 15 bytes.
 pub fn set_name(name: &str) {
     // A name with a NUL byte cannot come out of a configuration, and a name is nothing to fail for.
@@ -170,25 +206,12 @@ pub fn set_umask(mask: u32) {
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
 }
 
-/// Enters a network namespace by its name, as `ip netns` has them.
-pub fn enter_network_namespace(name: &str) -> io::Result<()> {
-    /// Where they are kept.
-    const NAMESPACES: &str = "/run/netns";
-    // The name becomes part of paths, so it must not lead elsewhere.
-    if name.is_empty() || name.starts_with('.') || name.contains('/') {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "not a name that 'ip netns' knows",
-        ));
-    }
-    let file = File::open(Path::new(NAMESPACES).join(name))?;
-    nix::sched::setns(file, nix::sched::CloneFlags::CLONE_NEWNET).map_err(|errno| match errno {
-        Errno::EPERM => io::Error::new(
-            io::ErrorKind::PermissionDenied,
-            "not permitted: CAP_SYS_ADMIN is needed",
-        ),
-        other => other.into(),
-    })
+/// Enters a network namespace by its file, as `ip netns` keeps them in /run/netns.
+pub fn enter_network_namespace(path: &Path) -> io::Result<()> {
+    Ok(nix::sched::setns(
+        File::open(path)?,
+        nix::sched::CloneFlags::CLONE_NEWNET,
+    )?)
 }
 
 /// What the VRRP role cannot do without, and this process has not: names of capabilities.

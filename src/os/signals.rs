@@ -3,6 +3,8 @@
 //! Made after every fork anew, never shared across one: a child drops its parent's and makes its own before it lets signals through
 //! (`process::fork` holds them back until then).
 
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 use std::io;
@@ -53,5 +55,30 @@ impl Warning {
     /// The loop has heard of it.
     pub fn heard(&self) {
         self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// The end of children as an event, for a process that holds all signals back for good: it was forked from one whose handlers are
+/// still in place, and has no use for them.
+pub struct ChildrenEnded(SignalFd);
+
+impl ChildrenEnded {
+    /// Listens from now on.
+    pub fn new() -> io::Result<Self> {
+        let mut signals = SigSet::empty();
+        signals.add(Signal::SIGCHLD);
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        Ok(ChildrenEnded(SignalFd::with_flags(&signals, flags)?))
+    }
+
+    /// Takes note of all that was told.
+    pub fn clear(&mut self) {
+        while let Ok(Some(_)) = self.0.read_signal() {}
+    }
+}
+
+impl AsRawFd for ChildrenEnded {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
     }
 }

@@ -1,4 +1,4 @@
-//! The timerfd that wakes the loop: epoll's own time-out is in whole milliseconds and rounds up. Also one that goes by the wall clock.
+//! The timerfd that wakes the loop: epoll's own time-out is in whole milliseconds and rounds up.
 
 use super::check;
 use super::clock::NANOS_PER_SEC;
@@ -11,14 +11,10 @@ pub(super) struct Timer(OwnedFd);
 
 impl Timer {
     pub fn new() -> io::Result<Self> {
-        Timer::of(libc::CLOCK_MONOTONIC)
-    }
-
-    fn of(clock: libc::clockid_t) -> io::Result<Self> {
         // SAFETY: no pointers; a descriptor that is not -1 is ours alone.
         unsafe {
             let fd = check(libc::timerfd_create(
-                clock,
+                libc::CLOCK_MONOTONIC,
                 libc::TFD_NONBLOCK | libc::TFD_CLOEXEC,
             ))?;
             Ok(Timer(OwnedFd::from_raw_fd(fd)))
@@ -53,28 +49,6 @@ impl Timer {
 }
 
 impl AsRawFd for Timer {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
-    }
-}
-
-/// A one-shot timer for a date and a time of day: it follows the wall clock when that is set.
-pub struct WallTimer(Timer);
-
-impl WallTimer {
-    /// Not set.
-    pub fn new() -> io::Result<Self> {
-        Timer::of(libc::CLOCK_REALTIME).map(WallTimer)
-    }
-
-    /// Expires at this second since 1970; `None` stops it, and forgets an expiry.
-    pub fn set(&self, at: Option<i64>) -> io::Result<()> {
-        let nanos = |at: i64| u64::try_from(at).unwrap_or(0).saturating_mul(NANOS_PER_SEC);
-        self.0.set(at.map(|at| Instant(nanos(at))))
-    }
-}
-
-impl AsRawFd for WallTimer {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_raw_fd()
     }

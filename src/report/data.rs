@@ -62,11 +62,6 @@ pub fn configuration(model: &Model) -> String {
 fn global(out: &mut Outline, global: &Global) {
     out.title("Global definitions");
     out.value(1, "Router ID", or_none(global.router_id.as_deref()));
-    out.value(
-        1,
-        "Network namespace",
-        or_none(global.net_namespace.as_deref()),
-    );
     out.value(1, "Instance", or_none(global.instance.as_deref()));
     out.value(1, "Use PID directory", global.use_pid_dir);
     out.value(1, "Child wait time", global.child_wait_time);
@@ -84,7 +79,6 @@ fn global(out: &mut Outline, global: &Global) {
         global.vrrp_delay_after_boot.as_secs_f64(),
     );
     daemon::processes(out, &global.processes);
-    daemon::files(out, &global.files);
 }
 
 /// What an instance is doing.
@@ -102,6 +96,7 @@ fn running(out: &mut Outline, view: &View<'_>, instance: &Instance) {
         ("source address missing", unfit.no_source),
         ("no unicast peers", unfit.no_peers),
         ("tracked interface", unfit.tracked),
+        ("tracked script", unfit.tracker),
         ("sync group", unfit.group),
     ] {
         if holds {
@@ -138,6 +133,19 @@ fn running(out: &mut Outline, view: &View<'_>, instance: &Instance) {
                 tracked.weight,
                 if tracked.reverse { " reverse" } else { "" },
                 view.router.contribution(tracked)
+            ),
+        );
+    }
+    for tracked in &instance.config().trackers {
+        let (level, adds) = view.router.tracked(tracked);
+        out.value(
+            3,
+            "Tracked script",
+            format_args!(
+                "{} weight {}{} {level:?} now {adds:+}",
+                tracked.name,
+                tracked.weight,
+                if tracked.reverse { " reverse" } else { "" },
             ),
         );
     }

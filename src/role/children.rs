@@ -117,10 +117,9 @@ impl Parent {
             signals,
             events,
             posts,
-            appointment,
             ..
         } = self;
-        drop((signals, events, posts, appointment));
+        drop((signals, events, posts));
         if let Some(pid_file) = pid_file {
             pid_file.abandon();
         }

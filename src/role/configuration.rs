@@ -14,19 +14,8 @@ use log::{error, info, warn};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-/// What the files are read for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Occasion {
-    /// The daemon starts.
-    Start,
-    /// A daemon that runs reads them again.
-    Reload,
-    /// `-t`. Name servers are asked only here, where it does not matter how long they take.
-    Test,
-}
-
-/// Reads the files; relative names count from `directory`.
-pub fn read(options: &Options, directory: &Path, occasion: Occasion) -> Loaded {
+/// Reads the files; relative names count from `directory`. Name servers are asked only where it does not matter how long they take.
+pub fn read(options: &Options, directory: &Path, may_wait: bool) -> Loaded {
     let context = Context {
         config_id: options
             .config_id
@@ -41,23 +30,11 @@ pub fn read(options: &Options, directory: &Path, occasion: Occasion) -> Loaded {
         checks: Checks::default(),
         limits: Limits::default(),
     };
-    let files = config::Options {
+    let options = config::Options {
         path: options.file.clone(),
         context,
     };
-    let system = System {
-        may_wait: occasion == Occasion::Test,
-        may_move: occasion != Occasion::Reload && options.namespace.is_none(),
-    };
-    let mut loaded = config::load(&files, &Disk, &system);
-    if options.namespace.is_some() {
-        loaded
-            .model
-            .global
-            .net_namespace
-            .clone_from(&options.namespace);
-    }
-    loaded
+    config::load(&options, &Disk, &System { may_wait })
 }
 
 /// What a role needs of a configuration, as bytes for the handover: reading them takes it a fraction of the time that the text
@@ -153,10 +130,7 @@ virtual_server 192.0.2.1 80 {
             path: "k.conf".into(),
             ..Files::default()
         };
-        let world: &dyn World = &System {
-            may_wait: false,
-            may_move: false,
-        };
+        let world: &dyn World = &System { may_wait: false };
         load(&options, &Memory::default().with("k.conf", TEXT), world).model
     }
 

@@ -5,10 +5,9 @@ use super::board::Board;
 use super::children::Post;
 use super::control::Order;
 use super::handover::Handover;
-use super::reload_time::Appointment;
 use super::systemd::{self, Progress};
 use super::watch::BackOff;
-use super::{Exit, Role, paths};
+use super::{Exit, Role};
 use crate::cli::signum::Function;
 use crate::cli::{Options, VERSION};
 use crate::config::model::Model;
@@ -21,7 +20,6 @@ use crate::os::process;
 use crate::os::signals::Signals;
 use crate::wheel::Wheel;
 use log::{error, info, warn};
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -33,10 +31,6 @@ pub(super) enum Source {
     Signals,
     Child(Role),
     Log,
-    /// Something happened to the reload_time_file.
-    ReloadTime,
-    /// The time it named has come.
-    ReloadDue,
 }
 
 /// What a timer is for.
@@ -80,9 +74,6 @@ pub(super) struct Parent {
     pub(super) wheel: Wheel<Key>,
     pub(super) posts: [Post; Role::ALL.len()],
     pub(super) phase: Phase,
-    pub(super) appointment: Appointment,
-    /// How many reloads there were.
-    pub(super) reloads: u32,
 }
 
 impl Parent {
@@ -96,8 +87,6 @@ impl Parent {
         let signals = Signals::new(&signals(&options))?;
         let mut events = Loop::new()?;
         events.add(&signals, Source::Signals, Want::Read)?;
-        let mut appointment = Appointment::new(&mut events)?;
-        appointment.follow(&mut events, &model.global.files);
         let post = |role: Role| -> io::Result<Post> {
             let wanted = role.wanted(&options, &model);
             Ok(Post {
@@ -124,15 +113,12 @@ impl Parent {
             wheel: Wheel::new(clock::now()),
             posts,
             phase: Phase::Starting { again: false },
-            appointment,
-            reloads: 0,
         })
     }
 
     /// Runs until the daemon is told to stop, or a child until it is: both return the exit status of their process.
     pub fn run(mut self) -> i32 {
         let mut ready = Vec::new();
-        self.save_configuration();
         loop {
             if let Some(role) = self.vacancy() {
                 match self.fill(role) {
@@ -145,10 +131,6 @@ impl Parent {
                 info!("Stopped Keepalived v{VERSION}");
                 // The pid file first: whoever waits for it may start the next daemon at once.
                 drop(self.pid_file.take());
-                if let Some(directory) = paths::own_directory(&self.model.global) {
-                    // Another daemon may still have files there.
-                    let _ = fs::remove_dir(directory);
-                }
                 logging::finish();
                 return status;
             }
@@ -167,11 +149,6 @@ impl Parent {
                 Source::Signals => self.take_signals(),
                 Source::Child(role) => self.hear(role),
                 Source::Log => logging::writable(&mut self.events),
-                Source::ReloadTime => self.appointment.look(),
-                Source::ReloadDue => {
-                    self.appointment.kept();
-                    self.reload_wanted();
-                }
             }
         }
         let now = clock::now();
@@ -239,10 +216,7 @@ impl Parent {
         self.phase = Phase::Reloading { again: false };
         systemd::notify(Progress::Reloading);
         logging::reopen();
-        let reloaded = self.reload();
-        self.appointment
-            .follow(&mut self.events, &self.model.global.files);
-        if !reloaded {
+        if !self.reload() {
             self.phase = Phase::Running;
             systemd::notify(Progress::Ready);
         }

@@ -219,6 +219,7 @@ fn random_instance(random: &mut Random, protocol: Protocol, owners: bool) -> Vrr
         timer_expired_backup: (nopreempt && random.percent(50)).then_some(254),
         owner_ignore_adverts: false,
         tracked_interfaces: Vec::new(),
+        trackers: Vec::new(),
         skip_check_adv_addr: random.percent(20),
         lower_prio_no_advert: random.percent(20),
         higher_prio_send_advert: random.percent(20),

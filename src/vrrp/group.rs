@@ -112,6 +112,11 @@ impl Router {
                 .filter_map(|member| self.instance(*member))
                 .all(what)
         };
+        let waits = |member: &Instance| member.state() == State::Initialize && member.waits();
+        let any_fails = !every(&|member| member.is_able() || waits(member));
+        if !any_fails && !every(&|member| !waits(member)) {
+            return;
+        }
         let fresh = every(&|member| member.state() == State::Initialize);
         let cause = if !every(&|member| member.is_able()) {
             Cause::StartUnfit

@@ -25,6 +25,10 @@ pub struct Unfit {
     pub no_peers: bool,
     /// An interface of `track_interface` without weight is not as it has to be.
     pub tracked: bool,
+    /// Something else that it tracks without weight has failed.
+    pub tracker: bool,
+    /// It is not known yet whether something that it tracks without weight has failed.
+    pub waiting: bool,
     /// Another member of the sync group cannot run.
     pub group: bool,
 }

@@ -21,6 +21,7 @@ mod router;
 mod stats;
 mod table;
 mod timing;
+mod trackers;
 mod unicast;
 
 #[cfg(test)]
@@ -37,8 +38,9 @@ pub use table::{Cause, State};
 pub use timing::{master_down_interval, skew_time};
 pub use unicast::Packets;
 
-use crate::config::model::Vrrp;
+use crate::config::model::{TrackerKind, Vrrp};
 use crate::time::Instant;
+use crate::track::Level;
 use crate::wire::vrrp::Family;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
@@ -111,6 +113,15 @@ pub enum Event<'a> {
     InterfaceGone {
         /// Its index.
         index: u32,
+    },
+    /// Something that is tracked says this now. Telling what is known already changes nothing.
+    Tracker {
+        /// What it is.
+        kind: TrackerKind,
+        /// Its name in the file.
+        name: &'a str,
+        /// What it says.
+        level: Level,
     },
     /// A packet of an advert could not be sent.
     SendFailed {

@@ -91,6 +91,13 @@ pub enum Said {
         /// It is up.
         up: bool,
     },
+    /// Cannot run: a tracked script has failed, or succeeded where it has to fail.
+    FaultTracker {
+        /// Its name.
+        name: String,
+        /// It succeeded.
+        reverse: bool,
+    },
     /// Cannot run: another member of its sync group cannot.
     FaultGroup,
     /// A MASTER of lower priority is left alone for so long.
@@ -248,6 +255,7 @@ impl Notice {
             | Said::FaultNoSource(_)
             | Said::FaultNoPeers
             | Said::FaultTracked { .. }
+            | Said::FaultTracker { .. }
             | Said::FaultGroup
             | Said::Listening(_)
             | Said::HeardSelf { .. }
@@ -360,6 +368,14 @@ impl Said {
                 f,
                 "({name}) entering FAULT state (tracked interface {interface} {})",
                 if *up { "up" } else { "down" }
+            ),
+            Said::FaultTracker {
+                name: script,
+                reverse,
+            } => write!(
+                f,
+                "({name}) entering FAULT state (tracked script {script} {})",
+                if *reverse { "succeeded" } else { "failed" }
             ),
             Said::FaultGroup => write!(
                 f,

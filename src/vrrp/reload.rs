@@ -82,12 +82,14 @@ impl Router {
         id
     }
 
-    /// Who is concerned by which interface, computed anew.
+    /// Who is concerned by which interface, and by what else, computed anew.
     pub(super) fn index_networks(&mut self) {
         let mut networks = std::mem::take(&mut self.networks);
         networks.clear();
         let mut unbound: HashMap<IpAddr, Lanes> = HashMap::new();
         let mut unbound_watchers = Vec::new();
+        let mut trackers = std::mem::take(&mut self.trackers);
+        trackers.clear_watchers();
         for instance in self.instances() {
             let config = instance.config();
             match config.source {
@@ -104,6 +106,9 @@ impl Router {
                     let network = networks.entry(config.interface.clone()).or_default();
                     network.lanes.add(instance.id(), config);
                 }
+            }
+            for tracked in &config.trackers {
+                trackers.watch(tracked, instance.id());
             }
             for interface in instance.watches() {
                 networks
@@ -123,5 +128,6 @@ impl Router {
         self.networks = networks;
         self.unbound = unbound;
         self.unbound_watchers = unbound_watchers;
+        self.trackers = trackers;
     }
 }

@@ -7,10 +7,12 @@ use super::interfaces::{Debounce, Interfaces};
 use super::notice::{Limiter, Notice, Said, Topic};
 use super::receive::Envelope;
 use super::stats::RouterStats;
+use super::trackers::Trackers;
 use super::unicast::Lanes;
 use super::{Action, Actions, Event, InstanceId, Interface, TimerKey, UNBOUND};
-use crate::config::model::{TrackedInterface, Vrrp};
+use crate::config::model::{Tracked, TrackedInterface, Vrrp};
 use crate::time::Instant;
+use crate::track::Level;
 use crate::wire::vrrp;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -40,6 +42,7 @@ pub struct Router {
     /// Those of them that cannot run without that address.
     pub(super) unbound_watchers: Vec<InstanceId>,
     pub(super) interfaces: Interfaces,
+    pub(super) trackers: Trackers,
     pub(super) garp: Pacer,
     pub(super) started: bool,
     pub(super) log_unknown_vrids: bool,
@@ -102,6 +105,14 @@ impl Router {
         self.interfaces.contribution(tracked)
     }
 
+    /// What a tracked script or the like says, and adds to a priority now.
+    pub fn tracked(&self, tracked: &Tracked) -> (Level, i32) {
+        (
+            self.trackers.level(tracked),
+            self.trackers.contribution(tracked),
+        )
+    }
+
     /// Counters of packets that belong to no instance.
     pub fn stats(&self) -> RouterStats {
         self.stats
@@ -136,6 +147,16 @@ impl Router {
                     self.refit(now, &name, actions);
                 }
                 self.refit_unbound(now, actions);
+            }
+            Event::Tracker { kind, name, level } => {
+                let watchers = self.trackers.learn(kind, name, level);
+                let (begun, waiting): (Vec<InstanceId>, Vec<InstanceId>) = watchers
+                    .into_iter()
+                    .partition(|id| self.instance(*id).is_some_and(Instance::has_begun));
+                self.refit_all(now, &begun, actions);
+                if self.started {
+                    self.start(now, &waiting, actions);
+                }
             }
             Event::SendFailed {
                 instance,
@@ -396,6 +417,7 @@ impl Router {
                 &mut Context {
                     now,
                     interfaces: &self.interfaces,
+                    trackers: &self.trackers,
                     garp: &mut self.garp,
                     actions,
                 },
@@ -412,6 +434,7 @@ impl Router {
         let mut context = Context {
             now,
             interfaces: &self.interfaces,
+            trackers: &self.trackers,
             garp: &mut self.garp,
             actions,
         };

@@ -34,7 +34,7 @@ pub(super) fn instance(
     let authentication = auth::authentication(context, &mut draft, version, strict, ipv6);
     let state = auth::initial_state(context, &draft, &authentication, state, priority);
     let (nopreempt, preempt_delay) = election::preemption(context, &draft, state, priority, strict);
-    let tracked_interfaces = election::trackers(context, &mut draft, priority);
+    let (tracked_interfaces, trackers) = election::trackers(context, &mut draft, priority);
     let timer_expired_backup = election::timer_expired_backup(context, &draft, nopreempt);
     let owner_ignore_adverts =
         election::owner_ignore_adverts(builder, context, &draft, priority, strict);
@@ -77,6 +77,7 @@ pub(super) fn instance(
         timer_expired_backup,
         owner_ignore_adverts,
         tracked_interfaces,
+        trackers,
         down_timer_adverts: election::down_timer_adverts(builder, context, &draft, strict),
         authentication,
         multicast_group,

@@ -6,7 +6,9 @@ use super::state::{Builder, SyncGroup};
 use super::{Context, finish};
 use crate::config::diagnostic::{Class, Span};
 use crate::config::keywords::{Block, Form};
-use crate::config::model::{GarpGroup, SyncGroup as Group, TrackedInterface, VrrpInstance};
+use crate::config::model::{
+    GarpGroup, SyncGroup as Group, Tracked, TrackedInterface, VrrpInstance,
+};
 use crate::config::phrase::TrackerKind;
 use crate::config::read::Item;
 use std::collections::HashMap;
@@ -33,6 +35,7 @@ pub(super) fn sync_group(builder: &mut Builder, context: &mut Context<'_>, item:
         members: None,
         scripts: Vec::new(),
         tracked: Vec::new(),
+        trackers: Vec::new(),
         own_weights: false,
     };
     let mut met = Met::default();
@@ -49,12 +52,12 @@ pub(super) fn sync_group(builder: &mut Builder, context: &mut Context<'_>, item:
             _ => item.check(context),
         }
     });
-    group.tracked = met
+    let (interfaces, others): (Vec<_>, Vec<_>) = met
         .lines
         .into_iter()
-        .filter(|line| line.kind == TrackerKind::Interface)
-        .map(TrackedLine::interface)
-        .collect();
+        .partition(|line| line.kind == TrackerKind::Interface);
+    group.tracked = interfaces.into_iter().map(TrackedLine::interface).collect();
+    group.trackers = others.into_iter().filter_map(TrackedLine::object).collect();
     builder.sync_groups.push(group);
 }
 
@@ -134,7 +137,7 @@ pub(super) fn finish_sync_groups(builder: &mut Builder, context: &mut Context<'_
                 if !group.own_weights {
                     without_weights(context, instance, &group.name, span);
                 }
-                track_for(instance, &group.tracked);
+                track_for(instance, &group.tracked, &group.trackers);
                 members.push(member);
             }
         }
@@ -162,24 +165,39 @@ fn without_weights(
     group: &str,
     span: Span,
 ) {
-    for tracked in &mut instance.tracked_interfaces {
-        if tracked.weight != 0 {
-            let message = format!(
-                "({}) weight of tracked interface {} is not used in sync group {group}: it has no weight now",
-                instance.name, tracked.interface
-            );
-            context.fault(
-                span,
-                message,
-                "track the interface in the vrrp_sync_group instead, or add sync_group_tracking_weight to it",
-            );
-            tracked.weight = 0;
-        }
+    let interfaces = instance
+        .tracked_interfaces
+        .iter_mut()
+        .map(|tracked| ("interface", &tracked.interface, &mut tracked.weight));
+    let scripts = instance
+        .trackers
+        .iter_mut()
+        .map(|tracked| ("script", &tracked.name, &mut tracked.weight));
+    for (what, name, weight) in interfaces
+        .chain(scripts)
+        .filter(|(.., weight)| **weight != 0)
+    {
+        let message = format!(
+            "({}) weight of tracked {what} {name} is not used in sync group {group}: it has no weight now",
+            instance.name
+        );
+        let help = format!(
+            "track the {what} in the vrrp_sync_group instead, or add sync_group_tracking_weight to it"
+        );
+        context.fault(span, message, help);
+        *weight = 0;
     }
 }
 
 /// Puts what a group tracks on a member, where it does not track it by itself.
-fn track_for(instance: &mut VrrpInstance, tracked: &[TrackedInterface]) {
+fn track_for(instance: &mut VrrpInstance, tracked: &[TrackedInterface], trackers: &[Tracked]) {
+    for line in trackers {
+        let same = |own: &Tracked| (own.kind, &own.name) == (line.kind, &line.name);
+        let no_use = line.weight != 0 && instance.priority == finish::OWNER;
+        if !instance.trackers.iter().any(same) && !no_use {
+            instance.trackers.push(line.clone());
+        }
+    }
     for line in tracked {
         let known = instance
             .tracked_interfaces

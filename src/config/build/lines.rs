@@ -5,7 +5,9 @@ use super::state::Tracked;
 use crate::config::diagnostic::{Class, Span, quote};
 use crate::config::keywords::Form;
 use crate::config::keywords::form::Line;
-use crate::config::model::{Holdings, TrackedInterface};
+use crate::config::model::{
+    Holdings, Tracked as TrackedObject, TrackedInterface, TrackerKind as ObjectKind,
+};
 use crate::config::phrase::{TrackerKind, route_line, rule_line, tracker};
 use crate::config::read::Item;
 use crate::config::tree::{Statement, Statements, Word};
@@ -131,16 +133,18 @@ pub(super) fn trackers(
             );
             continue;
         }
-        let weight = tracker
-            .weight
-            .or_else(|| known?.get(&name).copied())
-            .unwrap_or(0);
+        let (usual_weight, usually_reverse) = known
+            .and_then(|known| known.get(&name).copied())
+            .unwrap_or_default();
         met.lines.push(TrackedLine {
             kind,
             name,
             span,
-            weight,
-            reverse: tracker.reverse.unwrap_or(false),
+            weight: tracker.weight.unwrap_or(usual_weight),
+            // A weight of its own has a direction of its own.
+            reverse: tracker
+                .reverse
+                .unwrap_or(tracker.weight.is_none() && usually_reverse),
         });
     }
 }
@@ -182,5 +186,19 @@ impl TrackedLine {
             weight: self.weight,
             reverse: self.reverse,
         }
+    }
+
+    /// The same, when it is something that is acted on.
+    pub fn object(self) -> Option<TrackedObject> {
+        let kind = match self.kind {
+            TrackerKind::Script => ObjectKind::Script,
+            _ => return None,
+        };
+        Some(TrackedObject {
+            kind,
+            name: self.name,
+            weight: self.weight,
+            reverse: self.reverse,
+        })
     }
 }

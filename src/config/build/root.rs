@@ -3,7 +3,7 @@
 
 use super::state::Builder;
 use super::{Context, global, group, instance, lvs, statics, tracked};
-use crate::config::diagnostic::{Class, Diagnostics, quote, status};
+use crate::config::diagnostic::{Class, Diagnostics, status};
 use crate::config::keywords::Block;
 use crate::config::model::Model;
 use crate::config::read::Item;
@@ -25,7 +25,6 @@ pub struct Built {
 pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built {
     let mut context = Context::new(world, diagnostics);
     let mut builder = Builder::default();
-    enter_network_namespace(&mut context, tree);
     let mut later: Vec<Item<'_>> = Vec::new();
     context.each_statement(Block::Root, tree.statements(), |context, item| {
         if !daemon_wide(&mut builder, context, &item) {
@@ -44,6 +43,7 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
     }
     balancer.finish(&mut builder.model);
     group::finish_sync_groups(&mut builder, &mut context);
+    tracked::finish_scripts(&mut builder, &mut context);
     statics::finish_link_delays(&mut builder, &mut context);
     group::finish_track_groups(&mut builder, &mut context);
     context.report_security();
@@ -55,27 +55,6 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
         model: builder.model,
         diagnostics: context.diagnostics,
         runnable: builder.objects > 0,
-    }
-}
-
-/// Goes over to `net_namespace` before anything is judged: the interfaces are those of that place.
-fn enter_network_namespace(context: &mut Context<'_>, tree: &Tree) {
-    let mut statements = tree.statements();
-    let Some(name) = statements
-        .find(|statement| statement.keyword() == "net_namespace")
-        .and_then(|statement| statement.word(1))
-    else {
-        return;
-    };
-    if let Err(error) = context.world.enter_network_namespace(&name.text()) {
-        context.fault(
-            name.span(),
-            format!(
-                "cannot go to network namespace {}: {error}",
-                quote(name.bytes())
-            ),
-            "the daemon does not start; 'ip netns' shows the namespaces there are",
-        );
     }
 }
 
@@ -105,7 +84,6 @@ fn daemon_wide(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>
     match item.name() {
         "global_defs" => global::global_defs(builder, context, item),
         "instance" => global.instance = item.text(context).map(str::to_owned),
-        "net_namespace" => global.net_namespace = item.text(context).map(str::to_owned),
         "use_pid_dir" => global.use_pid_dir = true,
         "child_wait_time" => {
             global.child_wait_time = item.u32(context).unwrap_or(global.child_wait_time)

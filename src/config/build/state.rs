@@ -2,7 +2,7 @@
 
 use super::global::Defaults;
 use crate::config::diagnostic::Span;
-use crate::config::model::{LinkDelay, Model, TrackedInterface};
+use crate::config::model::{LinkDelay, Model, Tracked as TrackedObject, TrackedInterface};
 use crate::config::read::Script;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -35,13 +35,13 @@ pub(super) struct Builder {
     pub objects: usize,
 }
 
-/// Names that trackers may refer to, those defined above them, with their default weights.
+/// Names that trackers may refer to, those defined above them, with their default weights and directions.
 #[derive(Default)]
 pub(super) struct Tracked {
-    pub scripts: HashMap<String, i32>,
-    pub files: HashMap<String, i32>,
-    pub processes: HashMap<String, i32>,
-    pub bfds: HashMap<String, i32>,
+    pub scripts: HashMap<String, (i32, bool)>,
+    pub files: HashMap<String, (i32, bool)>,
+    pub processes: HashMap<String, (i32, bool)>,
+    pub bfds: HashMap<String, (i32, bool)>,
 }
 
 /// What tells the packets for one virtual router from those for another of the same id: several may share an interface as long as
@@ -69,6 +69,8 @@ pub(super) struct SyncGroup {
     pub scripts: Vec<Script>,
     /// The interfaces it tracks on behalf of its members.
     pub tracked: Vec<TrackedInterface>,
+    /// What else it tracks on their behalf.
+    pub trackers: Vec<TrackedObject>,
     /// `sync_group_tracking_weight`: members may have weights of their own.
     pub own_weights: bool,
 }

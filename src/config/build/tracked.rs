@@ -1,35 +1,29 @@
-//! What instances can track: `vrrp_script`, `vrrp_track_process`, `track_file`. Checked in full; nothing runs them yet.
+//! What instances can track: `vrrp_script`, `vrrp_track_process`, `track_file`. Processes and files are checked
+//! in full, but nothing watches them yet.
 
 use super::Context;
 use super::state::Builder;
 use crate::config::diagnostic::{Class, quote};
 use crate::config::keywords::Block;
+use crate::config::model::{Script, TrackerKind};
 use crate::config::read::Item;
 use crate::config::source::directory;
 use crate::config::world::Account;
+use std::collections::HashSet;
+use std::collections::hash_map::Entry;
 use std::path::Path;
+use std::time::Duration;
 
 /// `vrrp_script`.
 pub(super) fn script(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
     let (Some(name), Some(statements)) = (item.block_name(context), item.open(context)) else {
         return;
     };
-    let mut command: Option<Vec<Vec<u8>>> = None;
-    let mut user: Option<Option<Account>> = None;
-    let mut weight = 0;
+    let mut draft = DraftScript::default();
     context.each_statement(Block::VrrpScript, statements, |context, item| {
-        match item.name() {
-            "script" => command = item.command(context).map(|(arguments, _)| arguments),
-            "user" => user = Some(item.user(context)),
-            "weight" => weight = item.weight(context).map_or(weight, |(weight, _)| weight),
-            "interval" | "timeout" if item.argument(0).is_some_and(|word| word == "0") => {
-                let message = format!("{} must be greater than 0", item.name());
-                context.fault(item.argument_span(0), message, "1 second is used");
-            }
-            _ => item.check(context),
-        }
+        draft.statement(context, &item);
     });
-    let Some(command) = command else {
+    let Some(command) = draft.command else {
         context.fault(
             item.span(),
             format!("No script set for vrrp_script {name} - removing"),
@@ -37,7 +31,7 @@ pub(super) fn script(builder: &mut Builder, context: &mut Context<'_>, item: &It
         );
         return;
     };
-    let account = match user {
+    let account = match draft.user {
         Some(account) => account,
         None => {
             let account = context.default_account(item.span());
@@ -54,14 +48,81 @@ pub(super) fn script(builder: &mut Builder, context: &mut Context<'_>, item: &It
         }
     };
     let Some(account) = account else { return };
-    let script = item.make_script(command, account);
-    if context.vouch(script).is_some() {
-        builder
-            .tracked
-            .scripts
-            .entry(name.to_owned())
-            .or_insert(weight);
+    let Some(script) = context.vouch(item.make_script(command, account)) else {
+        return;
+    };
+    if let Entry::Vacant(place) = builder.tracked.scripts.entry(name.to_owned()) {
+        place.insert(draft.weight);
+        let interval = draft.interval.unwrap_or(SCRIPT_INTERVAL);
+        builder.model.vrrp.scripts.push(Script {
+            name: name.to_owned(),
+            command: script.into(),
+            interval,
+            timeout: draft.timeout.unwrap_or(interval),
+            rise: draft.rise.unwrap_or(1),
+            fall: draft.fall.unwrap_or(1),
+            init_fail: draft.init_fail,
+        });
     }
+}
+
+/// `interval` of a script that names none.
+const SCRIPT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A `vrrp_script` as it was read.
+#[derive(Default)]
+struct DraftScript {
+    command: Option<Vec<Vec<u8>>>,
+    user: Option<Option<Account>>,
+    weight: (i32, bool),
+    interval: Option<Duration>,
+    timeout: Option<Duration>,
+    rise: Option<u32>,
+    fall: Option<u32>,
+    init_fail: bool,
+}
+
+impl DraftScript {
+    fn statement(&mut self, context: &mut Context<'_>, item: &Item<'_>) {
+        match item.name() {
+            "script" => self.command = item.command(context).map(|(arguments, _)| arguments),
+            "user" => self.user = Some(item.user(context)),
+            "weight" => self.weight = item.weight(context).unwrap_or(self.weight),
+            "interval" | "timeout" if item.argument(0).is_some_and(|word| word == "0") => {
+                let message = format!("{} must be greater than 0", item.name());
+                context.fault(item.argument_span(0), message, "1 second is used");
+            }
+            "interval" => self.interval = item.duration(context).or(self.interval),
+            "timeout" => self.timeout = item.duration(context).or(self.timeout),
+            "rise" => self.rise = item.u32(context).or(self.rise),
+            "fall" => self.fall = item.u32(context).or(self.fall),
+            "init_fail" => self.init_fail = true,
+            _ => item.check(context),
+        }
+    }
+}
+
+/// Says which scripts no instance tracks, once all are known: they are not run.
+pub(super) fn finish_scripts(builder: &mut Builder, context: &mut Context<'_>) {
+    let vrrp = &mut builder.model.vrrp;
+    let tracked: HashSet<&str> = vrrp
+        .instances
+        .iter()
+        .flat_map(|instance| &instance.trackers)
+        .filter(|tracked| tracked.kind == TrackerKind::Script)
+        .map(|tracked| tracked.name.as_str())
+        .collect();
+    vrrp.scripts.retain(|script| {
+        let used = tracked.contains(script.name.as_str());
+        if !used {
+            let message = format!(
+                "vrrp_script {} is tracked by nobody: it is not run",
+                script.name
+            );
+            context.diagnostics.say(Class::Note, None, message);
+        }
+        used
+    });
 }
 
 /// `vrrp_track_process`.
@@ -69,13 +130,14 @@ pub(super) fn process(builder: &mut Builder, context: &mut Context<'_>, item: &I
     let (Some(name), Some(statements)) = (item.block_name(context), item.open(context)) else {
         return;
     };
-    let (mut process, mut quorum, mut quorum_max, mut weight) = (false, None, None, 0);
+    let (mut process, mut quorum, mut quorum_max) = (false, None, None);
+    let mut weight = (0, false);
     context.each_statement(
         Block::VrrpTrackProcess,
         statements,
         |context, item| match item.name() {
             "process" => process |= item.text(context).is_some(),
-            "weight" => weight = item.weight(context).map_or(weight, |(weight, _)| weight),
+            "weight" => weight = item.weight(context).unwrap_or(weight),
             "quorum" => quorum = item.int(context),
             "quorum_max" => quorum_max = item.int(context),
             _ => item.check(context),
@@ -111,12 +173,12 @@ pub(super) fn file(builder: &mut Builder, context: &mut Context<'_>, item: &Item
     let (Some(name), Some(statements)) = (item.block_name(context), item.open(context)) else {
         return;
     };
-    const DEFAULT_WEIGHT: i32 = 1;
+    const DEFAULT_WEIGHT: (i32, bool) = (1, false);
     let (mut path, mut weight) = (None, DEFAULT_WEIGHT);
     context.each_statement(Block::TrackFile, statements, |context, item| {
         match item.name() {
             "file" => path = item.text(context).map(str::to_owned),
-            "weight" => weight = item.weight(context).map_or(weight, |(weight, _)| weight),
+            "weight" => weight = item.weight(context).unwrap_or(weight),
             "init_file" => init_file(context, &item),
             _ => item.check(context),
         }

@@ -12,7 +12,7 @@ pub(super) static VRRP_SYNC_GROUP: &[Keyword] = &[
     k("track_interface", "{ <IFNAME> [weight <-253..253> [reverse]] ... }", Lines(TrackInterfaces), "none", "2.0.0", 2,
       "Interfaces tracked on behalf of all members").repeated(Appends).acts(),
     k("track_script", "{ <SCRIPT> [weight <-253..253> [reverse or noreverse]] ... }", Lines(TrackScripts), "none", "2.0.0", 2,
-      "Scripts tracked on behalf of all members").repeated(Appends),
+      "Scripts tracked on behalf of all members").repeated(Appends).acts(),
     k("track_file", "{ <FILE> [weight <-254..254> [reverse or noreverse]] ... }", Lines(TrackFiles), "none", "2.0.0", 2,
       "Files tracked on behalf of all members").repeated(Appends),
     k("track_process", "{ <PROC> [weight <-254..254> [reverse or noreverse]] ... }", Lines(TrackProcesses), "none", "2.0.11", 2,
@@ -63,21 +63,21 @@ pub(super) static GARP_GROUP: &[Keyword] = &[
 #[rustfmt::skip]
 pub(super) static VRRP_SCRIPT: &[Keyword] = &[
     k("script", "<SCRIPT> (two pass quoting)", Script, "none, required", "1.1.13", 1,
-      "Command run without shell; \"</path\" form only tests that a file opens").missing(Warns),
+      "Command run without shell; \"</path\" form only tests that a file opens").missing(Warns).acts(),
     k("interval", "<SECS[.msec] 0.001..4294>", Seconds(1000, TIMER_S, 3), "1", "1.1.13", 1,
-      "Time between starts"),
+      "Time between starts").acts(),
     k("timeout", "<SECS[.msec] 0.001..4294>", Seconds(1000, TIMER_S, 3), "interval", "1.2.6", 2,
-      "Run time limit"),
+      "Run time limit").acts(),
     k("weight", "<INT -253..253> [reverse]", Weight(-253, 253), "0", "1.1.13", 1,
-      "Default priority change; 0 = FAULT on failure"),
+      "Default priority change; 0 = FAULT on failure").acts(),
     k("rise", "<INT 1..2147483647>", Int(1, I32, Lenient), "1", "1.1.18", 1,
-      "Successes needed for OK"),
+      "Successes needed for OK").acts(),
     k("fall", "<INT 1..2147483647>", Int(1, I32, Lenient), "1", "1.1.18", 1,
-      "Failures needed for KO"),
+      "Failures needed for KO").acts(),
     k("user", "<USER> [[:]<GROUP>]", User, "script_user", "1.3.0", 1,
-      "User the script runs as"),
+      "User the script runs as").acts(),
     k("init_fail", "-", Flag, "off", "1.3.2", 2,
-      "Assume failed until first success"),
+      "Assume failed until first success").acts(),
 ];
 
 /// `vrrp_track_process`.

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 mod bfd;
 mod checker;
 mod command;
-mod files;
 mod global;
 mod lvs;
 mod process;
 mod route;
+mod track;
 mod unicast;
 mod vrrp;
 
@@ -19,7 +19,6 @@ pub use checker::{
     ScriptProbe, ServerName, Source, Timing, UdpProbe, Url, WebProbe,
 };
 pub use command::Command;
-pub use files::{DumpPlace, Files, ReloadCheck, ReloadFile};
 pub use global::{Global, ProcessNames};
 pub use lvs::{
     Encapsulation, EndpointName, Family, Forwarding, Granularity, Lvs, Member, Persistence,
@@ -31,6 +30,7 @@ pub use route::{
     Encap, Holdings, Insertion, Metric, NextHop, PROTOCOL_KEEPALIVED, Prefix, Route, Rule,
     RuleAction, TABLE_MAIN,
 };
+pub use track::{Script, Tracked, TrackerKind};
 pub use unicast::{OldChecksum, Transport, Unicast, UnicastPeer};
 pub use vrrp::{
     Authentication, GarpGroup, GarpPolicy, InitialState, LinkDelay, SyncGroup, TrackedInterface,

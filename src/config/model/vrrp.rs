@@ -1,6 +1,6 @@
 //! The VRRP part of the model: instances and what they hold.
 
-use super::{Holdings, Transport};
+use super::{Holdings, Script, Tracked, Transport};
 use crate::config::secret::Secret;
 use crate::wire::vrrp::Family;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,8 @@ pub struct Vrrp {
     pub link_delays: Vec<LinkDelay>,
     /// `garp_group`, in the order of the file; an interface is in one of them at most.
     pub garp_groups: Vec<GarpGroup>,
+    /// `vrrp_script`, those that an instance tracks, in the order of the file; names are unique.
+    pub scripts: Vec<Script>,
     /// `static_ipaddress`, `static_routes`, `static_rules`: on this host for as long as the daemon runs.
     pub fixed: Holdings,
 }
@@ -206,6 +208,8 @@ pub struct VrrpInstance {
     pub dont_track_primary: bool,
     /// `track_interface`, its own and those of its sync group: each interface once.
     pub tracked_interfaces: Vec<TrackedInterface>,
+    /// `track_script`, its own and those of its sync group: each name once.
+    pub trackers: Vec<Tracked>,
     /// `skip_check_adv_addr`.
     pub skip_check_adv_addr: bool,
     /// `lower_prio_no_advert`.

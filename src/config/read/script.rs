@@ -3,9 +3,9 @@
 use super::Item;
 use crate::config::build::Context;
 use crate::config::diagnostic::{Span, quote};
-use crate::config::shell;
+use crate::config::shell::{self, Shell};
 use crate::config::source::directory;
-use crate::config::world::Account;
+use crate::config::world::{Account, Program};
 use std::path::{Path, PathBuf};
 
 /// A command and who runs it.
@@ -49,7 +49,10 @@ impl<'t> Item<'t> {
             return None;
         };
         let arguments = match shell::arguments(&first.bytes) {
-            Ok(arguments) => arguments,
+            Ok(plain) => match shell::written_for(&first.bytes) {
+                Some(shell) => self.by_shell(context, shell, &first.bytes)?,
+                None => plain,
+            },
             Err(error) => {
                 context
                     .diagnostics
@@ -66,6 +69,32 @@ impl<'t> Item<'t> {
             return None;
         }
         Some((arguments, words))
+    }
+
+    /// The vector of arguments that has a shell run a command; `None` when there is no such shell, which is said.
+    fn by_shell(
+        &self,
+        context: &mut Context<'_>,
+        shell: Shell,
+        command: &[u8],
+    ) -> Option<Vec<Vec<u8>>> {
+        let path = shell.path();
+        if context
+            .world
+            .program(Path::new(path), Path::new(""), Account::ROOT)
+            == Program::Missing
+        {
+            let message = format!(
+                "{} `{}` is written for a shell, but there is no {path}",
+                self.name(),
+                quote(command)
+            );
+            let help = "install it, or put the commands into a file that begins with #! and the shell there is, and name that";
+            context.fault(self.span(), message, help);
+            return None;
+        }
+        let text = shell::text_for_shell(command);
+        Some(vec![path.into(), b"-c".to_vec(), text])
     }
 
     /// A command with the account that the line names, else the default one.

@@ -11,6 +11,7 @@ mod dumps;
 mod frames;
 mod links;
 mod orders;
+mod scripts;
 mod sockets;
 mod succession;
 
@@ -23,6 +24,7 @@ use crate::os::poll::{Loop, Ready, Want};
 use crate::os::vrrp_socket::{Batch, Carrier};
 use crate::os::{clock, memory};
 use crate::time::Instant;
+use crate::track::script::ScriptId;
 use crate::vrrp::{Action, Actions, Event, Notice, Router, Severity, TimerKey, UNBOUND};
 use crate::wheel::Wheel;
 use adverts::Adverts;
@@ -30,6 +32,7 @@ use dumps::Dumps;
 use frames::{Frames, Left};
 use links::Kernel;
 use log::{debug, error, info, warn};
+use scripts::Programs;
 use sockets::Sockets;
 use std::collections::VecDeque;
 use std::io;
@@ -54,6 +57,7 @@ enum Source {
     Vrrp(Carrier, u32),
     Netlink,
     Parent,
+    Runner,
     Signals,
     Log,
 }
@@ -67,6 +71,10 @@ enum Key {
     /// `vrrp_startup_delay` is over.
     Begin,
     StopLimit,
+    /// The next run of a script.
+    Script(ScriptId),
+    /// Another runner may be tried.
+    Runner,
 }
 
 /// How far the process has come.
@@ -92,13 +100,12 @@ struct Shell {
     kernel: Kernel,
     batch: Batch,
     dumps: Dumps,
+    programs: Programs,
     router: Router,
     actions: Actions,
     /// What is still to be said in the log.
     notices: VecDeque<Notice>,
     phase: Phase,
-    /// How many reloads this process has seen.
-    reloads: u32,
     exit: Option<Exit>,
 }
 
@@ -135,11 +142,11 @@ impl Shell {
             kernel: Kernel::open()?,
             batch: Batch::default(),
             dumps: Dumps::default(),
+            programs: Programs::default(),
             router: Router::new(&model.vrrp, model.global.log_unknown_vrids),
             actions: Actions::new(),
             notices: VecDeque::new(),
             phase: Phase::Reading,
-            reloads: 0,
             exit: None,
             model,
             context,
@@ -163,6 +170,9 @@ impl Shell {
                 .instances()
                 .map(|instance| (instance.id(), instance.config())),
         );
+        // Sooner than anything that makes this process larger: the runner begins as a copy of it.
+        let runs = !shell.model.vrrp.scripts.is_empty();
+        shell.programs.fit(&mut shell.events, runs, clock::now());
         info!("Registering Kernel netlink reflector");
         Ok(shell)
     }
@@ -201,6 +211,7 @@ impl Shell {
                 Source::Vrrp(..) => {}
                 Source::Netlink => self.listen_to_kernel(*event),
                 Source::Parent => self.obey(),
+                Source::Runner => self.listen_to_runner(),
                 Source::Signals => {
                     if self.context.terminated() {
                         self.stop(clock::now());
@@ -226,6 +237,8 @@ impl Shell {
                         self.begin(now);
                     }
                 }
+                Key::Script(id) => self.script_due(now, id, deadline),
+                Key::Runner => self.replace_runner(now),
                 Key::StopLimit => {
                     warn!("The kernel has not confirmed in time that all addresses are gone");
                     self.exit = Some(Exit::Clean);
@@ -254,6 +267,7 @@ impl Shell {
         }
         self.kernel.tell();
         self.dumps.reap();
+        self.programs.reap();
         self.context.parent.alive(now);
         if self.phase == Phase::Stopping && self.kernel.reconciler().is_settled() {
             self.exit = Some(Exit::Clean);
@@ -361,6 +375,7 @@ impl Shell {
             self.phase = Phase::Delayed;
             self.wheel.arm(Key::Begin, now + delay);
         }
+        self.configure_scripts(now);
         self.context.parent.answer(Answer::Started);
     }
 

@@ -20,6 +20,7 @@ use super::notice::{Limiter, Notice, Said, Topic};
 use super::stats::Stats;
 use super::table::{Cause, State};
 use super::timing::{gap_listen_interval, master_down_interval};
+use super::trackers::Trackers;
 use super::{Action, Actions, InstanceId, TimerKey};
 use crate::config::model::VrrpInstance;
 use crate::time::Instant;
@@ -63,6 +64,7 @@ struct Rival {
 pub(super) struct Context<'a> {
     pub now: Instant,
     pub interfaces: &'a Interfaces,
+    pub trackers: &'a Trackers,
     pub garp: &'a mut Pacer,
     pub actions: &'a mut Actions,
 }
@@ -81,7 +83,7 @@ pub struct Instance {
     unfit: Unfit,
     /// Why it could not run by itself, as of the last look.
     own_unfit: Unfit,
-    /// What tracked interfaces add to the priority, as of the last look.
+    /// What all that is tracked adds to the priority, as of the last look.
     tracked_weight: i64,
     /// When its Master_Down_Timer last fired: it waits for the others of its group.
     wants_master: Option<Instant>,
@@ -261,7 +263,7 @@ impl Instance {
 
     // ---- what happens
 
-    /// Looks anew at the interfaces: what keeps it from running by itself, and what they add to its priority. Does not change
+    /// Looks anew at the interfaces and the rest that is tracked: what keeps it from running by itself, and what they add to its priority. Does not change
     /// the state; `start` or `fit` has to follow.
     pub(super) fn look(&mut self, context: &mut Context<'_>) {
         let from = self.effective_priority();
@@ -277,13 +279,38 @@ impl Instance {
     }
 
     fn survey(&mut self, context: &Context<'_>) {
-        self.own_unfit = context.interfaces.unfit(&self.config);
+        let trackers = &self.config.trackers;
+        self.own_unfit = Unfit {
+            tracker: trackers
+                .iter()
+                .any(|tracked| context.trackers.fails(tracked)),
+            // Whoever runs, or takes over from a process that did, goes on until something is known to have failed.
+            waiting: self.state == State::Initialize
+                && self.resume.is_none()
+                && trackers
+                    .iter()
+                    .any(|tracked| context.trackers.is_awaited(tracked)),
+            ..context.interfaces.unfit(&self.config)
+        };
+        let others = trackers
+            .iter()
+            .map(|tracked| i64::from(context.trackers.contribution(tracked)));
         self.tracked_weight = self
             .config
             .tracked_interfaces
             .iter()
             .map(|tracked| i64::from(context.interfaces.contribution(tracked)))
+            .chain(others)
             .sum();
+    }
+
+    /// Whether only something that is not known yet keeps it from running, as of the last look.
+    pub(super) fn waits(&self) -> bool {
+        self.own_unfit
+            == Unfit {
+                waiting: true,
+                ..Unfit::default()
+            }
     }
 
     /// Whether nothing keeps it from running by itself, as of the last look.
@@ -293,6 +320,9 @@ impl Instance {
 
     /// Begins by itself (RFC 3768 6.4.1), after a look.
     pub(super) fn start(&mut self, context: &mut Context<'_>) {
+        if self.waits() {
+            return;
+        }
         let cause = if !self.is_able() {
             Cause::StartUnfit
         } else if self.can_resume(context.now) {
@@ -558,6 +588,18 @@ impl Instance {
             for said in failed {
                 self.tell(said, context);
             }
+        }
+        for tracked in self
+            .config
+            .trackers
+            .iter()
+            .filter(|tracked| context.trackers.fails(tracked))
+        {
+            let said = Said::FaultTracker {
+                name: tracked.name.clone(),
+                reverse: tracked.reverse,
+            };
+            context.actions.push(self.notice(said));
         }
         let interface = || self.config.interface.clone();
         if self.unfit.missing {

@@ -5,7 +5,7 @@ use super::super::instance::Draft;
 use super::super::state::Builder;
 use super::{OWNER, PRIORITY};
 use crate::config::diagnostic::{Class, Span};
-use crate::config::model::{GarpPolicy, InitialState, TrackedInterface, Version};
+use crate::config::model::{GarpPolicy, InitialState, Tracked, TrackedInterface, Version};
 use crate::config::phrase::TrackerKind;
 use std::time::Duration;
 
@@ -196,10 +196,10 @@ pub(super) fn trackers(
     context: &mut Context<'_>,
     draft: &mut Draft,
     priority: u8,
-) -> Vec<TrackedInterface> {
+) -> (Vec<TrackedInterface>, Vec<Tracked>) {
     let own = draft.interface.as_ref().map(|(name, _)| name.as_str());
     let name = &draft.name;
-    let mut tracked = Vec::new();
+    let (mut tracked, mut trackers) = (Vec::new(), Vec::new());
     for line in std::mem::take(&mut draft.trackers.lines) {
         if line.kind == TrackerKind::Interface && Some(line.name.as_str()) == own {
             let message = format!(
@@ -220,6 +220,8 @@ pub(super) fn trackers(
             context.fault(line.span, message, "an address owner has priority 255 always: lower the priority, or remove the weight");
         } else if line.kind == TrackerKind::Interface {
             tracked.push(line.interface());
+        } else {
+            trackers.extend(line.object());
         }
     }
     // A master that cannot have its routes is none.
@@ -239,7 +241,7 @@ pub(super) fn trackers(
             });
         }
     }
-    tracked
+    (tracked, trackers)
 }
 
 pub(super) fn advert_interval(

@@ -38,10 +38,10 @@ impl Sessions {
         self.instances
     }
 
-    /// Reads a session; one that cannot run is dropped, which is said. `names` are those of the sessions so far, with their weights.
+    /// Reads a session; one that cannot run is dropped, which is said. `names` are those of the sessions so far, with their weights and directions.
     pub(super) fn read(
         &mut self,
-        names: &mut HashMap<String, i32>,
+        names: &mut HashMap<String, (i32, bool)>,
         context: &mut Context<'_>,
         item: &Item<'_>,
     ) {
@@ -103,10 +103,7 @@ impl Sessions {
             return;
         };
         self.neighbors.insert(neighbor);
-        names.insert(
-            name.to_owned(),
-            draft.weight.map_or(0, |(weight, _)| weight),
-        );
+        names.insert(name.to_owned(), draft.weight.unwrap_or_default());
         self.instances
             .push(draft.settle(context, item, name, neighbor));
     }

@@ -1,0 +1,160 @@
+//! Starting a program of the user: in a session of its own, as another account, with nothing of ours in its hands; and the end of
+//! such programs with everything they started.
+//!
+//! Only a process that may wait calls this: the kernel reads the program from a disk before the call returns.
+
+use super::check;
+use super::process::{End, ProcessId};
+use crate::config::model::Command;
+use nix::errno::Errno;
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, killpg, signal, sigprocmask};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::unistd::{Gid, Pid, Uid, geteuid, setgid, setgroups, setsid, setuid};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::process::Stdio;
+
+/// What programs must not take over from our environment: sockets and names that service managers give to us alone, and what makes
+/// a loader or a shell run something else first.
+const PRIVATE: [&str; 10] = [
+    "NOTIFY_SOCKET",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "LISTEN_PID",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "CREDENTIALS_DIRECTORY",
+    "BASH_ENV",
+    "ENV",
+    "IFS",
+];
+/// The same, by what the name begins with.
+const PRIVATE_PREFIXES: [&str; 2] = ["LD_", "BASH_FUNC_"];
+/// Where programs are looked for when the environment does not say.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// The first descriptor behind the standard streams.
+const FIRST_OTHER: libc::c_uint = 3;
+/// `NSIG` of Linux: one more than the last signal.
+const SIGNALS_END: i32 = 32;
+
+/// Starts a program. It leads a session and a process group whose number is its own.
+///
+/// # Errors
+/// The account cannot be taken on, or the program cannot be run.
+pub fn spawn(command: &Command) -> io::Result<ProcessId> {
+    let (program, arguments) = command
+        .arguments
+        .split_first()
+        .ok_or(ErrorKind::InvalidInput)?;
+    let account = command.account;
+    let mut child = std::process::Command::new(OsStr::from_bytes(program));
+    child
+        .args(arguments.iter().map(|argument| OsStr::from_bytes(argument)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if command.directory.is_dir() {
+        child.current_dir(&command.directory);
+    }
+    for (name, _) in std::env::vars_os() {
+        let bytes = name.as_bytes();
+        let private = PRIVATE.iter().any(|known| bytes == known.as_bytes())
+            || PRIVATE_PREFIXES
+                .iter()
+                .any(|prefix| bytes.starts_with(prefix.as_bytes()));
+        if private {
+            child.env_remove(name);
+        }
+    }
+    if std::env::var_os("PATH").is_none() {
+        child.env("PATH", PATH);
+    }
+    // SAFETY: between fork and exec only system calls are made: nothing is allocated and no lock is taken.
+    unsafe { child.pre_exec(move || become_program(account.uid, account.gid)) };
+    let child = child.spawn()?;
+    ProcessId::try_from(child.id()).map_err(io::Error::other)
+}
+
+fn become_program(uid: u32, gid: u32) -> io::Result<()> {
+    setsid()?;
+    // A handled signal is back at its default after exec by itself; one that is ignored is not.
+    for number in 1..SIGNALS_END {
+        if let Ok(number) = Signal::try_from(number) {
+            // SAFETY: sets no handler.
+            let _ = unsafe { signal(number, SigHandler::SigDfl) };
+        }
+    }
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+    // SAFETY: marks descriptors of this process, which run no code of ours any more.
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            FIRST_OTHER,
+            libc::c_uint::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        ) as i32
+    })
+    .or_else(without_close_range)?;
+    take_on(uid, gid)
+}
+
+/// Kernels before 5.11: every descriptor of ours is closed at exec anyway.
+fn without_close_range(error: io::Error) -> io::Result<i32> {
+    match error.raw_os_error() {
+        Some(libc::ENOSYS | libc::EINVAL) => Ok(0),
+        _ => Err(error),
+    }
+}
+
+/// Becomes a user with one group. A process that is that user already and may not set groups stays as it is.
+fn take_on(uid: u32, gid: u32) -> io::Result<()> {
+    let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    match setgroups(&[gid]) {
+        Err(Errno::EPERM) if geteuid() == uid => return Ok(()),
+        result => result?,
+    }
+    setgid(gid)?;
+    Ok(setuid(uid)?)
+}
+
+/// Asks whether a file can be opened for reading, as `</path` does.
+pub fn can_be_read(path: &[u8]) -> io::Result<()> {
+    File::open(OsStr::from_bytes(path)).map(drop)
+}
+
+/// Sends a signal to a program and everything that it started and that did not go into a session of its own.
+pub fn signal_all(leader: ProcessId, signal: Signal) {
+    // Whoever has ended meanwhile needs no signal.
+    let _ = killpg(Pid::from_raw(leader), signal);
+}
+
+/// The programs that have ended are told one by one. `last_word` is called before the number of one is free for another process, so
+/// that what it left behind can still be signalled by that number.
+pub fn reap(mut last_word: impl FnMut(ProcessId)) -> Option<(ProcessId, End)> {
+    loop {
+        let peek = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        let ended = match waitid(Id::All, peek) {
+            Err(Errno::EINTR) => continue,
+            status => status.ok()?.pid()?,
+        };
+        last_word(ended.as_raw());
+        match waitpid(ended, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, status)) => {
+                return Some((pid.as_raw(), End::Status(status)));
+            }
+            Ok(WaitStatus::Signaled(pid, signal, _)) => {
+                return Some((pid.as_raw(), End::Signal(signal as i32)));
+            }
+            Err(Errno::EINTR) => {}
+            Ok(_) | Err(_) => return None,
+        }
+    }
+}
+
+/// What programs leave behind when they end becomes a child of this process, so that it is taken leave of here.
+pub fn adopt_orphans() -> io::Result<()> {
+    Ok(nix::sys::prctl::set_child_subreaper(true)?)
+}

@@ -1,0 +1,122 @@
+//! What a role and its runner tell each other, over one pair of packet sockets: a request or an answer a packet.
+
+use crate::config::model::Command;
+pub use crate::track::script::{Outcome, RunId};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::io::{self, ErrorKind};
+use std::marker::PhantomData;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+/// The longest packet, bytes: a command line that the kernel takes is not longer, and a socket's buffer is not smaller.
+const PACKET_MAX: usize = 128 * 1024;
+
+/// What a role wants of its runner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Run this program, and end it with everything it started when it takes longer than `limit`.
+    Run {
+        /// Not in use for another program that runs.
+        id: RunId,
+        /// Which program, and as whom.
+        command: Command,
+        /// `None` = for as long as it likes.
+        limit: Option<Duration>,
+    },
+    /// End this program with everything it started.
+    End(RunId),
+}
+
+/// What a runner tells its role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// This run takes longer than it may; it is being ended, and `Ended` follows.
+    Late(RunId),
+    /// This run is over.
+    Ended(RunId, Outcome),
+}
+
+/// One end of the line: sends `S`, receives `R`. Never blocks.
+pub struct End<S, R> {
+    socket: UnixDatagram,
+    buffer: Vec<u8>,
+    kinds: PhantomData<fn(S) -> R>,
+}
+
+/// The role's end.
+pub type ToRunner = End<Request, Answer>;
+/// The runner's end.
+pub type ToRole = End<Answer, Request>;
+
+/// A new pair of ends.
+pub fn pair() -> io::Result<(ToRunner, ToRole)> {
+    // Of the kinds that keep packets apart the only one that tells when the other end has gone.
+    let (role, runner) = socketpair(
+        AddressFamily::Unix,
+        SockType::SeqPacket,
+        None,
+        SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+    )?;
+    Ok((End::new(role.into()), End::new(runner.into())))
+}
+
+/// What was found at an end of the line.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Received<R> {
+    /// This.
+    Packet(R),
+    /// Nothing (now).
+    Nothing,
+    /// The other process has gone.
+    Gone,
+}
+
+impl<S: Serialize, R: DeserializeOwned> End<S, R> {
+    fn new(socket: UnixDatagram) -> Self {
+        End {
+            socket,
+            buffer: Vec::new(),
+            kinds: PhantomData,
+        }
+    }
+
+    /// Sends a packet.
+    ///
+    /// # Errors
+    /// `WouldBlock` when the other end has not read for long; anything else when it has gone or the packet is too long.
+    pub fn send(&self, packet: &S) -> io::Result<()> {
+        let bytes = postcard::to_allocvec(packet).map_err(io::Error::other)?;
+        if bytes.len() > PACKET_MAX {
+            return Err(ErrorKind::ArgumentListTooLong.into());
+        }
+        self.socket.send(&bytes).map(drop)
+    }
+
+    /// The next packet.
+    pub fn receive(&mut self) -> Received<R> {
+        self.buffer.resize(PACKET_MAX, 0);
+        loop {
+            let length = match self.socket.recv(&mut self.buffer) {
+                Ok(0) => return Received::Gone,
+                Ok(length) => length,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Received::Nothing,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => return Received::Gone,
+            };
+            // Both ends are the same program: what cannot be read was cut off by the kernel, and is no packet.
+            if let Ok(packet) = postcard::from_bytes(self.buffer.get(..length).unwrap_or_default())
+            {
+                return Received::Packet(packet);
+            }
+        }
+    }
+}
+
+impl<S, R> AsRawFd for End<S, R> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}

@@ -1,0 +1,215 @@
+//! The runner: a process that starts and ends the user's programs for a role.
+//!
+//! Starting a program means copying a process and waiting for a disk, and the process that speaks VRRP may do neither. So it tells
+//! its runner, which was forked from it before it grew, and hears how each program ended. A runner ends with its role.
+
+mod line;
+mod runs;
+
+pub use line::{Answer, Outcome, Received, Request, RunId, ToRunner};
+
+use crate::os::poll::{Loop, Want};
+use crate::os::process::{self, Fork, ProcessId};
+use crate::os::signals::ChildrenEnded;
+use crate::os::{clock, memory, spawn};
+use crate::wheel::Wheel;
+use line::ToRole;
+use nix::sys::signal::Signal;
+use runs::Runs;
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+/// How long a program that takes too long may take to end by itself.
+const GRACE: Duration = Duration::from_secs(1);
+/// The name of the process in lists of processes.
+const NAME: &str = "keepalived_run";
+/// What a program's beginning with this means: only whether the file behind it can be opened for reading is asked.
+const OPENS: u8 = b'<';
+
+/// Forks a runner. The number of its process, and the line to it.
+pub fn start() -> io::Result<(ProcessId, ToRunner)> {
+    let (ours, theirs) = line::pair()?;
+    match process::fork()? {
+        Fork::Parent(pid) => Ok((pid, ours)),
+        // Signals stay held back: this process ends with its role.
+        Fork::Child(_held) => {
+            process::close_all_but(theirs.as_raw_fd());
+            process::set_name(NAME);
+            let end = Runner::new(theirs).and_then(|mut runner| runner.run());
+            process::exit_at_once(i32::from(end.is_err()))
+        }
+    }
+}
+
+/// What a descriptor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Role,
+    Children,
+}
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    /// The run has taken as long as it may.
+    Limit(RunId),
+    /// It was asked to end, and may take no longer.
+    Kill(RunId),
+}
+
+struct Runner {
+    events: Loop<Source>,
+    wheel: Wheel<Key>,
+    children: ChildrenEnded,
+    role: ToRole,
+    runs: Runs,
+    /// What the role has no room for now.
+    answers: VecDeque<Answer>,
+    gone: bool,
+}
+
+impl Runner {
+    fn new(role: ToRole) -> io::Result<Self> {
+        let mut events = Loop::new()?;
+        let children = ChildrenEnded::new()?;
+        events.add(&role, Source::Role, Want::ReadWrite)?;
+        events.add(&children, Source::Children, Want::Read)?;
+        spawn::adopt_orphans()?;
+        memory::give_back();
+        Ok(Runner {
+            events,
+            wheel: Wheel::new(clock::now()),
+            children,
+            role,
+            runs: Runs::default(),
+            answers: VecDeque::new(),
+            gone: false,
+        })
+    }
+
+    fn run(&mut self) -> io::Result<()> {
+        let mut ready = Vec::new();
+        // Programs that may take as long as they like go on without this process: they were told of something that happened.
+        while !self.gone || self.runs.is_any_limited() {
+            self.events.wait(&self.wheel, &mut ready)?;
+            for event in &ready {
+                match event.token {
+                    Source::Role => self.obey(),
+                    Source::Children => self.children.clear(),
+                }
+            }
+            self.reap();
+            while let Some((key, _)) = self.wheel.pop_expired(clock::now()) {
+                self.expired(key);
+            }
+            self.answer();
+        }
+        Ok(())
+    }
+
+    fn obey(&mut self) {
+        loop {
+            match self.role.receive() {
+                Received::Packet(Request::Run { id, command, limit }) => {
+                    let opens = command
+                        .arguments
+                        .first()
+                        .and_then(|first| first.strip_prefix(&[OPENS]));
+                    if let Some(path) = opens {
+                        let status = i32::from(spawn::can_be_read(path).is_err());
+                        self.answers
+                            .push_back(Answer::Ended(id, Outcome::Exited(status)));
+                        continue;
+                    }
+                    match spawn::spawn(&command) {
+                        Ok(process) => {
+                            self.runs.began(id, process, limit.is_some());
+                            if let Some(limit) = limit {
+                                self.wheel.arm(Key::Limit(id), clock::now() + limit);
+                            }
+                        }
+                        Err(error) => {
+                            let errno = error.raw_os_error().unwrap_or(libc::EINVAL);
+                            self.answers
+                                .push_back(Answer::Ended(id, Outcome::NotStarted(errno)));
+                        }
+                    }
+                }
+                Received::Packet(Request::End(id)) => self.end(id),
+                Received::Nothing => return,
+                Received::Gone => return self.role_has_gone(),
+            }
+        }
+    }
+
+    fn expired(&mut self, key: Key) {
+        match key {
+            Key::Limit(id) => {
+                self.runs.is_late(id);
+                self.answers.push_back(Answer::Late(id));
+                self.end(id);
+            }
+            Key::Kill(id) => {
+                if let Some(leader) = self.runs.leader(id) {
+                    spawn::signal_all(leader, Signal::SIGKILL);
+                    if self.gone {
+                        self.runs.forget(leader);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What programs say interests nobody any more.
+    fn role_has_gone(&mut self) {
+        if std::mem::replace(&mut self.gone, true) {
+            return;
+        }
+        let limited: Vec<RunId> = self.runs.limited().collect();
+        for id in limited {
+            self.end(id);
+        }
+    }
+
+    fn end(&mut self, id: RunId) {
+        if let Some(leader) = self.runs.ends(id) {
+            spawn::signal_all(leader, Signal::SIGTERM);
+            self.wheel.arm(Key::Kill(id), clock::now() + GRACE);
+        }
+    }
+
+    fn reap(&mut self) {
+        loop {
+            let runs = &self.runs;
+            let ended = spawn::reap(|process| {
+                // What it started and left behind shall end with it.
+                if runs.is_ending(process) {
+                    spawn::signal_all(process, Signal::SIGKILL);
+                }
+            });
+            let Some((process, end)) = ended else {
+                return;
+            };
+            if let Some((id, outcome)) = self.runs.ended(process, end) {
+                self.wheel.disarm(Key::Limit(id));
+                self.wheel.disarm(Key::Kill(id));
+                self.answers.push_back(Answer::Ended(id, outcome));
+            }
+        }
+    }
+
+    fn answer(&mut self) {
+        if self.gone {
+            self.answers.clear();
+        }
+        while let Some(answer) = self.answers.front() {
+            match self.role.send(answer) {
+                Ok(()) => drop(self.answers.pop_front()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(_) => return self.role_has_gone(),
+            }
+        }
+    }
+}

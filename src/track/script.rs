@@ -1,0 +1,557 @@
+//! `vrrp_script`: when each is run, and what its runs say of it. Starting and ending programs is the runner's; what a failure does to
+//! a priority is the router's.
+//!
+//! The next run is due an interval after the last was, whatever it took. One that has not ended by then is left alone: at most one
+//! run of a script at a time.
+
+use super::Level;
+use crate::config::model::Script as Config;
+use crate::time::Instant;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fmt;
+use std::rc::Rc;
+
+/// A script, by its place among all; stable for as long as one of that name is configured.
+pub type ScriptId = u32;
+/// One run of a script; no other run has the same number.
+pub type RunId = u64;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// With this exit status.
+    Exited(i32),
+    /// By a signal that was not ours.
+    Killed(i32),
+    /// It could not be started: the errno.
+    NotStarted(i32),
+    /// It took longer than it may, and was ended.
+    TimedOut,
+}
+
+impl Outcome {
+    /// Whether the run was a success.
+    pub fn is_success(self) -> bool {
+        self == Outcome::Exited(0)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Exited(status) => write!(f, "exited with status {status}"),
+            Outcome::Killed(signal) => write!(f, "was ended by signal {signal}"),
+            Outcome::NotStarted(errno) => write!(
+                f,
+                "could not be started: {}",
+                std::io::Error::from_raw_os_error(*errno)
+            ),
+            Outcome::TimedOut => f.write_str("timed out"),
+        }
+    }
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Run it, and tell how that ended.
+    Run {
+        /// This run.
+        run: RunId,
+        /// What, and for how long at most.
+        config: Rc<Config>,
+    },
+    /// End a run that is no longer wanted.
+    End(RunId),
+    /// It is due then.
+    Arm(ScriptId, Instant),
+    /// It is no longer there.
+    Disarm(ScriptId),
+    /// This is what it says from now on.
+    Level {
+        /// Its name.
+        name: Rc<str>,
+        /// What it says.
+        level: Level,
+    },
+    /// Say this in the log.
+    Tell(Notice),
+}
+
+/// A log line about a script. `Display` words it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Its name.
+    pub script: Rc<str>,
+    /// What is said.
+    pub said: Said,
+}
+
+/// What can be said of a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Its runs succeed again, or its first did.
+    Succeeded,
+    /// Its runs fail; how the last one did.
+    Failed(Outcome),
+    /// A run ended otherwise than the one before.
+    Now(Outcome),
+    /// The last run has not ended, so that none was started.
+    Overrun,
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.script;
+        match self.said {
+            Said::Succeeded => write!(f, "VRRP_Script({name}) succeeded"),
+            Said::Failed(Outcome::TimedOut) => write!(f, "VRRP_Script({name}) timed_out"),
+            Said::Failed(outcome) => write!(f, "VRRP_Script({name}) failed ({outcome})"),
+            Said::Now(Outcome::Exited(status)) => {
+                write!(f, "Script `{name}` now returning {status}")
+            }
+            Said::Now(outcome) => write!(f, "Script `{name}` {outcome}"),
+            Said::Overrun => write!(
+                f,
+                "Track script {name} is already running, expect idle - skipping run"
+            ),
+        }
+    }
+}
+
+/// One script: what is configured and, apart from it, what runs.
+#[derive(Debug)]
+pub struct Script {
+    name: Rc<str>,
+    config: Rc<Config>,
+    level: Level,
+    /// Successes in a row while down, failures in a row while up.
+    contrary: u32,
+    run: Option<RunId>,
+    last: Option<Outcome>,
+    due: Instant,
+    /// Whether the last run that was due was left out.
+    overrun: bool,
+    overruns: u64,
+}
+
+impl Script {
+    /// What is configured.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+    /// What it says.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+    /// How its last run ended.
+    pub fn last(&self) -> Option<Outcome> {
+        self.last
+    }
+    /// Whether it runs now.
+    pub fn is_running(&self) -> bool {
+        self.run.is_some()
+    }
+    /// How many runs were left out because the one before had not ended.
+    pub fn overruns(&self) -> u64 {
+        self.overruns
+    }
+}
+
+/// All scripts.
+#[derive(Debug, Default)]
+pub struct Scripts {
+    slots: Vec<Option<Script>>,
+    by_name: HashMap<Rc<str>, ScriptId>,
+    by_run: HashMap<RunId, ScriptId>,
+    runs: RunId,
+}
+
+impl Scripts {
+    /// All scripts.
+    pub fn iter(&self) -> impl Iterator<Item = &Script> {
+        self.slots.iter().flatten()
+    }
+
+    /// Takes over a configuration: the first, or another. One that did not change goes on undisturbed; one that did says what it said
+    /// until its new command has run. `running`: begin at once.
+    pub fn configure(&mut self, now: Instant, scripts: &[Config], actions: &mut Vec<Action>) {
+        let mut before = std::mem::take(&mut self.by_name);
+        for (place, config) in scripts.iter().enumerate() {
+            let id = before.remove(config.name.as_str());
+            let known = id.and_then(|id| self.slots.get_mut(usize::try_from(id).ok()?)?.as_mut());
+            match (id, known) {
+                (Some(id), Some(script)) => {
+                    self.by_name.insert(script.name.clone(), id);
+                    if *script.config == *config {
+                        continue;
+                    }
+                    actions.extend(script.run.take().map(Action::End));
+                    script.config = Rc::new(config.clone());
+                    self.run(now, id, now, actions);
+                }
+                _ => self.begin(now, config, share(place, scripts.len()), actions),
+            }
+        }
+        for (_, id) in before {
+            let slot = usize::try_from(id)
+                .ok()
+                .and_then(|at| self.slots.get_mut(at));
+            if let Some(gone) = slot.and_then(Option::take) {
+                actions.push(Action::Disarm(id));
+                actions.extend(gone.run.map(Action::End));
+            }
+        }
+    }
+
+    /// A new script: its first run at once, as an instance may wait for it; the second after a share of the interval, so that hundreds
+    /// of scripts do not run at the same moments for ever.
+    fn begin(&mut self, now: Instant, config: &Config, share: f64, actions: &mut Vec<Action>) {
+        let name: Rc<str> = config.name.as_str().into();
+        let level = if config.init_fail {
+            Level::Down
+        } else {
+            Level::Unknown
+        };
+        let script = Script {
+            name: name.clone(),
+            config: Rc::new(config.clone()),
+            level,
+            contrary: 0,
+            run: None,
+            last: None,
+            due: now,
+            overrun: false,
+            overruns: 0,
+        };
+        let free = self.slots.iter().position(Option::is_none);
+        let place = free.unwrap_or(self.slots.len());
+        match self.slots.get_mut(place) {
+            Some(slot) => *slot = Some(script),
+            None => self.slots.push(Some(script)),
+        }
+        let id = ScriptId::try_from(place).unwrap_or(ScriptId::MAX);
+        self.by_name.insert(name.clone(), id);
+        actions.push(Action::Level { name, level });
+        self.run(now, id, now, actions);
+        let second = now + config.interval.mul_f64(share);
+        if let Some(script) = self.script(id) {
+            script.due = second;
+            actions.push(Action::Arm(id, second));
+        }
+    }
+
+    /// Its time has come; it was due at `deadline`.
+    pub fn due(
+        &mut self,
+        now: Instant,
+        id: ScriptId,
+        deadline: Instant,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(script) = self.script(id) else {
+            return;
+        };
+        if script.run.is_none() {
+            script.overrun = false;
+            return self.run(now, id, deadline, actions);
+        }
+        script.overruns = script.overruns.saturating_add(1);
+        script.schedule(now, id, deadline, actions);
+        if !std::mem::replace(&mut script.overrun, true) {
+            let notice = script.notice(Said::Overrun);
+            actions.push(notice);
+        }
+    }
+
+    fn run(&mut self, now: Instant, id: ScriptId, due: Instant, actions: &mut Vec<Action>) {
+        self.runs += 1;
+        let run = self.runs;
+        let Some(script) = self.script(id) else {
+            return;
+        };
+        script.run = Some(run);
+        script.schedule(now, id, due, actions);
+        let config = script.config.clone();
+        actions.push(Action::Run { run, config });
+        self.by_run.insert(run, id);
+    }
+
+    /// A run takes longer than it may: that is its outcome, though it has not ended.
+    pub fn late(&mut self, run: RunId, actions: &mut Vec<Action>) {
+        if let Some(script) = self.running(run) {
+            script.judge(Outcome::TimedOut, actions);
+        }
+    }
+
+    /// A run has ended.
+    pub fn ended(&mut self, run: RunId, outcome: Outcome, actions: &mut Vec<Action>) {
+        if let Some(script) = self.running(run) {
+            script.run = None;
+            // Judged when it was late.
+            if outcome != Outcome::TimedOut {
+                script.judge(outcome, actions);
+            }
+        }
+        self.by_run.remove(&run);
+    }
+
+    /// Nobody will tell how the runs under way end; what the scripts said last stands.
+    pub fn lost(&mut self) {
+        self.by_run.clear();
+        self.slots
+            .iter_mut()
+            .flatten()
+            .for_each(|script| script.run = None);
+    }
+
+    fn script(&mut self, id: ScriptId) -> Option<&mut Script> {
+        self.slots.get_mut(usize::try_from(id).ok()?)?.as_mut()
+    }
+
+    /// The script whose present run this is; none of one that was changed or removed meanwhile.
+    fn running(&mut self, run: RunId) -> Option<&mut Script> {
+        let id = *self.by_run.get(&run)?;
+        self.script(id).filter(|script| script.run == Some(run))
+    }
+}
+
+impl Script {
+    fn schedule(&mut self, now: Instant, id: ScriptId, due: Instant, actions: &mut Vec<Action>) {
+        let next = due + self.config.interval;
+        // Who slept through a whole interval begins anew.
+        self.due = if next > now {
+            next
+        } else {
+            now + self.config.interval
+        };
+        actions.push(Action::Arm(id, self.due));
+    }
+
+    /// What a run says of it: the first decides alone, later ones as `rise` and `fall` say.
+    fn judge(&mut self, outcome: Outcome, actions: &mut Vec<Action>) {
+        let before = self.last.replace(outcome);
+        let success = outcome.is_success();
+        if before != Some(outcome) && (before.is_some() || !success) {
+            actions.push(self.notice(Said::Now(outcome)));
+        }
+        let needed = match (before, self.level, success) {
+            (None, ..) | (_, Level::Unknown, _) => 1,
+            (_, Level::Up, false) => self.config.fall,
+            (_, Level::Down, true) => self.config.rise,
+            (_, Level::Up, true) | (_, Level::Down, false) => {
+                self.contrary = 0;
+                return;
+            }
+        };
+        self.contrary = self.contrary.saturating_add(1);
+        if self.contrary < needed {
+            return;
+        }
+        self.contrary = 0;
+        self.level = if success { Level::Up } else { Level::Down };
+        let said = if success {
+            Said::Succeeded
+        } else {
+            Said::Failed(outcome)
+        };
+        actions.push(self.notice(said));
+        actions.push(Action::Level {
+            name: self.name.clone(),
+            level: self.level,
+        });
+    }
+
+    fn notice(&self, said: Said) -> Action {
+        Action::Tell(Notice {
+            script: self.name.clone(),
+            said,
+        })
+    }
+}
+
+/// Where in the interval the runs of one of many are due.
+fn share(place: usize, count: usize) -> f64 {
+    (place + 1) as f64 / count.max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::model::Command;
+    use crate::config::world::Account;
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    const S: Duration = Duration::from_secs(1);
+
+    fn config(name: &str, rise: u32, fall: u32) -> Config {
+        Config {
+            name: name.to_owned(),
+            command: Command {
+                arguments: vec![b"/bin/true".to_vec()],
+                account: Account::ROOT,
+                directory: PathBuf::new(),
+            },
+            interval: S,
+            timeout: S,
+            rise,
+            fall,
+            init_fail: false,
+        }
+    }
+
+    fn started(configs: &[Config]) -> (Scripts, Vec<Action>) {
+        let (mut scripts, mut actions) = (Scripts::default(), Vec::new());
+        scripts.configure(Instant(0), configs, &mut actions);
+        (scripts, actions)
+    }
+
+    fn levels(actions: &[Action]) -> Vec<Level> {
+        let level = |action: &Action| match action {
+            Action::Level { level, .. } => Some(*level),
+            _ => None,
+        };
+        actions.iter().filter_map(level).collect()
+    }
+
+    fn told(actions: &[Action]) -> Vec<String> {
+        let told = |action: &Action| match action {
+            Action::Tell(notice) => Some(notice.to_string()),
+            _ => None,
+        };
+        actions.iter().filter_map(told).collect()
+    }
+
+    fn runs(actions: &[Action]) -> Vec<RunId> {
+        let run = |action: &Action| match action {
+            Action::Run { run, .. } => Some(*run),
+            _ => None,
+        };
+        actions.iter().filter_map(run).collect()
+    }
+
+    /// Runs one script through outcomes, a run each second; the levels it went through.
+    fn through(config: Config, outcomes: &[Outcome]) -> Vec<Level> {
+        let (mut scripts, mut actions) = started(&[config]);
+        for (second, outcome) in outcomes.iter().enumerate() {
+            let run = *runs(&actions).last().expect("a run");
+            scripts.ended(run, *outcome, &mut actions);
+            let now = Instant(0) + S * (second as u32 + 1);
+            scripts.due(now, 0, now, &mut actions);
+        }
+        levels(&actions)
+    }
+
+    #[test]
+    fn the_first_run_decides_alone_and_later_ones_by_rise_and_fall() {
+        use Level::{Down, Unknown, Up};
+        let (good, bad) = (Outcome::Exited(0), Outcome::Exited(1));
+        let slow = Outcome::NotStarted(2);
+        let table: [(&[Outcome], &[Level]); 6] = [
+            (&[bad], &[Unknown, Down]),
+            (&[good, bad, bad], &[Unknown, Up]),
+            (&[good, bad, bad, bad], &[Unknown, Up, Down]),
+            (
+                &[good, bad, bad, good, bad, bad, slow],
+                &[Unknown, Up, Down],
+            ),
+            (&[bad, good, bad, good], &[Unknown, Down]),
+            (&[bad, good, good], &[Unknown, Down, Up]),
+        ];
+        for (outcomes, expected) in table {
+            assert_eq!(
+                through(config("s", 2, 3), outcomes),
+                expected,
+                "{outcomes:?}"
+            );
+        }
+        let failing = Config {
+            init_fail: true,
+            ..config("s", 5, 5)
+        };
+        assert_eq!(through(failing, &[good]), [Down, Up]);
+    }
+
+    #[test]
+    fn one_run_at_a_time_and_one_that_is_late_has_failed_before_it_ends() {
+        let (mut scripts, first) = started(&[config("s", 1, 1)]);
+        let run = runs(&first)[0];
+        let mut actions = Vec::new();
+        scripts.due(Instant(0) + S, 0, Instant(0) + S, &mut actions);
+        scripts.due(Instant(0) + S * 2, 0, Instant(0) + S * 2, &mut actions);
+        assert_eq!(runs(&actions), [] as [RunId; 0]);
+        assert_eq!(
+            told(&actions),
+            ["Track script s is already running, expect idle - skipping run"]
+        );
+        actions.clear();
+        scripts.late(run, &mut actions);
+        assert_eq!(levels(&actions), [Level::Down]);
+        assert_eq!(
+            told(&actions),
+            ["Script `s` timed out", "VRRP_Script(s) timed_out"]
+        );
+        actions.clear();
+        scripts.ended(run, Outcome::TimedOut, &mut actions);
+        assert_eq!(actions, []);
+        scripts.due(Instant(0) + S * 3, 0, Instant(0) + S * 3, &mut actions);
+        assert_eq!(runs(&actions).len(), 1);
+    }
+
+    #[test]
+    fn the_next_run_is_due_by_the_last_and_many_spread_over_the_interval() {
+        let configs: Vec<Config> = (0..4).map(|n| config(&n.to_string(), 1, 1)).collect();
+        let (mut scripts, actions) = started(&configs);
+        assert_eq!(runs(&actions).len(), 4);
+        let mut last: HashMap<ScriptId, Instant> = HashMap::new();
+        for action in &actions {
+            if let Action::Arm(id, at) = action {
+                last.insert(*id, *at);
+            }
+        }
+        for id in 0..4u32 {
+            assert_eq!(last[&id], Instant(0) + S / 4 * (id + 1));
+        }
+        let mut actions = Vec::new();
+        scripts.ended(1, Outcome::Exited(0), &mut actions);
+        actions.clear();
+        // Late by a tenth of a second, then by several seconds.
+        scripts.due(Instant(0) + S / 20 * 7, 0, Instant(0) + S / 4, &mut actions);
+        assert!(
+            actions.contains(&Action::Arm(0, Instant(0) + S / 4 * 5)),
+            "{actions:?}"
+        );
+        let late = Instant(0) + S * 9;
+        scripts.due(late, 0, Instant(0) + S / 4 * 5, &mut actions);
+        assert!(actions.contains(&Action::Arm(0, late + S)), "{actions:?}");
+    }
+
+    #[test]
+    fn a_reload_disturbs_only_what_changed() {
+        let (mut scripts, first) =
+            started(&[config("a", 1, 1), config("b", 1, 1), config("c", 1, 1)]);
+        let mut actions = Vec::new();
+        let now = Instant(0) + S / 2;
+        let changed = Config {
+            timeout: S * 2,
+            ..config("b", 1, 1)
+        };
+        scripts.configure(now, &[changed, config("a", 1, 1)], &mut actions);
+        let (b, c) = (runs(&first)[1], runs(&first)[2]);
+        assert_eq!(runs(&actions).len(), 1, "{actions:?}");
+        assert!(actions.contains(&Action::End(b)) && actions.contains(&Action::End(c)));
+        assert!(actions.contains(&Action::Disarm(2)));
+        // What the old command says no longer counts.
+        let mut actions = Vec::new();
+        scripts.ended(b, Outcome::Exited(1), &mut actions);
+        scripts.ended(c, Outcome::Exited(1), &mut actions);
+        assert_eq!(actions, []);
+        scripts.configure(now, &[], &mut actions);
+        assert_eq!(scripts.iter().count(), 0);
+        // A place that is free is given again.
+        scripts.configure(now, &[config("d", 1, 1)], &mut actions);
+        assert!(actions.contains(&Action::Arm(0, now + S)), "{actions:?}");
+    }
+}

@@ -1,0 +1,207 @@
+//! Scripts that shift priorities: the address follows them, a hanging one is ended with all that it started, and whoever runs them may
+//! die without anybody noticing.
+
+use std::fs;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support::Binary::Ours;
+use crate::support::config::{instance, password};
+use crate::support::node::Node;
+use crate::support::stage::{Case, case};
+use crate::support::wire::election_bound;
+use crate::support::world::{HostSpec, World};
+use crate::support::{millis, secs, stays, wait_until};
+
+const VIP: &str = "10.85.0.1";
+const VRID: u8 = 85;
+/// The script has told of a change, and a takeover or a return is over.
+const MOVE_BOUND: Duration = secs(20);
+
+/// The cases of this part.
+pub fn cases() -> Vec<Case> {
+    vec![
+        case("scripts::a_drained_node_gives_the_address_away", drained),
+        case("scripts::without_weight_a_failure_is_a_fault", fault),
+        case("scripts::a_hanging_script_is_ended", hanging),
+        case("scripts::the_runner_is_replaced", runner_dies),
+        case("scripts::what_programs_are_given", environment),
+    ]
+}
+
+fn config(priority: u8, scripts: &str, tracked: &str) -> String {
+    let head = format!("{}\n track_script {{\n{tracked}\n }}", password("s3cret99"));
+    format!(
+        "{scripts}\n{}",
+        instance("LOCK", VRID, priority, &head, &[VIP])
+    )
+}
+
+/// As the owner's configurations have it, brackets of bash included.
+const DRAIN: &str = r#"vrrp_script chk_down {
+    script "[[ -f /etc/keepalived/down ]] && exit 1 || exit 0"
+    interval 1
+    weight -20
+}"#;
+
+fn drained() {
+    let world = World::two();
+    world.nodes[0].start(Ours, &config(100, DRAIN, "chk_down"));
+    world.nodes[1].start(Ours, &config(90, DRAIN, "chk_down"));
+    settles(&world, 0);
+    world.nodes[0].write("/etc/keepalived/down", "");
+    settles(&world, 1);
+    let log = world.nodes[0].log();
+    assert!(
+        log.contains("VRRP_Script(chk_down) failed (exited with status 1)"),
+        "{log}"
+    );
+    assert!(
+        log.contains("(LOCK) Changing effective priority from 100 to 80"),
+        "{log}"
+    );
+    fs::remove_file(world.nodes[0].path("/etc/keepalived/down")).expect("remove");
+    settles(&world, 0);
+}
+
+fn settles(world: &World, node: usize) {
+    wait_until(
+        &format!("the address is on host {} alone", node + 1),
+        election_bound() + MOVE_BOUND,
+        || world.holders(VIP) == [node],
+    );
+}
+
+fn fault() {
+    let scripts = r#"vrrp_script chk { script "test -f /etc/keepalived/up"
+ interval 1
+}"#;
+    let world = World::two();
+    world.nodes[0].start(Ours, &config(100, scripts, "chk"));
+    let log = || world.nodes[0].log();
+    world.nodes[0].wait_log("(LOCK) Entering FAULT STATE", secs(10));
+    assert!(
+        log().contains("(LOCK) entering FAULT state (tracked script chk failed)"),
+        "{}",
+        log()
+    );
+    assert!(!log().contains("Entering BACKUP STATE"), "{}", log());
+    world.nodes[0].write("/etc/keepalived/up", "");
+    settles(&world, 0);
+    fs::remove_file(world.nodes[0].path("/etc/keepalived/up")).expect("remove");
+    wait_until("the address is gone", secs(10), || {
+        world.holders(VIP).is_empty()
+    });
+}
+
+/// It starts a process of its own, both are deaf to SIGTERM, and it is over its time every time.
+fn hanging() {
+    let scripts = r#"vrrp_script chk { script "/etc/keepalived/hang.sh"
+ interval 1
+ timeout 1
+ weight -20
+}"#;
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.write_script(
+        "/etc/keepalived/hang.sh",
+        "#!/bin/sh\ntrap '' TERM\nsleep 4711 &\nwait\nsleep 4711\n",
+    );
+    node.start(Ours, &config(100, scripts, "chk"));
+    node.wait_log("VRRP_Script(chk) timed_out", secs(15));
+    wait_until("the host is master all the same", election_bound(), || {
+        node.holds(VIP)
+    });
+    node.wait_log("Track script chk is already running", secs(15));
+    stays("at most one run at a time", secs(4), || sleepers(node) <= 1);
+    node.stop();
+    wait_until("nothing of it is left", secs(5), || sleepers(node) == 0);
+}
+
+/// Runs under way, by their long sleep.
+fn sleepers(node: &Node) -> usize {
+    let sleeps = |pid: &Pid| {
+        fs::read(format!("/proc/{pid}/cmdline"))
+            .is_ok_and(|line| line.starts_with(b"sleep\x004711"))
+    };
+    node.processes().iter().filter(|pid| sleeps(pid)).count()
+}
+
+fn runner_dies() {
+    let scripts = r#"vrrp_script chk { script "test -f /etc/keepalived/up"
+ interval 1
+ weight -20
+}"#;
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.write("/etc/keepalived/up", "");
+    node.start(Ours, &config(100, scripts, "chk"));
+    wait_until("the host is master", election_bound(), || node.holds(VIP));
+    let first = runner(node).expect("a process that runs scripts");
+    kill(first, Signal::SIGKILL).expect("it lives");
+    node.wait_log(
+        "The process that runs scripts has ended: starting another",
+        secs(5),
+    );
+    wait_until("another takes its place", secs(10), || {
+        runner(node).is_some_and(|now| now != first)
+    });
+    assert!(
+        node.holds(VIP) && !node.log().contains("Entering BACKUP STATE\n"),
+        "{}",
+        node.log()
+    );
+    // The new one does its work.
+    fs::remove_file(node.path("/etc/keepalived/up")).expect("remove");
+    node.wait_log("VRRP_Script(chk) failed (exited with status 1)", secs(10));
+    wait_until("the dead one is buried", secs(5), || {
+        !std::path::Path::new(&format!("/proc/{first}")).exists()
+    });
+}
+
+fn runner(node: &Node) -> Option<Pid> {
+    let vrrp = node.vrrp_pid()?;
+    let children = fs::read_to_string(format!("/proc/{vrrp}/task/{vrrp}/children")).ok()?;
+    let mut children = children
+        .split_whitespace()
+        .filter_map(|pid| pid.parse().ok());
+    children
+        .find(|pid| {
+            fs::read_to_string(format!("/proc/{pid}/comm"))
+                .is_ok_and(|name| name.trim() == "keepalived_run")
+        })
+        .map(Pid::from_raw)
+}
+
+/// No descriptor of ours, no blocked signal, a session of its own, no sockets of the service manager.
+fn environment() {
+    let scripts = r#"vrrp_script chk { script "/etc/keepalived/look.sh"
+ interval 1
+}"#;
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.write_script(
+        "/etc/keepalived/look.sh",
+        "#!/bin/sh\nexec >/run/seen.new\nls -l /proc/self/fd | grep -c socket:\ngrep SigBlk /proc/self/status\n\
+         grep SigIgn /proc/self/status\nenv | grep -c -e NOTIFY_SOCKET -e LD_PRELOAD\nmv /run/seen.new /run/seen\n",
+    );
+    node.start(Ours, &config(100, scripts, "chk"));
+    wait_until("the script ran", secs(10), || {
+        !node.read("/run/seen").is_empty()
+    });
+    let seen = node.read("/run/seen");
+    let lines: Vec<&str> = seen.lines().collect();
+    let [sockets, blocked, ignored, private] = lines[..] else {
+        panic!("{seen}");
+    };
+    assert_eq!((sockets, private), ("0", "0"), "{seen}");
+    for set in [blocked, ignored] {
+        let (_, digits) = set.split_once('\t').expect("a set of signals");
+        // Two more belong to the C library, and whoever started the tests decides about them.
+        let set = u64::from_str_radix(digits, 16).expect("a number") & 0x7fff_ffff;
+        assert_eq!(set, 0, "{seen}");
+    }
+    stays("it goes on", millis(1500), || node.runs());
+}
