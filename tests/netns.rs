@@ -23,10 +23,10 @@ mod processes;
 mod reload;
 #[path = "netns/scheduling.rs"]
 mod scheduling;
-#[path = "netns/unicast.rs"]
-mod unicast;
 #[path = "netns/scripts.rs"]
 mod scripts;
+#[path = "netns/unicast.rs"]
+mod unicast;
 #[path = "netns/version3.rs"]
 mod version3;
 
