@@ -43,6 +43,7 @@ fn main() -> std::process::ExitCode {
             killed_child,
         ),
         stage::case("a_child_that_hangs_is_killed_and_replaced", hanging_child),
+        stage::case("an_idle_master_wakes_up_for_its_adverts_alone", idle_master),
         stage::case(
             "a_child_that_dies_stops_the_daemon_when_told_so",
             dont_respawn,
@@ -408,6 +409,29 @@ fn hanging_child() {
     std::thread::sleep(secs(15));
     assert_eq!(host.vrrp_pid(), second);
     assert_eq!(count(&host.log(), "does not answer its watchdog"), 1);
+    host.stop();
+}
+
+fn idle_master() {
+    const SPAN: Duration = secs(20);
+    let world = world();
+    let host = &world.nodes[0];
+    started(&world, &instances(1));
+    let (parent, vrrp) = (host.pid(), host.vrrp_pid().expect("a VRRP process"));
+    // The second burst of gratuitous ARPs, and what is given back after the start.
+    std::thread::sleep(secs(8));
+    let wakeups = |pid| Node::status_number(pid, "voluntary_ctxt_switches");
+    let before = (wakeups(parent), wakeups(vrrp));
+    std::thread::sleep(SPAN);
+    let woken = (wakeups(parent) - before.0, wakeups(vrrp) - before.1);
+    assert!(woken.0 <= 1, "the parent woke up {} times", woken.0);
+    let adverts = SPAN.as_secs();
+    assert!(
+        (adverts - 2..=adverts + 4).contains(&woken.1),
+        "the VRRP process woke up {} times for {adverts} adverts",
+        woken.1
+    );
+    assert_eq!(host.vrrp_pid(), Some(vrrp));
     host.stop();
 }
 

@@ -15,7 +15,7 @@ pub mod shared;
 pub mod signals;
 mod socket;
 pub mod spawn;
-mod timer;
+pub mod timer;
 mod vrrp_send;
 pub mod vrrp_socket;
 mod vrrp_socket_v6;

@@ -1,4 +1,5 @@
-//! The timerfd that wakes the loop: epoll's own time-out is in whole milliseconds and rounds up.
+//! Timerfds. One wakes each loop: epoll's own time-out is in whole milliseconds and rounds up. Another may be shared by two processes,
+//! of which one puts it off and the other is woken when it does not.
 
 use super::check;
 use super::clock::NANOS_PER_SEC;
@@ -7,9 +8,10 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 /// A one-shot timer on CLOCK_MONOTONIC with absolute expiry.
-pub(super) struct Timer(OwnedFd);
+pub struct Timer(OwnedFd);
 
 impl Timer {
+    /// One that is stopped.
     pub fn new() -> io::Result<Self> {
         // SAFETY: no pointers; a descriptor that is not -1 is ours alone.
         unsafe {
@@ -46,10 +48,43 @@ impl Timer {
         })?;
         Ok(())
     }
+
+    /// Another descriptor of the same timer, for another process: both set the one, and hear of its expiry.
+    pub fn share(&self) -> io::Result<Self> {
+        self.0.try_clone().map(Timer)
+    }
+
+    /// Whether it has expired since it was last set, or since this was last asked.
+    pub fn has_expired(&self) -> bool {
+        let mut expiries = [0; size_of::<u64>()];
+        matches!(nix::unistd::read(&self.0, &mut expiries), Ok(length) if length == expiries.len())
+    }
 }
 
 impl AsRawFd for Timer {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_raw_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::clock;
+    use std::time::Duration;
+
+    #[test]
+    fn whoever_shares_a_timer_puts_it_off_for_the_other() {
+        let ours = Timer::new().expect("a timer");
+        let theirs = ours.share().expect("the same timer");
+        assert!(!ours.has_expired());
+        ours.set(Some(Instant(1))).expect("set");
+        theirs
+            .set(Some(clock::now() + Duration::from_secs(3600)))
+            .expect("put off");
+        assert!(!ours.has_expired());
+        theirs.set(Some(Instant(1))).expect("set");
+        assert!(ours.has_expired());
+        assert!(!ours.has_expired(), "told once");
     }
 }

@@ -79,21 +79,27 @@ impl Parent {
 
     pub(super) fn started(&mut self, role: Role, pid: ProcessId, line: ToChild, now: Instant) {
         info!("Starting {} child process, pid={pid}", role.title());
-        if let Err(error) = self.events.add(&line, Source::Child(role), Want::Read) {
+        let listening = self
+            .events
+            .add(&line, Source::Child(role), Want::Read)
+            .and_then(|()| {
+                self.events
+                    .add(&line.silence, Source::Silence(role), Want::Read)
+            })
+            .and_then(|()| line.silence.broken(now));
+        if let Err(error) = listening {
             error!(
                 "Cannot listen to the {} child process: {error}",
                 role.title()
             );
         }
-        let watch = Watch::new(now);
-        self.wheel.arm(Key::Silent(role), watch.deadline);
         let post = self.post(role);
         post.vacant = false;
         post.child = Some(Child {
             pid,
             line,
             started: now,
-            watch,
+            watch: Watch::default(),
             leaving: false,
         });
     }
@@ -154,9 +160,18 @@ impl Parent {
             }
         }
         if heard {
-            child.watch.heard(now);
-            let deadline = child.watch.deadline;
-            self.wheel.arm(Key::Silent(role), deadline);
+            child.watch.heard();
+            // It is set by the child as well, at its next turn.
+            let _ = child.line.silence.broken(now);
+            self.wheel.disarm(Key::Unanswered(role));
+        }
+    }
+
+    /// The timer that a child puts off has expired, or so it was when this process was woken.
+    pub(super) fn silence(&mut self, role: Role) {
+        let child = self.post(role).child.as_ref();
+        if child.is_some_and(|child| child.line.silence.is_over()) {
+            self.silent(role, clock::now());
         }
     }
 
@@ -165,13 +180,13 @@ impl Parent {
             return;
         };
         let pid = child.pid;
-        match child.watch.expired(now) {
-            Verdict::Ask => {
+        match child.watch.silent(now) {
+            Verdict::Ask(deadline) => {
                 // A line that is full is no answer either.
                 let _ = child.line.send(Order::AreYouAlive);
-                let deadline = child.watch.deadline;
-                self.wheel.arm(Key::Silent(role), deadline);
+                self.wheel.arm(Key::Unanswered(role), deadline);
             }
+            Verdict::Wait => {}
             Verdict::GiveUp => {
                 warn!(
                     "{} child process({pid}) does not answer its watchdog: killing it",
@@ -202,7 +217,8 @@ impl Parent {
             return;
         };
         let _ = self.events.remove(&child.line);
-        self.wheel.disarm(Key::Silent(role));
+        let _ = self.events.remove(&child.line.silence);
+        self.wheel.disarm(Key::Unanswered(role));
         let title = role.title();
         if matches!(self.phase, Phase::Stopping { .. }) || child.leaving {
             return;

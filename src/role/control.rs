@@ -1,17 +1,20 @@
 //! What the parent and a child tell each other: orders down, answers up, over one pair of datagram sockets. Also the watchdog: the
-//! child says that it is alive from inside its own loop.
+//! child shows that it is alive from inside its own loop.
 //!
-//! A child that is awake anyway says so at most once a `WATCHDOG_INTERVAL`, so that an idle process is not woken for it; the parent
-//! asks one that has been silent for longer.
+//! A child that is awake anyway puts a timer off, at most once a `WATCHDOG_INTERVAL`, which wakes the parent when it expires: neither
+//! of them wakes up for a watchdog while all is well. The parent asks a child that let the timer expire, and it has to answer.
 
+use crate::os::timer::Timer;
 use crate::time::Instant;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
-/// How often a child says that it is alive, when it is awake.
-pub const WATCHDOG_INTERVAL: Duration = Duration::from_secs(5);
+/// How often a child shows that it is alive, when it is awake: a busy one need not at every turn.
+const WATCHDOG_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a child may be silent before it is asked: one that wakes up every few seconds should never be.
+const SILENCE_MAX: Duration = Duration::from_secs(6);
 
 /// What the parent tells a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,28 +88,58 @@ pub fn pair() -> io::Result<(ToChild, ToParent)> {
     let (upper, lower) = UnixDatagram::pair()?;
     upper.set_nonblocking(true)?;
     lower.set_nonblocking(true)?;
+    let silence = Silence(Timer::new()?);
     Ok((
-        ToChild(upper),
+        ToChild {
+            socket: upper,
+            silence: Silence(silence.0.share()?),
+        },
         ToParent {
             socket: lower,
-            said_alive: Instant::default(),
+            silence,
+            shown_alive: Instant::default(),
         },
     ))
 }
 
-/// The parent's end.
-pub struct ToChild(UnixDatagram);
+/// Expires when a child has been silent for too long. Both processes have it.
+pub struct Silence(Timer);
+
+impl Silence {
+    /// There was a sign of life now.
+    pub fn broken(&self, now: Instant) -> io::Result<()> {
+        self.0.set(Some(now + SILENCE_MAX))
+    }
+
+    /// Whether the child has been silent for too long; true once.
+    pub fn is_over(&self) -> bool {
+        self.0.has_expired()
+    }
+}
+
+impl AsRawFd for Silence {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+/// The parent's end: to be registered with its loop for reading, and the silence apart from it.
+pub struct ToChild {
+    socket: UnixDatagram,
+    /// The child's silence.
+    pub silence: Silence,
+}
 
 impl ToChild {
     /// Tells the child; an error when it has gone, or has left so much unread that it must be stuck.
     pub fn send(&self, order: Order) -> io::Result<()> {
-        self.0.send(&order.encode()).map(drop)
+        self.socket.send(&order.encode()).map(drop)
     }
 
     /// The next answer; `None` when there is none (now).
     pub fn receive(&self) -> Option<Answer> {
         let mut byte = [0];
-        let length = self.0.recv(&mut byte).ok()?;
+        let length = self.socket.recv(&mut byte).ok()?;
         Answer::ALL
             .get(usize::from(*byte.get(..length)?.first()?))
             .copied()
@@ -115,14 +148,15 @@ impl ToChild {
 
 impl AsRawFd for ToChild {
     fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
+        self.socket.as_raw_fd()
     }
 }
 
 /// The child's end: to be registered with its loop for reading.
 pub struct ToParent {
     socket: UnixDatagram,
-    said_alive: Instant,
+    silence: Silence,
+    shown_alive: Instant,
 }
 
 impl ToParent {
@@ -133,7 +167,7 @@ impl ToParent {
             let length = self.socket.recv(&mut bytes).ok()?;
             match Order::decode(bytes.get(..length)?) {
                 Some(Order::AreYouAlive) => {
-                    self.said_alive = now;
+                    self.shown_alive = now;
                     self.answer(Answer::Alive);
                 }
                 Some(order) => return Some(order),
@@ -144,9 +178,11 @@ impl ToParent {
 
     /// To be called once every turn of the loop.
     pub fn alive(&mut self, now: Instant) {
-        if now.since(self.said_alive) >= WATCHDOG_INTERVAL {
-            self.said_alive = now;
-            self.answer(Answer::Alive);
+        if now.since(self.shown_alive) >= WATCHDOG_INTERVAL {
+            self.shown_alive = now;
+            if self.silence.broken(now).is_err() {
+                self.answer(Answer::Alive);
+            }
         }
     }
 
@@ -165,6 +201,7 @@ impl AsRawFd for ToParent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::clock;
 
     #[test]
     fn orders_and_answers_arrive_as_they_were_sent() {
@@ -195,17 +232,25 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_child_says_that_it_is_alive_once_an_interval() {
+    fn a_child_that_is_awake_puts_the_silence_off_without_a_word() {
         let (upper, mut lower) = pair().expect("a pair");
-        let mut now = Instant(1_000_000_000_000);
-        for _ in 0..1000 {
-            lower.alive(now);
-            now = now + WATCHDOG_INTERVAL / 100;
+        let now = clock::now();
+        upper.silence.broken(Instant::default()).expect("a timer");
+        lower.alive(now);
+        assert!(!upper.silence.is_over());
+        assert_eq!(upper.receive(), None, "the parent is not woken");
+        // Not at every turn: a busy child would make a system call each.
+        upper.silence.broken(Instant::default()).expect("a timer");
+        lower.alive(now + WATCHDOG_INTERVAL / 2);
+        wait_over(&upper.silence);
+        lower.alive(now + WATCHDOG_INTERVAL);
+        assert!(!upper.silence.is_over());
+    }
+
+    /// `SILENCE_MAX` after the boot of this host, which has passed unless it is booting.
+    fn wait_over(silence: &Silence) {
+        while !silence.is_over() {
+            std::thread::sleep(Duration::from_millis(10));
         }
-        let mut said = 0;
-        while upper.receive() == Some(Answer::Alive) {
-            said += 1;
-        }
-        assert_eq!(said, 10);
     }
 }

@@ -30,6 +30,8 @@ use std::time::Duration;
 pub(super) enum Source {
     Signals,
     Child(Role),
+    /// The silence of a child.
+    Silence(Role),
     Log,
 }
 
@@ -38,8 +40,8 @@ pub(super) enum Source {
 pub(super) enum Key {
     /// A dead child is due to be replaced.
     Replace(Role),
-    /// A child has been silent.
-    Silent(Role),
+    /// A child that was asked has had its time to answer.
+    Unanswered(Role),
     /// The children had their time to stop.
     StopLimit,
 }
@@ -148,6 +150,7 @@ impl Parent {
             match event.token {
                 Source::Signals => self.take_signals(),
                 Source::Child(role) => self.hear(role),
+                Source::Silence(role) => self.silence(role),
                 Source::Log => logging::writable(&mut self.events),
             }
         }
@@ -155,7 +158,7 @@ impl Parent {
         while let Some((key, _)) = self.wheel.pop_expired(now) {
             match key {
                 Key::Replace(role) => self.post(role).vacant = true,
-                Key::Silent(role) => self.silent(role, now),
+                Key::Unanswered(role) => self.silent(role, now),
                 Key::StopLimit => self.kill_all(),
             }
         }

@@ -1,59 +1,47 @@
-//! When a child is asked for a sign of life, when it is given up, and when a dead one is replaced. Decisions only: values in, values
-//! out.
+//! When a child that was silent is given up, and when a dead one is replaced. Decisions only: values in, values out.
 
-use super::control::WATCHDOG_INTERVAL;
 use crate::time::Instant;
 use std::time::Duration;
 
-/// How long a child may be silent before it is asked: a little more than a busy one ever is.
-const SILENCE_MAX: Duration = WATCHDOG_INTERVAL.saturating_add(Duration::from_secs(1));
-/// How long a child has for its first sign of life, and for its answer when it was asked.
+/// How long a child has for its answer when it was asked.
 const ANSWER_MAX: Duration = Duration::from_secs(4);
 /// When the parent itself is later than this, the whole host stood still: nobody is to blame for his silence.
 const OWN_LATENESS_MAX: Duration = Duration::from_secs(1);
 
 /// The watch over one child.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Watch {
-    /// When to look again.
-    pub deadline: Instant,
-    asked: bool,
+    /// It was asked, and has to answer by then.
+    asked: Option<Instant>,
 }
 
 /// What is to be done about a silent child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Ask it, and look again at the deadline.
-    Ask,
+    /// Ask it, and look again then.
+    Ask(Instant),
+    /// It was asked, and still has time.
+    Wait,
     /// Kill it; it will be replaced.
     GiveUp,
 }
 
 impl Watch {
-    /// Over a child that was started now.
-    pub fn new(now: Instant) -> Self {
-        Watch {
-            deadline: now + SILENCE_MAX,
-            asked: false,
-        }
-    }
-
     /// The child gave a sign of life.
-    pub fn heard(&mut self, now: Instant) {
-        *self = Watch::new(now);
+    pub fn heard(&mut self) {
+        *self = Watch::default();
     }
 
-    /// The deadline has passed.
-    pub fn expired(&mut self, now: Instant) -> Verdict {
-        let late = now.since(self.deadline) > OWN_LATENESS_MAX;
-        if self.asked && !late {
-            return Verdict::GiveUp;
+    /// The child has been silent for too long, or the time for its answer has passed.
+    pub fn silent(&mut self, now: Instant) -> Verdict {
+        match self.asked {
+            Some(deadline) if now < deadline => return Verdict::Wait,
+            Some(deadline) if now.since(deadline) <= OWN_LATENESS_MAX => return Verdict::GiveUp,
+            Some(_) | None => {}
         }
-        *self = Watch {
-            deadline: now + ANSWER_MAX,
-            asked: true,
-        };
-        Verdict::Ask
+        let deadline = now + ANSWER_MAX;
+        self.asked = Some(deadline);
+        Verdict::Ask(deadline)
     }
 }
 
@@ -92,23 +80,23 @@ mod tests {
 
     #[test]
     fn a_child_that_answers_lives_and_one_that_does_not_is_given_up() {
-        let mut watch = Watch::new(START);
-        let now = watch.deadline;
-        assert_eq!(watch.expired(now), Verdict::Ask);
-        watch.heard(now);
-        let now = watch.deadline;
-        assert_eq!(watch.expired(now), Verdict::Ask);
-        assert_eq!(watch.deadline, now + ANSWER_MAX);
-        assert_eq!(watch.expired(watch.deadline), Verdict::GiveUp);
+        let mut watch = Watch::default();
+        let deadline = START + ANSWER_MAX;
+        assert_eq!(watch.silent(START), Verdict::Ask(deadline));
+        watch.heard();
+        assert_eq!(watch.silent(START), Verdict::Ask(deadline));
+        assert_eq!(watch.silent(START + ANSWER_MAX / 2), Verdict::Wait);
+        assert_eq!(watch.silent(deadline), Verdict::GiveUp);
     }
 
     #[test]
     fn a_host_that_stood_still_gives_everybody_another_chance() {
-        let mut watch = Watch::new(START);
-        assert_eq!(watch.expired(watch.deadline), Verdict::Ask);
-        let thawed = watch.deadline + Duration::from_secs(3600);
-        assert_eq!(watch.expired(thawed), Verdict::Ask);
-        assert_eq!(watch.expired(watch.deadline), Verdict::GiveUp);
+        let mut watch = Watch::default();
+        watch.silent(START);
+        let thawed = START + Duration::from_secs(3600);
+        let deadline = thawed + ANSWER_MAX;
+        assert_eq!(watch.silent(thawed), Verdict::Ask(deadline));
+        assert_eq!(watch.silent(deadline), Verdict::GiveUp);
     }
 
     #[test]
