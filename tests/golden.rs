@@ -124,6 +124,7 @@ fn line(address: IpAddr) -> VirtualAddress {
         peer: None,
         flags: if address.is_ipv4() { 0 } else { NODAD },
         preferred_lifetime: None,
+        tracked: true,
     }
 }
 

@@ -122,6 +122,7 @@ fn claim(interface: &str, address: Address) -> Claim {
     Claim {
         interface: interface.into(),
         address,
+        tracked: true,
     }
 }
 

@@ -11,6 +11,8 @@ mod corpus;
 mod frames;
 #[path = "netns/groups.rs"]
 mod groups;
+#[path = "netns/holdings.rs"]
+mod holdings;
 #[path = "netns/kernel.rs"]
 mod kernel;
 #[path = "netns/outside.rs"]
@@ -50,6 +52,7 @@ fn main() -> std::process::ExitCode {
         corpus::cases(),
         frames::cases(),
         groups::cases(),
+        holdings::cases(),
         kernel::cases(),
         outside::cases(),
         packets::cases(),

@@ -169,6 +169,7 @@ fn instance(vrid: u8, priority: u8, nopreempt: bool, authentication: Authenticat
             peer: None,
             flags: 0,
             preferred_lifetime: None,
+            tracked: true,
         }],
     }
 }

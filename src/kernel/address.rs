@@ -53,6 +53,8 @@ pub struct Claim {
     pub interface: String,
     /// The address.
     pub address: Address,
+    /// Put back when somebody removes it; if not, it stays away until the owner comes to hold it anew.
+    pub tracked: bool,
 }
 
 impl Placement {
@@ -140,6 +142,7 @@ impl Claim {
                 flags: line.flags,
                 preferred_lifetime: line.preferred_lifetime,
             },
+            tracked: line.tracked,
         }
     }
 }
@@ -252,6 +255,7 @@ mod tests {
             peer: Some(("10.9.0.2".parse().unwrap(), 24)),
             flags: 0,
             preferred_lifetime: None,
+            tracked: true,
         };
         let claim = Claim::from_virtual(&line, "eth0");
         assert_eq!(claim.interface, "tun0");

@@ -140,7 +140,12 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             self.mark(&key);
         }
         let mut keys = Vec::new();
-        for Claim { interface, address } in addresses {
+        for Claim {
+            interface,
+            address,
+            tracked,
+        } in addresses
+        {
             let spot = Spot {
                 interface,
                 placement: address.placement,
@@ -153,7 +158,8 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 .entries
                 .entry(key.clone())
                 .or_insert_with(|| Entry::new(present));
-            if !entry.claim(owner, Some(address), held.get(&key).copied()) {
+            let claim = Some((address, tracked));
+            if !entry.claim(owner, claim, held.get(&key).copied()) {
                 continue;
             }
             let claimed = self.names.entry(spot.interface.clone()).or_default();

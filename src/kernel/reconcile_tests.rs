@@ -190,6 +190,7 @@ fn claim(interface: &str, text: &str) -> Claim {
     Claim {
         interface: interface.into(),
         address: address(text),
+        tracked: true,
     }
 }
 
@@ -404,6 +405,42 @@ fn what_was_deleted_is_put_back_at_once() {
 }
 
 #[test]
+fn what_is_not_tracked_stays_away_until_it_is_held_anew() {
+    let mut world = World::new(two_links);
+    let loose = Claim {
+        tracked: false,
+        ..claim("eth0", "10.0.0.1/32")
+    };
+    world
+        .reconciler
+        .claim(1, [loose, claim("eth0", "10.0.0.2/32")]);
+    world.reconciler.hold(1, true);
+    world.settle();
+    for text in ["10.0.0.1/32", "10.0.0.2/32"] {
+        world.kernel.delete(2, address(text).placement);
+    }
+    world.pass(LONGEST_DELAY);
+    assert!(!world.kernel.has(2, "10.0.0.1/32"));
+    assert!(world.kernel.has(2, "10.0.0.2/32"));
+    // Of a second owner that does want it back, it is put back.
+    world.reconciler.claim(2, [claim("eth0", "10.0.0.1/32")]);
+    world.reconciler.hold(2, true);
+    world.settle();
+    assert!(world.kernel.has(2, "10.0.0.1/32"));
+    world.reconciler.claim(2, []);
+    world.settle();
+    assert!(world.kernel.has(2, "10.0.0.1/32"));
+    world.kernel.delete(2, address("10.0.0.1/32").placement);
+    world.pass(LONGEST_DELAY);
+    assert!(!world.kernel.has(2, "10.0.0.1/32"));
+    world.reconciler.hold(1, false);
+    world.settle();
+    world.reconciler.hold(1, true);
+    world.settle();
+    assert!(world.kernel.has(2, "10.0.0.1/32"));
+}
+
+#[test]
 fn a_fight_is_bounded_and_the_last_word_is_ours() {
     let mut world = World::new(two_links);
     world.reconciler.claim(1, [claim("eth0", "10.0.0.1/32")]);
@@ -499,6 +536,7 @@ fn another_label_is_replaced_and_another_prefix_is_another_address() {
         [Claim {
             interface: "eth0".into(),
             address: labelled.clone(),
+            tracked: true,
         }],
     );
     world.reconciler.hold(1, true);
@@ -522,6 +560,7 @@ fn another_label_is_replaced_and_another_prefix_is_another_address() {
         [Claim {
             interface: "eth0".into(),
             address: relabelled,
+            tracked: true,
         }],
     );
     world.settle();
@@ -706,6 +745,7 @@ fn five_thousand_addresses_take_ten_thousand_writes_in_bounded_bites() {
     let all = (0..5000u32).map(|n| Claim {
         interface: "eth0".into(),
         address: Address::new(Ipv4Addr::from(0x0a00_0000 + n).into(), 32),
+        tracked: true,
     });
     world.reconciler.claim(1, all);
     world.settle();
@@ -780,7 +820,7 @@ proptest! {
                     // As the roles do it: what an owner newly claims is held only when it says so again.
                     let claims: Vec<Claim> = claims
                         .into_iter()
-                        .map(|(name, n)| Claim { interface: format!("if{name}"), address: numbered(n) })
+                        .map(|(name, n)| Claim { interface: format!("if{name}"), address: numbered(n), tracked: true })
                         .collect();
                     claimed.insert(owner, claims.iter().map(|c| (c.interface.clone(), c.address.placement)).collect());
                     world.reconciler.claim(owner, claims);

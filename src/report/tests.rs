@@ -63,6 +63,7 @@ fn line(address: &str, prefix: u8) -> VirtualAddress {
         peer: None,
         flags: 0,
         preferred_lifetime: None,
+        tracked: true,
     }
 }
 

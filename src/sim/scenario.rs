@@ -242,6 +242,7 @@ fn random_instance(random: &mut Random, protocol: Protocol, owners: bool) -> Vrr
             peer: None,
             flags: NODAD,
             preferred_lifetime: None,
+            tracked: true,
         }],
     }
 }

@@ -4,7 +4,7 @@
 //! FRR takes the virtual addresses for given on a macvlan with the virtual router's MAC and switches that on and off, so that only
 //! adverts tell which of the two rules.
 
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};

@@ -368,7 +368,6 @@ impl Draft {
             if let Some(word) = read.use_vmac {
                 self.needs.push(("use_vmac", word.span()));
             }
-            lines::address_no_track(context, read.no_track);
             if let Some(word) = read.track_group {
                 context.fault(
                     word.span(),
@@ -418,7 +417,6 @@ impl Draft {
             if let Some(word) = read.use_vmac {
                 self.needs.push(("use_vmac", word.span()));
             }
-            lines::address_no_track(context, read.no_track);
             let address = read.address;
             let same = |known: &VirtualAddress| {
                 known.address == address.address && known.interface == address.interface

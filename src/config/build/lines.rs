@@ -10,7 +10,7 @@ use crate::config::model::{
 };
 use crate::config::phrase::{TrackerKind, route_line, rule_line, tracker};
 use crate::config::read::Item;
-use crate::config::tree::{Statement, Statements, Word};
+use crate::config::tree::{Statement, Statements};
 use std::collections::HashSet;
 
 /// Every word of every line.
@@ -58,19 +58,6 @@ pub(super) fn routes_and_rules(
             _ => holdings.rules.extend(rule_line(context, line, fixed)),
         }
     }
-}
-
-/// `no_track` of an address: nothing is different for it yet.
-pub(super) fn address_no_track(context: &mut Context<'_>, word: Option<Word<'_>>) {
-    let Some(word) = word else {
-        return;
-    };
-    context.diagnostics.advise(
-        Class::Unimplemented,
-        word.span(),
-        "no_track is not implemented yet; it has no effect",
-        "the address is watched and put back when somebody removes it",
-    );
 }
 
 /// The trackers of an instance or a group, put to those of it that stand already.

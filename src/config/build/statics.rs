@@ -28,7 +28,6 @@ pub(super) fn addresses(builder: &mut Builder, context: &mut Context<'_>, item: 
             context.must_exist(DEFAULT_INTERFACE, line.span());
             read.address.interface = Some(DEFAULT_INTERFACE.to_owned());
         }
-        lines::address_no_track(context, read.no_track);
         if let Some(word) = read.use_vmac {
             context.fault(
                 word.span(),

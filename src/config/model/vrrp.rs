@@ -162,6 +162,8 @@ pub struct VirtualAddress {
     pub flags: u32,
     /// `preferred_lft` in seconds; `None` = forever.
     pub preferred_lifetime: Option<u32>,
+    /// Put back when somebody removes it (no `no_track`).
+    pub tracked: bool,
 }
 
 /// One `vrrp_instance`, with every inherited default filled in.

@@ -38,8 +38,6 @@ const BROADCAST_PREFIX_MAX: u8 = 30;
 pub struct AddressLine<'t> {
     /// What is to be put where.
     pub address: VirtualAddress,
-    /// `no_track`, with its place.
-    pub no_track: Option<Word<'t>>,
     /// `use_vmac`, with its place.
     pub use_vmac: Option<Word<'t>>,
     /// `track_group`.
@@ -145,10 +143,10 @@ impl<'c, 'w, 't> Reader<'c, 'w, 't> {
             preferred_lifetime: (prefixed.address.is_ipv6()
                 && prefixed.length() == super::full_length(prefixed.address))
             .then_some(0),
+            tracked: true,
         };
         let line = AddressLine {
             address,
-            no_track: None,
             use_vmac: None,
             track_group: None,
         };
@@ -190,7 +188,7 @@ impl<'c, 'w, 't> Reader<'c, 'w, 't> {
             b"mngtmpaddr" => *flags |= flag::MANAGETEMPADDR,
             b"noprefixroute" => *flags |= flag::NOPREFIXROUTE,
             b"autojoin" => *flags |= flag::MCAUTOJOIN,
-            b"no_track" => self.line.no_track = Some(word),
+            b"no_track" => self.line.address.tracked = false,
             _ => self.line.use_vmac = Some(word),
         }
     }

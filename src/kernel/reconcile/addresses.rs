@@ -47,7 +47,10 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             .in_flight
             .and_then(|sequence| self.in_flight.get(&sequence))
             .is_some_and(|(_, op)| *op == Op::Delete(index));
-        if !deleting && entry.ours == Some(index) && entry.is_wanted() {
+        let taken = !deleting && entry.ours == Some(index) && entry.is_wanted();
+        if taken && !entry.is_tracked() {
+            entry.abandoned = true;
+        } else if taken {
             entry.lost = true;
             let delay = entry.attempt(now);
             self.notices.push(match delay {
@@ -120,6 +123,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 entry.attempt(now);
                 self.delete_address(now, key, spot, index)
             }
+            None if entry.abandoned => None,
             None => {
                 entry.usable = false;
                 let address = wanted;

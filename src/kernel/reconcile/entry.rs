@@ -18,6 +18,8 @@ struct Held<O> {
     owner: O,
     /// Nothing for routes and rules, whose key says all.
     address: Option<Address>,
+    /// Put back when somebody else removes it; of addresses.
+    tracked: bool,
     held: bool,
 }
 
@@ -31,6 +33,8 @@ pub(super) struct Entry<O> {
     pub in_flight: Option<u32>,
     /// Somebody else removed it while it was held.
     pub lost: bool,
+    /// Somebody else removed it, and it is not to be put back while it is held.
+    pub abandoned: bool,
     /// It has passed duplicate address detection; told.
     pub usable: bool,
     /// Another host has it; told.
@@ -50,6 +54,7 @@ impl<O: Copy + Eq> Entry<O> {
             present: false,
             in_flight: None,
             lost: false,
+            abandoned: false,
             usable: false,
             duplicate: false,
             dirty: false,
@@ -60,13 +65,20 @@ impl<O: Copy + Eq> Entry<O> {
     }
 
     /// Takes a claim; false when the owner has one already.
-    pub fn claim(&mut self, owner: O, address: Option<Address>, held: Option<bool>) -> bool {
+    pub fn claim(
+        &mut self,
+        owner: O,
+        address: Option<(Address, bool)>,
+        held: Option<bool>,
+    ) -> bool {
         if self.claims.iter().any(|claim| claim.owner == owner) {
             return false;
         }
+        let (address, tracked) = address.unzip();
         self.claims.push(Held {
             owner,
             address,
+            tracked: tracked.unwrap_or(true),
             held: held.unwrap_or(false),
         });
         true
@@ -90,6 +102,7 @@ impl<O: Copy + Eq> Entry<O> {
         };
         claim.held = held;
         self.not_before = Instant(0);
+        self.abandoned = false;
         // Whoever holds it from now on has to be told.
         self.usable = false;
         true
@@ -114,6 +127,11 @@ impl<O: Copy + Eq> Entry<O> {
             .iter()
             .find(|claim| claim.held)
             .and_then(|claim| claim.address.as_ref())
+    }
+
+    /// Whether one of those who hold it wants it put back.
+    pub fn is_tracked(&self) -> bool {
+        self.claims.iter().any(|claim| claim.held && claim.tracked)
     }
 
     pub fn holders(&self) -> impl Iterator<Item = O> {

@@ -50,9 +50,12 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             .collect()
     }
 
-    /// Whatever this concerns may be gone.
+    /// Whatever this concerns may be gone; what is not tracked would not be put back then.
     pub(super) fn doubt(&mut self, trace: &Trace) {
         for policy in self.traced(trace) {
+            if !policy.is_tracked() {
+                continue;
+            }
             let key = Key::Policy(policy);
             if let Some(entry) = self.entries.get_mut(&key) {
                 entry.present = false;
@@ -66,7 +69,9 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
     pub(super) fn doubt_all(&mut self) {
         let keys: Vec<Key> = self.entries.keys().cloned().collect();
         for key in keys {
-            if let (Key::Policy(_), Some(entry)) = (&key, self.entries.get_mut(&key)) {
+            if let (Key::Policy(policy), Some(entry)) = (&key, self.entries.get_mut(&key))
+                && policy.is_tracked()
+            {
                 entry.present = false;
                 self.mark(&key);
             }

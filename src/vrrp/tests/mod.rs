@@ -44,6 +44,7 @@ fn vip(address: Ipv4Addr) -> VirtualAddress {
         peer: None,
         flags: 0,
         preferred_lifetime: None,
+        tracked: true,
     }
 }
 

@@ -33,6 +33,7 @@ fn vip6(address: Ipv6Addr, flags: u32) -> VirtualAddress {
         prefix: 128,
         flags,
         preferred_lifetime: Some(0),
+        tracked: true,
         ..vip(VIP)
     }
 }
