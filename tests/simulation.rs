@@ -17,10 +17,13 @@ fn one_master_and_no_stray_address_whatever_happens() {
         None => 0..number("KEEPALIVED_SEEDS").unwrap_or(SEEDS),
     };
     let alone = seeds.end - seeds.start == 1;
-    let mut takeovers = 0;
+    let (mut takeovers, mut unicast) = (0, 0);
     for seed in seeds {
         match run_scenario(seed) {
-            Ok(outcome) => takeovers += outcome.takeovers,
+            Ok(outcome) => {
+                takeovers += outcome.takeovers;
+                unicast += u64::from(outcome.unicast);
+            }
             Err(what) => panic!(
                 "{what}\nKEEPALIVED_SEED={seed} cargo test --test simulation  shows this again"
             ),
@@ -30,6 +33,7 @@ fn one_master_and_no_stray_address_whatever_happens() {
         alone || takeovers > 100,
         "the scenarios are too tame: {takeovers} takeovers"
     );
+    assert!(alone || unicast > 10, "{unicast} lives of unicast");
 }
 
 #[test]

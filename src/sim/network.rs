@@ -7,6 +7,7 @@ use crate::config::model::Vrrp;
 use crate::time::Instant;
 use crate::vrrp::{
     Action, Actions, Event, Instance, InstanceId, Interface, Record, Router, State, TimerKey,
+    UNBOUND,
 };
 use crate::wheel::Wheel;
 use crate::wire::arp::Arp;
@@ -87,6 +88,8 @@ pub struct Network {
     now: Instant,
     nodes: Vec<Node>,
     conditions: Conditions,
+    /// Who does not hear whom, on which segment: the sender first.
+    deaf: BTreeSet<(NodeId, NodeId, SegmentId)>,
     random: Random,
     in_flight: BinaryHeap<Reverse<InFlight>>,
     sent: u64,
@@ -100,6 +103,7 @@ impl Network {
             now: ORIGIN,
             nodes: Vec::new(),
             conditions,
+            deaf: BTreeSet::new(),
             random: Random::new(seed),
             in_flight: BinaryHeap::new(),
             sent: 0,
@@ -119,7 +123,7 @@ impl Network {
                 mtu: 1500,
                 primary_v4: Some(*address),
                 link_local: Some(link_local(*address)),
-                sources: Vec::new(),
+                sources: sources(*address),
             };
             Plug {
                 interface,
@@ -199,6 +203,20 @@ impl Network {
     /// Puts a node on one side of a partition of a segment: only nodes of the same side hear each other.
     pub fn set_side(&mut self, node: NodeId, segment: SegmentId, side: u8) {
         self.nodes[node].plugs[segment].side = side;
+    }
+
+    /// Cuts the way from one node to another, or mends it; the way back is another one.
+    pub fn set_hears(&mut self, from: NodeId, to: NodeId, segment: SegmentId, hears: bool) {
+        if hears {
+            self.deaf.remove(&(from, to, segment));
+        } else {
+            self.deaf.insert((from, to, segment));
+        }
+    }
+
+    /// Every way is there again.
+    pub fn mend_all(&mut self) {
+        self.deaf.clear();
     }
 
     /// How many segments a node has an interface on.
@@ -331,6 +349,11 @@ impl Network {
         plug.interface.up = up;
         plug.interface.primary_v4 = has_address.then_some(plug.address);
         plug.interface.link_local = has_address.then_some(link_local(plug.address));
+        plug.interface.sources = if has_address {
+            sources(plug.address)
+        } else {
+            Vec::new()
+        };
         let interface = plug.interface.clone();
         if node.running == Running::Off {
             return Ok(());
@@ -345,6 +368,8 @@ impl Network {
             return Ok(());
         }
         let same = node.config == config;
+        let undisturbed = without_peers(&node.config) == without_peers(&config);
+        let before: Vec<State> = node.router.instances().map(Instance::state).collect();
         node.config = config.clone();
         if node.running != Running::Yes {
             return Ok(());
@@ -375,7 +400,15 @@ impl Network {
                 vrrp: &config,
                 log_unknown_vrids: false,
             },
-        )
+        )?;
+        let after = self.nodes[id].router.instances().map(Instance::state);
+        if undisturbed && !after.eq(before.iter().copied()) {
+            return Err(Violation {
+                what: "a reload of other peers changed a state".to_owned(),
+                at: self.now,
+            });
+        }
+        Ok(())
     }
 
     // ---- how it works
@@ -426,16 +459,24 @@ impl Network {
                 if !interface.up {
                     return Ok(());
                 }
-                let there = node
-                    .router
-                    .instances()
-                    .filter(|instance| instance.config().interface == interface.name);
-                for instance in there {
-                    let own = interface.source(instance.config().family());
-                    node.watch.hears(now, instance, own, bytes);
+                let mut unbound = false;
+                for instance in node.router.instances() {
+                    let config = instance.config();
+                    let at_its_address = !config.is_bound() && config.source == destination(bytes);
+                    unbound |= at_its_address;
+                    if config.interface == interface.name || at_its_address {
+                        let own = config.source.or(interface.source(config.family()));
+                        node.watch.hears(now, instance, own, bytes);
+                    }
                 }
                 let interface = interface.index;
-                self.handle(id, Event::Packet { interface, bytes })
+                self.handle(id, Event::Packet { interface, bytes })?;
+                // The kernel gives a packet to every socket that it could be for.
+                if unbound {
+                    let interface = UNBOUND;
+                    self.handle(id, Event::Packet { interface, bytes })?;
+                }
+                Ok(())
             }
         }
     }
@@ -513,15 +554,31 @@ impl Network {
             } => {
                 if let Some(instance) = node.router.instance(instance) {
                     node.watch.sent(now, instance)?;
+                    node.watch.reaches(now, instance, packets.as_slice())?;
                 }
-                // Interfaces are numbered without gaps.
-                let segment = interface.saturating_sub(FIRST_INTERFACE);
                 for packet in packets.as_slice() {
-                    self.transmit(id, usize::try_from(segment).unwrap_or(0), packet);
+                    // Interfaces are numbered without gaps; without one, the network of the peer's address is the way.
+                    let segment = match interface {
+                        UNBOUND => self.segment_of(destination(packet)),
+                        bound => usize::try_from(bound.saturating_sub(FIRST_INTERFACE)).ok(),
+                    };
+                    self.transmit(id, segment.unwrap_or(0), packet);
                 }
             }
         }
         Ok(())
+    }
+
+    /// The segment on which some node has this address.
+    fn segment_of(&self, address: Option<IpAddr>) -> Option<SegmentId> {
+        let plugs = self
+            .nodes
+            .iter()
+            .flat_map(|node| node.plugs.iter().enumerate());
+        let mut owners = plugs.filter(|(_, plug)| {
+            address.is_some_and(|address| sources(plug.address).contains(&address))
+        });
+        owners.next().map(|(segment, _)| segment)
     }
 
     fn transmit(&mut self, from: NodeId, segment: SegmentId, packet: &[u8]) {
@@ -538,7 +595,9 @@ impl Network {
             {
                 continue;
             }
-            if self.random.percent(self.conditions.loss_percent) {
+            if self.deaf.contains(&(from, to, segment))
+                || self.random.percent(self.conditions.loss_percent)
+            {
                 continue;
             }
             let copies = if self.random.percent(self.conditions.duplicate_percent) {
@@ -557,19 +616,33 @@ impl Network {
     }
 }
 
+/// A configuration as if nobody were to be sent to.
+fn without_peers(config: &Vrrp) -> Vrrp {
+    let mut config = config.clone();
+    for instance in &mut config.instances {
+        if let Some(unicast) = &mut instance.transport.unicast {
+            unicast.peers.clear();
+        }
+    }
+    config
+}
+
 impl Plug {
     /// Whether a packet is for it: sent to its address, or to a group.
     fn is_addressed(&self, packet: &[u8]) -> bool {
         destination(packet).is_none_or(|destination| {
-            destination.is_multicast()
-                || destination == self.address
-                || destination == link_local(self.address)
+            destination.is_multicast() || sources(self.address).contains(&destination)
         })
     }
 }
 
+/// The addresses of an interface with this IPv4 address, sorted.
+fn sources(address: Ipv4Addr) -> Vec<IpAddr> {
+    vec![address.into(), link_local(address).into()]
+}
+
 /// The link-local address of an interface with this IPv4 address; in the same order as those.
-fn link_local(address: Ipv4Addr) -> Ipv6Addr {
+pub(super) fn link_local(address: Ipv4Addr) -> Ipv6Addr {
     let [_, segment, _, host] = address.octets();
     Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, segment.into(), host.into())
 }

@@ -1,12 +1,12 @@
 //! A random life of a cluster, made from one number: nodes and their settings, a bad network, mishaps at random instants, then
 //! healing. What must hold at the end is computed from the settings, not guessed.
 
-use super::network::{Conditions, Network, NodeId};
+use super::network::{Conditions, Network, NodeId, link_local};
 use super::random::Random;
 use super::watch::Violation;
 use crate::config::model::{
-    Authentication, GarpPolicy, InitialState, SyncGroup, TrackedInterface, Version, VirtualAddress,
-    Vrrp, VrrpInstance,
+    Authentication, GarpPolicy, InitialState, OldChecksum, SyncGroup, TrackedInterface, Transport,
+    Unicast, UnicastPeer, Version, VirtualAddress, Vrrp, VrrpInstance,
 };
 use crate::config::secret::Secret;
 use crate::vrrp::master_down_interval;
@@ -38,6 +38,8 @@ const NAMES: [&str; 2] = ["VI_1", "VI_2"];
 pub struct Outcome {
     /// How many nodes there were.
     pub nodes: usize,
+    /// Whether they knew each other as unicast peers.
+    pub unicast: bool,
     /// Who is MASTER at the end.
     pub master: NodeId,
     /// How often any node became MASTER.
@@ -54,6 +56,7 @@ pub fn run_scenario(seed: u64) -> Result<Outcome, String> {
     let protocol = Protocol::random(&mut random);
     let interval = protocol.longest();
     let owners = random.percent(10);
+    let unicast = random.percent(40).then(|| Way::random(&mut random));
     let count = random.within(2..6);
     let form = match random.within(0..3) {
         0 => Form::One,
@@ -63,9 +66,14 @@ pub fn run_scenario(seed: u64) -> Result<Outcome, String> {
     for index in 0..count {
         // 1..=5 fits.
         let host = u8::try_from(index + 1).unwrap_or(u8::MAX);
-        let config = random_config(&mut random, protocol, owners, form);
+        let mut config = random_config(&mut random, protocol, owners, form);
         let segments = if form == Form::One { 1 } else { 2 };
-        let addresses = [0, 1].map(|segment| Ipv4Addr::new(10, segment, 0, host));
+        let addresses = [0, 1].map(|segment| node_address(segment, host));
+        if let Some(way) = unicast {
+            for (segment, instance) in (0..).zip(&mut config.instances) {
+                by_unicast(&mut random, way, instance, (segment, host), count);
+            }
+        }
         network.add_node(config, addresses.get(..segments).unwrap_or(&addresses));
     }
     live(&mut network, &mut random, interval).map_err(|violation| {
@@ -126,6 +134,83 @@ impl Protocol {
             Family::V6 => Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, segment.into(), 0x100).into(),
         }
     }
+}
+
+fn node_address(segment: u8, host: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, segment, 0, host)
+}
+
+/// What the unicast of all nodes of a life has in common.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    /// Without interface, where the family allows.
+    unbound: bool,
+    check_source: bool,
+    ttl: u8,
+}
+
+impl Way {
+    fn random(random: &mut Random) -> Self {
+        Way {
+            unbound: random.percent(30),
+            check_source: random.percent(50),
+            // 1..=255 fits.
+            ttl: u8::try_from(random.within(1..256)).unwrap_or(1),
+        }
+    }
+}
+
+/// Makes an instance one of unicast, its peers all nodes; whether it names itself among them, and its source, is left to chance.
+fn by_unicast(
+    random: &mut Random,
+    way: Way,
+    instance: &mut VrrpInstance,
+    (segment, host): (u8, u8),
+    nodes: u64,
+) {
+    let family = instance.family();
+    let address = |host: u8| -> IpAddr {
+        let address = node_address(segment, host);
+        match family {
+            Family::V4 => address.into(),
+            Family::V6 => link_local(address).into(),
+        }
+    };
+    let bounds = if way.check_source {
+        (way.ttl, way.ttl)
+    } else {
+        (u8::MIN, u8::MAX)
+    };
+    let itself = random.percent(30);
+    // As many hosts as nodes, from 1: 1..=5 fits.
+    let hosts = (1..=nodes).filter_map(|host| u8::try_from(host).ok());
+    let peers = hosts
+        .filter(|other| itself || *other != host)
+        .map(|other| UnicastPeer {
+            address: address(other),
+            min_ttl: bounds.0,
+            max_ttl: bounds.1,
+        });
+    instance.transport = Transport {
+        unicast: Some(Unicast {
+            peers: peers.collect(),
+            ttl: way.ttl,
+            check_source: way.check_source,
+            old_checksum: match random.within(0..3) {
+                0 => OldChecksum::Always,
+                _ => OldChecksum::Learned,
+            },
+        }),
+        track_source: random.percent(50),
+    };
+    if way.unbound {
+        for line in &mut instance.virtual_addresses {
+            line.interface = Some(instance.interface.clone());
+        }
+        instance.interface.clear();
+    }
+    // Without an interface it is the only thing that says who it is.
+    instance.source = (way.unbound || random.percent(50)).then(|| address(host));
 }
 
 /// What runs on every node.
@@ -303,6 +388,11 @@ fn live(
         .sum();
     Ok(Outcome {
         nodes: network.len(),
+        unicast: network
+            .config(0)
+            .instances
+            .iter()
+            .all(|instance| instance.transport.unicast.is_some()),
         master,
         takeovers,
     })
@@ -314,7 +404,7 @@ fn mishap(network: &mut Network, random: &mut Random) -> Result<(), Violation> {
         usize::try_from(random.within(0..u64::try_from(network.len()).unwrap_or(1))).unwrap_or(0);
     let segments = u64::try_from(network.segments(node)).unwrap_or(1);
     let segment = usize::try_from(random.within(0..segments)).unwrap_or(0);
-    match random.within(0..12) {
+    match random.within(0..14) {
         0 => network.pause(node),
         1 | 2 => network.unpause(node)?,
         3 => network.crash(node),
@@ -327,6 +417,11 @@ fn mishap(network: &mut Network, random: &mut Random) -> Result<(), Violation> {
         }
         9 => network.replace_process(node)?,
         10 => network.stop(node)?,
+        11 | 12 => {
+            let nodes = u64::try_from(network.len()).unwrap_or(1);
+            let other = usize::try_from(random.within(0..nodes)).unwrap_or(0);
+            network.set_hears(node, other, segment, random.percent(40));
+        }
         _ => {
             let mut config = network.config(node).clone();
             if random.percent(50) {
@@ -338,6 +433,15 @@ fn mishap(network: &mut Network, random: &mut Random) -> Result<(), Violation> {
                         priority = u8::try_from(random.within(1..255)).unwrap_or(1);
                     }
                     instance.priority = priority;
+                }
+            }
+            if random.percent(30) {
+                for instance in &mut config.instances {
+                    if let Some(unicast) = &mut instance.transport.unicast
+                        && !unicast.peers.is_empty()
+                    {
+                        unicast.peers.rotate_left(1);
+                    }
                 }
             }
             network.reload(node, config)?;
@@ -352,6 +456,7 @@ fn heal(network: &mut Network) -> Result<(), Violation> {
         duplicate_percent: 5,
         delay: (Duration::ZERO, LONGEST_DELAY),
     });
+    network.mend_all();
     for node in 0..network.len() {
         network.unpause(node)?;
         network.start(node)?;

@@ -5,10 +5,10 @@ use crate::vrrp::{Cause, Instance, InstanceId, State, master_down_interval};
 use crate::wire::vrrp::v2;
 use crate::wire::vrrp::v3::{self, CENTISECOND};
 use crate::wire::vrrp::{PRIORITY_OWNER, PRIORITY_RESIGN};
-use crate::wire::{ip, ipv6};
+use crate::wire::{destination, ip, ipv6};
 use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 /// What did not hold, where and when.
@@ -25,6 +25,9 @@ impl fmt::Display for Violation {
         write!(f, "at {}: {}", self.at, self.what)
     }
 }
+
+/// Where version 3 over IPv4 goes in every scenario that multicasts.
+const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
 
 /// Lateness that a router takes for having stood still.
 const NOTICED: Duration = Duration::from_millis(100);
@@ -57,6 +60,17 @@ impl Seen {
     }
 }
 
+/// Source, destination and message of a packet.
+fn open(packet: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
+    match ipv6::Header::parse(packet) {
+        Ok((header, message)) => Some((header.source.into(), header.destination.into(), message)),
+        Err(_) => {
+            let (header, message) = ip::Header::parse(packet).ok()?;
+            Some((header.source.into(), header.destination.into(), message))
+        }
+    }
+}
+
 /// What an observer reads of an advert.
 struct Advert {
     source: IpAddr,
@@ -68,13 +82,7 @@ struct Advert {
 
 impl Advert {
     fn read(packet: &[u8]) -> Option<Advert> {
-        let (source, destination, message) = match ipv6::Header::parse(packet) {
-            Ok((header, message)) => (header.source.into(), header.destination.into(), message),
-            Err(_) => {
-                let (header, message) = ip::Header::parse(packet).ok()?;
-                (header.source.into(), header.destination.into(), message)
-            }
-        };
+        let (source, destination, message) = open(packet)?;
         if let Ok(advert) = v2::Advert::parse(message) {
             return Some(Advert {
                 source,
@@ -83,7 +91,10 @@ impl Advert {
                 interval: None,
             });
         }
-        let (advert, _) = v3::Advert::parse(message, source, destination).ok()?;
+        // Old checksums of unicast name the group.
+        let (advert, _) = v3::Advert::parse(message, source, destination)
+            .or_else(|_| v3::Advert::parse(message, source, GROUP))
+            .ok()?;
         Some(Advert {
             source,
             vrid: advert.vrid,
@@ -155,6 +166,31 @@ impl Watch {
             }
             _ => Ok(()),
         }
+    }
+
+    /// An advert has these packets: one to the group, or one to each peer but ourselves.
+    pub fn reaches(
+        &self,
+        now: Instant,
+        instance: &Instance,
+        packets: &[Vec<u8>],
+    ) -> Result<(), Violation> {
+        let config = instance.config();
+        let sent: Vec<Option<IpAddr>> = packets.iter().map(|packet| destination(packet)).collect();
+        let own = packets.first().and_then(|packet| open(packet));
+        let own = own.map(|(source, ..)| source);
+        let expected: Vec<Option<IpAddr>> = match &config.transport.unicast {
+            None => vec![Some(config.multicast_group)],
+            Some(unicast) => {
+                let peers = unicast.peers.iter().map(|peer| Some(peer.address));
+                peers.filter(|peer| *peer != own).collect()
+            }
+        };
+        if sent == expected {
+            return Ok(());
+        }
+        let what = format!("{} sent to {sent:?}, not to {expected:?}", config.name);
+        Err(Violation { what, at: now })
     }
 
     /// An instance changed its state.

@@ -17,11 +17,14 @@ impl Instance {
             return Some(Packets::One(packet));
         };
         let to = |peer: IpAddr| {
-            let named = match unicast.old_checksum {
-                OldChecksum::Always => group,
-                OldChecksum::Learned if self.old_peers.contains(&peer) => group,
-                OldChecksum::Learned | OldChecksum::Never => peer,
-            };
+            // Over IPv6 it was the kernel that computed it, and right.
+            let old = peer.is_ipv4()
+                && match unicast.old_checksum {
+                    OldChecksum::Always => true,
+                    OldChecksum::Learned => self.old_peers.contains(&peer),
+                    OldChecksum::Never => false,
+                };
+            let named = if old { group } else { peer };
             self.packet_of(priority, unicast.ttl, source, peer, named)
         };
         let peers = unicast.peers.iter().map(|peer| peer.address);
