@@ -15,6 +15,8 @@ mod groups;
 mod holdings;
 #[path = "netns/kernel.rs"]
 mod kernel;
+#[path = "netns/namespaces.rs"]
+mod namespaces;
 #[path = "netns/outside.rs"]
 mod outside;
 #[path = "netns/packets.rs"]
@@ -23,6 +25,8 @@ mod packets;
 mod processes;
 #[path = "netns/reload.rs"]
 mod reload;
+#[path = "netns/reload_files.rs"]
+mod reload_files;
 #[path = "netns/scheduling.rs"]
 mod scheduling;
 #[path = "netns/scripts.rs"]
@@ -54,10 +58,12 @@ fn main() -> std::process::ExitCode {
         groups::cases(),
         holdings::cases(),
         kernel::cases(),
+        namespaces::cases(),
         outside::cases(),
         packets::cases(),
         processes::cases(),
         reload::cases(),
+        reload_files::cases(),
         scheduling::cases(),
         unicast::cases(),
         scripts::cases(),

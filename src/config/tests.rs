@@ -1,7 +1,10 @@
 //! Whole configurations: what people write, and what is made of it.
 
 use super::diagnostic::{Class, status};
-use super::model::{Authentication, InitialState, Processes, Scheduling, VrrpInstance};
+use super::model::{
+    Authentication, DumpPlace, Files, InitialState, Processes, ReloadCheck, ReloadFile, Scheduling,
+    VrrpInstance,
+};
 use super::source::Memory;
 use super::world::Imagined;
 use super::{Loaded, Options, load};
@@ -922,6 +925,42 @@ fn how_processes_are_run() {
         "global_defs {\n vrrp_priority -21\n vrrp_rt_priority 0\n vrrp_rlimit_rttime 0\n max_auto_priority -1\n}\n",
     );
     assert_eq!(refused.model.global.processes, Processes::default());
+}
+
+#[test]
+fn files_for_people() {
+    let of = |lines: &str| read(format!("global_defs {{\n{lines}\n}}\n"));
+    let loaded = of(
+        "data_use_instance\n state_dump_file /var/d/\n stats_dump_file /s/t\n json_dump_file a/b\n json_version 2\n \
+         reload_check_config /c\n reload_file\n reload_time_file /t\n reload_repeat\n config_save_dir /s",
+    );
+    let expected = Files {
+        data_use_instance: true,
+        state_dump: Some(DumpPlace::Directory("/var/d/".into())),
+        stats_dump: Some(DumpPlace::File("/s/t".into())),
+        json_dump: Some(DumpPlace::Name("b".into())),
+        json_version_2: true,
+        reload_check: Some(ReloadCheck::File("/c".into())),
+        reload_file: Some(ReloadFile::Usual),
+        reload_time: Some("/t".into()),
+        reload_repeat: true,
+        save_directory: Some("/s".into()),
+    };
+    assert_eq!(loaded.model.global.files, expected);
+    for (line, message) in [
+        ("state_dump_file a/", "names no file"),
+        ("reload_file x", "not an absolute path"),
+        ("reload_time_file x", "not an absolute path"),
+        ("config_save_dir ../x", "not an absolute path"),
+        ("json_version 3", "3"),
+        ("iproute_etc_dir x", "is no directory"),
+    ] {
+        let loaded = of(line);
+        assert!(said(&loaded, message), "{line}");
+        assert_eq!(loaded.model.global.files, Files::default(), "{line}");
+    }
+    let noted = of("tmp_config_directory /tmp");
+    assert!(said(&noted, "tmp_config_directory has nothing to do"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A user and its primary group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ pub enum Program {
 }
 
 /// The tables of names that iproute2 keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Names {
     /// `rt_tables`.
     Tables,
@@ -52,6 +52,24 @@ pub enum Names {
     Realms,
     /// `group`.
     Groups,
+}
+
+/// Where the tables of names are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameDirectories {
+    /// The administrator's, which counts first.
+    pub etc: PathBuf,
+    /// The distribution's.
+    pub usr: PathBuf,
+}
+
+impl Default for NameDirectories {
+    fn default() -> Self {
+        NameDirectories {
+            etc: "/etc/iproute2".into(),
+            usr: "/usr/share/iproute2".into(),
+        }
+    }
 }
 
 /// The questions a configuration puts to the world.
@@ -71,7 +89,10 @@ pub trait World {
     /// Whether a host name can be resolved now. May take its time: the parent alone asks.
     fn resolves(&self, host: &str) -> bool;
     /// A number by its iproute2 name.
-    fn number(&self, table: Names, name: &str) -> Option<u32>;
+    fn number(&self, directories: &NameDirectories, table: Names, name: &str) -> Option<u32>;
+    /// Goes over to a network namespace by its name: interfaces are looked for there from now on, and the daemon will run there.
+    /// The error says why that is not possible.
+    fn enter_network_namespace(&self, name: &str) -> Result<(), String>;
     /// Whether this is an existing directory.
     fn directory_exists(&self, path: &Path) -> bool;
 }
@@ -132,7 +153,10 @@ impl World for Imagined {
     fn resolves(&self, host: &str) -> bool {
         self.hosts.contains(host)
     }
-    fn number(&self, table: Names, name: &str) -> Option<u32> {
+    fn enter_network_namespace(&self, _name: &str) -> Result<(), String> {
+        Ok(())
+    }
+    fn number(&self, _directories: &NameDirectories, table: Names, name: &str) -> Option<u32> {
         match (table, name) {
             (Names::Tables, "main") => Some(254),
             (Names::Tables, "default") => Some(253),

@@ -64,13 +64,75 @@ pub fn local_time(unix: i64) -> LocalTime {
     };
     LocalTime {
         unix,
-        year: broken_down.tm_year.saturating_add(1900),
+        year: broken_down.tm_year.saturating_add(TM_YEAR),
         month: broken_down.tm_mon.clamp(0, 11) as usize,
         day: broken_down.tm_mday as u8,
         weekday: broken_down.tm_wday.clamp(0, 6) as usize,
         hour: broken_down.tm_hour as u8,
         minute: broken_down.tm_min as u8,
         second: broken_down.tm_sec as u8,
+    }
+}
+
+/// The date at a second since 1970, in the host's time zone or UTC: year, month (1..=12), day.
+pub fn date(unix: i64, utc: bool) -> (i32, u8, u8) {
+    // SAFETY: as in `local_time`; `gmtime_r` does the same.
+    let broken_down = unsafe {
+        let mut broken_down: libc::tm = std::mem::zeroed();
+        if utc {
+            libc::gmtime_r(&unix, &mut broken_down);
+        } else {
+            libc::localtime_r(&unix, &mut broken_down);
+        }
+        broken_down
+    };
+    let month = broken_down.tm_mon.clamp(0, 11).saturating_add(1);
+    (
+        broken_down.tm_year.saturating_add(TM_YEAR),
+        month as u8,
+        broken_down.tm_mday as u8,
+    )
+}
+
+/// Year 0 of `struct tm`.
+const TM_YEAR: i32 = 1900;
+
+/// A date and a time of day as people write them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CivilTime {
+    /// Year, month (1..=12), day.
+    pub date: (i32, u8, u8),
+    /// Hour, minute, second.
+    pub time: (u8, u8, u8),
+    /// Not the host's time zone.
+    pub utc: bool,
+}
+
+impl CivilTime {
+    /// So many days later, in seconds since 1970. `None`: there is no such day.
+    pub fn unix(self, days: i32) -> Option<i64> {
+        let ((year, month, day), (hour, minute, second)) = (self.date, self.time);
+        // SAFETY: all-zero is a valid `tm`; both calls read and rewrite it, and keep no pointer to it.
+        let (unix, broken_down) = unsafe {
+            let mut broken_down: libc::tm = std::mem::zeroed();
+            broken_down.tm_year = year.checked_sub(TM_YEAR)?;
+            broken_down.tm_mon = i32::from(month).checked_sub(1)?;
+            broken_down.tm_mday = i32::from(day).checked_add(days)?;
+            broken_down.tm_hour = hour.into();
+            broken_down.tm_min = minute.into();
+            broken_down.tm_sec = second.into();
+            // Whether summer time holds is for the zone to say.
+            broken_down.tm_isdst = -1;
+            let unix = if self.utc {
+                libc::timegm(&mut broken_down)
+            } else {
+                libc::mktime(&mut broken_down)
+            };
+            (unix, broken_down)
+        };
+        // A day that does not exist was made into another one.
+        let exists = days != 0 || broken_down.tm_mday == i32::from(day);
+        exists.then_some(unix)
     }
 }
 

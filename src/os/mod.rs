@@ -4,6 +4,7 @@
 //! what they mean, and what to do about them, is for the role to say.
 
 pub mod clock;
+pub mod file_watch;
 pub mod link_socket;
 pub mod memory;
 pub mod netlink;

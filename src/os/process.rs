@@ -206,12 +206,25 @@ pub fn set_umask(mask: u32) {
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
 }
 
-/// Enters a network namespace by its file, as `ip netns` keeps them in /run/netns.
-pub fn enter_network_namespace(path: &Path) -> io::Result<()> {
-    Ok(nix::sched::setns(
-        File::open(path)?,
-        nix::sched::CloneFlags::CLONE_NEWNET,
-    )?)
+/// Enters a network namespace by its name, as `ip netns` has them.
+pub fn enter_network_namespace(name: &str) -> io::Result<()> {
+    /// Where they are kept.
+    const NAMESPACES: &str = "/run/netns";
+    // The name becomes part of paths, so it must not lead elsewhere.
+    if name.is_empty() || name.starts_with('.') || name.contains('/') {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a name that 'ip netns' knows",
+        ));
+    }
+    let file = File::open(Path::new(NAMESPACES).join(name))?;
+    nix::sched::setns(file, nix::sched::CloneFlags::CLONE_NEWNET).map_err(|errno| match errno {
+        Errno::EPERM => io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "not permitted: CAP_SYS_ADMIN is needed",
+        ),
+        other => other.into(),
+    })
 }
 
 /// What the VRRP role cannot do without, and this process has not: names of capabilities.

@@ -1,5 +1,5 @@
 //! Timerfds. One wakes each loop: epoll's own time-out is in whole milliseconds and rounds up. Another may be shared by two processes,
-//! of which one puts it off and the other is woken when it does not.
+//! of which one puts it off and the other is woken when it does not. A third goes by the wall clock.
 
 use super::check;
 use super::clock::NANOS_PER_SEC;
@@ -13,10 +13,14 @@ pub struct Timer(OwnedFd);
 impl Timer {
     /// One that is stopped.
     pub fn new() -> io::Result<Self> {
+        Timer::of(libc::CLOCK_MONOTONIC)
+    }
+
+    fn of(clock: libc::clockid_t) -> io::Result<Self> {
         // SAFETY: no pointers; a descriptor that is not -1 is ours alone.
         unsafe {
             let fd = check(libc::timerfd_create(
-                libc::CLOCK_MONOTONIC,
+                clock,
                 libc::TFD_NONBLOCK | libc::TFD_CLOEXEC,
             ))?;
             Ok(Timer(OwnedFd::from_raw_fd(fd)))
@@ -62,6 +66,28 @@ impl Timer {
 }
 
 impl AsRawFd for Timer {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+/// A one-shot timer for a date and a time of day: it follows the wall clock when that is set.
+pub struct WallTimer(Timer);
+
+impl WallTimer {
+    /// Not set.
+    pub fn new() -> io::Result<Self> {
+        Timer::of(libc::CLOCK_REALTIME).map(WallTimer)
+    }
+
+    /// Expires at this second since 1970; `None` stops it, and forgets an expiry.
+    pub fn set(&self, at: Option<i64>) -> io::Result<()> {
+        let nanos = |at: i64| u64::try_from(at).unwrap_or(0).saturating_mul(NANOS_PER_SEC);
+        self.0.set(at.map(|at| Instant(nanos(at))))
+    }
+}
+
+impl AsRawFd for WallTimer {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_raw_fd()
     }

@@ -2,7 +2,8 @@
 //!
 //! Some of these calls may take their time (name servers, network accounts): `-t` and the parent alone let them.
 
-use crate::config::world::{Account, Names, Program, World};
+use super::process;
+use crate::config::world::{Account, NameDirectories, Names, Program, World};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::{InterfaceFlags, if_nametoindex};
 use nix::unistd::{Group, User, getgid, getuid};
@@ -13,13 +14,13 @@ use std::path::{Component, Path, PathBuf};
 
 /// Where programs are looked for when PATH is not set.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// Where iproute2 keeps its tables of names, the administrator's first.
-const NAME_DIRECTORIES: [&str; 2] = ["/etc/iproute2", "/usr/share/iproute2"];
 
 /// This host.
 pub struct System {
     /// Ask name servers, as `-t` does. A daemon does not wait for them: every name passes, and is resolved where it is used.
     pub may_wait: bool,
+    /// Go where `net_namespace` says, as a start and `-t` do.
+    pub may_move: bool,
 }
 
 impl World for System {
@@ -87,7 +88,14 @@ impl World for System {
                 .is_ok_and(|mut addresses| addresses.next().is_some())
     }
 
-    fn number(&self, table: Names, name: &str) -> Option<u32> {
+    fn enter_network_namespace(&self, name: &str) -> Result<(), String> {
+        if !self.may_move {
+            return Ok(());
+        }
+        process::enter_network_namespace(name).map_err(|error| error.to_string())
+    }
+
+    fn number(&self, directories: &NameDirectories, table: Names, name: &str) -> Option<u32> {
         let (file, known): (&str, &[(&str, u32)]) = match table {
             Names::Tables => (
                 "rt_tables",
@@ -123,9 +131,10 @@ impl World for System {
             Names::Realms => ("rt_realms", &[("unknown", 0)]),
             Names::Groups => ("group", &[("default", 0)]),
         };
-        let listed = NAME_DIRECTORIES
-            .iter()
-            .filter_map(|directory| fs::read_to_string(Path::new(directory).join(file)).ok())
+        let listed = [&directories.etc, &directories.usr]
+            .into_iter()
+            .flat_map(|directory| tables(&directory.join(file)))
+            .filter_map(|table| fs::read_to_string(table).ok())
             .find_map(|text| listed_number(&text, name));
         listed.or_else(|| {
             known
@@ -138,6 +147,22 @@ impl World for System {
     fn directory_exists(&self, path: &Path) -> bool {
         path.is_dir()
     }
+}
+
+/// A table of names, and those that packages add to it in the directory beside it.
+fn tables(file: &Path) -> Vec<PathBuf> {
+    let mut directory = file.as_os_str().to_owned();
+    directory.push(".d");
+    let added = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut added: Vec<PathBuf> = added
+        .map(|entry| entry.path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "conf")
+        })
+        .collect();
+    added.sort();
+    [file.to_owned()].into_iter().chain(added).collect()
 }
 
 fn find_program(program: &Path, directory: &Path) -> Option<PathBuf> {
@@ -219,7 +244,10 @@ fn listed_number(text: &str, name: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    const HERE: System = System { may_wait: true };
+    const HERE: System = System {
+        may_wait: true,
+        may_move: false,
+    };
 
     #[test]
     fn well_known_things_are_known() {
@@ -228,9 +256,18 @@ mod tests {
         assert!(!HERE.does_multicast("lo"));
         assert_eq!(HERE.user("root"), Some(Account::ROOT));
         assert_eq!(HERE.user("no-such-user"), None);
-        assert_eq!(HERE.number(Names::Scopes, "link"), Some(253));
-        assert_eq!(HERE.number(Names::Tables, "main"), Some(254));
-        assert_eq!(HERE.number(Names::Tables, "nonesuch"), None);
+        assert_eq!(
+            HERE.number(&NameDirectories::default(), Names::Scopes, "link"),
+            Some(253)
+        );
+        assert_eq!(
+            HERE.number(&NameDirectories::default(), Names::Tables, "main"),
+            Some(254)
+        );
+        assert_eq!(
+            HERE.number(&NameDirectories::default(), Names::Tables, "nonesuch"),
+            None
+        );
         assert!(HERE.directory_exists(Path::new("/")));
     }
 

@@ -1,7 +1,7 @@
-//! The daemon-wide settings of the data file that have a struct of their own: how the processes are run.
+//! The daemon-wide settings of the data file that have a struct of their own: how the processes are run, which files are written.
 
 use super::outline::Outline;
-use crate::config::model::{Processes, Scheduling};
+use crate::config::model::{DumpPlace, Files, Processes, ReloadCheck, ReloadFile, Scheduling};
 
 /// How the processes are run; what is not configured is left out.
 pub(super) fn processes(out: &mut Outline, processes: &Processes) {
@@ -15,6 +15,44 @@ pub(super) fn processes(out: &mut Outline, processes: &Processes) {
             "Min auto priority delay",
             format_args!("{} usecs", ascent.delay.as_micros()),
         );
+    }
+}
+
+/// The files that are written, and how a reload goes; what is not configured is left out.
+pub(super) fn files(out: &mut Outline, files: &Files) {
+    if files.data_use_instance {
+        out.line(1, "Use instance name in data dumps");
+    }
+    for (name, place) in [
+        ("State dump file", &files.state_dump),
+        ("Stats dump file", &files.stats_dump),
+        ("JSON dump file", &files.json_dump),
+    ] {
+        if let Some(DumpPlace::Directory(path) | DumpPlace::File(path) | DumpPlace::Name(path)) =
+            place
+        {
+            out.value(1, name, path.display());
+        }
+    }
+    out.value(1, "JSON version", if files.json_version_2 { 2 } else { 1 });
+    match &files.reload_check {
+        None => out.line(1, "No test config before reload"),
+        Some(ReloadCheck::Log) => out.line(1, "Test config before reload"),
+        Some(ReloadCheck::File(path)) => {
+            out.value(1, "Test config before reload, log", path.display())
+        }
+    }
+    match &files.reload_file {
+        None => {}
+        Some(ReloadFile::Usual) => out.line(1, "Reload file = beside the pid files"),
+        Some(ReloadFile::At(path)) => out.value(1, "Reload file", path.display()),
+    }
+    if let Some(path) = &files.reload_time {
+        out.value(1, "Reload time file", path.display());
+        out.value(1, "Reload repeat", files.reload_repeat);
+    }
+    if let Some(path) = &files.save_directory {
+        out.value(1, "Config save dir", path.display());
     }
 }
 

@@ -62,6 +62,11 @@ pub fn configuration(model: &Model) -> String {
 fn global(out: &mut Outline, global: &Global) {
     out.title("Global definitions");
     out.value(1, "Router ID", or_none(global.router_id.as_deref()));
+    out.value(
+        1,
+        "Network namespace",
+        or_none(global.net_namespace.as_deref()),
+    );
     out.value(1, "Instance", or_none(global.instance.as_deref()));
     out.value(1, "Use PID directory", global.use_pid_dir);
     out.value(1, "Child wait time", global.child_wait_time);
@@ -79,6 +84,7 @@ fn global(out: &mut Outline, global: &Global) {
         global.vrrp_delay_after_boot.as_secs_f64(),
     );
     daemon::processes(out, &global.processes);
+    daemon::files(out, &global.files);
 }
 
 /// What an instance is doing.

@@ -123,9 +123,10 @@ impl Parent {
             signals,
             events,
             posts,
+            appointment,
             ..
         } = self;
-        drop((signals, events, posts));
+        drop((signals, events, posts, appointment));
         if let Some(pid_file) = pid_file {
             pid_file.abandon();
         }

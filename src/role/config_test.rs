@@ -1,6 +1,6 @@
 //! `-t`: reads the configuration as a start would, says what is wrong with it, and ends.
 
-use super::configuration;
+use super::configuration::{self, Occasion};
 use crate::cli::Options;
 use crate::config::Loaded;
 use std::fs::OpenOptions;
@@ -12,7 +12,8 @@ const EXIT_CANNOT_WRITE: i32 = 1;
 
 /// Checks the configuration; messages are appended to `file`, or go to standard error. Returns the exit status.
 pub fn run(options: &Options, file: Option<&Path>) -> i32 {
-    let loaded = configuration::read(options, &std::env::current_dir().unwrap_or_default(), true);
+    let directory = std::env::current_dir().unwrap_or_default();
+    let loaded = configuration::read(options, &directory, Occasion::Test);
     let written = match file {
         Some(path) => OpenOptions::new()
             .append(true)
@@ -33,7 +34,7 @@ pub fn run(options: &Options, file: Option<&Path>) -> i32 {
 }
 
 /// One line a message; for people with the place in its line.
-fn write(loaded: &Loaded, out: &mut impl Write, for_people: bool) -> io::Result<()> {
+pub(super) fn write(loaded: &Loaded, out: &mut impl Write, for_people: bool) -> io::Result<()> {
     let diagnostics = &loaded.diagnostics;
     for diagnostic in diagnostics.iter() {
         if for_people {

@@ -14,8 +14,19 @@ use log::{error, info, warn};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-/// Reads the files; relative names count from `directory`. Name servers are asked only where it does not matter how long they take.
-pub fn read(options: &Options, directory: &Path, may_wait: bool) -> Loaded {
+/// What the files are read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// The daemon starts.
+    Start,
+    /// A daemon that runs reads them again.
+    Reload,
+    /// `-t`. Name servers are asked only here, where it does not matter how long they take.
+    Test,
+}
+
+/// Reads the files; relative names count from `directory`.
+pub fn read(options: &Options, directory: &Path, occasion: Occasion) -> Loaded {
     let context = Context {
         config_id: options
             .config_id
@@ -30,11 +41,23 @@ pub fn read(options: &Options, directory: &Path, may_wait: bool) -> Loaded {
         checks: Checks::default(),
         limits: Limits::default(),
     };
-    let options = config::Options {
+    let files = config::Options {
         path: options.file.clone(),
         context,
     };
-    config::load(&options, &Disk, &System { may_wait })
+    let system = System {
+        may_wait: occasion == Occasion::Test,
+        may_move: occasion != Occasion::Reload && options.namespace.is_none(),
+    };
+    let mut loaded = config::load(&files, &Disk, &system);
+    if options.namespace.is_some() {
+        loaded
+            .model
+            .global
+            .net_namespace
+            .clone_from(&options.namespace);
+    }
+    loaded
 }
 
 /// What a role needs of a configuration, as bytes for the handover: reading them takes it a fraction of the time that the text
@@ -130,7 +153,10 @@ virtual_server 192.0.2.1 80 {
             path: "k.conf".into(),
             ..Files::default()
         };
-        let world: &dyn World = &System { may_wait: false };
+        let world: &dyn World = &System {
+            may_wait: false,
+            may_move: false,
+        };
         load(&options, &Memory::default().with("k.conf", TEXT), world).model
     }
 

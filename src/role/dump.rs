@@ -1,9 +1,9 @@
 //! Writing a dump file so that nobody can redirect, read or half-see it: a new file of mode 0600 beside it, renamed into place.
 //! (CVE-2018-19044, -19045, -19046 were about the opposite.)
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// Dumps tell the inside of the network: for the daemon's user alone.
@@ -39,10 +39,23 @@ pub fn write(path: &Path, text: &[u8]) -> io::Result<()> {
     Err(ErrorKind::AlreadyExists.into())
 }
 
+/// The same in a directory that is made when it is not there: for the daemon's user alone, too.
+pub fn write_in_new_directory(path: &Path, text: &[u8]) -> io::Result<()> {
+    /// Mode of the directory.
+    const DIRECTORY_MODE: u32 = 0o700;
+    let directory = path.parent().ok_or(ErrorKind::InvalidInput)?;
+    match fs::create_dir(directory) {
+        // The umask takes the right to enter it away.
+        Ok(()) => fs::set_permissions(directory, Permissions::from_mode(DIRECTORY_MODE))?,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    write(path, text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn links_are_not_followed_and_old_readers_see_nothing_new() {

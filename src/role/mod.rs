@@ -14,6 +14,7 @@ pub mod handover;
 mod parent;
 pub mod paths;
 mod reload;
+mod reload_time;
 pub mod runner;
 mod schedule;
 pub mod start;
@@ -118,7 +119,10 @@ fn process_name(global: &Global, role: Option<Role>) -> &str {
 /// Where a process (`None`: the parent) logs to.
 fn log_settings(options: &Options, global: &Global, role: Option<Role>) -> logging::Settings {
     let mut ident = role.map_or("Keepalived", Role::ident).to_owned();
-    for part in [&options.namespace, &global.instance].into_iter().flatten() {
+    for part in [&global.net_namespace, &global.instance]
+        .into_iter()
+        .flatten()
+    {
         ident.push('_');
         ident.push_str(part);
     }

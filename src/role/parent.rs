@@ -5,9 +5,10 @@ use super::board::Board;
 use super::children::Post;
 use super::control::Order;
 use super::handover::Handover;
+use super::reload_time::Appointment;
 use super::systemd::{self, Progress};
 use super::watch::BackOff;
-use super::{Exit, Role};
+use super::{Exit, Role, paths};
 use crate::cli::signum::Function;
 use crate::cli::{Options, VERSION};
 use crate::config::model::Model;
@@ -20,6 +21,7 @@ use crate::os::process;
 use crate::os::signals::Signals;
 use crate::wheel::Wheel;
 use log::{error, info, warn};
+use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -33,6 +35,10 @@ pub(super) enum Source {
     /// The silence of a child.
     Silence(Role),
     Log,
+    /// Something happened to the reload_time_file.
+    ReloadTime,
+    /// The time it named has come.
+    ReloadDue,
 }
 
 /// What a timer is for.
@@ -76,6 +82,9 @@ pub(super) struct Parent {
     pub(super) wheel: Wheel<Key>,
     pub(super) posts: [Post; Role::ALL.len()],
     pub(super) phase: Phase,
+    pub(super) appointment: Appointment,
+    /// How many reloads there were.
+    pub(super) reloads: u32,
 }
 
 impl Parent {
@@ -89,6 +98,8 @@ impl Parent {
         let signals = Signals::new(&signals(&options))?;
         let mut events = Loop::new()?;
         events.add(&signals, Source::Signals, Want::Read)?;
+        let mut appointment = Appointment::new(&mut events)?;
+        appointment.follow(&mut events, &model.global.files);
         let post = |role: Role| -> io::Result<Post> {
             let wanted = role.wanted(&options, &model);
             Ok(Post {
@@ -115,12 +126,15 @@ impl Parent {
             wheel: Wheel::new(clock::now()),
             posts,
             phase: Phase::Starting { again: false },
+            appointment,
+            reloads: 0,
         })
     }
 
     /// Runs until the daemon is told to stop, or a child until it is: both return the exit status of their process.
     pub fn run(mut self) -> i32 {
         let mut ready = Vec::new();
+        self.save_configuration();
         loop {
             if let Some(role) = self.vacancy() {
                 match self.fill(role) {
@@ -133,6 +147,10 @@ impl Parent {
                 info!("Stopped Keepalived v{VERSION}");
                 // The pid file first: whoever waits for it may start the next daemon at once.
                 drop(self.pid_file.take());
+                if let Some(directory) = paths::own_directory(&self.model.global) {
+                    // Another daemon may still have files there.
+                    let _ = fs::remove_dir(directory);
+                }
                 logging::finish();
                 return status;
             }
@@ -152,6 +170,11 @@ impl Parent {
                 Source::Child(role) => self.hear(role),
                 Source::Silence(role) => self.silence(role),
                 Source::Log => logging::writable(&mut self.events),
+                Source::ReloadTime => self.appointment.look(),
+                Source::ReloadDue => {
+                    self.appointment.kept();
+                    self.reload_wanted();
+                }
             }
         }
         let now = clock::now();
@@ -219,7 +242,10 @@ impl Parent {
         self.phase = Phase::Reloading { again: false };
         systemd::notify(Progress::Reloading);
         logging::reopen();
-        if !self.reload() {
+        let reloaded = self.reload();
+        self.appointment
+            .follow(&mut self.events, &self.model.global.files);
+        if !reloaded {
             self.phase = Phase::Running;
             systemd::notify(Progress::Ready);
         }

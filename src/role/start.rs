@@ -1,8 +1,9 @@
 //! How the daemon comes up: log, configuration, permissions, pid file, daemon, children; in this order, so that whatever is wrong is
 //! said while somebody still listens, with an exit status that tells it apart.
 
+use super::configuration::{self, Occasion};
 use super::parent::Parent;
-use super::{Exit, Role, configuration, paths};
+use super::{Exit, Role, paths};
 use crate::cli::{Options, VERSION};
 use crate::config::Loaded;
 use crate::config::diagnostic::Class;
@@ -23,13 +24,15 @@ const UMASK: u32 = 0o177;
 const RUN_DIRECTORY_MODE: u32 = 0o755;
 /// A configuration that cannot be read, or holds nothing to run.
 const EXIT_NO_CONFIGURATION: i32 = 6;
-/// Where `ip netns` keeps network namespaces.
-const NAMESPACES: &str = "/run/netns";
 
 /// Runs the daemon, and returns the exit status of this process (the parent's, or that of a child forked on the way).
 pub fn run(options: Options, command_line: &str) -> i32 {
     process::set_umask(options.umask.unwrap_or(UMASK));
-    logging::start(&super::log_settings(&options, &Global::default(), None));
+    let global = Global {
+        net_namespace: options.namespace.clone(),
+        ..Global::default()
+    };
+    logging::start(&super::log_settings(&options, &global, None));
     std::panic::set_hook(Box::new(|panic| {
         error!("Internal error: {panic}");
         logging::finish();
@@ -48,15 +51,16 @@ fn start(options: Options, command_line: &str) -> Result<Parent, i32> {
     info!("Running on {}", process::kernel_description());
     info!("Command line: {command_line}");
     info!("Configuration file {}", options.file.display());
-    enter_namespace(&options)?;
+    enter_namespace(&options, options.namespace.as_deref())?;
     let directory = std::env::current_dir().unwrap_or_default();
-    let loaded = configuration::read(&options, &directory, false);
+    let loaded = configuration::read(&options, &directory, Occasion::Start);
     configuration::tell(&loaded.diagnostics);
     refuse(&options, &loaded)?;
     let model = Rc::new(loaded.model);
+    enter_namespace(&options, model.global.net_namespace.as_deref())?;
     process::set_umask(options.umask.or(model.global.umask).unwrap_or(UMASK));
     process::set_name(super::process_name(&model.global, None));
-    if model.global.instance.is_some() {
+    if model.global.instance.is_some() || model.global.net_namespace.is_some() {
         logging::rename(&super::log_settings(&options, &model.global, None));
     }
     if Role::Vrrp.wanted(&options, &model) {
@@ -134,11 +138,12 @@ fn refuse(options: &Options, loaded: &Loaded) -> Result<(), i32> {
     }
 }
 
-fn enter_namespace(options: &Options) -> Result<(), i32> {
-    let Some(name) = &options.namespace else {
+/// Goes to a network namespace, also again: there must be no start in any other.
+fn enter_namespace(options: &Options, name: Option<&str>) -> Result<(), i32> {
+    let Some(name) = name else {
         return Ok(());
     };
-    process::enter_network_namespace(&Path::new(NAMESPACES).join(name)).map_err(|error| {
+    process::enter_network_namespace(name).map_err(|error| {
         fail(
             options,
             &format!("Cannot enter network namespace {name}: {error}"),
@@ -164,10 +169,12 @@ fn check_capabilities(options: &Options) -> Result<(), i32> {
 
 fn lock_pid_file(options: &Options, global: &Global) -> Result<Option<PidFile>, i32> {
     let path = paths::pid_file(options, global, None);
-    if let Some(directory) = path
-        .parent()
-        .filter(|directory| !directory.as_os_str().is_empty() && !directory.exists())
-    {
+    let missing: Vec<&Path> = path
+        .ancestors()
+        .skip(1)
+        .take_while(|directory| !directory.as_os_str().is_empty() && !directory.exists())
+        .collect();
+    for directory in missing.into_iter().rev() {
         let made = fs::create_dir(directory).and_then(|()| {
             fs::set_permissions(directory, Permissions::from_mode(RUN_DIRECTORY_MODE))
         });

@@ -1,13 +1,14 @@
 //! `global_defs`: daemon-wide settings, and the defaults that instances inherit.
 
 use super::state::Builder;
-use super::{Context, lines, process};
+use super::{Context, files, lines, process};
 use crate::config::diagnostic::{Class, quote};
 use crate::config::keywords::Block;
 use crate::config::model::GarpPolicy;
 use crate::config::read::Item;
 use crate::config::world::Account;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What instances inherit; `None` where the default depends on the instance.
@@ -123,7 +124,16 @@ fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
         }
         "enable_script_security" => context.accounts.script_security = true,
         "script_user" => script_user(context, item),
-        "include_check" => {}
+        "iproute_etc_dir" => {
+            let given = directory(context, item);
+            set(&mut context.name_directories.etc, given);
+        }
+        "iproute_usr_dir" => {
+            let given = directory(context, item);
+            set(&mut context.name_directories.usr, given);
+        }
+        // The expander has acted on them.
+        "include_check" | "random_seed" => item.check(context),
         "smtp_server" => smtp_server(context, item),
         "notification_email" => {
             if let Some(lines) = item.open(context)
@@ -182,6 +192,7 @@ fn inherited(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
         "vrrp_garp_extra_if" => set(&mut garp.extra_interfaces, extra_interfaces(context, item)),
         "vrrp_down_timer_adverts" => set(&mut defaults.down_timer_adverts, item.u32(context)),
         _ if process::statement(&mut builder.model.global.processes, context, item) => {}
+        _ if files::statement(&mut builder.model.global.files, context, item) => {}
         _ => item.check(context),
     }
 }
@@ -202,6 +213,26 @@ pub(super) fn set<T>(place: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *place = value;
     }
+}
+
+/// A directory that exists.
+fn directory(context: &mut Context<'_>, item: &Item<'_>) -> Option<PathBuf> {
+    let text = item.text(context)?;
+    let path = Path::new(text);
+    if path.is_absolute() && context.world.directory_exists(path) {
+        return Some(path.to_owned());
+    }
+    let message = format!(
+        "{} '{}' is no directory",
+        item.name(),
+        quote(text.as_bytes())
+    );
+    context.fault(
+        item.argument_span(0),
+        message,
+        "write the absolute path of a directory that exists; the line is ignored",
+    );
+    None
 }
 
 fn set_name(place: &mut Option<String>, name: Option<String>) {

@@ -4,6 +4,7 @@
 //! and several statements on one line. The builders are one file a group of blocks.
 
 mod accounts;
+mod files;
 mod finish;
 mod global;
 mod group;
@@ -28,7 +29,8 @@ pub use root::{Built, build};
 use super::diagnostic::{Class, Diagnostics, Span};
 use super::keywords::{Block, Keyword};
 use super::read::Item;
-use super::world::World;
+use super::world::{NameDirectories, Names, World};
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 /// What builders read from and report to.
@@ -41,6 +43,10 @@ pub struct Context<'w> {
     pub accounts: Accounts,
     /// `dynamic_interfaces`: interfaces may come later.
     pub dynamic_interfaces: bool,
+    /// `iproute_etc_dir` and `iproute_usr_dir`.
+    pub name_directories: NameDirectories,
+    /// Numbers by their iproute2 names, as found so far.
+    numbers: RefCell<HashMap<(Names, String), Option<u32>>>,
     /// What is known of interfaces.
     interfaces: HashMap<String, bool>,
     /// Keywords met that nothing acts on yet: how often, and where first.
@@ -70,6 +76,8 @@ impl<'w> Context<'w> {
             diagnostics,
             accounts: Accounts::default(),
             dynamic_interfaces: false,
+            name_directories: NameDirectories::default(),
+            numbers: RefCell::default(),
             interfaces: HashMap::new(),
             pending: Vec::new(),
             inside_pending: 0,
@@ -90,6 +98,15 @@ impl<'w> Context<'w> {
         let exists = self.world.interface_exists(name);
         self.interfaces.insert(name.to_owned(), exists);
         exists
+    }
+
+    /// A number by its iproute2 name: looked up once, as thousands of routes share one.
+    pub fn number(&self, table: Names, name: &str) -> Option<u32> {
+        let key = (table, name.to_owned());
+        let mut numbers = self.numbers.borrow_mut();
+        *numbers
+            .entry(key)
+            .or_insert_with(|| self.world.number(&self.name_directories, table, name))
     }
 
     /// Says when an interface does not exist, which the VRRP process could not start with. Told nothing with `dynamic_interfaces`.

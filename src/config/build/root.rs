@@ -3,7 +3,7 @@
 
 use super::state::Builder;
 use super::{Context, global, group, instance, lvs, statics, tracked};
-use crate::config::diagnostic::{Class, Diagnostics, status};
+use crate::config::diagnostic::{Class, Diagnostics, quote, status};
 use crate::config::keywords::Block;
 use crate::config::model::Model;
 use crate::config::read::Item;
@@ -25,6 +25,7 @@ pub struct Built {
 pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built {
     let mut context = Context::new(world, diagnostics);
     let mut builder = Builder::default();
+    enter_network_namespace(&mut context, tree);
     let mut later: Vec<Item<'_>> = Vec::new();
     context.each_statement(Block::Root, tree.statements(), |context, item| {
         if !daemon_wide(&mut builder, context, &item) {
@@ -58,6 +59,27 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
     }
 }
 
+/// Goes over to `net_namespace` before anything is judged: the interfaces are those of that place.
+fn enter_network_namespace(context: &mut Context<'_>, tree: &Tree) {
+    let mut statements = tree.statements();
+    let Some(name) = statements
+        .find(|statement| statement.keyword() == "net_namespace")
+        .and_then(|statement| statement.word(1))
+    else {
+        return;
+    };
+    if let Err(error) = context.world.enter_network_namespace(&name.text()) {
+        context.fault(
+            name.span(),
+            format!(
+                "cannot go to network namespace {}: {error}",
+                quote(name.bytes())
+            ),
+            "the daemon does not start; 'ip netns' shows the namespaces there are",
+        );
+    }
+}
+
 /// There is not one object that a daemon could run: not a start, and a fault of its own when no other was found.
 fn nothing_to_run(context: &mut Context<'_>) {
     if context.diagnostics.has(Class::NoConfiguration) {
@@ -84,6 +106,7 @@ fn daemon_wide(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>
     match item.name() {
         "global_defs" => global::global_defs(builder, context, item),
         "instance" => global.instance = item.text(context).map(str::to_owned),
+        "net_namespace" => global.net_namespace = item.text(context).map(str::to_owned),
         "use_pid_dir" => global.use_pid_dir = true,
         "child_wait_time" => {
             global.child_wait_time = item.u32(context).unwrap_or(global.child_wait_time)

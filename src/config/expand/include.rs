@@ -4,6 +4,7 @@ use super::draft::Draft;
 use super::{Checks, Expander, Fault, Frame};
 use crate::config::diagnostic::{Class, Span, quote};
 use crate::config::line::{Piece, pieces};
+use crate::config::read::parse_integer;
 use crate::config::source::{self, Unreadable, alternatives};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -68,15 +69,18 @@ fn keyword(word: &[u8]) -> Option<Checks> {
     })
 }
 
+/// The statement that makes `${_RANDOM}` give the same numbers every time.
+const RANDOM_SEED: &[u8] = b"random_seed";
+
 /// Whether a line could be one of those that are handled here: one look, as every line gets it.
 #[inline]
 pub(super) fn candidate(line: &[u8]) -> bool {
-    line.starts_with(b"include")
+    line.starts_with(b"include") || line.starts_with(RANDOM_SEED)
 }
 
 impl Expander<'_> {
-    /// Handles a line that begins like an include. False when it is something else. `include_check` is noted here, as it says how
-    /// later includes are read, but stays in the text for the keyword table to judge.
+    /// Handles a line that begins like an include. False when it is something else. `include_check` and `random_seed` are noted here,
+    /// as they say how the rest is read, but stay in the text for the keyword table to judge.
     pub(super) fn include(&mut self, draft: &Draft) -> Result<bool, Fault> {
         let text = draft.text();
         let end = text
@@ -86,6 +90,14 @@ impl Expander<'_> {
         let (word, rest) = text.split_at(end);
         if word == b"include_check" {
             self.include_check(rest);
+            return Ok(false);
+        }
+        if word == RANDOM_SEED {
+            let seed = parse_integer(rest.trim_ascii());
+            self.seed = seed
+                .ok()
+                .and_then(|seed| u64::try_from(seed).ok())
+                .unwrap_or(self.seed);
             return Ok(false);
         }
         let Some(checks) = keyword(word) else {

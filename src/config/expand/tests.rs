@@ -259,6 +259,16 @@ fn built_ins() {
             &["General (f: Line 1, column 3)"],
         ),
     ]);
+    // The same seed makes the same numbers, whatever was drawn before.
+    let seeded = |before: &str| {
+        let (lines, said) = lines(format!(
+            "{before}\n random_seed 4294967295\n${{_RANDOM}} ${{_RANDOM}}"
+        ));
+        assert!(said.is_empty());
+        lines.last().cloned()
+    };
+    assert_eq!(seeded("x"), seeded("${_RANDOM}"));
+    assert_ne!(seeded("x"), Some("${_RANDOM} ${_RANDOM}".to_owned()));
     let (lines, _) = lines("${_RANDOM 10 12}\n".repeat(100));
     for number in ["10", "11", "12"] {
         assert!(

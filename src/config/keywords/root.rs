@@ -12,7 +12,7 @@ pub(super) static ROOT: &[Keyword] = &[
     k("linkbeat_use_polling", "-", Flag, "off", "1.1.18", 3,
       "Poll link state (MII/ETHTOOL/ioctl) on all VRRP interfaces; build LINKBEAT").see("vrrp_instance.linkbeat_use_polling (per instance, deprecated)"),
     k("net_namespace", "<NAME>", Word, "none", "1.2.24", 2,
-      "Run in named network namespace; implies pid directory; no change at reload").missing(Warns).repeated(KeepsFirst).see("cmdline -s overrides"),
+      "Run in named network namespace; implies pid directory; no change at reload").missing(Warns).repeated(KeepsFirst).see("cmdline -s overrides").acts(),
     k("net_namespace_ipvs", "[<NAME>]", OptionalWord, "unset", "2.1.0", 3,
       "Namespace for IPVS only; no name = default namespace; no change at reload").repeated(KeepsFirst),
     k("namespace_with_ipsets", "-", Flag, "off", "1.3.0", 3,

@@ -1,6 +1,6 @@
 //! Daemon-wide settings: `global_defs` and the statements outside any block.
 
-use super::Processes;
+use super::{Files, Processes};
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -14,6 +14,8 @@ pub struct Global {
     pub vrrp_mcast_group4: Ipv4Addr,
     /// `vrrp_mcast_group6`.
     pub vrrp_mcast_group6: Ipv6Addr,
+    /// `net_namespace` or `-s`: the network namespace to run in, as `ip netns` knows it.
+    pub net_namespace: Option<String>,
     /// `instance`: part of pid file names and syslog idents.
     pub instance: Option<String>,
     /// `use_pid_dir`.
@@ -34,6 +36,8 @@ pub struct Global {
     pub process_names: ProcessNames,
     /// How the kernel is asked to run the processes.
     pub processes: Processes,
+    /// Files for people, and how a reload goes.
+    pub files: Files,
 }
 
 /// What the processes are called in lists of processes, where it was said; at most 15 bytes each.
@@ -55,6 +59,7 @@ impl Default for Global {
             router_id: None,
             vrrp_mcast_group4: Ipv4Addr::new(224, 0, 0, 18),
             vrrp_mcast_group6: Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12),
+            net_namespace: None,
             instance: None,
             use_pid_dir: false,
             child_wait_time: 5,
@@ -65,6 +70,7 @@ impl Default for Global {
             umask: None,
             process_names: ProcessNames::default(),
             processes: Processes::default(),
+            files: Files::default(),
         }
     }
 }

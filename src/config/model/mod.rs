@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 mod bfd;
 mod checker;
 mod command;
+mod files;
 mod global;
 mod lvs;
 mod process;
@@ -19,6 +20,7 @@ pub use checker::{
     ScriptProbe, ServerName, Source, Timing, UdpProbe, Url, WebProbe,
 };
 pub use command::Command;
+pub use files::{DumpPlace, Files, ReloadCheck, ReloadFile};
 pub use global::{Global, ProcessNames};
 pub use lvs::{
     Encapsulation, EndpointName, Family, Forwarding, Granularity, Lvs, Member, Persistence,

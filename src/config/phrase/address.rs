@@ -260,7 +260,6 @@ impl<'c, 'w, 't> Reader<'c, 'w, 't> {
             "nowhere" => Some(255),
             other => other.parse().ok().or_else(|| {
                 self.context
-                    .world
                     .number(Names::Scopes, other)
                     .and_then(|n| u8::try_from(n).ok())
             }),

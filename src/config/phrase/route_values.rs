@@ -108,7 +108,7 @@ pub(super) fn named<'t>(
     most: u64,
 ) -> Checked<'t, u64> {
     let shown = text(&word);
-    let known = any_base(&shown).or_else(|| context.world.number(table, &shown).map(u64::from));
+    let known = any_base(&shown).or_else(|| context.number(table, &shown).map(u64::from));
     known.filter(|n| *n <= most).ok_or_else(|| {
         Fault::new(
             word,
@@ -128,7 +128,7 @@ pub(super) fn realms<'t>(
     let shown = text(&word);
     let realm = |realm: &str| {
         any_base(realm)
-            .or_else(|| context.world.number(Names::Realms, realm).map(u64::from))
+            .or_else(|| context.number(Names::Realms, realm).map(u64::from))
             .and_then(|number| u16::try_from(number).ok())
             .map(u32::from)
     };

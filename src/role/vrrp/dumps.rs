@@ -2,8 +2,8 @@
 //! thousands of instances nor a slow disk delays an advert.
 
 use crate::os::process::{self, End, Fork, ProcessId};
-use crate::role::{dump, paths};
-use log::{error, info};
+use crate::role::dump;
+use log::error;
 use std::path::PathBuf;
 
 /// The exit status of a writer that failed without an errno.
@@ -16,13 +16,8 @@ pub(super) struct Dumps {
 }
 
 impl Dumps {
-    /// Has `text` made and written to the dump file with this extension.
-    pub fn write(&mut self, extension: &str, text: impl FnOnce() -> String) {
-        let path = paths::dump_file("", extension);
-        info!(
-            "Printing VRRP {extension} for process({}) on signal",
-            std::process::id()
-        );
+    /// Has `text` made and written to this file.
+    pub fn write(&mut self, path: PathBuf, text: impl FnOnce() -> String) {
         match process::fork() {
             Ok(Fork::Parent(writer)) => self.writers.push((writer, path)),
             // Signals stay held back: their handler would speak to the loop of the old process. So do log lines.

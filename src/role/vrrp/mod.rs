@@ -106,6 +106,8 @@ struct Shell {
     /// What is still to be said in the log.
     notices: VecDeque<Notice>,
     phase: Phase,
+    /// How many reloads this process has seen.
+    reloads: u32,
     exit: Option<Exit>,
 }
 
@@ -147,6 +149,7 @@ impl Shell {
             actions: Actions::new(),
             notices: VecDeque::new(),
             phase: Phase::Reading,
+            reloads: 0,
             exit: None,
             model,
             context,

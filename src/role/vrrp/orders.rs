@@ -6,9 +6,11 @@ use crate::config::model::Model;
 use crate::os::clock;
 use crate::report::{self, JsonVersion, View};
 use crate::role::control::{Answer, Order};
+use crate::role::paths::{self, Dump};
 use crate::time::Instant;
 use crate::vrrp::Event;
-use log::error;
+use log::{error, info};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 impl Shell {
@@ -19,13 +21,13 @@ impl Shell {
             match order {
                 Order::Stop => self.stop(now),
                 Order::Reload(length) => self.reload(now, length),
-                Order::Data => self.write("data", report::data),
-                Order::Stats => self.write("stats", |view| report::stats(view.router)),
+                Order::Data => self.write(Dump::Data),
+                Order::Stats => self.write(Dump::Stats),
                 Order::StatsClear => {
-                    self.write("stats", |view| report::stats(view.router));
+                    self.write(Dump::Stats);
                     self.router.clear_stats();
                 }
-                Order::Json => self.write("json", |view| report::json(view, JsonVersion::V1)),
+                Order::Json => self.write(Dump::Json),
                 // Answered where it is read.
                 Order::AreYouAlive => {}
             }
@@ -48,7 +50,12 @@ impl Shell {
     /// Goes over to the configuration that the parent has read. What did not change is not touched: no address, no advert.
     pub(super) fn reload(&mut self, now: Instant, length: u64) {
         match self.context.handed_over(length) {
-            Ok(model) if self.phase != Phase::Stopping => self.take(now, model),
+            Ok(model) if self.phase != Phase::Stopping => {
+                self.reloads = self.reloads.saturating_add(1);
+                self.save("pre");
+                self.take(now, model);
+                self.save("post");
+            }
             Ok(_) => {}
             Err(error) => {
                 error!("The new configuration cannot be taken over, the old one stays: {error}")
@@ -103,7 +110,28 @@ impl Shell {
     }
 
     /// Has a dump file written.
-    pub(super) fn write(&mut self, extension: &str, text: impl FnOnce(&View<'_>) -> String) {
+    fn write(&mut self, dump: Dump) {
+        let extension = dump.extension();
+        info!(
+            "Printing VRRP {extension} for process({}) on signal",
+            std::process::id()
+        );
+        self.write_to(paths::dump_file(&self.model.global, dump, ""), dump);
+    }
+
+    /// `config_save_dir`: what is so before, and after, a reload.
+    fn save(&mut self, when: &str) {
+        let name = format!(
+            "keepalived_vrrp.{}.{}.{when}",
+            std::process::id(),
+            self.reloads
+        );
+        if let Some(path) = paths::saved_file(&self.model.global, &name) {
+            self.write_to(path, Dump::Data);
+        }
+    }
+
+    fn write_to(&mut self, path: PathBuf, dump: Dump) {
         let reconciler = self.kernel.reconciler();
         let view = View {
             global: &self.model.global,
@@ -112,6 +140,14 @@ impl Shell {
             now: (clock::now(), clock::wall()),
             is_placed: &|id| reconciler.is_placed(Owner::Instance(id)),
         };
-        self.dumps.write(extension, || text(&view));
+        let json = match self.model.global.files.json_version_2 {
+            true => JsonVersion::V2,
+            false => JsonVersion::V1,
+        };
+        self.dumps.write(path, || match dump {
+            Dump::Data => report::data(&view),
+            Dump::Stats => report::stats(view.router),
+            Dump::Json => report::json(&view, json),
+        });
     }
 }
