@@ -21,6 +21,9 @@ const IPPROTO_AH: libc::c_int = 51;
 const BUFFER_MIN: usize = 256 * 1024;
 /// What one queued advert costs the kernel, in bytes: the packet and its bookkeeping.
 const BUFFER_PER_RIVAL: usize = 2048;
+/// What the kernel keeps for one neighbour that does not answer (`unres_qlen_bytes`), in bytes: charged to the socket for seconds,
+/// so that without this room one unicast peer that is away would silence us towards those that are there.
+const BUFFER_PER_PEER: usize = 212_992;
 /// `TC_PRIO_CONTROL`: the first band of the default queue, so that a full link does not hold back adverts.
 const PRIORITY_CONTROL: libc::c_int = 7;
 /// The same where CAP_NET_ADMIN is missing.
@@ -94,8 +97,13 @@ impl VrrpSocket {
         })?;
         let buffer = BUFFER_MIN.saturating_add(rivals.saturating_mul(BUFFER_PER_RIVAL));
         receive_buffer(&fd, buffer)?;
-        send_buffer(&fd, buffer)?;
         Ok(VrrpSocket { fd, index, family })
+    }
+
+    /// Lets adverts to so many unicast peers wait for neighbours that do not answer.
+    pub fn make_room(&self, peers: usize) -> io::Result<()> {
+        let room = BUFFER_MIN.saturating_add(peers.saturating_mul(BUFFER_PER_PEER));
+        send_buffer(&self.fd, room)
     }
 
     /// Hears a group from now on. Joining twice is no error.

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use crate::support::Binary::Ours;
 use crate::support::stage::{Case, case};
 use crate::support::unicast::{greatest_gap, instance};
-use crate::support::version3::settles;
+use crate::support::version3::{adverts3, settles};
 use crate::support::wire::{Forged, election_bound};
 use crate::support::world::{HostSpec, World};
 use crate::support::{millis, secs, stays, wait_until};
@@ -21,6 +21,10 @@ pub fn cases() -> Vec<Case> {
         case("unicast::strangers", strangers),
         case("unicast::against_multicast", against_multicast),
         case("unicast::unreachable_peers", unreachable_peers),
+        case(
+            "unicast::unresolved_peers_fill_no_buffer",
+            unresolved_peers_fill_no_buffer,
+        ),
         case("unicast::track_src_ip", track_src_ip),
         case("unicast::no_interface", no_interface),
         case("unicast::peers_come_and_go", peers_come_and_go),
@@ -199,6 +203,33 @@ fn unreachable_peers() {
     let lines = log.matches("advert could not be sent to 10.9").count();
     assert_eq!(lines, 1, "{log}");
     assert!(world.nodes[0].holds(VIP));
+}
+
+/// A hundred adverts a second to each of five peers that answer no ARP: the kernel keeps them for seconds, and charges them to our
+/// socket. Adverts to the peer that is there leave all the same.
+fn unresolved_peers_fill_no_buffer() {
+    const VIP: &str = "10.110.0.1";
+    const WATCHED: std::time::Duration = secs(6);
+    let world = World::two();
+    let away: Vec<String> = (71..76).map(|host| format!("10.10.0.{host}")).collect();
+    let mut peers: Vec<&str> = away.iter().map(String::as_str).collect();
+    peers.push("10.10.0.2");
+    let lines = "version 3\n    advert_int 0.01";
+    let config = instance("FULL", 110, 200, ("10.10.0.1", &peers), lines, &[VIP]);
+    world.nodes[0].start(Ours, &config);
+    settles(&world, VIP, 0);
+    let mark = world.capture.mark();
+    std::thread::sleep(WATCHED);
+    let there = "10.10.0.2".parse::<std::net::IpAddr>().expect("an address");
+    let adverts = adverts3(&world, mark, 0).into_iter();
+    let times: Vec<_> = adverts
+        .filter(|advert| advert.destination == there)
+        .map(|advert| advert.at)
+        .collect();
+    let log = world.nodes[0].log();
+    assert!(!log.contains("could not be sent"), "{log}");
+    // A busy machine may lose some beats, a full buffer loses seconds.
+    assert!(times.len() > 300, "{} adverts in {WATCHED:?}", times.len());
 }
 
 /// The watched source address goes: FAULT, and the other host takes over; it is back: so is the better host.

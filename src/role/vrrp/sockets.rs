@@ -17,6 +17,8 @@ struct Need {
     groups: BTreeSet<IpAddr>,
     /// How many others may speak at once: each instance has one on a group at least, or its peers.
     rivals: usize,
+    /// How many peers are sent to.
+    peers: usize,
 }
 
 /// An open socket and the groups it hears.
@@ -48,7 +50,10 @@ impl Sockets {
                         need.groups.insert(instance.multicast_group);
                         need.rivals += 1;
                     }
-                    Some(unicast) => need.rivals += unicast.peers.len(),
+                    Some(unicast) => {
+                        need.rivals += unicast.peers.len();
+                        need.peers += unicast.peers.len();
+                    }
                 }
             }
         }
@@ -109,6 +114,9 @@ impl Sockets {
                 }
             }
         };
+        if let Err(error) = open.socket.make_room(need.peers) {
+            warn!("The send buffer on {name} stays as it is: {error}");
+        }
         for group in open.groups.difference(&need.groups) {
             // Hearing too much does no harm: what is for others is dropped.
             let _ = open.socket.leave(*group);
