@@ -98,6 +98,8 @@ impl Settings {
             owner_ignore_adverts: false,
             tracked_interfaces: Vec::new(),
             trackers: Vec::new(),
+            strict: false,
+            accept: true,
             skip_check_adv_addr: false,
             lower_prio_no_advert: false,
             higher_prio_send_advert: false,

@@ -154,6 +154,8 @@ fn instance(vrid: u8, priority: u8, nopreempt: bool, authentication: Authenticat
         owner_ignore_adverts: false,
         tracked_interfaces: Vec::new(),
         trackers: Vec::new(),
+        strict: false,
+        accept: true,
         skip_check_adv_addr: false,
         lower_prio_no_advert: false,
         higher_prio_send_advert: true,

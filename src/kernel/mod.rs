@@ -2,8 +2,13 @@
 //! reconciler that emits the difference. No socket lives here: bytes and the time come in, bytes and notices go out.
 
 mod address;
+mod backoff;
+mod envelope;
+pub mod filter;
+mod filters;
 mod known;
 pub mod netlink;
+pub mod nft;
 mod notice;
 mod policy;
 mod policy_netlink;
@@ -11,6 +16,7 @@ mod policy_text;
 mod reconcile;
 
 pub use address::{Address, Claim, IFA_F_NODAD, IFA_F_NOPREFIXROUTE, Placement};
+pub use filters::Filters;
 pub use known::{Known, Link, LinkChange, LinkState};
 pub use notice::Notice;
 pub use policy::{Policy, Trace};

@@ -4,12 +4,15 @@
 //! act on, so that a kernel with new, odd or enormous attributes (statistics, SR-IOV tables) can neither fail nor slow an event.
 
 use super::address::{Address, Placement};
+use super::envelope::{
+    ALIGNMENT, Envelope, Envelopes, HEADER_LENGTH, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, errno,
+};
 use super::policy::{Policy, Trace};
 use super::policy_netlink::{route_trace, rule_trace};
 use crate::config::model::Insertion;
 use netlink_packet_core::{
     Emitable, NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_EXCL,
-    NLM_F_MULTIPART, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
+    NLM_F_MULTIPART, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
     NetlinkPayload, NlasIterator,
 };
 use netlink_packet_route::address::{
@@ -20,9 +23,6 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
-const NLMSG_OVERRUN: u16 = 4;
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
 const RTM_NEWADDR: u16 = 20;
@@ -50,8 +50,6 @@ const AF_INET6: u8 = 10;
 const AF_UNSPEC: u8 = 0;
 const ADDRESS_HEADER_LENGTH: usize = 8;
 const LINK_HEADER_LENGTH: usize = 16;
-const MESSAGE_HEADER_LENGTH: usize = 16;
-const ALIGNMENT: usize = 4;
 /// A lifetime that never ends (`INFINITY_LIFE_TIME`).
 const FOREVER: u32 = u32::MAX;
 
@@ -227,10 +225,10 @@ fn policy_request(policy: &Policy, add: bool, body: &[u8], sequence: u32, out: &
     };
     let [delete, new] = kind;
     let start = out.len().next_multiple_of(ALIGNMENT);
-    out.resize(start + MESSAGE_HEADER_LENGTH, 0);
+    out.resize(start + HEADER_LENGTH, 0);
     out.extend(body);
     let mut header = NetlinkHeader::default();
-    header.length = u32::try_from(MESSAGE_HEADER_LENGTH + body.len()).unwrap_or(u32::MAX);
+    header.length = u32::try_from(HEADER_LENGTH + body.len()).unwrap_or(u32::MAX);
     header.message_type = if add { new } else { delete };
     header.flags = NLM_F_REQUEST | NLM_F_ACK | if add { create } else { 0 };
     header.sequence_number = sequence;
@@ -292,42 +290,22 @@ fn address_message(index: u32, address: &Address) -> AddressMessage {
 }
 
 /// The messages of one datagram, in order. After a message whose length is wrong there are no more.
-pub fn decode(datagram: &[u8]) -> Messages<'_> {
-    Messages { rest: datagram }
-}
-
-/// Iterator of `decode`.
-pub struct Messages<'a> {
-    rest: &'a [u8],
-}
-
-impl Iterator for Messages<'_> {
-    type Item = Result<Received, Malformed>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let Ok(buffer) = NetlinkBuffer::new_checked(self.rest) else {
-            self.rest = &[];
-            return Some(Err(Malformed::Length));
-        };
-        let length = usize::try_from(buffer.length()).unwrap_or(usize::MAX);
-        let payload = self.rest.get(MESSAGE_HEADER_LENGTH..length).unwrap_or(&[]);
-        let flags = buffer.flags();
-        let received =
-            decode_payload(buffer.message_type(), flags, payload).map(|message| Received {
-                sequence: buffer.sequence_number(),
-                part_of_dump: flags & NLM_F_MULTIPART != 0,
-                interrupted: flags & NLM_F_DUMP_INTR != 0,
-                message,
-            });
-        self.rest = self
-            .rest
-            .get(length.next_multiple_of(ALIGNMENT)..)
-            .unwrap_or(&[]);
-        Some(received)
-    }
+pub fn decode(datagram: &[u8]) -> impl Iterator<Item = Result<Received, Malformed>> {
+    Envelopes::new(datagram).map(|envelope| {
+        let Envelope {
+            kind,
+            flags,
+            sequence,
+            payload,
+            ..
+        } = envelope?;
+        Ok(Received {
+            sequence,
+            part_of_dump: flags & NLM_F_MULTIPART != 0,
+            interrupted: flags & NLM_F_DUMP_INTR != 0,
+            message: decode_payload(kind, flags, payload)?,
+        })
+    })
 }
 
 fn decode_payload(kind: u16, flags: u16, payload: &[u8]) -> Result<Message, Malformed> {
@@ -367,13 +345,6 @@ fn decode_payload(kind: u16, flags: u16, payload: &[u8]) -> Result<Message, Malf
 
 fn gone(trace: Option<Trace>) -> Message {
     trace.map_or(Message::Other, Message::PolicyGone)
-}
-
-/// The kernel writes minus errno.
-fn errno(payload: &[u8]) -> Option<i32> {
-    payload
-        .first_chunk()
-        .map(|bytes| i32::from_ne_bytes(*bytes).saturating_neg())
 }
 
 fn decode_link(payload: &[u8]) -> Result<Message, Malformed> {
@@ -485,7 +456,7 @@ fn number(value: &[u8]) -> Result<u32, Malformed> {
 }
 
 /// Names are bytes to the kernel; one that is not UTF-8 cannot be in a configuration either, so a replacement character is enough.
-fn text(value: &[u8]) -> String {
+pub(super) fn text(value: &[u8]) -> String {
     let end = value
         .iter()
         .position(|byte| *byte == 0)

@@ -17,7 +17,8 @@ use super::netlink::{Message, Received, Request};
 use super::notice::Notice;
 use super::policy::{Policy, Trace};
 use crate::time::Instant;
-use entry::{Entry, FIRST_DELAY, PATIENCE};
+use super::backoff::{FIRST_DELAY, PATIENCE};
+use entry::Entry;
 use policies::HOST;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::Hash;
@@ -432,7 +433,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             (Op::Add(index), EEXIST) => {
                 // It is there, so its event was lost or it stands under another prefix (IPv6): only a dump can tell.
                 if self.known.address(index, &spot.placement).is_none() {
-                    entry.attempt(now);
+                    entry.backoff.attempt(now);
                     self.sync = Sync::Needed {
                         not_before: now + DUMP_RETRY,
                     };
@@ -443,7 +444,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             }
             (op, errno) => {
                 let adding = matches!(op, Op::Add(_));
-                if entry.attempts == 0 || entry.attempts == PATIENCE {
+                if entry.backoff.attempts == 0 || entry.backoff.attempts == PATIENCE {
                     let Spot {
                         interface,
                         placement,
@@ -456,8 +457,8 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                     });
                 }
                 // A refusal is not a fight: asking again at once would only be refused again.
-                entry.attempt(now);
-                entry.not_before = entry.not_before.max(now + FIRST_DELAY);
+                entry.backoff.attempt(now);
+                entry.backoff.wait(now, FIRST_DELAY);
             }
         }
         self.mark(&key);
@@ -485,11 +486,11 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         request: Request,
     ) -> Option<(u32, Request)> {
         let entry = self.entries.get_mut(key)?;
-        if now < entry.not_before {
-            self.retries.insert((entry.not_before, key.clone()));
+        if now < entry.backoff.not_before {
+            self.retries.insert((entry.backoff.not_before, key.clone()));
             return None;
         }
-        entry.last_attempt = now.max(Instant(1));
+        entry.backoff.last_attempt = now.max(Instant(1));
         let sequence = self.next_sequence();
         self.entries.get_mut(key)?.in_flight = Some(sequence);
         self.in_flight.insert(sequence, (key.clone(), op));

@@ -1,6 +1,6 @@
 //! The reconciler against a kernel of our own that answers as Linux does: tables of single stories, then random histories.
 
-use super::entry::LONGEST_DELAY;
+use crate::kernel::backoff::LONGEST_DELAY;
 use super::*;
 use crate::config::model::{NextHop, Prefix, Route};
 use crate::kernel::Address;

@@ -27,6 +27,7 @@ pub enum Received<'a> {
 /// A netlink socket.
 pub struct Netlink {
     fd: OwnedFd,
+    port: u32,
     buffer: Vec<u8>,
 }
 
@@ -48,12 +49,23 @@ impl Netlink {
         address.nl_family = libc::AF_NETLINK as libc::sa_family_t;
         // SAFETY: the address outlives the call, with its size.
         check(unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), ADDRESS_SIZE) })?;
+        let mut size = ADDRESS_SIZE;
+        // SAFETY: the kernel fills in at most the size of the address; both outlive the call.
+        check(unsafe {
+            libc::getsockname(fd.as_raw_fd(), (&raw mut address).cast(), &raw mut size)
+        })?;
         let netlink = Netlink {
             fd,
+            port: address.nl_pid,
             buffer: vec![0; DATAGRAM_MAX],
         };
         netlink.join(groups)?;
         Ok(netlink)
+    }
+
+    /// The number by which the kernel tells our requests from those of others.
+    pub fn port(&self) -> u32 {
+        self.port
     }
 
     /// Hears these multicast groups too.
@@ -163,14 +175,10 @@ mod tests {
     fn a_message_of_another_process_is_not_let_through() {
         let mut ours = Netlink::open(libc::NETLINK_ROUTE, &[]).expect("a socket");
         let theirs = Netlink::open(libc::NETLINK_ROUTE, &[]).expect("a socket");
-        // SAFETY: all-zero is valid; the kernel fills in at most its size.
+        // SAFETY: all-zero is valid.
         let mut address: libc::sockaddr_nl = unsafe { zeroed() };
-        let mut size = ADDRESS_SIZE;
-        // SAFETY: address and size outlive the call.
-        check(unsafe {
-            libc::getsockname(ours.as_raw_fd(), (&raw mut address).cast(), &raw mut size)
-        })
-        .expect("name");
+        address.nl_family = libc::AF_NETLINK as libc::sa_family_t;
+        address.nl_pid = ours.port();
         // SAFETY: the bytes and the address outlive the call. Either the kernel refuses it to us (no CAP_NET_ADMIN) or `receive` must.
         let _ = unsafe {
             libc::sendto(
@@ -179,7 +187,7 @@ mod tests {
                 16,
                 0,
                 (&raw const address).cast(),
-                size,
+                ADDRESS_SIZE,
             )
         };
         assert_eq!(ours.receive().expect("receive"), Received::Nothing);

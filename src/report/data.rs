@@ -15,6 +15,7 @@ use std::fmt::Display;
 pub fn data(view: &View<'_>) -> String {
     let mut out = Outline::default();
     global(&mut out, view.global);
+    out.value(1, "nftables in place", view.is_filtered);
     out.title("VRRP Topology");
     for instance in view.router.instances() {
         out.value(1, "VRRP Instance", instance.name());
@@ -73,6 +74,13 @@ fn global(out: &mut Outline, global: &Global) {
     out.value(1, "VRRP IPv4 mcast group", global.vrrp_mcast_group4);
     out.value(1, "VRRP IPv6 mcast group", global.vrrp_mcast_group6);
     out.value(1, "Log unknown VRIDs", global.log_unknown_vrids);
+    let firewall = &global.firewall;
+    out.value(1, "nftables table", &firewall.table);
+    out.value(1, "nftables priority", firewall.priority);
+    out.value(1, "nftables counters", firewall.counters);
+    out.value(1, "nftables by interface index", firewall.by_index);
+    out.value(1, "nftables drops what is sent", firewall.outbound);
+    out.value(1, "Disable local IGMP", firewall.no_local_igmp);
     out.value(
         1,
         "VRRP startup delay",
@@ -236,6 +244,9 @@ fn settings(out: &mut Outline, config: &VrrpInstance) {
     if let Some(best_rival) = config.timer_expired_backup {
         out.value(3, "Timer expired backup", best_rival);
     }
+    out.value(3, "Accept", config.accept);
+    out.value(3, "Answers at its virtual addresses", config.answers());
+    out.value(3, "Strict mode", config.strict);
     out.value(3, "Owner ignores adverts", config.owner_ignore_adverts);
     out.value(3, "Track primary interface", !config.dont_track_primary);
     out.value(3, "Skip check advert addresses", config.skip_check_adv_addr);

@@ -50,7 +50,7 @@ fn data(out: &mut String, view: &View<'_>, instance: &Instance) {
     object.text("iname", instance.name());
     object.flag("dont_track_primary", config.dont_track_primary);
     object.flag("skip_check_adv_addr", config.skip_check_adv_addr);
-    object.flag("strict_mode", false);
+    object.flag("strict_mode", config.strict);
     object.text("vmac_ifname", "");
     if interface.is_some() {
         object.text("ifp_ifname", &config.interface);
@@ -78,7 +78,7 @@ fn data(out: &mut String, view: &View<'_>, instance: &Instance) {
     object.value("promote_secondaries", false);
     object.seconds("adver_int", config.advert_interval);
     object.seconds("master_adver_int", instance.master_interval());
-    object.flag("accept", true);
+    object.flag("accept", config.accept);
     object.value("nopreempt", config.nopreempt);
     object.value("preempt_delay", config.preempt_delay.as_secs_f64());
     object.value("state", state_number(instance.state()));

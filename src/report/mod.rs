@@ -29,6 +29,8 @@ pub struct View<'a> {
     pub known: &'a Known,
     /// The clock of the loop, and the wall clock at the same moment as time since the epoch.
     pub now: (Instant, Duration),
+    /// Whether the packet filter stands as the configuration needs it.
+    pub is_filtered: bool,
     /// Whether an instance's addresses are all on the host.
     pub is_placed: &'a dyn Fn(InstanceId) -> bool,
 }

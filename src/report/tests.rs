@@ -44,6 +44,8 @@ fn model() -> Model {
         owner_ignore_adverts: false,
         tracked_interfaces: Vec::new(),
         trackers: Vec::new(),
+        strict: false,
+        accept: true,
         skip_check_adv_addr: false,
         lower_prio_no_advert: false,
         higher_prio_send_advert: false,
@@ -94,6 +96,7 @@ fn with_view<T>(model: &Model, router: &Router, look: impl FnOnce(&View<'_>) -> 
         global: &model.global,
         router,
         known: &known,
+        is_filtered: true,
         now,
         is_placed: &|_| true,
     })

@@ -305,6 +305,8 @@ fn random_instance(random: &mut Random, protocol: Protocol, owners: bool) -> Vrr
         owner_ignore_adverts: false,
         tracked_interfaces: Vec::new(),
         trackers: Vec::new(),
+        strict: false,
+        accept: true,
         skip_check_adv_addr: random.percent(20),
         lower_prio_no_advert: random.percent(20),
         higher_prio_send_advert: random.percent(20),

@@ -4,6 +4,7 @@
 
 use super::receive::{AddressFault, PacketFault};
 use super::table::{Cause, State};
+use crate::config::model::VrrpInstance;
 use crate::time::Instant;
 use crate::wire::vrrp::Family;
 use crate::wire::vrrp::v3::Coverage;
@@ -187,6 +188,8 @@ pub enum Said {
     OldChecksum(IpAddr),
     /// Addresses on.
     SettingVips,
+    /// It is MASTER, but its virtual addresses do not answer.
+    Unanswered,
     /// Addresses off.
     RemovingVips,
     /// A burst of gratuitous ARPs begins.
@@ -260,6 +263,7 @@ impl Notice {
             | Said::Listening(_)
             | Said::HeardSelf { .. }
             | Said::HeardRivalOwner { .. }
+            | Said::Unanswered
             | Said::BadPacket { .. }
             | Said::Addresses { .. } => Severity::Warning,
             Said::Entering { .. }
@@ -468,6 +472,12 @@ impl Said {
                 "({name}) {peer} computes VRRPv3 checksums as keepalived before 1.3.7: so do we towards it"
             ),
             Said::SettingVips => write!(f, "({name}) setting VIPs."),
+            Said::Unanswered => write!(
+                f,
+                "({name}) its virtual addresses do not answer on this host (no_accept or strict mode, and priority is not {}): ping and services \
+                 are not reached through them",
+                VrrpInstance::OWNER
+            ),
             Said::RemovingVips => write!(f, "({name}) removing VIPs."),
             Said::Announcing { interface, address } => {
                 let what = if address.is_ipv4() {

@@ -1,10 +1,12 @@
 //! What the statements of an instance mean together: defaults, contradictions, and whether it can run at all. Its part in the election
 //! and its addresses have files of their own.
 
+pub(super) mod accept;
 mod addresses;
 mod auth;
 mod election;
 mod unicast;
+mod strict;
 
 use super::Context;
 use super::instance::Draft;
@@ -16,7 +18,7 @@ use std::net::IpAddr;
 /// The priority of an instance that does not say (RFC 3768 section 5.3.4).
 pub(super) const PRIORITY: u8 = 100;
 /// The priority of the owner of the addresses.
-pub(super) const OWNER: u8 = 255;
+pub(super) const OWNER: u8 = VrrpInstance::OWNER;
 /// Judges a draft; what can run goes to the model.
 pub(super) fn instance(
     builder: &mut Builder,
@@ -65,7 +67,10 @@ pub(super) fn instance(
             .say(Class::Unimplemented, reason.1, message);
         return;
     }
+    let standing = (version, priority, strict);
     let instance = VrrpInstance {
+        strict,
+        accept: accept::accept(builder, context, &draft, standing, span),
         interface: interface.unwrap_or_default(),
         virtual_router_id,
         priority,
@@ -90,14 +95,8 @@ pub(super) fn instance(
         skip_check_adv_addr: draft
             .skip_check_adv_addr
             .unwrap_or(builder.defaults.skip_check_adv_addr),
-        lower_prio_no_advert: draft
-            .lower_prio_no_advert
-            .or(builder.defaults.lower_prio_no_advert)
-            .unwrap_or(strict),
-        higher_prio_send_advert: !strict
-            && draft
-                .higher_prio_send_advert
-                .unwrap_or(builder.defaults.higher_prio_send_advert),
+        lower_prio_no_advert: strict::lower_prio_no_advert(builder, context, &draft, strict),
+        higher_prio_send_advert: strict::higher_prio_send_advert(builder, context, &draft, strict),
         garp: election::garp(builder, context, &draft, strict),
         virtual_addresses: addresses::addresses(context, &mut draft, ipv6),
         holdings: draft.holdings,

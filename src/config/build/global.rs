@@ -1,7 +1,7 @@
 //! `global_defs`: daemon-wide settings, and the defaults that instances inherit.
 
 use super::state::Builder;
-use super::{Context, files, lines, process};
+use super::{Context, files, firewall, lines, process};
 use crate::config::diagnostic::{Class, quote};
 use crate::config::keywords::Block;
 use crate::config::model::GarpPolicy;
@@ -27,6 +27,7 @@ pub(super) struct Defaults {
     pub owner_ignore_adverts: bool,
     pub checksum_as_v2: bool,
     pub check_unicast_src: bool,
+    pub firewall: firewall::Draft,
 }
 
 impl Default for Defaults {
@@ -45,6 +46,7 @@ impl Default for Defaults {
             owner_ignore_adverts: false,
             checksum_as_v2: false,
             check_unicast_src: false,
+            firewall: firewall::Draft::default(),
         }
     }
 }
@@ -79,6 +81,10 @@ pub(super) fn global_defs(builder: &mut Builder, context: &mut Context<'_>, item
 
 fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
     let global = &mut builder.model.global;
+    let firewall = &mut builder.defaults.firewall;
+    if firewall.statement(&mut global.firewall, context, item) {
+        return;
+    }
     match item.name() {
         "router_id" => {
             global.router_id = item

@@ -44,8 +44,9 @@ pub(super) struct Draft {
     pub no_virtual_ipaddress: bool,
     pub dont_track_primary: bool,
     pub skip_check_adv_addr: Option<bool>,
-    pub lower_prio_no_advert: Option<bool>,
-    pub higher_prio_send_advert: Option<bool>,
+    pub accept: Option<(bool, Span)>,
+    pub lower_prio_no_advert: Option<(bool, Span)>,
+    pub higher_prio_send_advert: Option<(bool, Span)>,
     pub down_timer_adverts: Option<(u32, Span)>,
     pub garp: DraftGarp,
     pub addresses: Vec<(VirtualAddress, Span)>,
@@ -190,10 +191,12 @@ impl Draft {
                 self.skip_check_adv_addr = item.bool(context).or(self.skip_check_adv_addr)
             }
             "lower_prio_no_advert" => {
-                self.lower_prio_no_advert = item.bool(context).or(self.lower_prio_no_advert)
+                let silent = item.bool(context).map(|silent| (silent, item.span()));
+                self.lower_prio_no_advert = silent.or(self.lower_prio_no_advert)
             }
             "higher_prio_send_advert" => {
-                self.higher_prio_send_advert = item.bool(context).or(self.higher_prio_send_advert)
+                let sends = item.bool(context).map(|sends| (sends, item.span()));
+                self.higher_prio_send_advert = sends.or(self.higher_prio_send_advert)
             }
             "down_timer_adverts" => {
                 let adverts = item.u32(context).map(|adverts| (adverts, item.span()));
@@ -237,7 +240,10 @@ impl Draft {
             "garp_lower_prio_repeat" => {
                 garp.lower_prio_repeat = item.u32(context).or(garp.lower_prio_repeat)
             }
-            "accept" | "debug" => item.check(context),
+            "accept" | "no_accept" => {
+                item.check(context);
+                self.accept = Some((item.name() == "accept", item.span()));
+            }
             _ => item.check(context),
         }
     }

@@ -6,6 +6,7 @@
 mod accounts;
 mod files;
 mod finish;
+mod firewall;
 mod global;
 mod group;
 #[cfg(test)]

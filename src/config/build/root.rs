@@ -2,7 +2,7 @@
 //! the rest in the order of the text.
 
 use super::state::Builder;
-use super::{Context, global, group, instance, lvs, statics, tracked};
+use super::{Context, finish, firewall, global, group, instance, lvs, statics, tracked};
 use crate::config::diagnostic::{Class, Diagnostics, quote, status};
 use crate::config::keywords::Block;
 use crate::config::model::Model;
@@ -47,6 +47,7 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
     tracked::finish_scripts(&mut builder, &mut context);
     statics::finish_link_delays(&mut builder, &mut context);
     group::finish_track_groups(&mut builder, &mut context);
+    finish::accept::report(&builder, &mut context);
     context.report_security();
     context.report_pending();
     if builder.objects == 0 {
@@ -107,6 +108,7 @@ fn daemon_wide(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>
         "global_defs" => global::global_defs(builder, context, item),
         "instance" => global.instance = item.text(context).map(str::to_owned),
         "net_namespace" => global.net_namespace = item.text(context).map(str::to_owned),
+        "namespace_with_ipsets" => firewall::no_ipsets(context, item),
         "use_pid_dir" => global.use_pid_dir = true,
         "child_wait_time" => {
             global.child_wait_time = item.u32(context).unwrap_or(global.child_wait_time)

@@ -1,5 +1,6 @@
 //! What the builders of one configuration share: the model as far as it is made, the defaults, and the names met so far.
 
+use super::finish::accept::Unanswered;
 use super::global::Defaults;
 use crate::config::diagnostic::Span;
 use crate::config::model::{LinkDelay, Model, Tracked as TrackedObject, TrackedInterface};
@@ -31,6 +32,8 @@ pub(super) struct Builder {
     pub sync_groups: Vec<SyncGroup>,
     /// `track_group`, likewise.
     pub track_groups: Vec<(String, Vec<(String, Span)>)>,
+    /// The instances whose addresses do not answer.
+    pub unanswered: Vec<Unanswered>,
     /// How many objects there are that a daemon could run, whether this one can or not.
     pub objects: usize,
 }

@@ -80,7 +80,7 @@ pub(super) static VRRP_INSTANCE: &[Keyword] = &[
     k("accept", "-", Flag, "on unless strict and not owner", "1.2.17", 2,
       "Accept packets addressed to VIPs").acts(),
     k("no_accept", "-", Flag, "off", "1.3.0", 2,
-      "Drop packets addressed to VIPs (nftables/iptables)"),
+      "Drop packets addressed to VIPs (nftables/iptables)").acts(),
     k("skip_check_adv_addr", "[<BOOL>]", Bool, "global vrrp_skip_check_adv_addr", "1.2.20", 2,
       "Skip address list check if master unchanged; code sets it even for \"off\"").acts(),
     k("strict_mode", "[<BOOL>]", Bool, "global vrrp_strict", "1.2.20", 2,

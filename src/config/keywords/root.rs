@@ -16,7 +16,7 @@ pub(super) static ROOT: &[Keyword] = &[
     k("net_namespace_ipvs", "[<NAME>]", OptionalWord, "unset", "2.1.0", 3,
       "Namespace for IPVS only; no name = default namespace; no change at reload").repeated(KeepsFirst),
     k("namespace_with_ipsets", "-", Flag, "off", "1.3.0", 3,
-      "Allow ipsets together with a namespace on kernels before 3.13"),
+      "Allow ipsets together with a namespace on kernels before 3.13").acts(),
     k("use_pid_dir", "-", Flag, "off", "1.2.24", 2,
       "Put pid files in RUNSTATEDIR/keepalived/").see("implied by net_namespace and instance").acts(),
     k("instance", "<NAME>", Word, "none", "1.2.24", 2,

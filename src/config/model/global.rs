@@ -1,6 +1,6 @@
 //! Daemon-wide settings: `global_defs` and the statements outside any block.
 
-use super::{Files, Processes};
+use super::{Files, Firewall, Processes};
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -38,6 +38,8 @@ pub struct Global {
     pub processes: Processes,
     /// Files for people, and how a reload goes.
     pub files: Files,
+    /// The packet filter.
+    pub firewall: Firewall,
 }
 
 /// What the processes are called in lists of processes, where it was said; at most 15 bytes each.
@@ -71,6 +73,7 @@ impl Default for Global {
             process_names: ProcessNames::default(),
             processes: Processes::default(),
             files: Files::default(),
+            firewall: Firewall::default(),
         }
     }
 }

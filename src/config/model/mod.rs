@@ -6,6 +6,7 @@ mod bfd;
 mod checker;
 mod command;
 mod files;
+mod filter;
 mod global;
 mod lvs;
 mod process;
@@ -21,6 +22,7 @@ pub use checker::{
 };
 pub use command::Command;
 pub use files::{DumpPlace, Files, ReloadCheck, ReloadFile};
+pub use filter::Firewall;
 pub use global::{Global, ProcessNames};
 pub use lvs::{
     Encapsulation, EndpointName, Family, Forwarding, Granularity, Lvs, Member, Persistence,

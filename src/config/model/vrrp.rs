@@ -212,6 +212,10 @@ pub struct VrrpInstance {
     pub tracked_interfaces: Vec<TrackedInterface>,
     /// `track_script`, its own and those of its sync group: each name once.
     pub trackers: Vec<Tracked>,
+    /// `strict_mode` or `vrrp_strict`: what that means is in the other fields already.
+    pub strict: bool,
+    /// `accept`, `no_accept`: Accept_Mode (RFC 9568 section 6.1).
+    pub accept: bool,
     /// `skip_check_adv_addr`.
     pub skip_check_adv_addr: bool,
     /// `lower_prio_no_advert`.
@@ -227,6 +231,14 @@ pub struct VrrpInstance {
 }
 
 impl VrrpInstance {
+    /// Priority of the router whose own addresses the virtual ones are (RFC 9568 section 6.1).
+    pub const OWNER: u8 = 255;
+
+    /// Whether this host answers what is sent to the virtual addresses while it is MASTER: the owner always does.
+    pub fn answers(&self) -> bool {
+        self.accept || self.priority == Self::OWNER
+    }
+
     /// Whether it runs on one interface, and not wherever its packets come and go.
     pub fn is_bound(&self) -> bool {
         !self.interface.is_empty()

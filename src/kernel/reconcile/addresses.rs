@@ -1,6 +1,6 @@
 //! What of an address is wanted and what is there: what follows when they differ, and when one goes that is ours.
 
-use super::entry::PATIENCE;
+use super::PATIENCE;
 use super::{Key, Op, Reconciler, Spot};
 use crate::kernel::address::{IFA_F_DADFAILED, Placement};
 use crate::kernel::netlink::Request;
@@ -52,7 +52,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             entry.abandoned = true;
         } else if taken {
             entry.lost = true;
-            let delay = entry.attempt(now);
+            let delay = entry.backoff.attempt(now);
             self.notices.push(match delay {
                 Duration::ZERO => Notice::PutBack {
                     interface,
@@ -82,7 +82,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             && (Some(index) != here || wanted.is_none())
         {
             if self.known.address(index, &spot.placement).is_some() {
-                if entry.last_attempt == Instant(0) {
+                if entry.backoff.last_attempt == Instant(0) {
                     self.notices.push(Notice::Leftover {
                         interface: spot.interface.clone(),
                         placement: spot.placement,
@@ -117,10 +117,10 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 entry.duplicate = present.flags & IFA_F_DADFAILED != 0;
                 entry.ours = Some(index);
                 // A kernel that keeps giving back something else is believed after a few tries.
-                if is_as_wanted || entry.attempts >= PATIENCE {
+                if is_as_wanted || entry.backoff.attempts >= PATIENCE {
                     return None;
                 }
-                entry.attempt(now);
+                entry.backoff.attempt(now);
                 self.delete_address(now, key, spot, index)
             }
             None if entry.abandoned => None,

@@ -1,17 +1,8 @@
 //! One thing that somebody claims: who, whether it is held, and how often it had to be put there.
 
 use crate::kernel::Address;
+use crate::kernel::backoff::Backoff;
 use crate::time::Instant;
-use std::time::Duration;
-
-/// So many times in a row something is put back at once; after that with a growing delay.
-pub(super) const PATIENCE: u32 = 5;
-/// The first delay after that; it doubles each time.
-pub(super) const FIRST_DELAY: Duration = Duration::from_millis(100);
-/// The longest delay.
-pub(super) const LONGEST_DELAY: Duration = Duration::from_secs(10);
-/// What stayed for this long is no longer fought over.
-const CALM: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 struct Held<O> {
@@ -40,9 +31,7 @@ pub(super) struct Entry<O> {
     /// Another host has it; told.
     pub duplicate: bool,
     pub dirty: bool,
-    pub attempts: u32,
-    pub last_attempt: Instant,
-    pub not_before: Instant,
+    pub backoff: Backoff,
 }
 
 impl<O: Copy + Eq> Entry<O> {
@@ -58,9 +47,7 @@ impl<O: Copy + Eq> Entry<O> {
             usable: false,
             duplicate: false,
             dirty: false,
-            attempts: 0,
-            last_attempt: Instant(0),
-            not_before: Instant(0),
+            backoff: Backoff::default(),
         }
     }
 
@@ -101,7 +88,7 @@ impl<O: Copy + Eq> Entry<O> {
             return false;
         };
         claim.held = held;
-        self.not_before = Instant(0);
+        self.backoff.not_before = Instant(0);
         self.abandoned = false;
         // Whoever holds it from now on has to be told.
         self.usable = false;
@@ -139,21 +126,5 @@ impl<O: Copy + Eq> Entry<O> {
             .iter()
             .filter(|claim| claim.held)
             .map(|claim| claim.owner)
-    }
-
-    /// Counts one more attempt at something that did not last; gives how long the next has to wait.
-    pub fn attempt(&mut self, now: Instant) -> Duration {
-        if now.since(self.last_attempt) > CALM {
-            self.attempts = 0;
-        }
-        self.attempts = self.attempts.saturating_add(1);
-        let delay = match self.attempts.checked_sub(PATIENCE + 1) {
-            None => Duration::ZERO,
-            Some(doublings) => FIRST_DELAY
-                .saturating_mul(1u32.checked_shl(doublings).unwrap_or(u32::MAX))
-                .min(LONGEST_DELAY),
-        };
-        self.not_before = now + delay;
-        delay
     }
 }

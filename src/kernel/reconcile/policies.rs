@@ -3,8 +3,7 @@
 //! IPv4 routes vanish without a word when their link goes down or their source address goes away, so such an event makes doubtful
 //! what it may have taken along: it is asked for again, and the kernel says whether it was there.
 
-use super::entry::FIRST_DELAY;
-use super::{EEXIST, Key, Op, PATIENCE, Reconciler, Request};
+use super::{EEXIST, FIRST_DELAY, Key, Op, PATIENCE, Reconciler, Request};
 use crate::kernel::Notice;
 use crate::kernel::policy::{Policy, Trace};
 use crate::kernel::policy_netlink::body;
@@ -59,7 +58,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             let key = Key::Policy(policy);
             if let Some(entry) = self.entries.get_mut(&key) {
                 entry.present = false;
-                entry.not_before = Instant(0);
+                entry.backoff.not_before = Instant(0);
             }
             self.mark(&key);
         }
@@ -91,7 +90,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         for policy in std::mem::take(&mut self.refused) {
             let key = Key::Policy(policy);
             if let Some(entry) = self.entries.get_mut(&key) {
-                entry.not_before = Instant(0);
+                entry.backoff.not_before = Instant(0);
             }
             self.mark(&key);
         }
@@ -111,7 +110,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             entry.present = false;
             if entry.is_wanted() {
                 entry.lost = true;
-                let delay = entry.attempt(now);
+                let delay = entry.backoff.attempt(now);
                 if !delay.is_zero()
                     && let Key::Policy(policy) = &key
                 {
@@ -185,9 +184,9 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             (op, errno) => {
                 let adding = matches!(op, Op::Add(_));
                 entry.lost = false;
-                let told = entry.attempts;
-                entry.attempt(now);
-                entry.not_before = entry.not_before.max(now + FIRST_DELAY);
+                let told = entry.backoff.attempts;
+                entry.backoff.attempt(now);
+                entry.backoff.wait(now, FIRST_DELAY);
                 if adding {
                     self.refused.insert(policy.clone());
                 }
@@ -209,7 +208,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         let added = self
             .entries
             .get(key)
-            .is_some_and(|entry| entry.attempts > 0);
+            .is_some_and(|entry| entry.backoff.attempts > 0);
         if !added {
             self.notices.push(Notice::PolicyLeftover { policy });
         }

@@ -8,6 +8,7 @@
 
 mod adverts;
 mod dumps;
+mod filters;
 mod frames;
 mod links;
 mod orders;
@@ -18,7 +19,7 @@ mod succession;
 use super::control::Answer;
 use super::{Exit, RoleContext};
 use crate::config::model::Model;
-use crate::kernel::LinkChange;
+use crate::kernel::{LinkChange, LinkState};
 use crate::logging;
 use crate::os::poll::{Loop, Ready, Want};
 use crate::os::vrrp_socket::{Batch, Carrier};
@@ -29,6 +30,7 @@ use crate::vrrp::{Action, Actions, Event, Notice, Router, Severity, TimerKey, UN
 use crate::wheel::Wheel;
 use adverts::Adverts;
 use dumps::Dumps;
+use filters::Filters;
 use frames::{Frames, Left};
 use links::Kernel;
 use log::{debug, error, info, warn};
@@ -56,6 +58,8 @@ enum Source {
     /// The VRRP socket of a link, by carrier and index.
     Vrrp(Carrier, u32),
     Netlink,
+    /// nftables.
+    Filter,
     Parent,
     Runner,
     Signals,
@@ -67,6 +71,7 @@ enum Source {
 enum Key {
     Core(TimerKey),
     Kernel,
+    Filter,
     Frames,
     /// `vrrp_startup_delay` is over.
     Begin,
@@ -98,6 +103,7 @@ struct Shell {
     adverts: Adverts,
     frames: Frames,
     kernel: Kernel,
+    filters: Filters,
     batch: Batch,
     dumps: Dumps,
     programs: Programs,
@@ -142,6 +148,7 @@ impl Shell {
             adverts: Adverts::default(),
             frames: Frames::open()?,
             kernel: Kernel::open()?,
+            filters: Filters::default(),
             batch: Batch::default(),
             dumps: Dumps::default(),
             programs: Programs::default(),
@@ -213,6 +220,11 @@ impl Shell {
             match event.token {
                 Source::Vrrp(..) => {}
                 Source::Netlink => self.listen_to_kernel(*event),
+                Source::Filter => {
+                    if self.filters.receive(clock::now()) {
+                        self.events.again(*event);
+                    }
+                }
                 Source::Parent => self.obey(),
                 Source::Runner => self.listen_to_runner(),
                 Source::Signals => {
@@ -234,7 +246,7 @@ impl Shell {
                     self.perform(now);
                 }
                 // What they are for is looked after in every turn.
-                Key::Kernel | Key::Frames => {}
+                Key::Kernel | Key::Filter | Key::Frames => {}
                 Key::Begin => {
                     if self.phase == Phase::Delayed {
                         self.begin(now);
@@ -244,6 +256,7 @@ impl Shell {
                 Key::Runner => self.replace_runner(now),
                 Key::StopLimit => {
                     warn!("The kernel has not confirmed in time that all addresses are gone");
+                    self.remove_filters(now);
                     self.exit = Some(Exit::Clean);
                 }
             }
@@ -252,7 +265,7 @@ impl Shell {
         if let Some(due) = first_due {
             self.context.scheduler.late(now.since(due));
         }
-        let more = self.kernel.send(now);
+        let more = self.ask_kernel(now);
         for (instance, address) in self.kernel.take_usable() {
             let event = Event::AddressUsable { instance, address };
             self.router.handle(now, event, &mut self.actions);
@@ -269,12 +282,36 @@ impl Shell {
             Left::NoRoom => self.wheel.arm(Key::Frames, now + FRAMES_RETRY),
         }
         self.kernel.tell();
+        self.filters.tell();
         self.dumps.reap();
         self.programs.reap();
         self.context.parent.alive(now);
         if self.phase == Phase::Stopping && self.kernel.reconciler().is_settled() {
+            self.remove_filters(now);
             self.exit = Some(Exit::Clean);
         }
+    }
+
+    /// Asks the kernel for what is wanted of it; true when there may be more for the next turn. An address that is not to be answered
+    /// comes after the filter that sees to it, and goes before it.
+    fn ask_kernel(&mut self, now: Instant) -> bool {
+        let settled = self.kernel.reconciler().is_settled();
+        if self.filters.send(&mut self.events, now, settled) {
+            return true;
+        }
+        if let Some(retry) = self.filters.next_retry() {
+            self.wheel.arm(Key::Filter, retry);
+        }
+        self.kernel.send(now)
+    }
+
+    /// Removes what keeps addresses silent, as they are gone.
+    fn remove_filters(&mut self, now: Instant) {
+        if !self.context.options.release_vrrp {
+            return;
+        }
+        self.filters.end();
+        while self.filters.send(&mut self.events, now, true) {}
     }
 
     /// Reads the packets that wait at a socket.
@@ -337,6 +374,9 @@ impl Shell {
     }
 
     fn link_changed(&mut self, now: Instant, change: LinkChange) {
+        let (LinkChange::Gone { name, .. } | LinkChange::Changed(LinkState { name, .. })) = &change;
+        let known = self.kernel.reconciler().known();
+        self.filters.interface_changed(name, &self.router, known);
         match change {
             LinkChange::Gone { index, name } => {
                 debug!("Interface {name} deleted");
@@ -396,6 +436,7 @@ impl Shell {
         if self.context.resume {
             self.resume();
         }
+        self.filters.begin(&self.model);
         // What the dead process knew is worth nothing once this one has begun.
         self.context.board.truncate(0);
         self.router.handle(now, Event::Start, &mut self.actions);
@@ -441,10 +482,17 @@ impl Shell {
                 self.wheel.disarm(Key::Core(key));
             }
             // Which addresses these are was claimed at start, or at the reload that changed them.
-            Action::HoldAddresses(id, true) => self.kernel.hold(id, true),
+            Action::HoldAddresses(id, true) => {
+                if let Some(instance) = self.router.instance(id) {
+                    let known = self.kernel.reconciler().known();
+                    self.filters.hold(id, instance.config(), known);
+                }
+                self.kernel.hold(id, true);
+            }
             Action::HoldAddresses(id, false) => {
                 if self.phase != Phase::Stopping || self.context.options.release_vrrp {
                     self.kernel.hold(id, false);
+                    self.filters.release(id);
                 }
             }
             Action::Record(id, record) => self.record(id, record),

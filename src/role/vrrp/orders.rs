@@ -67,6 +67,7 @@ impl Shell {
     pub(super) fn take(&mut self, now: Instant, model: Rc<Model>) {
         let log_unknown_vrids = model.global.log_unknown_vrids;
         let changed = model.vrrp != self.model.vrrp
+            || model.global.firewall != self.model.global.firewall
             || log_unknown_vrids != self.model.global.log_unknown_vrids;
         self.model = model;
         if !changed {
@@ -107,6 +108,8 @@ impl Shell {
         );
         self.perform(now);
         self.configure_scripts(now);
+        let known = self.kernel.reconciler().known();
+        self.filters.reload(&self.model, &self.router, known);
     }
 
     /// Has a dump file written.
@@ -137,6 +140,7 @@ impl Shell {
             global: &self.model.global,
             router: &self.router,
             known: reconciler.known(),
+            is_filtered: self.filters.is_in_place(),
             now: (clock::now(), clock::wall()),
             is_placed: &|id| reconciler.is_placed(Owner::Instance(id)),
         };

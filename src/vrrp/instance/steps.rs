@@ -65,6 +65,9 @@ impl Instance {
                 ),
             }
         }
+        if from != next && next == State::Master && !self.config.answers() {
+            self.tell(Said::Unanswered, context);
+        }
         if from != next || sent != self.stats.advert_sent {
             context.actions.push(Action::Record(self.id, self.record()));
         }

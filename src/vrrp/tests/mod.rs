@@ -70,6 +70,8 @@ pub(super) fn config() -> VrrpInstance {
         owner_ignore_adverts: false,
         tracked_interfaces: Vec::new(),
         trackers: Vec::new(),
+        strict: false,
+        accept: true,
         skip_check_adv_addr: false,
         lower_prio_no_advert: false,
         higher_prio_send_advert: false,

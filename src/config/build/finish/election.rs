@@ -182,13 +182,13 @@ pub(super) fn down_timer_adverts(
     if !strict || adverts == STRICT_DOWN_TIMER_ADVERTS {
         return adverts;
     }
-    if let Some((_, span)) = draft.down_timer_adverts {
-        let message = format!(
-            "({}) Strict mode requires down_timer_adverts {STRICT_DOWN_TIMER_ADVERTS} - resetting",
-            draft.name
-        );
-        context.fault(span, message, "remove the line");
-    }
+    let message = format!(
+        "({}) Strict mode requires down_timer_adverts {STRICT_DOWN_TIMER_ADVERTS} - resetting",
+        draft.name
+    );
+    let at = draft.down_timer_adverts.map(|(_, span)| span);
+    let help = "remove the line, or vrrp_down_timer_adverts";
+    context.diagnostics.advise(Class::General, at, message, help);
     STRICT_DOWN_TIMER_ADVERTS
 }
 

@@ -1,0 +1,470 @@
+//! The rules of our tables: a shape to the commands that make it, elements to those that add and take them away.
+//!
+//! ```text
+//! table ip NAME {
+//!     set vips { type ipv4_addr }                      # sets: Vips4
+//!     map vmac_map { type iface_index : iface_index }  #       Igmp
+//!     chain in {
+//!         type filter hook input priority PRIORITY
+//!         ip daddr @vips drop
+//!     }
+//!     chain out {
+//!         type filter hook output priority PRIORITY
+//!         ip protocol igmp dup to ip daddr device oif map @vmac_map drop
+//!         ip saddr @vips drop
+//!     }
+//! }
+//! table ip6 NAME {      # likewise, but in both chains, before addresses are looked at:
+//!         icmpv6 type nd-neighbor-solicit-nd-neighbor-advert accept
+//!         ip6 daddr . iif @vips_link_local drop
+//!                       # and before all that in the chain out, of virtual MAC interfaces:
+//!         icmpv6 type mld-listener-report-mld-listener-reduction dup to ip6 daddr device oif map @vmac_map drop
+//!         icmpv6 type mld2-listener-report dup to ip6 daddr device oif map @vmac_map drop
+//!         icmpv6 type nd-router-solicit oif @vmac_set drop
+//! }
+//! ```
+//!
+//! An `accept` ends our chain alone: what other tables say of the packet still holds.
+
+use super::Command;
+use super::attribute::Attribute;
+use super::constants::{
+    LIST_ELEMENT, NFPROTO_IPV4, NFPROTO_IPV6, NFTA_TABLE, chain, cmp, data, datatype, dup, element,
+    expression, hook, immediate, lookup, meta, msg, payload, register, rule, set, verdict,
+};
+use crate::kernel::filter::{Element, Family, Set, Shape};
+use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE};
+use std::net::Ipv6Addr;
+
+/// Elements of one message: an attribute holds 64 KiB at most, an element takes some 60 bytes.
+const ELEMENTS_PER_MESSAGE: usize = 512;
+/// Length of an interface's name as the kernel keeps it (IFNAMSIZ).
+const NAME_LENGTH: usize = 16;
+/// Parts of a joined key begin where 32-bit registers do.
+const INDEX_LENGTH: u32 = 4;
+
+const IPPROTO_IGMP: u8 = 2;
+const IPPROTO_ICMPV6: u8 = 58;
+/// Types of RFC 4861, RFC 2710 and RFC 3810.
+const ND_ROUTER_SOLICIT: u8 = 133;
+const ND_NEIGHBOUR_SOLICIT: u8 = 135;
+const ND_NEIGHBOUR_ADVERT: u8 = 136;
+const MLD_REPORT: u8 = 131;
+const MLD_DONE: u8 = 132;
+const MLD2_REPORT: u8 = 143;
+
+/// Where things stand in the IP headers: offset and length (RFC 791, RFC 8200).
+const IPV4_PROTOCOL: (u32, u32) = (9, 1);
+const IPV4_SOURCE: (u32, u32) = (12, 4);
+const IPV4_DESTINATION: (u32, u32) = (16, 4);
+const IPV6_SOURCE: (u32, u32) = (8, 16);
+const IPV6_DESTINATION: (u32, u32) = (24, 16);
+const ICMPV6_TYPE: (u32, u32) = (0, 1);
+
+/// A direction, as seen from this host.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    In,
+    Out,
+}
+
+impl Way {
+    fn chain(self) -> &'static str {
+        match self {
+            Way::In => "in",
+            Way::Out => "out",
+        }
+    }
+
+    fn hook(self) -> u32 {
+        match self {
+            Way::In => hook::LOCAL_IN,
+            Way::Out => hook::LOCAL_OUT,
+        }
+    }
+}
+
+/// Makes the tables anew, whatever stood there before: leftovers of a crash, or what somebody else did to them.
+pub fn make_tables(shape: &Shape) -> Vec<Command> {
+    let mut commands = remove_tables(&shape.table, shape.families());
+    for family in shape.families() {
+        let maker = Maker { shape, family };
+        commands.push(maker.command(msg::NEW_TABLE, Vec::new()));
+        let sets = shape.sets.iter().filter(|set| set.family() == family);
+        commands.extend(sets.enumerate().map(|(at, set)| maker.set(at, *set)));
+        for way in [Way::In, Way::Out] {
+            let rules = maker.rules(way);
+            if !rules.is_empty() {
+                commands.push(maker.chain(way));
+                commands.extend(rules.into_iter().map(|rule| maker.rule(way, rule)));
+            }
+        }
+    }
+    commands
+}
+
+/// Removes the tables, whether they are there or not.
+pub fn remove_tables(table: &str, families: impl IntoIterator<Item = Family>) -> Vec<Command> {
+    let both = |family| {
+        let command = |kind, flags| Command {
+            kind,
+            family: protocol(family),
+            flags,
+            attributes: vec![Attribute::text(NFTA_TABLE, table)],
+        };
+        // One that is not there cannot be removed, and would fail the batch.
+        [command(msg::NEW_TABLE, NLM_F_CREATE), command(msg::DELETE_TABLE, 0)]
+    };
+    families.into_iter().flat_map(both).collect()
+}
+
+/// Adds elements to their sets.
+pub fn add_elements<'a>(
+    table: &str,
+    elements: impl IntoIterator<Item = &'a Element>,
+) -> Vec<Command> {
+    change_elements(table, elements, msg::NEW_ELEMENT)
+}
+
+/// Takes elements out of their sets; each has to be there.
+pub fn delete_elements<'a>(
+    table: &str,
+    elements: impl IntoIterator<Item = &'a Element>,
+) -> Vec<Command> {
+    change_elements(table, elements, msg::DELETE_ELEMENT)
+}
+
+fn change_elements<'a>(
+    table: &str,
+    elements: impl IntoIterator<Item = &'a Element>,
+    kind: u16,
+) -> Vec<Command> {
+    let mut elements: Vec<&Element> = elements.into_iter().collect();
+    elements.sort_unstable();
+    let of_one_set = elements.chunk_by(|a, b| a.set() == b.set());
+    of_one_set
+        .flat_map(|members| members.chunks(ELEMENTS_PER_MESSAGE))
+        .filter_map(|members| {
+            let set = members.first()?.set();
+            let list = members.iter().map(|member| element_of(member)).collect();
+            Some(Command {
+                kind,
+                family: protocol(set.family()),
+                flags: if kind == msg::NEW_ELEMENT {
+                    NLM_F_CREATE
+                } else {
+                    0
+                },
+                attributes: vec![
+                    Attribute::text(NFTA_TABLE, table),
+                    Attribute::text(element::SET, set_name(set)),
+                    Attribute::list(element::LIST, list),
+                ],
+            })
+        })
+        .collect()
+}
+
+fn element_of(member: &Element) -> Attribute {
+    let joined = |address: &Ipv6Addr, second: &[u8]| [&address.octets(), second].concat();
+    let (key, value) = match member {
+        Element::Vip4(address) => (address.octets().to_vec(), None),
+        Element::Vip6(address) => (address.octets().to_vec(), None),
+        Element::LinkLocal(address, index) => (joined(address, &index.to_ne_bytes()), None),
+        Element::LinkLocalNamed(address, name) => {
+            let mut padded = name.as_bytes().to_vec();
+            padded.resize(NAME_LENGTH, 0);
+            (joined(address, &padded), None)
+        }
+        Element::Igmp(vmac, base) | Element::Mld(vmac, base) => {
+            (vmac.to_ne_bytes().to_vec(), Some(base.to_ne_bytes()))
+        }
+        Element::Quiet(vmac) => (vmac.to_ne_bytes().to_vec(), None),
+    };
+    let mut parts = vec![value_attribute(element::KEY, key)];
+    parts.extend(value.map(|value| value_attribute(element::DATA, value)));
+    Attribute::list(LIST_ELEMENT, parts)
+}
+
+fn protocol(family: Family) -> u8 {
+    match family {
+        Family::Ip => NFPROTO_IPV4,
+        Family::Ip6 => NFPROTO_IPV6,
+    }
+}
+
+/// The names that keepalived gives them, as people and scripts look for them.
+fn set_name(set: Set) -> &'static str {
+    match set {
+        Set::Vips4 | Set::Vips6 => "vips",
+        Set::LinkLocal => "vips_link_local",
+        Set::LinkLocalNamed => "vips_link_local_name",
+        Set::Igmp | Set::Mld => "vmac_map",
+        Set::Quiet => "vmac_set",
+    }
+}
+
+/// Commands of one table.
+struct Maker<'a> {
+    shape: &'a Shape,
+    family: Family,
+}
+
+impl Maker<'_> {
+    /// A command that makes something.
+    fn command(&self, kind: u16, more: Vec<Attribute>) -> Command {
+        let mut attributes = vec![Attribute::text(NFTA_TABLE, &self.shape.table)];
+        attributes.extend(more);
+        Command {
+            kind,
+            family: protocol(self.family),
+            // A rule goes behind those there are; other objects have no order.
+            flags: NLM_F_CREATE | NLM_F_APPEND,
+            attributes,
+        }
+    }
+
+    fn set(&self, at: usize, which: Set) -> Command {
+        use datatype::{INTERFACE_INDEX, INTERFACE_NAME, IPV4_ADDRESS, IPV6_ADDRESS, joined};
+        let (of_v4, of_v6) = (IPV4_DESTINATION.1, IPV6_DESTINATION.1);
+        let of_name = of_v6 + u32::try_from(NAME_LENGTH).unwrap_or(of_v6);
+        let (key_type, key_length) = match which {
+            Set::Vips4 => (IPV4_ADDRESS, of_v4),
+            Set::Vips6 => (IPV6_ADDRESS, of_v6),
+            Set::LinkLocal => (joined(IPV6_ADDRESS, INTERFACE_INDEX), of_v6 + INDEX_LENGTH),
+            Set::LinkLocalNamed => (joined(IPV6_ADDRESS, INTERFACE_NAME), of_name),
+            Set::Igmp | Set::Mld | Set::Quiet => (INTERFACE_INDEX, INDEX_LENGTH),
+        };
+        let mut more = vec![
+            Attribute::text(set::NAME, set_name(which)),
+            Attribute::number(set::KEY_TYPE, key_type),
+            Attribute::number(set::KEY_LENGTH, key_length),
+            // Any number that no other set of the batch has; sets are referred to by name.
+            Attribute::number(set::ID, u32::try_from(at).unwrap_or(u32::MAX)),
+        ];
+        if matches!(which, Set::Igmp | Set::Mld) {
+            more.extend([
+                Attribute::number(set::FLAGS, set::FLAG_MAP),
+                Attribute::number(set::DATA_TYPE, INTERFACE_INDEX),
+                Attribute::number(set::DATA_LENGTH, INDEX_LENGTH),
+            ]);
+        }
+        self.command(msg::NEW_SET, more)
+    }
+
+    fn chain(&self, way: Way) -> Command {
+        let hook = vec![
+            Attribute::number(chain::HOOK_NUMBER, way.hook()),
+            Attribute::bytes(chain::HOOK_PRIORITY, self.shape.priority.to_be_bytes()),
+        ];
+        let more = vec![
+            Attribute::text(chain::NAME, way.chain()),
+            Attribute::list(chain::HOOK, hook),
+            Attribute::number(chain::POLICY, verdict::ACCEPT),
+            Attribute::text(chain::TYPE, "filter"),
+        ];
+        self.command(msg::NEW_CHAIN, more)
+    }
+
+    fn rule(&self, way: Way, expressions: Vec<Attribute>) -> Command {
+        let more = vec![
+            Attribute::text(rule::CHAIN, way.chain()),
+            Attribute::list(rule::EXPRESSIONS, expressions),
+        ];
+        self.command(msg::NEW_RULE, more)
+    }
+
+    /// The rules of a chain, each as its expressions.
+    fn rules(&self, way: Way) -> Vec<Vec<Attribute>> {
+        let mut rules = Vec::new();
+        if way == Way::Out {
+            rules.extend(self.vmac_rules());
+        }
+        if way == Way::Out && !self.shape.outbound {
+            return rules;
+        }
+        match self.family {
+            Family::Ip => {
+                if self.has(Set::Vips4) {
+                    let address = match way {
+                        Way::In => IPV4_DESTINATION,
+                        Way::Out => IPV4_SOURCE,
+                    };
+                    rules.push(self.ending(vec![network(register::FIRST, address), find(Set::Vips4)], verdict::DROP));
+                }
+            }
+            Family::Ip6 => rules.extend(self.ipv6_rules(way)),
+        }
+        rules
+    }
+
+    fn ipv6_rules(&self, way: Way) -> Vec<Vec<Attribute>> {
+        let (address, index, name) = match way {
+            Way::In => (IPV6_DESTINATION, meta::IIF, meta::IIFNAME),
+            Way::Out => (IPV6_SOURCE, meta::OIF, meta::OIFNAME),
+        };
+        let sets = [
+            (Set::LinkLocal, Some(index)),
+            (Set::LinkLocalNamed, Some(name)),
+            (Set::Vips6, None),
+        ];
+        let mut rules = Vec::new();
+        for (set, place) in sets.into_iter().filter(|(set, _)| self.has(*set)) {
+            let mut rule = vec![network(register::FIRST, address)];
+            rule.extend(place.map(|place| about(register::SECOND, place)));
+            rule.push(find(set));
+            rules.push(self.ending(rule, verdict::DROP));
+        }
+        if !rules.is_empty() {
+            let discovery = icmpv6(ND_NEIGHBOUR_SOLICIT, ND_NEIGHBOUR_ADVERT);
+            rules.insert(0, self.ending(discovery, verdict::ACCEPT));
+        }
+        rules
+    }
+
+    /// Multicast listener messages leave through the interface below, so that a switch does not learn the virtual MAC from a router
+    /// that is not MASTER; routers are not solicited at all.
+    fn vmac_rules(&self) -> Vec<Vec<Attribute>> {
+        let mut rules = Vec::new();
+        if self.family == Family::Ip && self.has(Set::Igmp) {
+            let igmp = vec![
+                network(register::FIRST, IPV4_PROTOCOL),
+                compare(cmp::EQUAL, IPPROTO_IGMP),
+            ];
+            rules.push(self.moved(igmp, IPV4_DESTINATION, Set::Igmp));
+        }
+        if self.family == Family::Ip6 && self.has(Set::Mld) {
+            for reports in [
+                icmpv6(MLD_REPORT, MLD_DONE),
+                icmpv6(MLD2_REPORT, MLD2_REPORT),
+            ] {
+                rules.push(self.moved(reports, IPV6_DESTINATION, Set::Mld));
+            }
+        }
+        if self.family == Family::Ip6 && self.has(Set::Quiet) {
+            let mut solicits = icmpv6(ND_ROUTER_SOLICIT, ND_ROUTER_SOLICIT);
+            solicits.extend([about(register::FIRST, meta::OIF), find(Set::Quiet)]);
+            rules.push(self.ending(solicits, verdict::DROP));
+        }
+        rules
+    }
+
+    /// Sends a copy through the interface that a map names, and drops the packet; what the map does not know goes its way.
+    fn moved(&self, mut rule: Vec<Attribute>, address: (u32, u32), map: Set) -> Vec<Attribute> {
+        rule.extend([
+            network(register::FIRST, address),
+            about(register::SECOND, meta::OIF),
+            named("lookup", vec![
+                Attribute::text(lookup::SET, set_name(map)),
+                Attribute::number(lookup::KEY_REGISTER, register::SECOND),
+                Attribute::number(lookup::DATA_REGISTER, register::SECOND),
+            ]),
+            named("dup", vec![
+                Attribute::number(dup::ADDRESS_REGISTER, register::FIRST),
+                Attribute::number(dup::DEVICE_REGISTER, register::SECOND),
+            ]),
+        ]);
+        self.ending(rule, verdict::DROP)
+    }
+
+    fn ending(&self, mut rule: Vec<Attribute>, code: u32) -> Vec<Attribute> {
+        if self.shape.counters {
+            rule.push(named("counter", Vec::new()));
+        }
+        let verdict = vec![Attribute::number(data::VERDICT_CODE, code)];
+        rule.push(named("immediate", vec![
+            Attribute::number(immediate::REGISTER, register::VERDICT),
+            Attribute::list(immediate::DATA, vec![Attribute::list(data::VERDICT, verdict)]),
+        ]));
+        rule
+    }
+
+    fn has(&self, set: Set) -> bool {
+        self.shape.sets.contains(&set)
+    }
+}
+
+/// An expression of a rule.
+fn named(name: &str, parameters: Vec<Attribute>) -> Attribute {
+    Attribute::list(
+        LIST_ELEMENT,
+        vec![
+            Attribute::text(expression::NAME, name),
+            Attribute::list(expression::DATA, parameters),
+        ],
+    )
+}
+
+fn value_attribute(kind: u16, value: impl Into<Vec<u8>>) -> Attribute {
+    Attribute::list(kind, vec![Attribute::bytes(data::VALUE, value)])
+}
+
+/// Loads a part of the packet.
+fn load(target: u32, base: u32, (offset, length): (u32, u32)) -> Attribute {
+    named(
+        "payload",
+        vec![
+            Attribute::number(payload::REGISTER, target),
+            Attribute::number(payload::BASE, base),
+            Attribute::number(payload::OFFSET, offset),
+            Attribute::number(payload::LENGTH, length),
+        ],
+    )
+}
+
+/// Loads a part of the IP header.
+fn network(target: u32, part: (u32, u32)) -> Attribute {
+    load(target, payload::NETWORK, part)
+}
+
+/// Loads something that is known about the packet.
+fn about(target: u32, key: u32) -> Attribute {
+    named(
+        "meta",
+        vec![
+            Attribute::number(meta::REGISTER, target),
+            Attribute::number(meta::KEY, key),
+        ],
+    )
+}
+
+/// Goes on if the byte in the first register compares so with this one.
+fn compare(operator: u32, byte: u8) -> Attribute {
+    named(
+        "cmp",
+        vec![
+            Attribute::number(cmp::REGISTER, register::FIRST),
+            Attribute::number(cmp::OPERATOR, operator),
+            value_attribute(cmp::DATA, [byte]),
+        ],
+    )
+}
+
+/// Goes on if the packet is an ICMPv6 message of one of these types.
+fn icmpv6(lowest: u8, highest: u8) -> Vec<Attribute> {
+    let mut rule = vec![
+        about(register::FIRST, meta::L4PROTO),
+        compare(cmp::EQUAL, IPPROTO_ICMPV6),
+        load(register::FIRST, payload::TRANSPORT, ICMPV6_TYPE),
+    ];
+    if lowest == highest {
+        rule.push(compare(cmp::EQUAL, lowest));
+    } else {
+        rule.extend([
+            compare(cmp::AT_LEAST, lowest),
+            compare(cmp::AT_MOST, highest),
+        ]);
+    }
+    rule
+}
+
+/// Goes on if what was loaded is a member of a set.
+fn find(set: Set) -> Attribute {
+    named(
+        "lookup",
+        vec![
+            Attribute::text(lookup::SET, set_name(set)),
+            Attribute::number(lookup::KEY_REGISTER, register::FIRST),
+        ],
+    )
+}

@@ -1,0 +1,268 @@
+//! The packet filter's side of the VRRP role: the nftables socket and the reconciler behind it. Which addresses are not answered is the
+//! configuration's to say, when is the core's; the order in a turn is mod.rs's.
+
+use super::Source;
+use super::links::Owner;
+use crate::config::model::{Firewall, Model, VirtualAddress, VrrpInstance};
+use crate::kernel::filter::{self, Element, Place, Set, Shape};
+use crate::kernel::{Known, nft};
+use crate::os::netlink::{Netlink, Received};
+use crate::os::poll::{Loop, Want};
+use crate::time::Instant;
+use crate::vrrp::{InstanceId, Router};
+use log::{error, warn};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io;
+
+/// `NETLINK_NETFILTER`.
+const NETFILTER: i32 = 12;
+/// `NFNLGRP_NFTABLES`.
+const GROUPS: [u32; 1] = [7];
+/// Datagrams read in one turn.
+const DATAGRAMS_PER_TURN: usize = 64;
+/// `EIO`, when the system gives no number.
+const UNKNOWN_ERROR: i32 = 5;
+
+/// Our tables and what is to be in them.
+#[derive(Default)]
+pub(super) struct Filters {
+    /// None while there is nothing to filter: other people's changes of nftables would wake us.
+    socket: Option<Netlink>,
+    reconciler: crate::kernel::Filters<Owner>,
+    firewall: Firewall,
+    /// MASTERs whose addresses are not answered.
+    holding: HashSet<InstanceId>,
+    /// Instances that no longer are; their addresses go first.
+    leaving: HashSet<InstanceId>,
+    /// Which instances have to be looked at anew when an interface changes.
+    places: HashMap<String, BTreeSet<InstanceId>>,
+    running: bool,
+}
+
+impl Filters {
+    /// Begins with a configuration: makes the tables it needs, and removes what an earlier run has left.
+    pub fn begin(&mut self, model: &Model) {
+        let firewall = &model.global.firewall;
+        let shape = shape(model);
+        // Two daemons share a host by names of their own, and then the tables of the other are none of our business.
+        if shape.is_some() || model.global.instance.is_none() {
+            self.reconciler.expect_leftovers(&firewall.table);
+        }
+        self.firewall = firewall.clone();
+        self.reconciler.want(shape);
+        self.running = true;
+    }
+
+    /// Goes over to another configuration.
+    pub fn reload(&mut self, model: &Model, router: &Router, known: &Known) {
+        if !self.running {
+            return;
+        }
+        self.firewall = model.global.firewall.clone();
+        self.reconciler.want(shape(model));
+        self.places.clear();
+        for id in self.holding.clone() {
+            if let Some(instance) = router.instance(id) {
+                self.hold(id, instance.config(), known);
+            }
+        }
+    }
+
+    /// Keeps the addresses of an instance from answering, when its configuration says so.
+    pub fn hold(&mut self, id: InstanceId, config: &VrrpInstance, known: &Known) {
+        self.leaving.remove(&id);
+        self.holding.insert(id);
+        let elements = if config.answers() {
+            Vec::new()
+        } else {
+            self.elements(id, config, known)
+        };
+        self.reconciler.hold(Owner::Instance(id), elements);
+    }
+
+    /// The addresses of an instance need no filter once they are gone.
+    pub fn release(&mut self, id: InstanceId) {
+        if self.holding.remove(&id) {
+            self.leaving.insert(id);
+        }
+    }
+
+    /// An interface appeared, changed or went away.
+    pub fn interface_changed(&mut self, name: &str, router: &Router, known: &Known) {
+        let Some(concerned) = self.places.remove(name) else {
+            return;
+        };
+        for id in concerned {
+            if self.holding.contains(&id)
+                && let Some(instance) = router.instance(id)
+            {
+                self.hold(id, instance.config(), known);
+            }
+        }
+    }
+
+    /// The daemon stops: the tables go.
+    pub fn end(&mut self) {
+        self.reconciler.want(None);
+    }
+
+    /// Reads what has come; true when there may be more.
+    pub fn receive(&mut self, now: Instant) -> bool {
+        let Some(socket) = &mut self.socket else {
+            return false;
+        };
+        let port = socket.port();
+        for _ in 0..DATAGRAMS_PER_TURN {
+            match socket.receive() {
+                Ok(Received::Messages(bytes)) => {
+                    for message in nft::decode(bytes) {
+                        match message {
+                            // What we have done ourselves.
+                            Ok(told)
+                                if told.port == port
+                                    && matches!(told.message, nft::Message::Removed { .. }) => {}
+                            Ok(told) => self.reconciler.handle(now, told),
+                            Err(error) => warn!("{error}"),
+                        }
+                    }
+                }
+                Ok(Received::Overrun) => self.reconciler.doubt(),
+                Ok(Received::Nothing) => return false,
+                Err(error) => {
+                    error!("Cannot read from the nftables socket: {error}");
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Does one batch of what is to be done now; true when another can follow. `addresses_settled` says that those which had to go are
+    /// gone: only then what kept them silent goes.
+    pub fn send(
+        &mut self,
+        events: &mut Loop<Source>,
+        now: Instant,
+        addresses_settled: bool,
+    ) -> bool {
+        if addresses_settled {
+            for id in self.leaving.drain() {
+                self.reconciler.hold(Owner::Instance(id), Vec::new());
+            }
+        }
+        if let Some((sequence, bytes)) = self.reconciler.batch(now) {
+            let sent = self.socket(events).and_then(|socket| socket.send(&bytes));
+            match sent {
+                // The kernel has carried it out, so the answer is there.
+                Ok(()) => {
+                    self.receive(now);
+                }
+                Err(error) => self.reconciler.handle(
+                    now,
+                    nft::Received {
+                        sequence,
+                        port: 0,
+                        message: nft::Message::Answer(
+                            error.raw_os_error().unwrap_or(UNKNOWN_ERROR),
+                        ),
+                    },
+                ),
+            }
+        }
+        if !self.reconciler.is_needed() && self.reconciler.is_settled(now) {
+            self.close(events);
+        }
+        self.reconciler.is_ready(now)
+    }
+
+    /// When there is something to do though nothing happens.
+    pub fn next_retry(&self) -> Option<Instant> {
+        self.reconciler.next_retry()
+    }
+
+    /// True when what is to be filtered is filtered.
+    pub fn is_in_place(&self) -> bool {
+        self.reconciler.is_in_place()
+    }
+
+    /// Logs what the reconciler has to say.
+    pub fn tell(&mut self) {
+        for notice in self.reconciler.take_notices() {
+            warn!("{notice}");
+        }
+    }
+
+    fn socket(&mut self, events: &mut Loop<Source>) -> io::Result<&Netlink> {
+        match &mut self.socket {
+            Some(socket) => Ok(socket),
+            none => {
+                let socket = Netlink::open(NETFILTER, &GROUPS)?;
+                events.add(&socket, Source::Filter, Want::Read)?;
+                Ok(none.insert(socket))
+            }
+        }
+    }
+
+    fn close(&mut self, events: &mut Loop<Source>) {
+        if let Some(socket) = self.socket.take() {
+            // One that cannot be removed is not waited for either.
+            let _ = events.remove(&socket);
+        }
+    }
+
+    fn elements(&mut self, id: InstanceId, config: &VrrpInstance, known: &Known) -> Vec<Element> {
+        let mut elements = Vec::new();
+        for line in lines(config) {
+            let interface = line.interface.as_ref().unwrap_or(&config.interface);
+            let place = if by_name(config, &self.firewall) {
+                Some(Place::Name(interface))
+            } else {
+                known.index(interface).map(Place::Index)
+            };
+            if is_link_local(line) && !by_name(config, &self.firewall) {
+                self.places
+                    .entry(interface.clone())
+                    .or_default()
+                    .insert(id);
+            }
+            elements.extend(filter::unanswered(line.address, place));
+        }
+        elements
+    }
+}
+
+fn lines(config: &VrrpInstance) -> impl Iterator<Item = &VirtualAddress> {
+    let in_advert = config.virtual_addresses.iter();
+    in_advert.chain(&config.holdings.addresses)
+}
+
+fn is_link_local(line: &VirtualAddress) -> bool {
+    matches!(line.address, std::net::IpAddr::V6(address) if address.is_unicast_link_local())
+}
+
+/// An instance that runs on though its interface is down may see it made anew, with another index.
+fn by_name(config: &VrrpInstance, firewall: &Firewall) -> bool {
+    config.dont_track_primary && !firewall.by_index
+}
+
+/// The tables that a configuration needs; none when it filters nothing.
+fn shape(model: &Model) -> Option<Shape> {
+    let firewall = &model.global.firewall;
+    let mut sets = BTreeSet::new();
+    for config in model.vrrp.instances.iter().filter(|it| !it.answers()) {
+        let place = match by_name(config, firewall) {
+            true => Place::Name(""),
+            false => Place::Index(0),
+        };
+        let elements = lines(config).filter_map(|line| filter::unanswered(line.address, Some(place)));
+        sets.extend(elements.map(|element| element.set()));
+    }
+    let sets: BTreeSet<Set> = sets;
+    (!sets.is_empty()).then(|| Shape {
+        table: firewall.table.clone(),
+        priority: firewall.priority,
+        counters: firewall.counters,
+        outbound: firewall.outbound,
+        sets,
+    })
+}
