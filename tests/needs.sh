@@ -16,6 +16,8 @@ needed unshare util-linux namespaces: no test touches this machine's network
 needed ps procps looking at the processes of a test
 wanted keepalived keepalived the same cases with the original on one side
 wanted /usr/lib/frr/vrrpd frr pairs with FRR's VRRP
+wanted nft nftables looking at the packet filter
+wanted ping iputils-ping asking virtual addresses for an answer
 wanted rsyslogd rsyslog messages as rsyslogd files them
 wanted logrotate logrotate turning the log file
 wanted dash dash the init script under this shell

@@ -7,6 +7,8 @@ mod support;
 mod auth;
 #[path = "netns/corpus.rs"]
 mod corpus;
+#[path = "netns/filter.rs"]
+mod filter;
 #[path = "netns/frames.rs"]
 mod frames;
 #[path = "netns/groups.rs"]
@@ -54,6 +56,7 @@ fn main() -> std::process::ExitCode {
     for part in [
         auth::cases(),
         corpus::cases(),
+        filter::cases(),
         frames::cases(),
         groups::cases(),
         holdings::cases(),

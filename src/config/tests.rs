@@ -259,7 +259,7 @@ fn what_people_write_in_an_instance() {
         ("unicast_peer {\n 10.0.0.8\n}", 0, ""),
         ("use_vmac", 0, ""),
         ("version 3", 0, ""),
-        ("strict_mode", 0, ""),
+        ("strict_mode", 0, "will not answer"),
         (
             "strict_mode\nauthentication {\n auth_type PASS\n auth_pass 1\n}",
             5,

@@ -349,3 +349,7 @@ fn fits(shape: &Shape, element: &Element) -> bool {
     let set: Set = element.set();
     shape.sets.contains(&set)
 }
+
+#[cfg(test)]
+#[path = "filters_tests.rs"]
+mod tests;

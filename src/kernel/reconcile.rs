@@ -12,12 +12,12 @@ mod policies;
 mod sync;
 
 use super::address::{Address, Claim, Placement};
+use super::backoff::{FIRST_DELAY, PATIENCE};
 use super::known::{Known, Link, LinkChange};
 use super::netlink::{Message, Received, Request};
 use super::notice::Notice;
 use super::policy::{Policy, Trace};
 use crate::time::Instant;
-use super::backoff::{FIRST_DELAY, PATIENCE};
 use entry::Entry;
 use policies::HOST;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};

@@ -1,9 +1,9 @@
 //! The reconciler against a kernel of our own that answers as Linux does: tables of single stories, then random histories.
 
-use crate::kernel::backoff::LONGEST_DELAY;
 use super::*;
 use crate::config::model::{NextHop, Prefix, Route};
 use crate::kernel::Address;
+use crate::kernel::backoff::LONGEST_DELAY;
 use crate::kernel::netlink::LinkReport;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};

@@ -65,7 +65,8 @@ impl Draft {
             "vrrp_iptables: the filter is made with nftables, in a table {} of its own",
             firewall.table
         );
-        let help = "write nftables instead; chains made for keepalived in iptables stay empty and can go";
+        let help =
+            "write nftables instead; chains made for keepalived in iptables stay empty and can go";
         context
             .diagnostics
             .advise(Class::Note, item.span(), message, help);

@@ -18,6 +18,8 @@ mod process;
 mod root;
 mod state;
 mod statics;
+#[cfg(test)]
+mod strict_tests;
 mod tracked;
 mod unicast;
 #[cfg(test)]

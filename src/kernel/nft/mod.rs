@@ -14,9 +14,7 @@ pub use ruleset::{add_elements, delete_elements, make_tables, remove_tables};
 
 use super::envelope::{ALIGNMENT, HEADER_LENGTH};
 use attribute::Attribute;
-use constants::{
-    NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, NFNL_SUBSYS_NFTABLES, NFPROTO_UNSPEC,
-};
+use constants::{NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, NFNL_SUBSYS_NFTABLES, NFPROTO_UNSPEC};
 use netlink_packet_core::{Emitable, NLM_F_ACK, NLM_F_REQUEST, NetlinkHeader};
 
 /// Length of a `struct nfgenmsg`: family, version, resource.
@@ -38,7 +36,15 @@ pub struct Command {
 pub fn batch(sequence: u32, commands: &[Command]) -> Vec<u8> {
     let mut out = Vec::new();
     let subsystem = NFNL_SUBSYS_NFTABLES.to_be_bytes();
-    message(&mut out, NFNL_MSG_BATCH_BEGIN, 0, sequence, NFPROTO_UNSPEC, subsystem, &[]);
+    message(
+        &mut out,
+        NFNL_MSG_BATCH_BEGIN,
+        0,
+        sequence,
+        NFPROTO_UNSPEC,
+        subsystem,
+        &[],
+    );
     let last = commands.len().saturating_sub(1);
     for (at, command) in commands.iter().enumerate() {
         let kind = NFNL_SUBSYS_NFTABLES << 8 | command.kind;
@@ -53,7 +59,15 @@ pub fn batch(sequence: u32, commands: &[Command]) -> Vec<u8> {
             &command.attributes,
         );
     }
-    message(&mut out, NFNL_MSG_BATCH_END, 0, sequence, NFPROTO_UNSPEC, subsystem, &[]);
+    message(
+        &mut out,
+        NFNL_MSG_BATCH_END,
+        0,
+        sequence,
+        NFPROTO_UNSPEC,
+        subsystem,
+        &[],
+    );
     out
 }
 

@@ -113,7 +113,10 @@ pub fn remove_tables(table: &str, families: impl IntoIterator<Item = Family>) ->
             attributes: vec![Attribute::text(NFTA_TABLE, table)],
         };
         // One that is not there cannot be removed, and would fail the batch.
-        [command(msg::NEW_TABLE, NLM_F_CREATE), command(msg::DELETE_TABLE, 0)]
+        [
+            command(msg::NEW_TABLE, NLM_F_CREATE),
+            command(msg::DELETE_TABLE, 0),
+        ]
     };
     families.into_iter().flat_map(both).collect()
 }
@@ -290,7 +293,10 @@ impl Maker<'_> {
                         Way::In => IPV4_DESTINATION,
                         Way::Out => IPV4_SOURCE,
                     };
-                    rules.push(self.ending(vec![network(register::FIRST, address), find(Set::Vips4)], verdict::DROP));
+                    rules.push(self.ending(
+                        vec![network(register::FIRST, address), find(Set::Vips4)],
+                        verdict::DROP,
+                    ));
                 }
             }
             Family::Ip6 => rules.extend(self.ipv6_rules(way)),
@@ -354,15 +360,21 @@ impl Maker<'_> {
         rule.extend([
             network(register::FIRST, address),
             about(register::SECOND, meta::OIF),
-            named("lookup", vec![
-                Attribute::text(lookup::SET, set_name(map)),
-                Attribute::number(lookup::KEY_REGISTER, register::SECOND),
-                Attribute::number(lookup::DATA_REGISTER, register::SECOND),
-            ]),
-            named("dup", vec![
-                Attribute::number(dup::ADDRESS_REGISTER, register::FIRST),
-                Attribute::number(dup::DEVICE_REGISTER, register::SECOND),
-            ]),
+            named(
+                "lookup",
+                vec![
+                    Attribute::text(lookup::SET, set_name(map)),
+                    Attribute::number(lookup::KEY_REGISTER, register::SECOND),
+                    Attribute::number(lookup::DATA_REGISTER, register::SECOND),
+                ],
+            ),
+            named(
+                "dup",
+                vec![
+                    Attribute::number(dup::ADDRESS_REGISTER, register::FIRST),
+                    Attribute::number(dup::DEVICE_REGISTER, register::SECOND),
+                ],
+            ),
         ]);
         self.ending(rule, verdict::DROP)
     }
@@ -372,10 +384,16 @@ impl Maker<'_> {
             rule.push(named("counter", Vec::new()));
         }
         let verdict = vec![Attribute::number(data::VERDICT_CODE, code)];
-        rule.push(named("immediate", vec![
-            Attribute::number(immediate::REGISTER, register::VERDICT),
-            Attribute::list(immediate::DATA, vec![Attribute::list(data::VERDICT, verdict)]),
-        ]));
+        rule.push(named(
+            "immediate",
+            vec![
+                Attribute::number(immediate::REGISTER, register::VERDICT),
+                Attribute::list(
+                    immediate::DATA,
+                    vec![Attribute::list(data::VERDICT, verdict)],
+                ),
+            ],
+        ));
         rule
     }
 

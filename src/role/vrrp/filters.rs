@@ -220,10 +220,7 @@ impl Filters {
                 known.index(interface).map(Place::Index)
             };
             if is_link_local(line) && !by_name(config, &self.firewall) {
-                self.places
-                    .entry(interface.clone())
-                    .or_default()
-                    .insert(id);
+                self.places.entry(interface.clone()).or_default().insert(id);
             }
             elements.extend(filter::unanswered(line.address, place));
         }
@@ -254,7 +251,8 @@ fn shape(model: &Model) -> Option<Shape> {
             true => Place::Name(""),
             false => Place::Index(0),
         };
-        let elements = lines(config).filter_map(|line| filter::unanswered(line.address, Some(place)));
+        let elements =
+            lines(config).filter_map(|line| filter::unanswered(line.address, Some(place)));
         sets.extend(elements.map(|element| element.set()));
     }
     let sets: BTreeSet<Set> = sets;

@@ -188,7 +188,9 @@ pub(super) fn down_timer_adverts(
     );
     let at = draft.down_timer_adverts.map(|(_, span)| span);
     let help = "remove the line, or vrrp_down_timer_adverts";
-    context.diagnostics.advise(Class::General, at, message, help);
+    context
+        .diagnostics
+        .advise(Class::General, at, message, help);
     STRICT_DOWN_TIMER_ADVERTS
 }
 

@@ -49,8 +49,7 @@ pub(super) fn higher_prio_send_advert(
             false
         }
         given => {
-            !strict
-                && given.map_or(builder.defaults.higher_prio_send_advert, |(sends, _)| sends)
+            !strict && given.map_or(builder.defaults.higher_prio_send_advert, |(sends, _)| sends)
         }
     }
 }
