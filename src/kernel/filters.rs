@@ -186,7 +186,7 @@ impl<O: Copy + Eq + Hash> Filters<O> {
     /// When `batch` has to be asked again though nothing arrived.
     pub fn next_retry(&self) -> Option<Instant> {
         let waits = self.in_flight.is_none() && self.has_work();
-        waits.then(|| self.backoff.not_before)
+        waits.then_some(self.backoff.not_before)
     }
 
     /// True when there may be a batch to send now.
