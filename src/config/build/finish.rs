@@ -5,8 +5,8 @@ pub(super) mod accept;
 mod addresses;
 mod auth;
 mod election;
-mod unicast;
 mod strict;
+mod unicast;
 
 use super::Context;
 use super::instance::Draft;

@@ -222,12 +222,7 @@ fn words_about_the_filter() {
             0,
             "",
         ),
-        (
-            "nftables_priority x".into(),
-            usual(),
-            5,
-            "",
-        ),
+        ("nftables_priority x".into(), usual(), 5, ""),
         ("vrrp_iptables".into(), usual(), 0, "is made with nftables"),
         (
             "vrrp_iptables in".into(),
