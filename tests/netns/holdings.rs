@@ -33,6 +33,7 @@ pub fn cases() -> Vec<Case> {
             what_others_remove_is_put_back,
         ),
         case("holdings::no_track", no_track),
+        case("holdings::needed_interfaces", needed_interfaces),
         case("holdings::leftovers_go", leftovers_go),
         case(
             "holdings::leftovers_are_taken_over",
@@ -317,4 +318,80 @@ fn leftovers_are_taken_over() {
         !of(node, "10.81.0.0/16").is_empty(),
         "the foreign route stays"
     );
+}
+
+/// A master that cannot have all it holds is none: the interfaces of its addresses, routes and rules are watched, unless `no_track`.
+fn needed_interfaces() {
+    let needs = [
+        (
+            "virtual_ipaddress_excluded {\n 10.77.1.1 dev eth1\n }",
+            true,
+        ),
+        ("virtual_routes {\n 10.80.0.0/16 dev eth1\n }", true),
+        (
+            "virtual_rules {\n from 10.82.0.0/16 iif eth1 table 100 preference 500\n }",
+            true,
+        ),
+        (
+            "virtual_rules {\n from 10.82.0.0/16 oif eth1 table 100 preference 501\n }",
+            true,
+        ),
+        (
+            "virtual_ipaddress_excluded {\n 10.77.2.1 dev eth1\n }\n track_interface {\n eth1 weight 10\n }",
+            true,
+        ),
+        (
+            "virtual_ipaddress_excluded {\n 10.77.3.1 dev eth1 no_track\n }",
+            false,
+        ),
+        (
+            "virtual_routes {\n 10.81.0.0/16 dev eth1 no_track\n }",
+            false,
+        ),
+        (
+            "virtual_rules {\n from 10.82.0.0/16 iif eth1 table 100 preference 502 no_track\n }",
+            false,
+        ),
+        (
+            "virtual_rules {\n from 10.82.0.0/16 iif lo table 100 preference 503\n }",
+            false,
+        ),
+    ];
+    let vip = |number: usize| format!("10.78.{number}.1");
+    let mut config = String::new();
+    for (number, (lines, _)) in needs.iter().enumerate() {
+        let vrid = VRID + u8::try_from(number).expect("few");
+        config += &instance(
+            &format!("N{number}"),
+            vrid,
+            200,
+            &format!("state MASTER\n {lines}"),
+            &[&vip(number)],
+        );
+    }
+    // One whose address itself is on the other interface.
+    config += &instance(
+        "LAST",
+        VRID - 1,
+        200,
+        "state MASTER",
+        &["10.78.99.1 dev eth1"],
+    );
+    let world = World::new(&[HostSpec::numbered(1).with("eth1", 1, "10.11.0")]);
+    let node = &world.nodes[0];
+    node.start(Ours, &config);
+    let as_wanted = |up: bool| {
+        let each = needs.iter().enumerate();
+        let mut each =
+            each.map(|(number, (_, needed))| node.holds(&vip(number)) == (up || !needed));
+        each.all(|right| right) && node.holds("10.78.99.1") == up
+    };
+    wait_until("master of all", election_bound(), || as_wanted(true));
+    world.cable(0, 1, false);
+    wait_until("those that need eth1 are not", election_bound(), || {
+        as_wanted(false)
+    });
+    stays("so it stays", CALM, || as_wanted(false));
+    world.cable(0, 1, true);
+    wait_until("master of all again", election_bound(), || as_wanted(true));
 }

@@ -6,6 +6,7 @@ use super::super::state::Builder;
 use super::super::statics::DEFAULT_INTERFACE;
 use crate::config::diagnostic::Class;
 use crate::config::model::VirtualAddress;
+use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 
@@ -132,6 +133,22 @@ pub(super) fn link_local_first(context: &mut Context<'_>, draft: &Draft, strict:
         .diagnostics
         .advise(Class::Note, *span, message, help);
     true
+}
+
+/// The interfaces that what a master holds needs, but for what says `no_track`: a master that cannot have it all is none.
+pub(super) fn needed_interfaces(draft: &Draft) -> BTreeSet<&str> {
+    let addresses = draft
+        .addresses
+        .iter()
+        .map(|(address, _)| address)
+        .chain(&draft.holdings.addresses)
+        .filter(|address| address.tracked)
+        .filter_map(|address| address.interface.as_deref());
+    let routes = draft.holdings.routes.iter().filter(|route| route.tracked);
+    let routes = routes.filter_map(|route| route.hop.interface.as_deref());
+    let rules = draft.holdings.rules.iter().filter(|rule| rule.tracked);
+    let rules = rules.flat_map(|rule| [rule.input.as_deref(), rule.output.as_deref()]);
+    addresses.chain(routes).chain(rules.flatten()).collect()
 }
 
 pub(super) fn addresses(

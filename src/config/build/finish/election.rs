@@ -3,7 +3,7 @@
 use super::super::Context;
 use super::super::instance::Draft;
 use super::super::state::Builder;
-use super::{OWNER, PRIORITY};
+use super::{OWNER, PRIORITY, addresses};
 use crate::config::diagnostic::{Class, Span};
 use crate::config::model::{GarpPolicy, InitialState, Tracked, TrackedInterface, Version};
 use crate::config::phrase::TrackerKind;
@@ -226,21 +226,21 @@ pub(super) fn trackers(
             trackers.extend(line.object());
         }
     }
-    // A master that cannot have its routes is none.
-    let over = draft
-        .holdings
-        .routes
-        .iter()
-        .filter(|route| route.tracked)
-        .filter_map(|route| route.hop.interface.as_ref());
-    for interface in over {
-        let known = |line: &TrackedInterface| line.interface == *interface;
-        if Some(interface.as_str()) != own && !tracked.iter().any(known) {
-            tracked.push(TrackedInterface {
-                interface: interface.clone(),
+    for interface in addresses::needed_interfaces(draft) {
+        if Some(interface) == own {
+            continue;
+        }
+        let known = tracked
+            .iter_mut()
+            .find(|line: &&mut TrackedInterface| line.interface == *interface);
+        match known {
+            // Down is a fault whatever it would weigh.
+            Some(line) => (line.weight, line.reverse) = (0, false),
+            None => tracked.push(TrackedInterface {
+                interface: interface.to_owned(),
                 weight: 0,
                 reverse: false,
-            });
+            }),
         }
     }
     (tracked, trackers)
