@@ -100,9 +100,11 @@ impl VrrpSocket {
         Ok(VrrpSocket { fd, index, family })
     }
 
-    /// Lets adverts to so many unicast peers wait for neighbours that do not answer.
-    pub fn make_room(&self, peers: usize) -> io::Result<()> {
-        let room = BUFFER_MIN.saturating_add(peers.saturating_mul(BUFFER_PER_PEER));
+    /// Lets an advert of every instance leave at once, and those to unicast peers wait for neighbours that do not answer.
+    pub fn make_room(&self, rivals: usize, peers: usize) -> io::Result<()> {
+        let room = BUFFER_MIN
+            .saturating_add(rivals.saturating_mul(BUFFER_PER_RIVAL))
+            .saturating_add(peers.saturating_mul(BUFFER_PER_PEER));
         send_buffer(&self.fd, room)
     }
 

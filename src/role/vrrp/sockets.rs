@@ -114,7 +114,7 @@ impl Sockets {
                 }
             }
         };
-        if let Err(error) = open.socket.make_room(need.peers) {
+        if let Err(error) = open.socket.make_room(need.rivals, need.peers) {
             warn!("The send buffer on {name} stays as it is: {error}");
         }
         for group in open.groups.difference(&need.groups) {
