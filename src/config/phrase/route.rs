@@ -199,7 +199,7 @@ impl<'t> Reader<'t> {
                 );
                 Ok(())
             }
-            Rule::lockable => self.lockable(phrase, pair),
+            Rule::lockable => self.lockable(context, phrase, pair),
             Rule::route_valued => {
                 let (key, value) = two(phrase, pair, word);
                 self.option(context, key, value, fixed)
@@ -360,7 +360,12 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn lockable(&mut self, phrase: &Phrase<'t>, pair: Pair<'_, Rule>) -> Checked<'t> {
+    fn lockable(
+        &mut self,
+        context: &mut Context<'_>,
+        phrase: &Phrase<'t>,
+        pair: Pair<'_, Rule>,
+    ) -> Checked<'t> {
         let (mut key, mut lock) = (None, false);
         for part in pair.into_inner() {
             let word = phrase.word(&part);
@@ -369,9 +374,9 @@ impl<'t> Reader<'t> {
                 (Rule::lock, _) => lock = true,
                 (Rule::word, Some(key)) => match key.bytes() {
                     b"congctl" => self.route.congestion = Some(text(&word).into_owned()),
-                    b"rtt" => self.metric(key, time(word, RTT_UNITS)?),
-                    b"rttvar" => self.metric(key, time(word, RTTVAR_UNITS)?),
-                    b"rto_min" => self.metric(key, time(word, 1)?),
+                    b"rtt" => self.metric(key, time(context, word, RTT_UNITS)?),
+                    b"rttvar" => self.metric(key, time(context, word, RTTVAR_UNITS)?),
+                    b"rto_min" => self.metric(key, time(context, word, 1)?),
                     _ => self.metric(key, narrow(number(word, U32)?)),
                 },
                 _ => {}
@@ -444,7 +449,7 @@ fn gateway<'t>(
     phrase: &Phrase<'t>,
     pair: Pair<'_, Rule>,
 ) -> Checked<'t, Option<IpAddr>> {
-    let mut found = None;
+    let (mut found, mut named) = (None, None);
     for part in pair.into_inner() {
         let word = phrase.word(&part);
         match part.as_rule() {
@@ -453,8 +458,16 @@ fn gateway<'t>(
                 "'gw' is deprecated - please use 'via'",
                 "it is taken as via",
             ),
-            Rule::word => found = Some(address(family, word)?),
-            Rule::family => family.agree(word == "inet6", word)?,
+            Rule::family => {
+                let ipv6 = word == "inet6";
+                family.gateway(ipv6, word)?;
+                named = Some(ipv6);
+            }
+            Rule::word => {
+                // Under a family of its own it need not be of that of the route.
+                let mut own = named.map(Agreed::of);
+                found = Some(address(own.as_mut().unwrap_or(family), word)?);
+            }
             _ => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Prefixed, text};
 use crate::config::build::Context;
-use crate::config::diagnostic::quote;
+use crate::config::diagnostic::{Class, quote};
 use crate::config::model::Prefix;
 use crate::config::tree::Word;
 use crate::config::world::Names;
@@ -39,16 +39,37 @@ impl<'t> Fault<'t> {
 
 /// The family that the words of a line agree on.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Agreed(Option<bool>);
+pub(super) struct Agreed {
+    ipv6: Option<bool>,
+    /// Of a gateway whose family is named: it counts for the line when nothing else does.
+    gateway: Option<bool>,
+}
 
 impl Agreed {
+    /// It is settled.
+    pub fn of(ipv6: bool) -> Self {
+        Agreed {
+            ipv6: Some(ipv6),
+            gateway: None,
+        }
+    }
+
     /// IPv4 unless some word said otherwise.
     pub fn is_ipv6(self) -> bool {
-        self.0 == Some(true)
+        self.ipv6.or(self.gateway) == Some(true)
+    }
+
+    /// A gateway with its family before it: an IPv4 route may lead over an IPv6 one (RFC 5549), which has to be asked for so.
+    pub fn gateway<'t>(&mut self, ipv6: bool, word: Word<'t>) -> Checked<'t> {
+        self.gateway = Some(ipv6);
+        match ipv6 {
+            true => Ok(()),
+            false => self.agree(false, word),
+        }
     }
 
     pub fn agree<'t>(&mut self, ipv6: bool, word: Word<'t>) -> Checked<'t> {
-        match self.0.replace(ipv6) {
+        match self.ipv6.replace(ipv6) {
             Some(before) if before != ipv6 => Err(Fault::new(
                 word,
                 "another address family before",
@@ -166,8 +187,11 @@ pub(super) fn range<'t, N: TryFrom<u64> + PartialOrd>(word: Word<'t>) -> Checked
 }
 
 /// A time in `units` of the kernel a millisecond: raw, or in seconds or milliseconds with s, sec, secs or ms behind it.
-pub(super) fn time<'t>(word: Word<'t>, units: u32) -> Checked<'t, u32> {
+/// Less or more than the kernel's TCP works with is no use: the nearest that is.
+pub(super) fn time<'t>(context: &mut Context<'_>, word: Word<'t>, units: u32) -> Checked<'t, u32> {
     const MILLISECONDS: f64 = 1000.0;
+    const LEAST_MS: u32 = 200;
+    const MOST_MS: u32 = 120_000;
     let shown = text(&word);
     let (digits, factor) = [
         ("secs", MILLISECONDS),
@@ -180,8 +204,23 @@ pub(super) fn time<'t>(word: Word<'t>, units: u32) -> Checked<'t, u32> {
     .unwrap_or((&shown, 1.0));
     let decimal = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     match digits.parse::<f64>() {
-        // A cast of a float stays within the bounds of the integer.
-        Ok(number) if decimal => Ok((number * factor).ceil() as u32),
+        Ok(number) if decimal => {
+            // A cast of a float stays within the bounds of the integer.
+            let given = (number * factor).ceil() as u32;
+            let used = given.clamp(LEAST_MS * units, MOST_MS * units);
+            if used != given {
+                context.diagnostics.advise(
+                    Class::Note,
+                    word.span(),
+                    format!(
+                        "'{shown}' is not between {LEAST_MS} ms and {} s",
+                        MOST_MS / 1000
+                    ),
+                    format!("{} ms is used", used / units),
+                );
+            }
+            Ok(used)
+        }
         _ => Err(Fault::new(
             word,
             "invalid time",

@@ -57,6 +57,9 @@ fn routes() {
         "10.2.0.0/16 nexthop via 10.0.0.1 dev eth0 weight 1 nexthop via 10.0.0.2 dev eth1 weight 256 onlink",
         "10.3.0.0/16 dev eth0 encap mpls 100/200",
         "10.3.0.0/16 via 10.0.0.1 encap ip id 5 dst 10.9.9.9 tos 0x10 ttl 64",
+        "10.5.0.0/16 via inet6 fe80::1 dev eth0",
+        "10.5.0.0/16 nexthop via inet6 fe80::1 dev eth0 nexthop via 10.0.0.1 dev eth1",
+        "10.5.0.0/16 dev eth0 rtt 200ms rttvar 120s rto_min 200 rtt lock 1600",
         "10.4.0.0/16 dev eth0 realms 1/2 features ecn quickack 1 no_track protocol 4 congctl lock cubic",
     ] {
         assert_eq!(route(line), Vec::<String>::new(), "{line}");
@@ -68,6 +71,17 @@ fn routes() {
             "unknown route option '10.2.0.0/16'",
         ),
         ("10.1.0.0/16 via 2001:db8::1", "another address family"),
+        ("10.1.0.0/16 via inet6 10.0.0.1", "another address family"),
+        (
+            "2001:db8:1::/48 via inet 10.0.0.1",
+            "another address family",
+        ),
+        (
+            "10.1.0.0/16 dev eth0 rtt 1ms",
+            "'1ms' is not between 200 ms and 120 s",
+        ),
+        ("10.1.0.0/16 dev eth0 rttvar 121s", "'121s' is not between"),
+        ("10.1.0.0/16 dev eth0 rto_min 5", "'5' is not between"),
         ("10.1.0.0/33 via 10.0.0.1", "invalid address"),
         ("10.1.0.0/16 dev eth7", "doesn't exist"),
         ("10.1.0.0/16 gw 10.0.0.1", "'gw' is deprecated"),
