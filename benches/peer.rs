@@ -240,8 +240,12 @@ fn resignation_excess(binary: Binary) -> f64 {
 
 fn idle_master(binary: Binary) -> World {
     let world = World::new(&[HostSpec::numbered(1)]);
-    world.nodes[0].start(binary, &instance("A", VRID, 100, "state MASTER", &[VIP]));
-    wait_until("the host is master", PATIENCE, || world.nodes[0].holds(VIP));
+    let node = &world.nodes[0];
+    node.write(CONFIG, &instance("A", VRID, 100, "state MASTER", &[VIP]));
+    // As it is usually run, without `-l`: what is said on standard error is written to a file here.
+    let pids = ["-p", "/run/keepalived.pid", "-r", "/run/vrrp.pid"];
+    node.start_with(binary, &[&["-n", "-D", "-f", CONFIG][..], &pids].concat());
+    wait_until("the host is master", PATIENCE, || node.holds(VIP));
     world
 }
 

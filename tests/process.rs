@@ -67,6 +67,10 @@ fn main() -> std::process::ExitCode {
         stage::case("runs_as_process_1", process_1),
         stage::case("processes_are_called_as_configured", process_names),
         stage::case("log_files_are_found_anew_when_rotated", log_files),
+        stage::case(
+            "a_disk_under_standard_error_that_stalls_stops_nothing",
+            stderr_on_a_disk,
+        ),
         stage::case("addresses_are_left_when_told_so", dont_release),
         stage::case("files_are_where_and_as_the_options_say", options),
     ])
@@ -794,11 +798,10 @@ fn log_files() {
         fs::rename(host.path(file), host.path(&format!("{file}.1"))).expect("rename");
     }
     let vrrp = host.vrrp_pid().expect("a VRRP process");
-    let children = fs::read_to_string(format!("/proc/{vrrp}/task/{vrrp}/children"));
     assert_eq!(
-        children.expect("children").split_whitespace().count(),
-        1,
-        "the VRRP process waits for no disk"
+        Node::children(vrrp).len(),
+        2,
+        "one writes the file, one what is said on standard error"
     );
     host.write(CONFIG, &instances(2));
     host.signal(Signal::SIGHUP);
@@ -808,6 +811,68 @@ fn log_files() {
     wait_until("the writer ends, too", secs(5), || {
         host.processes().is_empty()
     });
+}
+
+/// `-l` with standard error on a disk that stands still: the process that speaks VRRP has another one wait for it.
+fn stderr_on_a_disk() {
+    let world = world();
+    let host = &world.nodes[0];
+    started(&world, &instances(150));
+    wait_until("the last address is held", secs(10), || {
+        host.holds("10.10.0.250")
+    });
+    let vrrp = host.vrrp_pid().expect("a VRRP process");
+    let [writer] = Node::children(vrrp)[..] else {
+        panic!("the VRRP process has one writer");
+    };
+    let log = fs::metadata(host.path("/run/test/log")).expect("the log");
+    let on_log = fs::read_dir(format!("/proc/{vrrp}/fd"))
+        .expect("descriptors")
+        .flatten()
+        .filter(|entry| {
+            fs::metadata(entry.path())
+                .is_ok_and(|file| (file.dev(), file.ino()) == (log.dev(), log.ino()))
+        })
+        .filter(|entry| !["1", "2"].contains(&entry.file_name().to_str().unwrap_or_default()));
+    assert_eq!(
+        on_log.count(),
+        0,
+        "the VRRP process has not opened the file"
+    );
+    // A disk that stands still is a writer that does not come back from its write.
+    kill(writer, Signal::SIGSTOP).expect("kill");
+    let mark = world.capture.mark();
+    for count in [149, 150].repeat(10) {
+        host.write(CONFIG, &instances(count));
+        host.signal(Signal::SIGHUP);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    std::thread::sleep(secs(1));
+    let adverts = world.capture.frames_since(mark);
+    let adverts = adverts.iter().filter_map(|frame| frame.advert());
+    assert!(adverts.count() > 2 * 149, "adverts go out");
+    assert!(
+        !host.log().contains("removed from the configuration"),
+        "nothing is written"
+    );
+    kill(writer, Signal::SIGCONT).expect("kill");
+    wait_until("what waited is written", secs(5), || {
+        host.log()
+            .contains("(VI_150) removed from the configuration")
+    });
+    // A writer that dies is buried, and replaced when there is something to write.
+    kill(writer, Signal::SIGKILL).expect("kill");
+    wait_until("the writer is buried", secs(5), || {
+        Node::children(vrrp).is_empty()
+    });
+    host.write(CONFIG, &instances(149));
+    host.signal(Signal::SIGHUP);
+    wait_until("another writes", secs(5), || {
+        Node::children(vrrp).len() == 1
+    });
+    assert_eq!(host.vrrp_pid(), Some(vrrp));
+    host.stop();
+    assert_eq!(host.processes(), []);
 }
 
 fn dont_release() {

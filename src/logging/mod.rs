@@ -24,6 +24,8 @@ use syslog::Facility;
 
 /// How long `finish` waits for slow sinks, all of them together.
 const FINISH_LIMIT: Duration = Duration::from_millis(10);
+/// How long `finish` waits for each process that writes for this one: on a disk that stands still the lines arrive later, or never.
+const WRITER_LIMIT: Duration = Duration::from_millis(100);
 /// Longest message in bytes; the rest is cut. Syslog daemons take at least this much.
 const MESSAGE_MAX: usize = 4000;
 
@@ -40,7 +42,7 @@ pub struct Settings {
     pub console: bool,
     /// To a file.
     pub file: Option<PathBuf>,
-    /// The process may wait for the disk with that file; else another process writes it.
+    /// The process may wait for a disk; else another process writes what goes to one.
     pub may_wait: bool,
     /// 0: what matters; 1: details (`debug!`); 2 and more: everything (`trace!`).
     pub detail: u8,
@@ -78,14 +80,10 @@ pub fn start(settings: &Settings) {
         sinks.push(Sink::syslog(sink::SYSLOG_SOCKET));
     }
     if settings.console {
-        sinks.push(Sink::console());
+        sinks.push(Sink::console(settings.may_wait));
     }
     if let Some(path) = settings.file.clone() {
-        sinks.push(if settings.may_wait {
-            Sink::file(path)
-        } else {
-            Sink::written_file(path)
-        });
+        sinks.push(Sink::file(path, settings.may_wait));
     }
     let outputs = sinks
         .into_iter()
@@ -185,9 +183,24 @@ pub fn finish() {
                 .any(|output| output.sink.descriptor().is_some() && !output.queue.is_empty())
         });
         if !waiting || clock::now() >= limit {
-            return;
+            break;
         }
         std::thread::sleep(Duration::from_millis(1));
+    }
+    if let Some(logger) = state().as_mut() {
+        for output in &mut logger.outputs {
+            output.sink.finish(WRITER_LIMIT);
+        }
+    }
+}
+
+/// A child has ended: it may be one that writes for this process.
+pub fn reap() {
+    if let Some(logger) = state().as_mut() {
+        logger
+            .outputs
+            .iter_mut()
+            .for_each(|output| output.sink.reap());
     }
 }
 

@@ -1,9 +1,10 @@
-//! Where lines go: the syslog socket, standard error, a file. None of them is ever waited for, except that a regular file takes its
-//! bytes when the disk does; who cannot wait for that has a process of its own write it (writer.rs).
+//! Where lines go: the syslog socket, standard error, a file. None of them is ever waited for, except that a regular file (standard
+//! error may be one) takes its bytes when the disk does; who cannot wait for that has a process of its own write it (writer.rs).
 
 use super::format::Format;
-use super::writer;
+use super::writer::{Destination, STANDARD_ERROR, Writer};
 use crate::os::clock;
+use crate::os::process::{self, ProcessId};
 use crate::time::Instant;
 use log::Level;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
@@ -36,7 +37,11 @@ pub(super) enum Outcome {
 /// A place for lines.
 pub(super) struct Sink {
     kind: Kind,
+    /// Disks may be waited for.
+    may_wait: bool,
     open: Option<Open>,
+    /// Processes that write or wrote for us, until they have ended and this was heard.
+    writers: Vec<ProcessId>,
     /// Not to be opened again before.
     retry: Instant,
 }
@@ -45,15 +50,15 @@ enum Kind {
     Syslog(PathBuf),
     Console,
     File(PathBuf),
-    /// A file that another process writes.
-    WrittenFile(PathBuf),
 }
 
 enum Open {
     Datagram(UnixDatagram),
     Stream(UnixStream),
-    /// Opened non-blocking by ourselves, or a regular file.
+    /// Opened non-blocking by ourselves, or a regular file that may be waited for.
     File(File),
+    /// Another process waits for the file.
+    Writer(Writer),
     /// A descriptor that others share and that may block: asked before each write.
     Shared(io::Stderr),
 }
@@ -61,38 +66,44 @@ enum Open {
 impl Sink {
     /// The socket of a syslog daemon.
     pub fn syslog(socket: impl Into<PathBuf>) -> Self {
-        Self::new(Kind::Syslog(socket.into()))
+        Self::new(Kind::Syslog(socket.into()), false)
     }
 
-    pub fn console() -> Self {
-        Self::new(Kind::Console)
+    /// Standard error; where it is on a disk, that may be waited for, or not.
+    pub fn console(may_wait: bool) -> Self {
+        Self::opened(Kind::Console, may_wait)
     }
 
-    pub fn file(path: PathBuf) -> Self {
-        Self::new(Kind::File(path))
+    /// A file; its disk may be waited for, or not.
+    pub fn file(path: PathBuf, may_wait: bool) -> Self {
+        Self::opened(Kind::File(path), may_wait)
     }
 
-    /// A file, without ever waiting for its disk. To be opened at once: the process that writes it should not inherit more than it
-    /// has to.
-    pub fn written_file(path: PathBuf) -> Self {
-        let mut sink = Self::new(Kind::WrittenFile(path));
-        sink.open = sink.kind.open().ok();
-        sink
-    }
-
-    fn new(kind: Kind) -> Self {
+    fn new(kind: Kind, may_wait: bool) -> Self {
         Sink {
             kind,
+            may_wait,
             open: None,
+            writers: Vec::new(),
             retry: Instant::default(),
         }
+    }
+
+    /// At once: a process that writes for us should not inherit more than it has to.
+    fn opened(kind: Kind, may_wait: bool) -> Self {
+        let mut sink = Self::new(kind, may_wait);
+        if !may_wait {
+            // What fails now is tried again with the first line.
+            let _ = sink.reopen();
+        }
+        sink
     }
 
     /// A message as this sink wants it.
     pub fn line(&self, format: &Format, level: Level, message: &str) -> Vec<u8> {
         match self.kind {
             Kind::Syslog(_) => format.syslog(level, message),
-            Kind::Console | Kind::File(_) | Kind::WrittenFile(_) => format.plain(message),
+            Kind::Console | Kind::File(_) => format.plain(message),
         }
     }
 
@@ -102,16 +113,47 @@ impl Sink {
             Open::Datagram(socket) => Some(socket.as_raw_fd()),
             Open::Stream(socket) => Some(socket.as_raw_fd()),
             Open::File(file) => Some(file.as_raw_fd()),
+            Open::Writer(writer) => Some(writer.as_raw_fd()),
             Open::Shared(stderr) => Some(stderr.as_raw_fd()),
         }
     }
 
     /// Opens a log file anew.
     pub fn reopen_file(&mut self) {
-        if matches!(self.kind, Kind::File(_)) {
+        if matches!(self.kind, Kind::File(_)) && self.may_wait {
             self.open = None;
             self.retry = Instant::default();
         }
+    }
+
+    /// Takes leave of writers that have ended.
+    pub fn reap(&mut self) {
+        self.writers.retain(|writer| !process::has_ended(*writer));
+    }
+
+    /// Before this process ends: gives a writer so long to end first.
+    pub fn finish(&mut self, limit: Duration) {
+        if matches!(self.open, Some(Open::Writer(_)))
+            && let Some(Open::Writer(writer)) = self.open.take()
+        {
+            writer.finish(clock::now, limit);
+        }
+    }
+
+    fn reopen(&mut self) -> io::Result<()> {
+        let open = match &self.kind {
+            Kind::Syslog(path) => open_syslog(path)?,
+            Kind::Console => open_console(self.may_wait)?,
+            Kind::File(path) if self.may_wait => Open::File(open_file(path)?),
+            Kind::File(path) => {
+                Open::Writer(Writer::start(Destination::Named(path.clone(), open_file))?)
+            }
+        };
+        if let Open::Writer(writer) = &open {
+            self.writers.push(writer.process);
+        }
+        self.open = Some(open);
+        Ok(())
     }
 
     /// Writes what is taken now. A syslog daemon that was started anew is found at once: one that is open but broken is opened again.
@@ -131,12 +173,9 @@ impl Sink {
             if now < self.retry {
                 return Outcome::Broken;
             }
-            match self.kind.open() {
-                Ok(open) => self.open = Some(open),
-                Err(_) => {
-                    self.retry = now + RETRY;
-                    return Outcome::Broken;
-                }
+            if self.reopen().is_err() {
+                self.retry = now + RETRY;
+                return Outcome::Broken;
             }
         }
         let Some(open) = self.open.as_mut() else {
@@ -146,6 +185,7 @@ impl Sink {
             Open::Datagram(socket) => socket.send(line),
             Open::Stream(socket) => socket.write(line),
             Open::File(file) => file.write(line),
+            Open::Writer(writer) => writer.write(line),
             Open::Shared(stderr) if !takes_more(stderr) => return Outcome::Full,
             Open::Shared(stderr) => stderr.write(line),
         };
@@ -162,20 +202,11 @@ impl Sink {
     }
 }
 
-impl Kind {
-    fn open(&self) -> io::Result<Open> {
-        match self {
-            Kind::Syslog(path) => {
-                let socket = UnixDatagram::unbound()?;
-                socket.set_nonblocking(true)?;
-                socket.connect(path)?;
-                Ok(Open::Datagram(socket))
-            }
-            Kind::Console => open_console(),
-            Kind::File(path) => Ok(Open::File(open_file(path)?)),
-            Kind::WrittenFile(path) => Ok(Open::Stream(writer::start(path, open_file)?)),
-        }
-    }
+fn open_syslog(path: &Path) -> io::Result<Open> {
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.connect(path)?;
+    Ok(Open::Datagram(socket))
 }
 
 fn open_file(path: &Path) -> io::Result<File> {
@@ -189,7 +220,7 @@ fn open_file(path: &Path) -> io::Result<File> {
 
 /// Standard error, in a way that cannot block. Setting O_NONBLOCK on descriptor 2 itself would also set it for the shell or the
 /// supervisor that shares it, so that it is opened a second time where that can be.
-fn open_console() -> io::Result<Open> {
+fn open_console(may_wait: bool) -> io::Result<Open> {
     let stderr = io::stderr();
     let owned = stderr.as_fd().try_clone_to_owned()?;
     let kind = File::from(owned.try_clone()?).metadata()?.file_type();
@@ -198,11 +229,15 @@ fn open_console() -> io::Result<Open> {
         socket.set_nonblocking(true)?;
         return Ok(Open::Stream(socket));
     }
+    // Pipes and devices (terminals, /dev/null) heed O_NONBLOCK; a disk does not.
+    if !may_wait && !kind.is_fifo() && !kind.is_char_device() {
+        return Ok(Open::Writer(Writer::start(Destination::StandardError)?));
+    }
     let again = OpenOptions::new()
         .write(true)
         .append(kind.is_file())
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open("/proc/self/fd/2");
+        .open(STANDARD_ERROR);
     Ok(again.map_or(Open::Shared(stderr), Open::File))
 }
 

@@ -39,7 +39,7 @@ pub fn run(inheritance: Inheritance, held: Held) -> Exit {
         resume,
     } = inheritance;
     logging::start(&super::log_settings(&options, &model.global, Some(role)));
-    let signals = match Signals::new(&ignored_and_terminate()) {
+    let signals = match Signals::new(&heard()) {
         Ok(signals) => signals,
         Err(error) => {
             error!("Cannot listen to signals: {error}");
@@ -80,10 +80,12 @@ pub fn run(inheritance: Inheritance, held: Held) -> Exit {
     }
 }
 
-/// SIGTERM, the warning of RLIMIT_RTTIME, and what a terminal or a person may send to a whole group of processes but only the parent acts on.
-fn ignored_and_terminate() -> [i32; 6] {
+/// SIGTERM, the end of the processes that help this one, the warning of RLIMIT_RTTIME, and what a terminal or a person may send to a
+/// whole group of processes but only the parent acts on.
+fn heard() -> [i32; 7] {
     [
         libc::SIGTERM,
+        libc::SIGCHLD,
         libc::SIGXCPU,
         libc::SIGINT,
         libc::SIGHUP,

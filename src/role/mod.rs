@@ -195,6 +195,7 @@ impl RoleContext {
             match signal {
                 libc::SIGTERM => terminated = true,
                 libc::SIGXCPU => self.scheduler.over_limit(),
+                libc::SIGCHLD => logging::reap(),
                 _ => {}
             }
         }

@@ -163,16 +163,10 @@ fn runner_dies() {
 
 fn runner(node: &Node) -> Option<Pid> {
     let vrrp = node.vrrp_pid()?;
-    let children = fs::read_to_string(format!("/proc/{vrrp}/task/{vrrp}/children")).ok()?;
-    let mut children = children
-        .split_whitespace()
-        .filter_map(|pid| pid.parse().ok());
-    children
-        .find(|pid| {
-            fs::read_to_string(format!("/proc/{pid}/comm"))
-                .is_ok_and(|name| name.trim() == "keepalived_run")
-        })
-        .map(Pid::from_raw)
+    Node::children(vrrp).into_iter().find(|pid| {
+        fs::read_to_string(format!("/proc/{pid}/comm"))
+            .is_ok_and(|name| name.trim() == "keepalived_run")
+    })
 }
 
 /// No descriptor of ours, no blocked signal, a session of its own, no sockets of the service manager.

@@ -335,6 +335,14 @@ impl Node {
         );
     }
 
+    /// The processes that a process has started and not yet heard the end of.
+    pub fn children(pid: Pid) -> Vec<Pid> {
+        let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let list = list.unwrap_or_default();
+        let pids = list.split_whitespace().filter_map(|pid| pid.parse().ok());
+        pids.map(Pid::from_raw).collect()
+    }
+
     /// A number in `/proc/PID/status` of the given process, such as `VmRSS`.
     pub fn status_number(pid: Pid, field: &str) -> u64 {
         let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
