@@ -109,6 +109,25 @@ pub fn v2_with_password(pair: Pair) {
     }
 }
 
+/// An authentication header around unicast: its digest leaves the TTL out, as routers may change it.
+pub fn v2_with_header(pair: Pair) {
+    const VIP: &str = "10.97.0.1";
+    let header = "authentication {\n        auth_type AH\n        auth_pass s3cr3t\n    }\n    unicast_ttl 9";
+    let config = |node: usize| {
+        let (own, peers) = ends(ENDS, node);
+        instance("AH", 97, [200, 100][node], (own, &peers), header, &[VIP])
+    };
+    let world = World::two();
+    failover(&world, pair, &config, VIP);
+    let frames = world.capture.frames();
+    let sealed: Vec<&Frame> = frames
+        .iter()
+        .filter(|frame| frame.bytes[12..14] == [8, 0] && frame.bytes[14 + 9] == 51)
+        .collect();
+    assert!(sealed.len() > 5, "{} packets with a header", sealed.len());
+    assert!(sealed.iter().all(|frame| frame.bytes[14 + 8] == 9));
+}
+
 /// Version 3, five adverts a second.
 pub fn v3(pair: Pair) {
     const VIP: &str = "10.92.0.1";
@@ -261,6 +280,7 @@ pub fn greatest_gap(world: &World, mark: usize, node: usize, destination: &str) 
 pub fn common() -> Vec<Named> {
     vec![
         ("unicast_v2_with_password", v2_with_password),
+        ("unicast_v2_with_header", v2_with_header),
         ("unicast_v3", v3),
         ("unicast_tie", tie),
         ("unicast_ipv6", ipv6),
