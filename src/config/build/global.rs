@@ -7,7 +7,7 @@ use crate::config::keywords::Block;
 use crate::config::model::GarpPolicy;
 use crate::config::read::Item;
 use crate::config::world::Account;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -99,6 +99,11 @@ fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
         }
         "vrrp_mcast_group6" => {
             if let Some(IpAddr::V6(group)) = item.multicast(context) {
+                if !is_link_local_group(group) {
+                    let message = format!("vrrp_mcast_group6 {group} is not link-local");
+                    let help = "it is used; routers of other makes expect ff02::12, and others may forward it";
+                    context.fault(item.argument_span(0), message, help);
+                }
                 global.vrrp_mcast_group6 = group;
             }
         }
@@ -212,6 +217,14 @@ pub(super) fn extra_interfaces(context: &mut Context<'_>, item: &Item<'_>) -> Op
         return None;
     }
     u64::try_from(seconds).ok().map(Duration::from_secs)
+}
+
+/// Whether packets to a group stay on the link: scope 2 (RFC 4291 section 2.7).
+pub(super) fn is_link_local_group(group: Ipv6Addr) -> bool {
+    const SCOPE: u8 = 0x0f;
+    const LINK_LOCAL: u8 = 2;
+    let [_, flags_and_scope, ..] = group.octets();
+    flags_and_scope & SCOPE == LINK_LOCAL
 }
 
 /// Sets a value when one was read.

@@ -266,6 +266,35 @@ fn over_ipv6() {
     assert!(only(&loaded).transport.unicast.is_some());
 }
 
+#[test]
+fn groups_of_ipv6_are_of_the_link() {
+    let with = |global: &str, lines: &str| {
+        read(&format!(
+            "global_defs {{\n{global}\n}}\n{}",
+            on_eth0("VI_1", lines).replace("10.0.4.1", "fe80::100")
+        ))
+    };
+    for (global, lines, message, group) in [
+        ("", "mcast_dst_ip ff12::7", "", "ff12::7"),
+        (
+            "",
+            "mcast_dst_ip ff05::7",
+            "(VI_1) mcast_dst_ip ff05::7 is not a link-local multicast address - ignoring",
+            "ff02::12",
+        ),
+        (
+            "vrrp_mcast_group6 ff05::8",
+            "",
+            "vrrp_mcast_group6 ff05::8 is not link-local",
+            "ff05::8",
+        ),
+    ] {
+        let loaded = with(global, lines);
+        assert_eq!(said(&loaded).concat(), message);
+        assert_eq!(only(&loaded).multicast_group.to_string(), group);
+    }
+}
+
 /// keepalived.conf(5), virtual_router_id: one ID twice on an interface, when no packet could be for both.
 #[test]
 fn one_id_for_several() {

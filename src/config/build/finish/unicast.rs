@@ -1,6 +1,7 @@
 //! What the statements of an instance mean for the way of its adverts: source, group or peers, and which packets are for it.
 
 use super::super::Context;
+use super::super::global::is_link_local_group;
 use super::super::instance::Draft;
 use super::super::state::{Builder, Lane};
 use crate::config::diagnostic::{Class, Span};
@@ -17,6 +18,7 @@ pub(super) fn transport(
     ipv6: bool,
 ) -> Transport {
     one_family(context, draft, ipv6);
+    link_local_group(context, draft);
     let peers = peers(context, draft);
     let given = &draft.unicast;
     let Some(span) = given.span else {
@@ -75,6 +77,20 @@ fn one_family(context: &mut Context<'_>, draft: &mut Draft, ipv6: bool) {
     draft.group = draft.group.filter(|(address, span)| same(*address, *span));
     let peers = &mut draft.unicast.peers;
     peers.retain(|(peer, span)| same(peer.address, *span));
+}
+
+/// A group of IPv6 has to be one of the link (RFC 9568 section 5.1.2.2): what is forwarded proves nothing.
+fn link_local_group(context: &mut Context<'_>, draft: &mut Draft) {
+    if let Some((IpAddr::V6(group), span)) = draft.group
+        && !is_link_local_group(group)
+    {
+        let message = format!(
+            "({}) mcast_dst_ip {group} is not a link-local multicast address - ignoring",
+            draft.name
+        );
+        context.fault(span, message, "write one of ff02::/16");
+        draft.group = None;
+    }
 }
 
 /// The peers, without ourselves: what a node sends to itself tells it of a rival with its own address.
