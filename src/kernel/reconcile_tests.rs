@@ -7,7 +7,7 @@ use crate::kernel::backoff::LONGEST_DELAY;
 use crate::kernel::netlink::LinkReport;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
 const UP: u32 = 0x1_0043;
@@ -679,6 +679,40 @@ fn our_own_addresses_are_not_the_primary_one() {
         [],
         "what happens to ours is no change of the link"
     );
+}
+
+/// Addresses that somebody watches are told where they are, and only while they can be used.
+#[test]
+fn watched_addresses_are_told_of() {
+    const TENTATIVE: u32 = 0x40;
+    let mut world = World::new(two_links);
+    let watched = ["172.18.0.11", "fd00::7"].map(|text| text.parse::<IpAddr>().unwrap());
+    let told = |world: &mut World| -> Vec<(u32, Vec<IpAddr>)> {
+        world.settle();
+        let changes = world.reconciler.take_link_changes().into_iter();
+        let changed = changes.filter_map(|change| match change {
+            LinkChange::Changed(state) => Some((state.index, state.watched)),
+            LinkChange::Gone { .. } => None,
+        });
+        changed.collect()
+    };
+    assert_eq!(told(&mut world), [(2, vec![]), (3, vec![])]);
+    world.reconciler.watch(watched.into());
+    assert_eq!(told(&mut world), [(2, vec![watched[0]])]);
+    let tentative = Address {
+        flags: TENTATIVE,
+        ..address("fd00::7/64")
+    };
+    world.kernel.add(3, tentative);
+    assert_eq!(told(&mut world), [], "it may be another host's");
+    world.kernel.add(3, address("fd00::7/64"));
+    assert_eq!(told(&mut world), [(3, vec![watched[1]])]);
+    world.kernel.add(2, address("172.18.0.12/16"));
+    assert_eq!(told(&mut world), [], "nobody watches this one");
+    world.kernel.delete(3, address("fd00::7/64").placement);
+    assert_eq!(told(&mut world), [(3, vec![])]);
+    world.reconciler.watch(BTreeSet::new());
+    assert_eq!(told(&mut world), [(2, vec![])]);
 }
 
 #[test]
