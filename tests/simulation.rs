@@ -17,12 +17,13 @@ fn one_master_and_no_stray_address_whatever_happens() {
         None => 0..number("KEEPALIVED_SEEDS").unwrap_or(SEEDS),
     };
     let alone = seeds.end - seeds.start == 1;
-    let (mut takeovers, mut unicast) = (0, 0);
+    let (mut takeovers, mut unicast, mut rivals) = (0, 0, 0);
     for seed in seeds {
         match run_scenario(seed) {
             Ok(outcome) => {
                 takeovers += outcome.takeovers;
                 unicast += u64::from(outcome.unicast);
+                rivals += u64::from(outcome.owners > 1);
             }
             Err(what) => panic!(
                 "{what}\nKEEPALIVED_SEED={seed} cargo test --test simulation  shows this again"
@@ -34,6 +35,7 @@ fn one_master_and_no_stray_address_whatever_happens() {
         "the scenarios are too tame: {takeovers} takeovers"
     );
     assert!(alone || unicast > 10, "{unicast} lives of unicast");
+    assert!(alone || rivals > 1, "{rivals} lives of rival owners");
 }
 
 #[test]

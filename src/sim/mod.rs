@@ -1,11 +1,15 @@
 //! A network in memory under virtual time, driving the same `Router` and the same timer wheel as the daemon.
 //!
-//! network.rs is the world: nodes, links, what gets lost; watch.rs the invariants it checks at every step; scenario.rs makes a
-//! whole random life of a cluster out of one number, so that what went wrong can be seen again. No real clock, no real socket.
+//! network.rs is the world: links and what gets lost; node.rs a node in it, mishaps.rs what befalls one; watch.rs the invariants
+//! that are checked at every step. scenario.rs makes a whole random life of a cluster out of one number, so that what went wrong can
+//! be seen again, with the settings of settings.rs. No real clock, no real socket.
 
+mod mishaps;
 mod network;
+mod node;
 mod random;
 mod scenario;
+mod settings;
 mod watch;
 
 pub use network::{Conditions, Network, NodeId, SegmentId};

@@ -1,22 +1,17 @@
-//! The simulated world: nodes with interfaces on one or more segments, packets that take time, get lost or come twice, and what
-//! can befall a node. Every step checks the invariants of watch.rs.
+//! The simulated world: nodes (node.rs) with interfaces on one or more segments, packets that take time, get lost or come twice.
+//! Every step checks the invariants of watch.rs. What can befall a node is in mishaps.rs.
 
+use super::node::{Input, Node, Plug, Running, link_local, sources};
 use super::random::Random;
 use super::watch::{Violation, Watch};
 use crate::config::model::Vrrp;
 use crate::time::Instant;
-use crate::vrrp::{
-    Action, Actions, Event, Instance, InstanceId, Interface, Record, Router, State, TimerKey,
-    UNBOUND,
-};
+use crate::vrrp::{Action, Actions, Event, Instance, Interface, Router, State, UNBOUND};
 use crate::wheel::Wheel;
-use crate::wire::arp::Arp;
 use crate::wire::destination;
-use crate::wire::ethernet;
-use crate::wire::ndisc::NeighbourAdvertisement;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 /// A node, by the order of `Network::add_node`.
@@ -43,50 +38,13 @@ pub struct Conditions {
     pub delay: (Duration, Duration),
 }
 
-#[derive(Debug)]
-enum Input {
-    Packet(SegmentId, Vec<u8>),
-    Interface(Interface),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Running {
-    Yes,
-    /// Stopped like a frozen virtual machine: input waits, timers are late.
-    Paused,
-    /// Switched off.
-    Off,
-}
-
-/// A node's place on a segment.
-struct Plug {
-    interface: Interface,
-    address: Ipv4Addr,
-    /// Which side of a partition it is on.
-    side: u8,
-}
-
-struct Node {
-    config: Vrrp,
-    plugs: Vec<Plug>,
-    /// When it was frozen.
-    paused_at: Instant,
-    router: Router,
-    wheel: Wheel<TimerKey>,
-    running: Running,
-    inbox: VecDeque<Input>,
-    holds: BTreeSet<InstanceId>,
-    records: BTreeMap<InstanceId, Record>,
-    watch: Watch,
-}
-
 /// Arrival, order of sending, receiver, on which segment, packet.
 type InFlight = (Instant, u64, NodeId, SegmentId, Vec<u8>);
 
 /// The world.
 pub struct Network {
-    now: Instant,
-    nodes: Vec<Node>,
+    pub(super) now: Instant,
+    pub(super) nodes: Vec<Node>,
     conditions: Conditions,
     /// Who does not hear whom, on which segment: the sender first.
     deaf: BTreeSet<(NodeId, NodeId, SegmentId)>,
@@ -253,166 +211,6 @@ impl Network {
         self.run_until(self.now + time)
     }
 
-    // ---- what can befall a node
-
-    /// Switches a node on.
-    ///
-    /// # Errors
-    /// The first invariant that did not hold, as in all that follow.
-    pub fn start(&mut self, id: NodeId) -> Result<(), Violation> {
-        let now = self.now;
-        let node = &mut self.nodes[id];
-        if node.running != Running::Off {
-            return Ok(());
-        }
-        node.router = Router::new(&node.config, false);
-        node.wheel = Wheel::new(now);
-        node.running = Running::Yes;
-        node.watch.forget();
-        self.begin(id)
-    }
-
-    /// Switches a node off at once: no farewell, and what it held is gone with it.
-    pub fn crash(&mut self, id: NodeId) {
-        let node = &mut self.nodes[id];
-        node.running = Running::Off;
-        node.inbox.clear();
-        node.holds.clear();
-        node.records.clear();
-    }
-
-    /// The VRRP process of a node dies and another takes its place, told what the last one recorded; the addresses stay.
-    pub fn replace_process(&mut self, id: NodeId) -> Result<(), Violation> {
-        let now = self.now;
-        let node = &mut self.nodes[id];
-        if node.running != Running::Yes {
-            return Ok(());
-        }
-        let mut router = Router::new(&node.config, false);
-        for (instance, record) in &node.records {
-            router.resume(*instance, *record);
-        }
-        node.router = router;
-        node.wheel = Wheel::new(now);
-        node.watch.excuse();
-        // What the new process does not want is removed from the host.
-        node.holds.clear();
-        self.begin(id)
-    }
-
-    /// Stops a node properly: it says farewell.
-    pub fn stop(&mut self, id: NodeId) -> Result<(), Violation> {
-        if self.nodes[id].running != Running::Yes {
-            return Ok(());
-        }
-        self.handle(id, Event::Stop)?;
-        self.crash(id);
-        Ok(())
-    }
-
-    /// Freezes a node.
-    pub fn pause(&mut self, id: NodeId) {
-        if self.nodes[id].running == Running::Yes {
-            self.nodes[id].running = Running::Paused;
-            self.nodes[id].paused_at = self.now;
-        }
-    }
-
-    /// Lets a frozen node go on: it reads what waited for it, then looks at its timers.
-    pub fn unpause(&mut self, id: NodeId) -> Result<(), Violation> {
-        if self.nodes[id].running != Running::Paused {
-            return Ok(());
-        }
-        let node = &mut self.nodes[id];
-        node.running = Running::Yes;
-        node.watch.excuse();
-        let slept = self.now.since(node.paused_at);
-        for instance in node.router.instances() {
-            node.watch.woke(self.now, slept, instance);
-        }
-        while let Some(input) = self.nodes[id].inbox.pop_front() {
-            self.take(id, &input)?;
-        }
-        self.expire(id)
-    }
-
-    /// Changes an interface of a node: carrier, and whether it has its address.
-    pub fn set_interface(
-        &mut self,
-        id: NodeId,
-        segment: SegmentId,
-        up: bool,
-        has_address: bool,
-    ) -> Result<(), Violation> {
-        let node = &mut self.nodes[id];
-        let plug = &mut node.plugs[segment];
-        plug.interface.up = up;
-        plug.interface.primary_v4 = has_address.then_some(plug.address);
-        plug.interface.link_local = has_address.then_some(link_local(plug.address));
-        plug.interface.sources = if has_address {
-            sources(plug.address)
-        } else {
-            Vec::new()
-        };
-        let interface = plug.interface.clone();
-        if node.running == Running::Off {
-            return Ok(());
-        }
-        self.arrive(id, Input::Interface(interface))
-    }
-
-    /// Gives a node another configuration, unless it is frozen. One that is the same must change nothing at all.
-    pub fn reload(&mut self, id: NodeId, config: Vrrp) -> Result<(), Violation> {
-        let node = &mut self.nodes[id];
-        if node.running == Running::Paused {
-            return Ok(());
-        }
-        let same = node.config == config;
-        let undisturbed = without_peers(&node.config) == without_peers(&config);
-        let before: Vec<State> = node.router.instances().map(Instance::state).collect();
-        node.config = config.clone();
-        if node.running != Running::Yes {
-            return Ok(());
-        }
-        if same {
-            let mut actions = Actions::new();
-            node.router.handle(
-                self.now,
-                Event::Reload {
-                    vrrp: &config,
-                    log_unknown_vrids: false,
-                },
-                &mut actions,
-            );
-            return if actions.is_empty() {
-                Ok(())
-            } else {
-                Err(Violation {
-                    what: format!("a reload of the same file did {actions:?}"),
-                    at: self.now,
-                })
-            };
-        }
-        node.watch.excuse();
-        self.handle(
-            id,
-            Event::Reload {
-                vrrp: &config,
-                log_unknown_vrids: false,
-            },
-        )?;
-        let after = self.nodes[id].router.instances().map(Instance::state);
-        if undisturbed && !after.eq(before.iter().copied()) {
-            return Err(Violation {
-                what: "a reload of other peers changed a state".to_owned(),
-                at: self.now,
-            });
-        }
-        Ok(())
-    }
-
-    // ---- how it works
-
     fn next_event(&self) -> Option<Instant> {
         let running = self
             .nodes
@@ -424,7 +222,7 @@ impl Network {
             .min()
     }
 
-    fn begin(&mut self, id: NodeId) -> Result<(), Violation> {
+    pub(super) fn begin(&mut self, id: NodeId) -> Result<(), Violation> {
         for segment in 0..self.nodes[id].plugs.len() {
             let interface = self.nodes[id].plugs[segment].interface.clone();
             self.handle(id, Event::Interface(&interface))?;
@@ -432,7 +230,7 @@ impl Network {
         self.handle(id, Event::Start)
     }
 
-    fn arrive(&mut self, id: NodeId, input: Input) -> Result<(), Violation> {
+    pub(super) fn arrive(&mut self, id: NodeId, input: Input) -> Result<(), Violation> {
         let node = &mut self.nodes[id];
         match node.running {
             Running::Yes => self.take(id, &input),
@@ -446,7 +244,7 @@ impl Network {
         }
     }
 
-    fn take(&mut self, id: NodeId, input: &Input) -> Result<(), Violation> {
+    pub(super) fn take(&mut self, id: NodeId, input: &Input) -> Result<(), Violation> {
         match input {
             Input::Interface(interface) => {
                 self.nodes[id].watch.excuse();
@@ -481,7 +279,7 @@ impl Network {
         }
     }
 
-    fn expire(&mut self, id: NodeId) -> Result<(), Violation> {
+    pub(super) fn expire(&mut self, id: NodeId) -> Result<(), Violation> {
         while self.nodes[id].running == Running::Yes
             && let Some((key, deadline)) = self.nodes[id].wheel.pop_expired(self.now)
         {
@@ -490,7 +288,7 @@ impl Network {
         Ok(())
     }
 
-    fn handle(&mut self, id: NodeId, event: Event<'_>) -> Result<(), Violation> {
+    pub(super) fn handle(&mut self, id: NodeId, event: Event<'_>) -> Result<(), Violation> {
         let mut actions = Actions::new();
         self.nodes[id].router.handle(self.now, event, &mut actions);
         for action in actions {
@@ -612,67 +410,6 @@ impl Network {
                 self.in_flight
                     .push(Reverse((arrival, self.sent, to, segment, packet.to_vec())));
             }
-        }
-    }
-}
-
-/// A configuration as if nobody were to be sent to.
-fn without_peers(config: &Vrrp) -> Vrrp {
-    let mut config = config.clone();
-    for instance in &mut config.instances {
-        if let Some(unicast) = &mut instance.transport.unicast {
-            unicast.peers.clear();
-        }
-    }
-    config
-}
-
-impl Plug {
-    /// Whether a packet is for it: sent to its address, or to a group.
-    fn is_addressed(&self, packet: &[u8]) -> bool {
-        destination(packet).is_none_or(|destination| {
-            destination.is_multicast() || sources(self.address).contains(&destination)
-        })
-    }
-}
-
-/// The addresses of an interface with this IPv4 address, sorted.
-fn sources(address: Ipv4Addr) -> Vec<IpAddr> {
-    vec![address.into(), link_local(address).into()]
-}
-
-/// The link-local address of an interface with this IPv4 address; in the same order as those.
-pub(super) fn link_local(address: Ipv4Addr) -> Ipv6Addr {
-    let [_, segment, _, host] = address.octets();
-    Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, segment.into(), host.into())
-}
-
-impl Node {
-    /// Nobody announces an address that it does not hold.
-    fn check_announcement(&self, now: Instant, frame: &[u8]) -> Result<(), Violation> {
-        let announced = ethernet::Header::parse(frame).and_then(|(_, packet)| {
-            let arp = Arp::parse(packet).map(|arp| IpAddr::V4(arp.sender_ip));
-            let told = || NeighbourAdvertisement::parse(packet);
-            arp.or_else(|| told().map(|(_, told)| IpAddr::V6(told.target)))
-        });
-        let held = |address: IpAddr| {
-            self.holds
-                .iter()
-                .filter_map(|id| self.router.instance(*id))
-                .any(|instance| {
-                    instance
-                        .config()
-                        .virtual_addresses
-                        .iter()
-                        .any(|virtual_address| virtual_address.address == address)
-                })
-        };
-        match announced {
-            Some(address) if held(address) => Ok(()),
-            other => Err(Violation {
-                what: format!("announced {other:?}, which it does not hold"),
-                at: now,
-            }),
         }
     }
 }
