@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use support::alike::{Held, compare, fixed, held};
 use support::stage::{self, Case};
 
-const ALL: [Held; 36] = [
+const ALL: [Held; 37] = [
     held(
         "excluded_addresses",
         "virtual_ipaddress_excluded {\n 10.75.0.1/24 dev eth1\n 10.75.1.1/24 brd + label eth0:x\n}",
@@ -83,6 +83,10 @@ const ALL: [Held; 36] = [
     held(
         "route_foreign_protocol",
         "virtual_routes {\n 10.80.0.0/16 via 10.10.0.254 protocol static no_track\n 10.81.0.0/16 via 10.10.0.254 protocol static\n}",
+    ),
+    held(
+        "no_track",
+        "virtual_routes {\n 10.80.0.0/16 via 10.10.0.254 no_track\n 10.81.0.0/16 dev eth1\n }\n virtual_rules {\n from 10.82.0.0/16 table 100 preference 500 protocol 18 no_track\n from 10.83.0.0/16 table 100 preference 501\n }\n virtual_ipaddress_excluded {\n 10.75.0.1/24 dev eth1 no_track\n }",
     ),
     held(
         "route_order",

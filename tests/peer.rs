@@ -6,6 +6,8 @@ mod support;
 
 #[path = "peer/frr.rs"]
 mod frr;
+#[path = "peer/json.rs"]
+mod json;
 
 use support::Binary::{Ours, Peer};
 use support::{cases, stage};
@@ -30,5 +32,9 @@ fn main() -> std::process::ExitCode {
         }
     }
     list.extend(frr::cases());
+    list.push(stage::peer_case(
+        "json::what_an_instance_holds",
+        json::what_an_instance_holds,
+    ));
     stage::run(list)
 }

@@ -1,25 +1,12 @@
 //! Routes and rules as iproute2 would write them, for the log and the dumps. Only what tells one from another: no metrics.
 
-use crate::config::model::{NextHop, Prefix, Route, Rule, RuleAction, TABLE_MAIN};
+use crate::config::model::{
+    NextHop, Prefix, ROUTE_KINDS, ROUTE_UNICAST, Route, Rule, RuleAction, TABLE_MAIN,
+};
 use std::fmt;
 
 /// Shows what it holds.
 pub struct Shown<'a, T>(pub &'a T);
-
-/// `rtm_type` of an ordinary route, which is not named.
-const UNICAST: u8 = 1;
-const KINDS: [(u8, &str); 10] = [
-    (2, "local"),
-    (3, "broadcast"),
-    (4, "anycast"),
-    (5, "multicast"),
-    (6, "blackhole"),
-    (7, "unreachable"),
-    (8, "prohibit"),
-    (9, "throw"),
-    (10, "nat"),
-    (11, "xresolve"),
-];
 
 fn prefix(f: &mut fmt::Formatter<'_>, prefix: &Prefix) -> fmt::Result {
     write!(f, "{}/{}", prefix.address, prefix.length)
@@ -38,9 +25,9 @@ fn hop(f: &mut fmt::Formatter<'_>, hop: &NextHop) -> fmt::Result {
 impl fmt::Display for Shown<'_, Route> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let route = self.0;
-        if let Some((_, name)) = KINDS
+        if let Some((name, _)) = ROUTE_KINDS
             .iter()
-            .find(|(kind, _)| *kind == route.kind && route.kind != UNICAST)
+            .find(|(_, kind)| *kind == route.kind && route.kind != ROUTE_UNICAST)
         {
             write!(f, "{name} ")?;
         }

@@ -1,9 +1,11 @@
 //! The data file: what is configured and what runs, for people to read. Also the dump of a configuration alone.
 
+use super::holdings::Worded;
 use super::outline::Outline;
 use super::{View, daemon, describe, transport};
 use crate::config::model::{
-    Authentication, Global, InitialState, Model, Version, Vrrp, VrrpInstance,
+    Authentication, Global, Holdings, InitialState, Model, Version, VirtualAddress, Vrrp,
+    VrrpInstance,
 };
 use crate::config::secret::MASK;
 use crate::vrrp::{Instance, Interface, Router, master_down_interval};
@@ -16,21 +18,16 @@ pub fn data(view: &View<'_>) -> String {
     let mut out = Outline::default();
     global(&mut out, view.global);
     out.value(1, "nftables in place", view.is_filtered);
+    let worded = |line: &VirtualAddress, interface: &str| view.address(line, interface);
+    fixed(&mut out, view.fixed, &worded);
     out.title("VRRP Topology");
     for instance in view.router.instances() {
         out.value(1, "VRRP Instance", instance.name());
         running(&mut out, view, instance);
         settings(&mut out, instance.config());
-        out.line(
-            3,
-            format_args!(
-                "Virtual IP ({}):",
-                instance.config().virtual_addresses.len()
-            ),
-        );
-        for line in &instance.config().virtual_addresses {
-            out.line(5, view.address(line, &instance.config().interface));
-        }
+        holds(&mut out, instance.config(), &|line, interface| {
+            view.address(line, interface)
+        });
     }
     transport::sockets(&mut out, view.router);
     running_groups(&mut out, view.router);
@@ -42,22 +39,74 @@ pub fn data(view: &View<'_>) -> String {
 pub fn configuration(model: &Model) -> String {
     let mut out = Outline::default();
     global(&mut out, &model.global);
+    fixed(&mut out, &model.vrrp.fixed, &describe);
     if !model.vrrp.instances.is_empty() {
         out.title("VRRP Topology");
     }
     for instance in &model.vrrp.instances {
         out.value(1, "VRRP Instance", &instance.name);
         settings(&mut out, instance);
-        out.line(
-            3,
-            format_args!("Virtual IP ({}):", instance.virtual_addresses.len()),
-        );
-        for line in &instance.virtual_addresses {
-            out.line(5, describe(line, &instance.interface));
-        }
+        holds(&mut out, instance, &describe);
     }
     groups(&mut out, &model.vrrp);
     out.into_text()
+}
+
+/// What the host has whatever the instances do.
+fn fixed(out: &mut Outline, holdings: &Holdings, worded: Address<'_>) {
+    let addresses = holdings.addresses.iter().map(|line| worded(line, ""));
+    let routes = holdings
+        .routes
+        .iter()
+        .map(|route| Worded(route).to_string());
+    let rules = holdings.rules.iter().map(|rule| Worded(rule).to_string());
+    let sections: [(&str, Vec<String>); 3] = [
+        ("Static Addresses", addresses.collect()),
+        ("Static Routes", routes.collect()),
+        ("Static Rules", rules.collect()),
+    ];
+    for (title, lines) in sections.iter().filter(|(_, lines)| !lines.is_empty()) {
+        out.title(title);
+        for line in lines {
+            out.line(5, line);
+        }
+    }
+}
+
+/// Puts an address on the named interface into words.
+type Address<'a> = &'a dyn Fn(&VirtualAddress, &str) -> String;
+
+/// What an instance holds while it is MASTER.
+fn holds(out: &mut Outline, config: &VrrpInstance, worded: Address<'_>) {
+    let holdings = &config.holdings;
+    let address = |line| worded(line, &config.interface);
+    let count = config.virtual_addresses.len();
+    out.line(3, format_args!("Virtual IP ({count}):"));
+    for line in &config.virtual_addresses {
+        out.line(5, address(line));
+    }
+    if !holdings.addresses.is_empty() {
+        let count = holdings.addresses.len();
+        out.line(3, format_args!("Virtual IP Excluded ({count}):"));
+    }
+    for line in &holdings.addresses {
+        out.line(5, address(line));
+    }
+    if !holdings.routes.is_empty() {
+        out.line(
+            3,
+            format_args!("Virtual Routes ({}):", holdings.routes.len()),
+        );
+    }
+    for route in &holdings.routes {
+        out.line(5, Worded(route));
+    }
+    if !holdings.rules.is_empty() {
+        out.line(3, format_args!("Virtual Rules ({}):", holdings.rules.len()));
+    }
+    for rule in &holdings.rules {
+        out.line(5, Worded(rule));
+    }
 }
 
 fn global(out: &mut Outline, global: &Global) {

@@ -1,5 +1,6 @@
 //! The JSON file, with keepalived's field names. Writer and content: the shape is flat, and numbers and strings are all there is.
 
+use super::holdings::Worded;
 use super::{View, state_number};
 use crate::config::model::{Authentication, InitialState, Version as Protocol};
 use crate::config::secret::MASK;
@@ -98,24 +99,29 @@ fn data(out: &mut String, view: &View<'_>, instance: &Instance) {
     );
     object.value("smtp_alert", false);
     object.value("notify_deleted", false);
-    if !config.virtual_addresses.is_empty() {
-        let addresses = config
-            .virtual_addresses
-            .iter()
-            .map(|line| view.address(line, &config.interface));
-        object.list("vips", addresses);
-    }
-    if !config.tracked_interfaces.is_empty() {
-        let names = config.tracked_interfaces.iter();
-        object.list("track_ifp", names.map(|tracked| tracked.interface.clone()));
-    }
+    let address = |line| view.address(line, &config.interface);
+    let holdings = &config.holdings;
+    object.list("vips", config.virtual_addresses.iter().map(address));
+    object.list("evips", holdings.addresses.iter().map(address));
+    let routes = holdings.routes.iter();
+    object.list("vroutes", routes.map(|route| Worded(route).to_string()));
+    let rules = holdings.rules.iter();
+    object.list("vrules", rules.map(|rule| Worded(rule).to_string()));
+    let written = config
+        .tracked_interfaces
+        .iter()
+        .filter(|tracked| !tracked.implied);
+    object.list(
+        "track_ifp",
+        written.map(|tracked| tracked.interface.clone()),
+    );
     let auth_type = match config.authentication {
         Authentication::None => v2::AUTH_NONE,
         Authentication::Pass(_) => v2::AUTH_PASS,
         Authentication::Ah(_) => v2::AUTH_AH,
     };
+    object.value("auth_type", auth_type);
     if auth_type != v2::AUTH_NONE {
-        object.value("auth_type", auth_type);
         object.text("auth_data", MASK);
     }
     object.end();
@@ -184,7 +190,12 @@ impl<'a> Object<'a> {
     fn seconds(&mut self, name: &str, duration: Duration) {
         self.value(name, duration.as_secs_f64());
     }
+    /// An empty one is left out.
     fn list(&mut self, name: &str, texts: impl Iterator<Item = String>) {
+        let mut texts = texts.peekable();
+        if texts.peek().is_none() {
+            return;
+        }
         self.name(name);
         self.out.push('[');
         for (place, text) in texts.enumerate() {

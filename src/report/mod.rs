@@ -3,6 +3,7 @@
 
 mod daemon;
 mod data;
+mod holdings;
 mod json;
 mod outline;
 mod stats;
@@ -12,7 +13,7 @@ pub use data::{configuration, data};
 pub use json::{Version as JsonVersion, json};
 pub use stats::stats;
 
-use crate::config::model::{Global, VirtualAddress};
+use crate::config::model::{Global, Holdings, VirtualAddress};
 use crate::kernel::Known;
 use crate::time::Instant;
 use crate::vrrp::{InstanceId, Router, State};
@@ -23,6 +24,8 @@ use std::time::Duration;
 pub struct View<'a> {
     /// Daemon-wide settings.
     pub global: &'a Global,
+    /// What the host has whatever the instances do.
+    pub fixed: &'a Holdings,
     /// The instances.
     pub router: &'a Router,
     /// Links and their addresses.
@@ -84,7 +87,7 @@ const FLAGS: [(u32, &str); 4] = [
 const FULL_V4: u8 = 32;
 const FULL_V6: u8 = 128;
 
-/// `ADDR[/LEN][ peer P/LEN][ brd B] dev IF scope SCOPE[ label L][ FLAG ...][ preferred_lft N]`
+/// `ADDR[/LEN][ peer P/LEN][ brd B] dev IF scope SCOPE[ label L][ FLAG ...][ deprecated| preferred_lft N][ no_track]`
 fn describe(line: &VirtualAddress, interface: &str) -> String {
     let mut text = line.address.to_string();
     let full = if line.address.is_ipv4() {
@@ -119,8 +122,16 @@ fn describe(line: &VirtualAddress, interface: &str) -> String {
             let _ = write!(text, " {name}");
         }
     }
-    if let Some(preferred) = line.preferred_lifetime {
-        let _ = write!(text, " preferred_lft {preferred}");
+    match line.preferred_lifetime {
+        Some(0) => text.push_str(" deprecated"),
+        Some(preferred) => {
+            let _ = write!(text, " preferred_lft {preferred}");
+        }
+        None if line.address.is_ipv6() => text.push_str(" preferred_lft forever"),
+        None => {}
+    }
+    if !line.tracked {
+        text.push_str(" no_track");
     }
     text
 }

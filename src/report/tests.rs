@@ -94,6 +94,7 @@ fn with_view<T>(model: &Model, router: &Router, look: impl FnOnce(&View<'_>) -> 
     let now = (Instant(15_000_000_000), Duration::from_secs(1_000_010));
     look(&View {
         global: &model.global,
+        fixed: &model.vrrp.fixed,
         router,
         known: &known,
         is_filtered: true,

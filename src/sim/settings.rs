@@ -187,6 +187,7 @@ pub(super) fn random_config(
                 interface: "eth1".to_owned(),
                 weight,
                 reverse: false,
+                implied: false,
             }];
         }
     }

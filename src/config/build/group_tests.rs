@@ -140,6 +140,7 @@ fn an_owner_has_no_weights() {
         interface: "eth6".to_owned(),
         weight: 0,
         reverse: false,
+        implied: false,
     };
     assert_eq!(
         loaded.model.vrrp.instances[0].tracked_interfaces,

@@ -172,6 +172,7 @@ impl TrackedLine {
             interface: self.name,
             weight: self.weight,
             reverse: self.reverse,
+            implied: false,
         }
     }
 

@@ -31,8 +31,8 @@ pub use lvs::{
 };
 pub use process::{AutoPriority, Processes, Scheduling};
 pub use route::{
-    Encap, Holdings, Insertion, Metric, NextHop, PROTOCOL_KEEPALIVED, Prefix, Route, Rule,
-    RuleAction, TABLE_MAIN,
+    Encap, Holdings, Insertion, Metric, NextHop, PROTOCOL_KEEPALIVED, Prefix, ROUTE_KINDS,
+    ROUTE_METRICS, ROUTE_UNICAST, Route, Rule, RuleAction, TABLE_MAIN,
 };
 pub use track::{Script, Tracked, TrackerKind};
 pub use unicast::{OldChecksum, Transport, Unicast, UnicastPeer};

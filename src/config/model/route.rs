@@ -9,6 +9,44 @@ use std::net::IpAddr;
 pub const PROTOCOL_KEEPALIVED: u8 = 18;
 /// The main routing table (`RT_TABLE_MAIN`).
 pub const TABLE_MAIN: u32 = 254;
+/// `RTN_UNICAST`: an ordinary route.
+pub const ROUTE_UNICAST: u8 = 1;
+
+/// `RTAX_*` (linux/rtnetlink.h) by the words of a configuration, in the order in which they are listed.
+pub const ROUTE_METRICS: [(&str, u16); 16] = [
+    ("mtu", 2),
+    ("window", 3),
+    ("rtt", 4),
+    ("rttvar", 5),
+    ("rto_min", 13),
+    ("ssthresh", 6),
+    ("cwnd", 7),
+    ("advmss", 8),
+    ("reordering", 9),
+    ("hoplimit", 10),
+    ("initcwnd", 11),
+    ("features", 12),
+    ("initrwnd", 14),
+    ("quickack", 15),
+    ("congctl", 16),
+    ("fastopen_no_cookie", 17),
+];
+
+/// `RTN_*` by the words of a configuration.
+pub const ROUTE_KINDS: [(&str, u8); 12] = [
+    ("unicast", ROUTE_UNICAST),
+    ("local", 2),
+    ("broadcast", 3),
+    ("brd", 3),
+    ("anycast", 4),
+    ("multicast", 5),
+    ("blackhole", 6),
+    ("unreachable", 7),
+    ("prohibit", 8),
+    ("throw", 9),
+    ("nat", 10),
+    ("xresolve", 11),
+];
 
 /// What an owner (an instance, or the host for the `static_*` blocks) puts on the host besides advertised addresses.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -60,6 +60,8 @@ pub struct TrackedInterface {
     pub weight: i32,
     /// `reverse`: up is the failure.
     pub reverse: bool,
+    /// No line asks for it, but what the instance holds needs it.
+    pub implied: bool,
 }
 
 /// One line of `interface_up_down_delays`: how long an interface has to be down, or up, before it counts as such.

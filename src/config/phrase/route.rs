@@ -8,7 +8,8 @@ use super::{Phrase, Rule, text};
 use crate::config::build::Context;
 use crate::config::diagnostic::Class;
 use crate::config::model::{
-    Insertion, Metric, NextHop, PROTOCOL_KEEPALIVED, Prefix, Route, TABLE_MAIN,
+    Insertion, Metric, NextHop, PROTOCOL_KEEPALIVED, Prefix, ROUTE_KINDS, ROUTE_METRICS,
+    ROUTE_UNICAST, Route, TABLE_MAIN,
 };
 use crate::config::tree::{Statement, Word};
 use crate::config::world::Names;
@@ -20,46 +21,8 @@ const WEIGHT_MAX: u64 = 256;
 const U8: u64 = u8::MAX as u64;
 const U32: u64 = u32::MAX as u64;
 
-/// `RTN_UNICAST`: an ordinary route.
-const UNICAST: u8 = 1;
 /// `RTAX_FEATURE_ECN`.
 const FEATURE_ECN: u32 = 1;
-
-/// `RTAX_*` (linux/rtnetlink.h).
-const METRICS: [(&str, u16); 16] = [
-    ("mtu", 2),
-    ("window", 3),
-    ("rtt", 4),
-    ("rttvar", 5),
-    ("ssthresh", 6),
-    ("cwnd", 7),
-    ("advmss", 8),
-    ("reordering", 9),
-    ("hoplimit", 10),
-    ("initcwnd", 11),
-    ("features", 12),
-    ("rto_min", 13),
-    ("initrwnd", 14),
-    ("quickack", 15),
-    ("congctl", 16),
-    ("fastopen_no_cookie", 17),
-];
-
-/// `RTN_*` by their names.
-const KINDS: [(&str, u8); 12] = [
-    ("unicast", UNICAST),
-    ("local", 2),
-    ("broadcast", 3),
-    ("brd", 3),
-    ("anycast", 4),
-    ("multicast", 5),
-    ("blackhole", 6),
-    ("unreachable", 7),
-    ("prohibit", 8),
-    ("throw", 9),
-    ("nat", 10),
-    ("xresolve", 11),
-];
 
 /// A route as far as it was read, and what its parts must agree on.
 struct Reader<'t> {
@@ -107,7 +70,7 @@ impl<'t> Reader<'t> {
             nexthops: false,
             route: Route {
                 ipv6: false,
-                kind: UNICAST,
+                kind: ROUTE_UNICAST,
                 destination: everywhere(false),
                 from: None,
                 hop: NextHop::default(),
@@ -231,7 +194,7 @@ impl<'t> Reader<'t> {
             match inner.as_rule() {
                 Rule::route_type => {
                     let name = phrase.word(&inner);
-                    if let Some((_, kind)) = KINDS.iter().find(|(known, _)| name == *known) {
+                    if let Some((_, kind)) = ROUTE_KINDS.iter().find(|(known, _)| name == *known) {
                         self.route.kind = *kind;
                     }
                 }
@@ -395,7 +358,7 @@ const RTT_UNITS: u32 = 8;
 const RTTVAR_UNITS: u32 = 4;
 
 fn metric_kind(key: Word<'_>) -> Option<u16> {
-    METRICS
+    ROUTE_METRICS
         .iter()
         .find(|(name, _)| key == *name)
         .map(|(_, kind)| *kind)

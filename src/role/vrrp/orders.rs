@@ -138,6 +138,7 @@ impl Shell {
         let reconciler = self.kernel.reconciler();
         let view = View {
             global: &self.model.global,
+            fixed: &self.model.vrrp.fixed,
             router: &self.router,
             known: reconciler.known(),
             is_filtered: self.filters.is_in_place(),

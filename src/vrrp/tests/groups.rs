@@ -359,6 +359,7 @@ fn tracking(weight: i32, reverse: bool) -> TrackedInterface {
         interface: "eth1".to_owned(),
         weight,
         reverse,
+        implied: false,
     }
 }
 
@@ -415,6 +416,7 @@ fn another_priority_waits_another_time() {
                 interface: "eth0".to_owned(),
                 weight: 200,
                 reverse: true,
+                implied: false,
             },
         ];
     });

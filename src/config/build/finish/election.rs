@@ -240,6 +240,7 @@ pub(super) fn trackers(
                 interface: interface.to_owned(),
                 weight: 0,
                 reverse: false,
+                implied: true,
             }),
         }
     }
