@@ -29,6 +29,8 @@ mod processes;
 mod reload;
 #[path = "netns/reload_files.rs"]
 mod reload_files;
+#[path = "netns/rivals.rs"]
+mod rivals;
 #[path = "netns/scheduling.rs"]
 mod scheduling;
 #[path = "netns/scripts.rs"]
@@ -68,6 +70,7 @@ fn main() -> std::process::ExitCode {
         reload::cases(),
         reload_files::cases(),
         scheduling::cases(),
+        rivals::cases(),
         unicast::cases(),
         scripts::cases(),
         version3::cases(),
