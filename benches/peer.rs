@@ -5,12 +5,16 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+#[path = "peer/fast.rs"]
+mod fast;
+
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
 use support::Binary::{self, Ours, Peer};
 use support::cases::skew;
 use support::config::instance;
@@ -34,11 +38,14 @@ const CALM: Duration = secs(7);
 /// How long an idle daemon is watched.
 const WATCH: Duration = secs(10);
 
+/// Real-time scheduling; a user namespace allows it only up to the limit that `prlimit --rtprio=99` sets before.
+const RT_PRIORITY: &str = "global_defs {\n    vrrp_rt_priority 50\n}\n";
+
 /// One row: its name, its unit, and how it is measured for one binary.
 type Row = (&'static str, &'static str, fn(Binary) -> f64);
 
 /// Rows, in the order of the table, and how often each is measured: the median counts.
-const ROWS: [(Row, usize); 14] = [
+const ROWS: [(Row, usize); 20] = [
     (
         ("-t, 5,000 instances", "ms", |binary| {
             test_time(binary, &instances(5_000))
@@ -80,6 +87,43 @@ const ROWS: [(Row, usize); 14] = [
         5,
     ),
     (("takeover excess, SIGTERM", "ms", resignation_excess), 5),
+    (
+        ("takeover excess, SIGKILL, advert_int 0.1", "ms", |binary| {
+            fast::takeover_excess(binary, millis(100))
+        }),
+        7,
+    ),
+    (
+        (
+            "takeover excess, SIGKILL, advert_int 0.01",
+            "ms",
+            |binary| fast::takeover_excess(binary, millis(10)),
+        ),
+        7,
+    ),
+    (
+        (
+            "adverts of the backup in 20 s, advert_int 0.01, two CPU hogs",
+            "adverts",
+            |binary| fast::usurpations(binary, ""),
+        ),
+        3,
+    ),
+    (
+        ("the same with vrrp_rt_priority 50", "adverts", |binary| {
+            fast::usurpations(binary, RT_PRIORITY)
+        }),
+        3,
+    ),
+    (
+        (
+            "longest advert gap of the master in 20 s, advert_int 0.01, two CPU hogs",
+            "ms",
+            |binary| fast::longest_gap(binary, ""),
+        ),
+        3,
+    ),
+    (("CPU, master, advert_int 0.01", "ms/s", fast::load), 1),
     (("wake-ups a second, idle master", "1/s", wakeups), 1),
     (("CPU, idle master", "ms/s", cpu), 1),
     (("RSS of all processes", "MB", resident), 1),
@@ -266,18 +310,17 @@ fn wakeups(binary: Binary) -> f64 {
     (after - before) as f64 / WATCH.as_secs_f64()
 }
 
-/// Processor time as the scheduler counts it, in nanoseconds.
+/// Processor time of a process as the scheduler counts it, in nanoseconds.
+fn run_time(pid: Pid) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    let word = text.split(' ').next();
+    word.and_then(|word| word.parse().ok()).unwrap_or(0)
+}
+
 fn cpu(binary: Binary) -> f64 {
     let world = idle_master(binary);
     std::thread::sleep(CALM);
-    let used = || {
-        let pids = world.nodes[0].processes().into_iter();
-        let times = pids.filter_map(|pid| {
-            let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?;
-            text.split(' ').next()?.parse::<u64>().ok()
-        });
-        times.sum::<u64>()
-    };
+    let used = || -> u64 { world.nodes[0].processes().into_iter().map(run_time).sum() };
     let before = used();
     std::thread::sleep(WATCH);
     (used() - before) as f64 / 1e6 / WATCH.as_secs_f64()

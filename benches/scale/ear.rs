@@ -96,6 +96,18 @@ impl Ear {
             .collect()
     }
 
+    /// When a host first resigned from each virtual router since the mark.
+    pub fn resignations(&self, mark: usize, node: usize) -> HashMap<(u8, u8), f64> {
+        let heard = self.heard.lock().expect("the listener");
+        let mut times = HashMap::new();
+        for one in &heard[mark..] {
+            if one.node == node && one.priority == 0 {
+                times.entry(one.router).or_insert(one.at);
+            }
+        }
+        times
+    }
+
     /// The adverts of a host since the mark, resignations not among them.
     pub fn since(&self, mark: usize, node: usize) -> Vec<Heard> {
         let heard = self.heard.lock().expect("the listener");

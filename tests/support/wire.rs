@@ -134,6 +134,14 @@ impl Capture {
         }
     }
 
+    /// Records no more.
+    pub fn end(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        if let Some(recorder) = self.recorder.take() {
+            let _ = recorder.join();
+        }
+    }
+
     /// Everything recorded so far.
     pub fn frames(&self) -> Vec<Frame> {
         self.frames.lock().expect("the recorder").clone()
@@ -217,10 +225,7 @@ impl Capture {
 
 impl Drop for Capture {
     fn drop(&mut self) {
-        self.ended.store(true, Ordering::Relaxed);
-        if let Some(recorder) = self.recorder.take() {
-            let _ = recorder.join();
-        }
+        self.end();
     }
 }
 
