@@ -1,11 +1,11 @@
 //! What a log line looks like: RFC 3164 with local time for syslog, the date and the message for the console and files.
 
-use crate::os::clock::{self, LocalTime};
+use crate::os::clock;
 use log::Level;
-use std::cell::Cell;
-use std::fmt::Display;
+use std::borrow::Cow;
+use std::cell::{Ref, RefCell};
 use std::io::Write;
-use syslog::{Facility, LogFormat, Severity};
+use syslog::{Facility, Severity};
 
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -17,18 +17,44 @@ pub(super) struct Format {
     ident: String,
     facility: Facility,
     pid: u32,
-    /// The last second that was broken down: thousands of messages may share one.
-    second: Cell<LocalTime>,
+    /// What all lines of a second begin with: thousands may share one.
+    second: RefCell<Second>,
+}
+
+/// What lines begin with that are written in one second.
+struct Second {
+    unix: i64,
+    /// Time, ident and process id, after the priority.
+    syslog: String,
+    /// Date and time.
+    plain: String,
+}
+
+impl Second {
+    fn new(unix: i64, ident: &str, pid: u32) -> Self {
+        let t = clock::local_time(unix);
+        let (weekday, month) = (WEEKDAYS[t.weekday], MONTHS[t.month]);
+        let date = format!(
+            "{month} {:2} {:02}:{:02}:{:02}",
+            t.day, t.hour, t.minute, t.second
+        );
+        Second {
+            unix,
+            syslog: format!("{date} {ident}[{pid}]: "),
+            plain: format!("{weekday} {date} {}: ", t.year),
+        }
+    }
 }
 
 impl Format {
     /// The process id is taken now: made anew after a fork.
     pub fn new(ident: String, facility: Facility) -> Self {
-        let second = Cell::new(clock::local_time(clock::unix_time()));
+        let pid = std::process::id();
+        let second = RefCell::new(Second::new(clock::unix_time(), &ident, pid));
         Format {
             ident,
             facility,
-            pid: std::process::id(),
+            pid,
             second,
         }
     }
@@ -42,55 +68,44 @@ impl Format {
             Level::Info | Level::Debug => Severity::LOG_INFO,
             Level::Trace => Severity::LOG_DEBUG,
         };
-        let mut line = Vec::with_capacity(self.ident.len() + message.len() + HEADER_ROOM);
+        let second = self.now();
+        let mut line = Vec::with_capacity(PRIORITY_ROOM + second.syslog.len() + message.len());
         // Writing to memory cannot fail.
-        let _ = self.format(&mut line, severity, message);
+        let _ = write!(line, "<{}>", self.facility as i32 | severity as i32);
+        line.extend_from_slice(second.syslog.as_bytes());
+        line.extend_from_slice(message.as_bytes());
         line
     }
 
     /// A line for people.
     pub fn plain(&self, message: &str) -> Vec<u8> {
-        let t = self.now();
-        let (weekday, month) = (WEEKDAYS[t.weekday], MONTHS[t.month]);
-        let (hour, minute, second) = (t.hour, t.minute, t.second);
-        format!(
-            "{weekday} {month} {:2} {hour:02}:{minute:02}:{second:02} {}: {message}\n",
-            t.day, t.year
-        )
-        .into_bytes()
+        [self.now().plain.as_str(), message, "\n"]
+            .concat()
+            .into_bytes()
     }
 
-    fn now(&self) -> LocalTime {
+    fn now(&self) -> Ref<'_, Second> {
         let unix = clock::unix_time();
-        if self.second.get().unix != unix {
-            self.second.set(clock::local_time(unix));
+        if self.second.borrow().unix != unix {
+            self.second
+                .replace(Second::new(unix, &self.ident, self.pid));
         }
-        self.second.get()
+        self.second.borrow()
     }
 }
 
-/// More than priority, date, process id and punctuation need, in bytes.
-const HEADER_ROOM: usize = 48;
-
-impl<T: Display> LogFormat<T> for Format {
-    fn format<W: Write>(&self, w: &mut W, severity: Severity, message: T) -> syslog::Result<()> {
-        let t = self.now();
-        let priority = self.facility as i32 | severity as i32;
-        let month = MONTHS[t.month];
-        write!(
-            w,
-            "<{priority}>{month} {:2} {:02}:{:02}:{:02} ",
-            t.day, t.hour, t.minute, t.second
-        )
-        .and_then(|()| write!(w, "{}[{}]: {message}", self.ident, self.pid))
-        .map_err(syslog::Error::Write)
-    }
-}
+/// Room for the priority of a line: three digits in angle brackets.
+const PRIORITY_ROOM: usize = 5;
 
 /// The message with control characters written out, so that nothing can pretend to be another line, and cut to a length.
-pub(super) fn one_line(message: &str, longest: usize) -> String {
+pub(super) fn one_line(message: &str, longest: usize) -> Cow<'_, str> {
+    let message = message.trim_end();
+    let plain = |byte: u8| byte == b' ' || byte == b'\t' || byte.is_ascii_graphic();
+    if message.len() <= longest && message.bytes().all(plain) {
+        return Cow::Borrowed(message);
+    }
     let mut line = String::with_capacity(message.len().min(longest));
-    for character in message.trim_end().chars() {
+    for character in message.chars() {
         if line.len() >= longest {
             line.push_str(" ...");
             break;
@@ -101,7 +116,7 @@ pub(super) fn one_line(message: &str, longest: usize) -> String {
             line.push(character);
         }
     }
-    line
+    Cow::Owned(line)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use format::Format;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use queue::Queue;
 use sink::{Outcome, Sink};
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::io;
 use std::os::fd::RawFd;
@@ -26,6 +27,8 @@ use syslog::Facility;
 const FINISH_LIMIT: Duration = Duration::from_millis(10);
 /// How long `finish` waits for each process that writes for this one: on a disk that stands still the lines arrive later, or never.
 const WRITER_LIMIT: Duration = Duration::from_millis(100);
+/// Lines handed on with one system call.
+const LINES_AT_ONCE: usize = 16;
 /// Longest message in bytes; the rest is cut. Syslog daemons take at least this much.
 const MESSAGE_MAX: usize = 4000;
 
@@ -231,11 +234,11 @@ pub fn file_of_process(path: &Path, suffix: &str) -> PathBuf {
 impl Output {
     /// Writes until the queue is empty, the sink takes no more or so many lines were written.
     fn drain(&mut self, format: &Format, lines: usize) -> Outcome {
-        for _ in 0..lines {
-            let Some(line) = self.queue.front() else {
-                break;
-            };
-            match self.sink.write(line) {
+        let mut budget = lines;
+        while budget > 0 && !self.queue.is_empty() {
+            let batch: Vec<&[u8]> = self.queue.front(budget.min(LINES_AT_ONCE)).collect();
+            budget = budget.saturating_sub(batch.len());
+            match self.sink.write(&batch) {
                 Outcome::Taken(length) => self.queue.taken(length),
                 outcome => return outcome,
             }
@@ -257,7 +260,11 @@ impl Log for Facade {
 
     fn log(&self, record: &Record<'_>) {
         // Before the lock: a panic in here is logged, too.
-        let text = format::one_line(&record.args().to_string(), MESSAGE_MAX);
+        let text = match record.args().as_str() {
+            Some(text) => Cow::Borrowed(text),
+            None => Cow::Owned(record.args().to_string()),
+        };
+        let text = format::one_line(&text, MESSAGE_MAX);
         let mut state = state();
         let Some(logger) = state.as_mut() else { return };
         for output in &mut logger.outputs {

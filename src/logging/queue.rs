@@ -35,20 +35,21 @@ impl Queue {
         self.lines.push_back(line);
     }
 
-    /// What the sink has not taken of the first line.
-    pub fn front(&self) -> Option<&[u8]> {
-        self.lines.front().and_then(|line| line.get(self.taken..))
+    /// So many lines at most, of the first one what the sink has not taken.
+    pub fn front(&self, most: usize) -> impl Iterator<Item = &[u8]> {
+        let taken = std::iter::once(self.taken).chain(std::iter::repeat(0));
+        let lines = self.lines.iter().take(most).zip(taken);
+        lines.filter_map(|(line, taken)| line.get(taken..))
     }
 
     /// The sink took so many bytes of `front`.
     pub fn taken(&mut self, length: usize) {
-        let Some(line) = self.lines.front() else {
-            return;
-        };
         self.taken += length;
-        if self.taken >= line.len() {
+        while let Some(line) = self.lines.front()
+            && self.taken >= line.len()
+        {
             self.bytes -= line.len();
-            self.taken = 0;
+            self.taken -= line.len();
             self.lines.pop_front();
         }
     }
@@ -69,13 +70,19 @@ mod tests {
         let mut queue = Queue::default();
         queue.push(b"first".to_vec());
         queue.push(b"second".to_vec());
+        queue.push(b"third".to_vec());
         queue.taken(3);
-        assert_eq!(queue.front(), Some(&b"st"[..]));
+        let front = |queue: &Queue, most| -> Vec<Vec<u8>> {
+            queue.front(most).map(<[u8]>::to_vec).collect()
+        };
+        assert_eq!(front(&queue, 2), [&b"st"[..], b"second"]);
         queue.taken(2);
-        assert_eq!(queue.front(), Some(&b"second"[..]));
-        queue.taken(6);
+        assert_eq!(front(&queue, 1), [b"second"]);
+        queue.taken(8);
+        assert_eq!(front(&queue, 9), [b"ird"]);
+        queue.taken(3);
         assert!(queue.is_empty());
-        assert_eq!(queue.bytes, 0);
+        assert_eq!((queue.bytes, queue.taken), (0, 0));
     }
 
     #[test]

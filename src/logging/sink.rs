@@ -3,13 +3,14 @@
 
 use super::format::Format;
 use super::writer::{Destination, STANDARD_ERROR, Writer};
+use crate::os::batch::send_datagrams;
 use crate::os::clock;
 use crate::os::process::{self, ProcessId};
 use crate::time::Instant;
 use log::Level;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IoSlice, Write};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::os::unix::net::{UnixDatagram, UnixStream};
@@ -23,10 +24,10 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Mode of a log file.
 const FILE_MODE: u32 = 0o600;
 
-/// What became of a line.
+/// What became of lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// So many bytes of it were taken.
+    /// So many bytes were taken, from the beginning.
     Taken(usize),
     /// No room; the descriptor tells when there is.
     Full,
@@ -157,17 +158,17 @@ impl Sink {
     }
 
     /// Writes what is taken now. A syslog daemon that was started anew is found at once: one that is open but broken is opened again.
-    pub fn write(&mut self, line: &[u8]) -> Outcome {
+    pub fn write(&mut self, lines: &[&[u8]]) -> Outcome {
         let was_open = self.open.is_some();
-        let outcome = self.write_once(line);
+        let outcome = self.write_once(lines);
         if outcome == Outcome::Broken && was_open {
             self.open = None;
-            return self.write_once(line);
+            return self.write_once(lines);
         }
         outcome
     }
 
-    fn write_once(&mut self, line: &[u8]) -> Outcome {
+    fn write_once(&mut self, lines: &[&[u8]]) -> Outcome {
         if self.open.is_none() {
             let now = clock::now();
             if now < self.retry {
@@ -182,12 +183,15 @@ impl Sink {
             return Outcome::Broken;
         };
         let result = match open {
-            Open::Datagram(socket) => socket.send(line),
-            Open::Stream(socket) => socket.write(line),
-            Open::File(file) => file.write(line),
-            Open::Writer(writer) => writer.write(line),
+            Open::Datagram(socket) => {
+                send_datagrams(socket, lines).map(|count| length(lines, count))
+            }
+            Open::Stream(socket) => socket.write_vectored(&parts(lines)),
+            Open::File(file) => file.write_vectored(&parts(lines)),
+            Open::Writer(writer) => writer.write(&parts(lines)),
             Open::Shared(stderr) if !takes_more(stderr) => return Outcome::Full,
-            Open::Shared(stderr) => stderr.write(line),
+            // It takes one for sure.
+            Open::Shared(stderr) => stderr.write(lines.first().copied().unwrap_or_default()),
         };
         match result {
             Ok(length) => Outcome::Taken(length),
@@ -195,11 +199,20 @@ impl Sink {
             Err(error) if error.kind() == ErrorKind::Interrupted => Outcome::Full,
             // A line that no datagram can hold: it is dropped, the sink is well.
             Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => {
-                Outcome::Taken(line.len())
+                Outcome::Taken(length(lines, 1))
             }
             Err(_) => Outcome::Broken,
         }
     }
+}
+
+/// The bytes of the first lines.
+fn length(lines: &[&[u8]], count: usize) -> usize {
+    lines.iter().take(count).map(|line| line.len()).sum()
+}
+
+fn parts<'a>(lines: &[&'a [u8]]) -> Vec<IoSlice<'a>> {
+    lines.iter().map(|line| IoSlice::new(line)).collect()
 }
 
 fn open_syslog(path: &Path) -> io::Result<Open> {
@@ -257,31 +270,42 @@ mod tests {
         std::fs::create_dir_all(&directory).expect("a directory");
         let path = directory.join("log");
         let mut sink = Sink::syslog(&path);
-        assert_eq!(sink.write(b"x"), Outcome::Broken);
+        assert_eq!(sink.write(&[b"x"]), Outcome::Broken);
         let daemon = UnixDatagram::bind(&path).expect("a socket");
         sink.retry = Instant::default();
         let mut taken = 0;
-        while sink.write(b"message") == Outcome::Taken(7) {
+        while sink.write(&[b"message"]) == Outcome::Taken(7) {
             taken += 1;
         }
         assert!(taken > 0);
-        assert_eq!(sink.write(b"message"), Outcome::Full);
+        assert_eq!(sink.write(&[b"message"]), Outcome::Full);
         drop(daemon);
-        assert_eq!(sink.write(b"message"), Outcome::Broken);
+        assert_eq!(sink.write(&[b"message"]), Outcome::Broken);
         std::fs::remove_file(&path).expect("remove");
         let daemon = UnixDatagram::bind(&path).expect("a socket");
         sink.retry = Instant::default();
-        assert_eq!(sink.write(b"again"), Outcome::Taken(5));
+        assert_eq!(sink.write(&[b"again"]), Outcome::Taken(5));
         drop(daemon);
         std::fs::remove_file(&path).expect("remove");
         let daemon = UnixDatagram::bind(&path).expect("a socket");
         assert_eq!(
-            sink.write(b"at once"),
+            sink.write(&[b"at once"]),
             Outcome::Taken(7),
             "a restarted daemon is found without a delay"
         );
         let mut buffer = [0; 16];
         assert_eq!(daemon.recv(&mut buffer).expect("receive"), 7);
+        let (big, small) = (vec![b'x'; 8 << 20], &b"next"[..]);
+        assert_eq!(sink.write(&[small, &big]), Outcome::Taken(4));
+        assert_eq!(
+            sink.write(&[&big, small]),
+            Outcome::Taken(big.len()),
+            "it is given up"
+        );
+        assert_eq!(sink.write(&[small, small]), Outcome::Taken(8));
+        for _ in 0..3 {
+            assert_eq!(daemon.recv(&mut buffer).expect("receive"), 4);
+        }
         std::fs::remove_dir_all(&directory).expect("clean up");
     }
 }

@@ -6,7 +6,7 @@ use crate::os::process::{self, Fork, ProcessId};
 use crate::time::Instant;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::fs::MetadataExt;
@@ -59,8 +59,8 @@ impl Writer {
     }
 
     /// Hands over what it takes now.
-    pub fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.line.write(line)
+    pub fn write(&mut self, lines: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.line.write_vectored(lines)
     }
 
     /// Lets it end, and waits until it has written everything, or for so long.

@@ -3,6 +3,7 @@
 //! Every descriptor made here is close-on-exec and, where it is read in the loop, non-blocking. Errors are plain `io::Error`s:
 //! what they mean, and what to do about them, is for the role to say.
 
+pub mod batch;
 pub mod clock;
 pub mod file_watch;
 pub mod link_socket;
