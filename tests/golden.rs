@@ -91,6 +91,7 @@ impl Settings {
             multicast_group: self.group,
             source: None,
             transport: Default::default(),
+            receive_buffer: None,
             checksum_as_v2: false,
             dont_track_primary: false,
             preempt_delay: Duration::ZERO,

@@ -5,6 +5,8 @@ mod support;
 
 #[path = "netns/auth.rs"]
 mod auth;
+#[path = "netns/buffers.rs"]
+mod buffers;
 #[path = "netns/corpus.rs"]
 mod corpus;
 #[path = "netns/filter.rs"]
@@ -57,6 +59,7 @@ fn main() -> std::process::ExitCode {
     }
     for part in [
         auth::cases(),
+        buffers::cases(),
         corpus::cases(),
         filter::cases(),
         frames::cases(),

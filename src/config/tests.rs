@@ -2,8 +2,8 @@
 
 use super::diagnostic::{Class, status};
 use super::model::{
-    Authentication, DumpPlace, Files, InitialState, Processes, ReloadCheck, ReloadFile, Scheduling,
-    VrrpInstance,
+    Authentication, BufferPolicy, DumpPlace, Files, InitialState, NetlinkBuffer, Processes,
+    ReloadCheck, ReloadFile, Scheduling, VrrpInstance,
 };
 use super::source::Memory;
 use super::world::Imagined;
@@ -1016,4 +1016,62 @@ fn routes_and_rules_of_an_instance() {
         panic!("10.0.0.1 is a virtual address already: {:?}", vi.holdings);
     };
     assert_eq!(excluded.address.to_string(), "fd00::1");
+}
+
+#[test]
+fn how_much_may_wait_at_sockets() {
+    let buffers = |lines: &str| {
+        let loaded = read(format!("global_defs {{\n{lines}\n}}\n"));
+        let said = loaded.diagnostics.iter().map(|d| d.message.clone());
+        (loaded.model.global.buffers, said.collect::<Vec<_>>())
+    };
+    for (lines, policy, complaint) in [
+        ("", None, ""),
+        ("vrrp_rx_bufs_policy MTU", Some(BufferPolicy::Mtu), ""),
+        ("vrrp_rx_bufs_policy ADVERT", Some(BufferPolicy::Advert), ""),
+        (
+            "vrrp_rx_bufs_policy 65536",
+            Some(BufferPolicy::Bytes(65536)),
+            "",
+        ),
+        (
+            "vrrp_rx_bufs_policy ADVERT MTU",
+            Some(BufferPolicy::Mtu),
+            "'MTU' stands beside another policy",
+        ),
+        (
+            "vrrp_rx_bufs_policy 4096 MTU",
+            Some(BufferPolicy::Bytes(4096)),
+            "'MTU' stands beside another policy",
+        ),
+        ("vrrp_rx_bufs_policy mtu", None, "'mtu' is no policy"),
+        ("vrrp_rx_bufs_policy 0", None, "'0' is no policy"),
+    ] {
+        let (buffers, said) = buffers(lines);
+        assert_eq!(buffers.policy, policy, "{lines}");
+        assert_eq!(
+            said.iter().any(|message| message.contains("policy")),
+            !complaint.is_empty(),
+            "{lines}: {said:?}"
+        );
+        assert!(
+            said.iter().any(|message| message.contains(complaint)),
+            "{lines}: {said:?}"
+        );
+    }
+    let (read, _) = buffers(
+        "vrrp_rx_bufs_multiplier 7\n vrrp_netlink_cmd_rcv_bufs 0\n vrrp_netlink_monitor_rcv_bufs 500000\n \
+         vrrp_netlink_monitor_rcv_bufs_force",
+    );
+    assert_eq!(read.multiplier, 7);
+    let forced = NetlinkBuffer {
+        bytes: 500_000,
+        force: true,
+    };
+    assert_eq!(read.netlink, Some(forced));
+    assert_eq!(
+        only(&with("kernel_rx_buf_size 9000")).receive_buffer,
+        Some(9000)
+    );
+    assert_eq!(only(&with("kernel_rx_buf_size 0")).receive_buffer, None);
 }

@@ -18,7 +18,6 @@ pub mod signals;
 mod socket;
 pub mod spawn;
 pub mod timer;
-mod vrrp_send;
 pub mod vrrp_socket;
 mod vrrp_socket_v6;
 pub mod world;

@@ -2,14 +2,12 @@
 //!
 //! Only messages of the kernel itself are let through: any process of the host may write to a netlink socket.
 
-use super::socket::{open, receive_buffer, set_option, zeroed};
+use super::socket::{limited_receive_buffer, open, option, receive_buffer, set_option, zeroed};
 use super::{check, check_size};
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
-/// Receive buffer in bytes: a burst of link changes on a host with thousands of interfaces.
-const RECEIVE_BUFFER: usize = 8 * 1024 * 1024;
 /// The kernel makes dump replies as large as the reader's buffer, up to 32 KiB; one message of any other kind is far smaller.
 const DATAGRAM_MAX: usize = 64 * 1024;
 
@@ -35,7 +33,6 @@ impl Netlink {
     /// A socket of a family (`NETLINK_ROUTE` ...) that also hears the given multicast groups (`RTNLGRP_LINK` ...).
     pub fn open(family: libc::c_int, groups: &[u32]) -> io::Result<Self> {
         let fd = open(libc::AF_NETLINK, libc::SOCK_RAW, family)?;
-        receive_buffer(&fd, RECEIVE_BUFFER)?;
         // Kernels older than these options answer without the comfort they ask for.
         for option in [
             libc::NETLINK_EXT_ACK,
@@ -66,6 +63,17 @@ impl Netlink {
     /// The number by which the kernel tells our requests from those of others.
     pub fn port(&self) -> u32 {
         self.port
+    }
+
+    /// Lets so many bytes wait to be read, past the system's limit only when that is forced; gives how many were granted.
+    pub fn resize(&self, bytes: usize, force: bool) -> io::Result<usize> {
+        if force {
+            receive_buffer(&self.fd, bytes)?;
+        } else {
+            limited_receive_buffer(&self.fd, bytes)?;
+        }
+        let doubled = option(&self.fd, libc::SOL_SOCKET, libc::SO_RCVBUF)?;
+        Ok(usize::try_from(doubled / 2).unwrap_or(0))
     }
 
     /// Hears these multicast groups too.

@@ -52,6 +52,27 @@ pub(super) fn set_option<T: Plain>(
     Ok(())
 }
 
+/// Reads a socket option that is a number.
+pub(super) fn option(
+    socket: &impl AsRawFd,
+    level: libc::c_int,
+    option: libc::c_int,
+) -> io::Result<libc::c_int> {
+    let mut value: libc::c_int = 0;
+    let mut size = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: value and size outlive the call, and the size is that of the value.
+    check(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            (&raw mut value).cast(),
+            &raw mut size,
+        )
+    })?;
+    Ok(value)
+}
+
 /// Sets a socket option whose value is a name.
 pub(super) fn set_option_bytes(
     socket: &impl AsRawFd,
@@ -74,14 +95,28 @@ pub(super) fn set_option_bytes(
 
 /// Asks for a receive buffer of so many bytes: past the system's limit when we may, else up to it.
 pub(super) fn receive_buffer(socket: &impl AsRawFd, bytes: usize) -> io::Result<()> {
-    let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
-    set_option(socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, bytes)
-        .or_else(|_| set_option(socket, libc::SOL_SOCKET, libc::SO_RCVBUF, bytes))
+    set_option(
+        socket,
+        libc::SOL_SOCKET,
+        libc::SO_RCVBUFFORCE,
+        to_int(bytes),
+    )
+    .or_else(|_| limited_receive_buffer(socket, bytes))
+}
+
+/// Asks for a receive buffer of so many bytes, within the system's limit.
+pub(super) fn limited_receive_buffer(socket: &impl AsRawFd, bytes: usize) -> io::Result<()> {
+    set_option(socket, libc::SOL_SOCKET, libc::SO_RCVBUF, to_int(bytes))
+}
+
+/// The kernel doubles the size, and takes no more than what that leaves room for.
+fn to_int(bytes: usize) -> libc::c_int {
+    libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX / 2)
 }
 
 /// The same for sending.
 pub(super) fn send_buffer(socket: &impl AsRawFd, bytes: usize) -> io::Result<()> {
-    let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
+    let bytes = to_int(bytes);
     set_option(socket, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, bytes)
         .or_else(|_| set_option(socket, libc::SOL_SOCKET, libc::SO_SNDBUF, bytes))
 }

@@ -1,13 +1,14 @@
 //! Raw sockets for VRRP (IP protocol 112): one an interface and carrier, however many instances and groups it serves, and one of a
 //! carrier that is bound to no interface and hears what is sent to any address of this host. What is different with IPv6 is in
-//! vrrp_socket_v6.rs, the way out in vrrp_send.rs.
+//! vrrp_socket_v6.rs.
 //!
 //! Packets go in and out whole, IP header included. What we send does not come back (IP_MULTICAST_LOOP off), and groups that other
 //! processes of the host joined are not heard (IP_MULTICAST_ALL off).
 
+use super::batch::{self, BATCH};
+use super::check;
 use super::socket::{open, receive_buffer, send_buffer, set_option, set_option_bytes, zeroed};
 use super::vrrp_socket_v6 as v6;
-use super::{check, vrrp_send};
 use crate::wire::vrrp::Family;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -17,19 +18,10 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 pub(super) const IPPROTO_VRRP: libc::c_int = 112;
 /// IP protocol number of the authentication header (RFC 2402 section 2).
 const IPPROTO_AH: libc::c_int = 51;
-/// Least size of the buffers, in bytes: some seconds of adverts even of a busy interface.
-const BUFFER_MIN: usize = 256 * 1024;
-/// What one queued advert costs the kernel, in bytes: the packet and its bookkeeping.
-const BUFFER_PER_RIVAL: usize = 2048;
-/// What the kernel keeps for one neighbour that does not answer (`unres_qlen_bytes`), in bytes: charged to the socket for seconds,
-/// so that without this room one unicast peer that is away would silence us towards those that are there.
-const BUFFER_PER_PEER: usize = 212_992;
 /// `TC_PRIO_CONTROL`: the first band of the default queue, so that a full link does not hold back adverts.
 const PRIORITY_CONTROL: libc::c_int = 7;
 /// The same where CAP_NET_ADMIN is missing.
 const PRIORITY_INTERACTIVE: libc::c_int = 6;
-/// Packets that one system call may bring, or take.
-pub(super) const BATCH: usize = 32;
 /// Room for one packet: 255 IPv4 addresses, IP header with options, authentication header and MAC are less than 1400 bytes; with IPv6
 /// an advert is no longer than an Ethernet frame.
 pub(super) const PACKET_MAX: usize = 2048;
@@ -76,8 +68,8 @@ pub struct VrrpSocket {
 }
 
 impl VrrpSocket {
-    /// Opens the socket of the interface `name` (kernel index `index`; "" and 0 for none), with buffers for so many rivals.
-    pub fn open(carrier: Carrier, name: &str, index: u32, rivals: usize) -> io::Result<Self> {
+    /// Opens the socket of the interface `name` (kernel index `index`; "" and 0 for none).
+    pub fn open(carrier: Carrier, name: &str, index: u32) -> io::Result<Self> {
         let family = carrier.family();
         let fd = match carrier {
             Carrier::Ipv4 => open_v4(IPPROTO_VRRP)?,
@@ -95,17 +87,13 @@ impl VrrpSocket {
                 PRIORITY_INTERACTIVE,
             )
         })?;
-        let buffer = BUFFER_MIN.saturating_add(rivals.saturating_mul(BUFFER_PER_RIVAL));
-        receive_buffer(&fd, buffer)?;
         Ok(VrrpSocket { fd, index, family })
     }
 
-    /// Lets an advert of every instance leave at once, and those to unicast peers wait for neighbours that do not answer.
-    pub fn make_room(&self, rivals: usize, peers: usize) -> io::Result<()> {
-        let room = BUFFER_MIN
-            .saturating_add(rivals.saturating_mul(BUFFER_PER_RIVAL))
-            .saturating_add(peers.saturating_mul(BUFFER_PER_PEER));
-        send_buffer(&self.fd, room)
+    /// Lets so many bytes wait, one way and the other; the kernel grants twice of that and counts its own bookkeeping.
+    pub fn resize(&self, receive: usize, send: usize) -> io::Result<()> {
+        receive_buffer(&self.fd, receive)?;
+        send_buffer(&self.fd, send)
     }
 
     /// Hears a group from now on. Joining twice is no error.
@@ -151,7 +139,20 @@ impl VrrpSocket {
     /// so that some may be left for the next. `Err` is about the first one: `WouldBlock` means that the socket's buffer is full and
     /// nothing more leaves now; any other error is that packet's alone.
     pub fn send<P: AsRef<[u8]>>(&self, packets: &[P]) -> io::Result<usize> {
-        vrrp_send::send(self.fd.as_raw_fd(), self.family, self.index, packets)
+        let fd = self.fd.as_raw_fd();
+        // SAFETY: socket addresses of the family of the socket, as C has them.
+        unsafe {
+            match self.family {
+                Family::V4 => batch::send(fd, packets, |packet| {
+                    let packet = packet.as_ref();
+                    Some((destination(packet)?, packet))
+                }),
+                Family::V6 => batch::send(fd, packets, |packet| {
+                    let packet = packet.as_ref();
+                    Some((v6::destination(packet, self.index)?, packet))
+                }),
+            }
+        }
     }
 
     /// Takes what has arrived, up to a batch; `WouldBlock` when there is nothing (more).
@@ -171,6 +172,19 @@ impl AsRawFd for VrrpSocket {
     fn as_raw_fd(&self) -> RawFd {
         self.fd.as_raw_fd()
     }
+}
+
+/// Where the destination stands in an IPv4 header (RFC 791 section 3.1).
+const DESTINATION: std::ops::Range<usize> = 16..20;
+
+/// Where a packet goes; `None` when it is too short to say.
+fn destination(packet: &[u8]) -> Option<libc::sockaddr_in> {
+    let octets: [u8; 4] = packet.get(DESTINATION)?.try_into().ok()?;
+    // SAFETY: an all-zero sockaddr_in is valid.
+    let mut address: libc::sockaddr_in = unsafe { zeroed() };
+    address.sin_family = libc::AF_INET as libc::sa_family_t;
+    address.sin_addr.s_addr = u32::from_ne_bytes(octets);
+    Some(address)
 }
 
 /// A socket that takes and gives whole packets, does not hear itself, and no groups but its own.

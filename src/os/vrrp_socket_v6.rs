@@ -1,9 +1,10 @@
 //! What is different about the raw VRRP socket of IPv6. The kernel takes whole packets, but hands over messages without their header:
 //! its fields come beside the message, and are put in front of it again, so that all packets look alike to the rest of the daemon.
 
+use super::batch::BATCH;
 use super::check;
 use super::socket::{Plain, open, set_option, zeroed};
-use super::vrrp_socket::{BATCH, IPPROTO_VRRP, PACKET_MAX};
+use super::vrrp_socket::{IPPROTO_VRRP, PACKET_MAX};
 use crate::wire::ip::PROTOCOL_VRRP;
 use crate::wire::ipv6::{self, HEADER_LENGTH};
 use std::io;

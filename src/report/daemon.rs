@@ -1,7 +1,32 @@
 //! The daemon-wide settings of the data file that have a struct of their own: how the processes are run, which files are written.
 
 use super::outline::Outline;
-use crate::config::model::{DumpPlace, Files, Processes, ReloadCheck, ReloadFile, Scheduling};
+use crate::config::model::{
+    BufferPolicy, DumpPlace, Files, NetlinkBuffer, Processes, ReceiveBuffers, ReloadCheck,
+    ReloadFile, Scheduling,
+};
+
+/// How much may wait at sockets; what is not configured is left out.
+pub(super) fn buffers(out: &mut Outline, buffers: &ReceiveBuffers) {
+    let policy = match buffers.policy {
+        None => None,
+        Some(BufferPolicy::Mtu) => Some("MTU".to_owned()),
+        Some(BufferPolicy::Advert) => Some("ADVERT".to_owned()),
+        Some(BufferPolicy::Bytes(bytes)) => Some(format!("{bytes} bytes")),
+    };
+    if let Some(policy) = policy {
+        out.value(1, "VRRP rx bufs policy", policy);
+        out.value(1, "VRRP rx bufs multiplier", buffers.multiplier);
+    }
+    if let Some(NetlinkBuffer { bytes, force }) = buffers.netlink {
+        let forced = if force { ", forced" } else { "" };
+        out.value(
+            1,
+            "VRRP netlink receive buffer",
+            format_args!("{bytes} bytes{forced}"),
+        );
+    }
+}
 
 /// How the processes are run; what is not configured is left out.
 pub(super) fn processes(out: &mut Outline, processes: &Processes) {

@@ -140,6 +140,7 @@ fn global(out: &mut Outline, global: &Global) {
         "VRRP delay after boot",
         global.vrrp_delay_after_boot.as_secs_f64(),
     );
+    daemon::buffers(out, &global.buffers);
     daemon::processes(out, &global.processes);
     daemon::files(out, &global.files);
 }
@@ -257,6 +258,9 @@ fn settings(out: &mut Outline, config: &VrrpInstance) {
         },
     );
     transport::settings(out, config);
+    if let Some(bytes) = config.receive_buffer {
+        out.value(3, "Kernel rx buffer size", bytes);
+    }
     out.value(3, "Virtual Router ID", config.virtual_router_id);
     out.value(3, "Priority", config.priority);
     out.value(

@@ -38,6 +38,7 @@ fn model() -> Model {
         checksum_as_v2: false,
         source: None,
         transport: Default::default(),
+        receive_buffer: None,
         dont_track_primary: false,
         preempt_delay: Duration::ZERO,
         timer_expired_backup: None,

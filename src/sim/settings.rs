@@ -236,6 +236,7 @@ fn random_instance(random: &mut Random, protocol: Protocol, owners: bool) -> Vrr
         },
         source: None,
         transport: Default::default(),
+        receive_buffer: None,
         checksum_as_v2: protocol.version == Version::V3 && random.percent(50),
         dont_track_primary: random.percent(20),
         preempt_delay: if delayed {

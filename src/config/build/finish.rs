@@ -88,6 +88,7 @@ pub(super) fn instance(
         multicast_group,
         source: draft.source.map(|(source, _)| source),
         transport,
+        receive_buffer: draft.receive_buffer,
         checksum_as_v2: draft
             .checksum_as_v2
             .unwrap_or(builder.defaults.checksum_as_v2),

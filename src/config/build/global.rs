@@ -1,7 +1,8 @@
 //! `global_defs`: daemon-wide settings, and the defaults that instances inherit.
 
+use super::buffers::NetlinkWords;
 use super::state::Builder;
-use super::{Context, files, firewall, lines, process};
+use super::{Context, buffers, files, firewall, lines, process};
 use crate::config::diagnostic::{Class, quote};
 use crate::config::keywords::Block;
 use crate::config::model::GarpPolicy;
@@ -28,6 +29,7 @@ pub(super) struct Defaults {
     pub checksum_as_v2: bool,
     pub check_unicast_src: bool,
     pub firewall: firewall::Draft,
+    pub netlink: NetlinkWords,
 }
 
 impl Default for Defaults {
@@ -47,6 +49,7 @@ impl Default for Defaults {
             checksum_as_v2: false,
             check_unicast_src: false,
             firewall: firewall::Draft::default(),
+            netlink: NetlinkWords::default(),
         }
     }
 }
@@ -204,6 +207,12 @@ fn inherited(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
         "vrrp_down_timer_adverts" => set(&mut defaults.down_timer_adverts, item.u32(context)),
         _ if process::statement(&mut builder.model.global.processes, context, item) => {}
         _ if files::statement(&mut builder.model.global.files, context, item) => {}
+        _ if buffers::statement(
+            &mut builder.model.global.buffers,
+            &mut defaults.netlink,
+            context,
+            item,
+        ) => {}
         _ => item.check(context),
     }
 }

@@ -38,6 +38,7 @@ pub(super) struct Draft {
     pub source: Option<(IpAddr, Span)>,
     pub group: Option<(IpAddr, Span)>,
     pub unicast: DraftUnicast,
+    pub receive_buffer: Option<u32>,
     pub strict: Option<bool>,
     pub native_ipv6: Option<Span>,
     pub checksum_as_v2: Option<bool>,
@@ -243,6 +244,10 @@ impl Draft {
             "accept" | "no_accept" => {
                 item.check(context);
                 self.accept = Some((item.name() == "accept", item.span()));
+            }
+            "kernel_rx_buf_size" => {
+                let bytes = item.u32(context).filter(|bytes| *bytes > 0);
+                self.receive_buffer = bytes.or(self.receive_buffer)
             }
             _ => item.check(context),
         }

@@ -4,6 +4,7 @@
 //! and several statements on one line. The builders are one file a group of blocks.
 
 mod accounts;
+mod buffers;
 mod files;
 mod finish;
 mod firewall;

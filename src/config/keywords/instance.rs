@@ -142,7 +142,7 @@ pub(super) static VRRP_INSTANCE: &[Keyword] = &[
     k("owner_ignore_adverts", "[<BOOL>]", Bool, "global; on for owner in strict", "2.3.3", 3,
       "Address owner ignores adverts").acts(),
     k("kernel_rx_buf_size", "<INT bytes>", Int(0, U32, Lenient), "global policy", "2.0.3", 3,
-      "Socket receive buffer"),
+      "Socket receive buffer").acts(),
     k("authentication", "{ block }", Block(Authentication, Nothing), "none", "<=0.7.6", 1,
       "Legacy VRRPv2 authentication; build VRRP_AUTH").acts(),
     k("auth_hmac", "{ block }", Block(AuthHmac, Nothing), "none", "2.4.0", 3,

@@ -1,6 +1,6 @@
 //! Daemon-wide settings: `global_defs` and the statements outside any block.
 
-use super::{Files, Firewall, Processes};
+use super::{Files, Firewall, Processes, ReceiveBuffers};
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -40,6 +40,8 @@ pub struct Global {
     pub files: Files,
     /// The packet filter.
     pub firewall: Firewall,
+    /// How much may wait at the sockets of the VRRP process.
+    pub buffers: ReceiveBuffers,
 }
 
 /// What the processes are called in lists of processes, where it was said; at most 15 bytes each.
@@ -74,6 +76,7 @@ impl Default for Global {
             processes: Processes::default(),
             files: Files::default(),
             firewall: Firewall::default(),
+            buffers: ReceiveBuffers::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 mod bfd;
+mod buffers;
 mod checker;
 mod command;
 mod files;
@@ -16,6 +17,7 @@ mod unicast;
 mod vrrp;
 
 pub use bfd::BfdInstance;
+pub use buffers::{BufferPolicy, NetlinkBuffer, ReceiveBuffers};
 pub use checker::{
     Checker, Connection, Dialogue, DnsProbe, HttpVersion, PatternByte, Probe, Regex, Reply,
     ScriptProbe, ServerName, Source, Timing, UdpProbe, Url, WebProbe,

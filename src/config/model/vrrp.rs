@@ -206,6 +206,8 @@ pub struct VrrpInstance {
     pub source: Option<IpAddr>,
     /// Unicast or multicast.
     pub transport: Transport,
+    /// `kernel_rx_buf_size`: bytes that its packets find room in, whatever `vrrp_rx_bufs_policy` says.
+    pub receive_buffer: Option<u32>,
     /// `v3_checksum_as_v2`: version 3 over IPv4 is sent with a checksum that leaves the pseudo-header out.
     pub checksum_as_v2: bool,
     /// `dont_track_primary`: keep running when the interface is down.

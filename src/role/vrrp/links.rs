@@ -1,6 +1,6 @@
 //! The kernel's side of the VRRP role: the netlink socket and the reconciler behind it.
 
-use crate::config::model::{Holdings, Vrrp, VrrpInstance};
+use crate::config::model::{Holdings, NetlinkBuffer, Vrrp, VrrpInstance};
 use crate::kernel::{Claim, LinkChange, LinkState, Policy, Reconciler, netlink};
 use crate::os::netlink::{Netlink, Received};
 use crate::time::Instant;
@@ -21,6 +21,8 @@ const POLICY_GROUPS: [u32; 4] = [7, 8, 11, 19];
 const ROUTE: i32 = 0;
 /// Requests of one turn of the loop: a request holds us for some ten to thirty microseconds.
 const REQUESTS_PER_TURN: usize = 8;
+/// Receive buffer of the netlink socket in bytes: a burst of link changes on a host with thousands of interfaces.
+const RECEIVE_BUFFER: usize = 8 * 1024 * 1024;
 /// Datagrams read in one turn, so that a storm of events lets packets and timers in between.
 const DATAGRAMS_PER_TURN: usize = 64;
 
@@ -56,15 +58,37 @@ pub(super) struct Kernel {
 
 impl Kernel {
     /// Opens the socket; the first `send` asks for everything.
-    pub fn open() -> io::Result<Self> {
-        Ok(Kernel {
+    pub fn open(buffer: Option<NetlinkBuffer>) -> io::Result<Self> {
+        let kernel = Kernel {
             socket: Netlink::open(ROUTE, &GROUPS)?,
             reconciler: Reconciler::new(),
             claimed: HashSet::new(),
             fixed: Holdings::default(),
             hears_policies: false,
             buffer: Vec::new(),
-        })
+        };
+        kernel.size(buffer);
+        Ok(kernel)
+    }
+
+    /// How much the kernel may have told us that is not read yet, as the configuration says or, else, plenty.
+    pub fn size(&self, buffer: Option<NetlinkBuffer>) {
+        let (bytes, force) = buffer.map_or((RECEIVE_BUFFER, true), |buffer| {
+            let bytes = usize::try_from(buffer.bytes).unwrap_or(usize::MAX);
+            (bytes, buffer.force)
+        });
+        match self.socket.resize(bytes, force) {
+            Ok(granted) if granted < bytes && buffer.is_some() => warn!(
+                "The receive buffer of the netlink socket is {granted} bytes, not {bytes}: net.core.rmem_max is the limit{}",
+                if force {
+                    ", as CAP_NET_ADMIN is missing"
+                } else {
+                    " without vrrp_netlink_monitor_rcv_bufs_force"
+                }
+            ),
+            Ok(_) => {}
+            Err(error) => warn!("The receive buffer of the netlink socket stays as it is: {error}"),
+        }
     }
 
     /// The socket, to be waited for.

@@ -12,6 +12,7 @@ mod filters;
 mod frames;
 mod links;
 mod orders;
+mod room;
 mod scripts;
 mod sockets;
 mod succession;
@@ -26,7 +27,7 @@ use crate::os::vrrp_socket::{Batch, Carrier};
 use crate::os::{clock, memory};
 use crate::time::Instant;
 use crate::track::script::ScriptId;
-use crate::vrrp::{Action, Actions, Event, Notice, Router, Severity, TimerKey, UNBOUND};
+use crate::vrrp::{Action, Actions, Event, Notice, Router, Severity, TimerKey};
 use crate::wheel::Wheel;
 use adverts::Adverts;
 use dumps::Dumps;
@@ -35,7 +36,7 @@ use frames::{Frames, Left};
 use links::Kernel;
 use log::{debug, error, info, warn};
 use scripts::Programs;
-use sockets::Sockets;
+use sockets::{Place, Sockets};
 use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
@@ -147,7 +148,7 @@ impl Shell {
             sockets: Sockets::default(),
             adverts: Adverts::default(),
             frames: Frames::open()?,
-            kernel: Kernel::open()?,
+            kernel: Kernel::open(model.global.buffers.netlink)?,
             filters: Filters::default(),
             batch: Batch::default(),
             dumps: Dumps::default(),
@@ -170,7 +171,9 @@ impl Shell {
         shell
             .events
             .add(&shell.context.signals, Source::Signals, Want::Read)?;
-        shell.sockets.plan(&shell.model.vrrp);
+        shell
+            .sockets
+            .plan(&shell.model.vrrp, &shell.model.global.buffers);
         shell.fit_unbound();
         shell.kernel.watch_sources(&shell.model.vrrp);
         shell.kernel.claim_fixed(&shell.model.vrrp);
@@ -368,7 +371,7 @@ impl Shell {
 
     /// Opens or closes the sockets of the instances that run on no interface in particular.
     fn fit_unbound(&mut self) {
-        if let Err(error) = self.sockets.fit(&mut self.events, UNBOUND, "") {
+        if let Err(error) = self.sockets.fit(&mut self.events, &Place::EVERYWHERE) {
             self.exit = Some(refused(&error));
         }
     }
@@ -390,7 +393,12 @@ impl Shell {
                     link.name,
                     if link.up { "up" } else { "down" }
                 );
-                if let Err(error) = self.sockets.fit(&mut self.events, link.index, &link.name) {
+                let place = Place {
+                    index: link.index,
+                    name: &link.name,
+                    mtu: usize::try_from(link.mtu).unwrap_or(usize::MAX),
+                };
+                if let Err(error) = self.sockets.fit(&mut self.events, &place) {
                     self.exit = Some(refused(&error));
                 }
                 self.router.handle(

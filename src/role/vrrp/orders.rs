@@ -1,6 +1,7 @@
 //! What the parent orders: to stop, to take another configuration, to write what is known.
 
 use super::links::Owner;
+use super::sockets::Place;
 use super::{Key, Phase, STOP_LIMIT, Shell, refused};
 use crate::config::model::Model;
 use crate::os::clock;
@@ -68,27 +69,28 @@ impl Shell {
         let log_unknown_vrids = model.global.log_unknown_vrids;
         let changed = model.vrrp != self.model.vrrp
             || model.global.firewall != self.model.global.firewall
-            || log_unknown_vrids != self.model.global.log_unknown_vrids;
+            || log_unknown_vrids != self.model.global.log_unknown_vrids
+            || model.global.buffers != self.model.global.buffers;
         self.model = model;
         if !changed {
             return;
         }
-        self.sockets.plan(&self.model.vrrp);
+        self.sockets
+            .plan(&self.model.vrrp, &self.model.global.buffers);
+        self.kernel.size(self.model.global.buffers.netlink);
         // Told before anybody needs it: a source address that is there must not look missing.
         self.kernel.watch_sources(&self.model.vrrp);
         for change in self.kernel.take_link_changes() {
             self.link_changed(now, change);
         }
         self.fit_unbound();
-        let links: Vec<(u32, String)> = self
-            .kernel
-            .reconciler()
-            .known()
-            .links()
-            .map(|(index, link)| (index, link.name.clone()))
-            .collect();
-        for (index, name) in links {
-            if let Err(error) = self.sockets.fit(&mut self.events, index, &name) {
+        for (index, link) in self.kernel.reconciler().known().links() {
+            let place = Place {
+                index,
+                name: &link.name,
+                mtu: usize::try_from(link.mtu).unwrap_or(usize::MAX),
+            };
+            if let Err(error) = self.sockets.fit(&mut self.events, &place) {
                 self.exit = Some(refused(&error));
             }
         }

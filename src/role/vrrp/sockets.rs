@@ -3,9 +3,11 @@
 //! interface that is made anew gets a new socket; one that goes away loses its own.
 
 use super::Source;
-use crate::config::model::{Authentication, Vrrp};
+use super::room::Room;
+use crate::config::model::{Authentication, ReceiveBuffers, Vrrp};
 use crate::os::poll::{Loop, Want};
 use crate::os::vrrp_socket::{Carrier, VrrpSocket};
+use crate::vrrp::UNBOUND;
 use log::{error, warn};
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -15,10 +17,7 @@ use std::net::IpAddr;
 #[derive(Debug, Default)]
 struct Need {
     groups: BTreeSet<IpAddr>,
-    /// How many others may speak at once: each instance has one on a group at least, or its peers.
-    rivals: usize,
-    /// How many peers are sent to.
-    peers: usize,
+    room: Room,
 }
 
 /// An open socket and the groups it hears.
@@ -26,6 +25,26 @@ struct Open {
     socket: VrrpSocket,
     name: String,
     groups: BTreeSet<IpAddr>,
+    /// Bytes that may wait, to be read and to leave.
+    room: (usize, usize),
+}
+
+/// A link that may need sockets.
+pub(super) struct Place<'a> {
+    /// Kernel index.
+    pub index: u32,
+    pub name: &'a str,
+    /// In bytes.
+    pub mtu: usize,
+}
+
+impl Place<'_> {
+    /// All links at once, as if each were Ethernet.
+    pub const EVERYWHERE: Place<'static> = Place {
+        index: UNBOUND,
+        name: "",
+        mtu: 1500,
+    };
 }
 
 /// All VRRP sockets.
@@ -37,7 +56,7 @@ pub(super) struct Sockets {
 
 impl Sockets {
     /// Says which interfaces are needed from now on. `fit` then has to be called for every link.
-    pub fn plan(&mut self, config: &Vrrp) {
+    pub fn plan(&mut self, config: &Vrrp, buffers: &ReceiveBuffers) {
         self.needs.clear();
         for instance in &config.instances {
             let ah = matches!(instance.authentication, Authentication::Ah(_));
@@ -45,15 +64,9 @@ impl Sockets {
             for carrier in carriers.into_iter().flatten() {
                 let place = (carrier, instance.interface.clone());
                 let need = self.needs.entry(place).or_default();
-                match &instance.transport.unicast {
-                    None => {
-                        need.groups.insert(instance.multicast_group);
-                        need.rivals += 1;
-                    }
-                    Some(unicast) => {
-                        need.rivals += unicast.peers.len();
-                        need.peers += unicast.peers.len();
-                    }
+                need.room.add(instance, buffers);
+                if instance.transport.unicast.is_none() {
+                    need.groups.insert(instance.multicast_group);
                 }
             }
         }
@@ -61,9 +74,9 @@ impl Sockets {
 
     /// Makes the sockets of a link what they are needed to be: there or not, in these groups. Only a missing permission is an error;
     /// anything else is logged, and tried again when something about the link changes.
-    pub fn fit(&mut self, events: &mut Loop<Source>, index: u32, name: &str) -> io::Result<()> {
+    pub fn fit(&mut self, events: &mut Loop<Source>, place: &Place<'_>) -> io::Result<()> {
         for carrier in Carrier::ALL {
-            self.fit_one(events, carrier, index, name)?;
+            self.fit_one(events, carrier, place)?;
         }
         Ok(())
     }
@@ -72,9 +85,9 @@ impl Sockets {
         &mut self,
         events: &mut Loop<Source>,
         carrier: Carrier,
-        index: u32,
-        name: &str,
+        link: &Place<'_>,
     ) -> io::Result<()> {
+        let Place { index, name, mtu } = *link;
         let (place, wanted) = ((carrier, index), (carrier, name.to_owned()));
         let renamed = self.open.get(&place).is_some_and(|open| open.name != name);
         if renamed || !self.needs.contains_key(&wanted) {
@@ -86,16 +99,16 @@ impl Sockets {
         let open = match self.open.entry(place) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => {
-                let opened =
-                    VrrpSocket::open(carrier, name, index, need.rivals).and_then(|socket| {
-                        events.add(&socket, Source::Vrrp(carrier, index), Want::Read)?;
-                        Ok(socket)
-                    });
+                let opened = VrrpSocket::open(carrier, name, index).and_then(|socket| {
+                    events.add(&socket, Source::Vrrp(carrier, index), Want::Read)?;
+                    Ok(socket)
+                });
                 match opened {
                     Ok(socket) => entry.insert(Open {
                         socket,
                         name: name.to_owned(),
                         groups: BTreeSet::new(),
+                        room: (0, 0),
                     }),
                     Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                         return Err(error);
@@ -114,8 +127,12 @@ impl Sockets {
                 }
             }
         };
-        if let Err(error) = open.socket.make_room(need.rivals, need.peers) {
-            warn!("The send buffer on {name} stays as it is: {error}");
+        let room = (need.room.receive(mtu), need.room.send());
+        if open.room != room {
+            match open.socket.resize(room.0, room.1) {
+                Ok(()) => open.room = room,
+                Err(error) => warn!("The buffers on {name} stay as they are: {error}"),
+            }
         }
         for group in open.groups.difference(&need.groups) {
             // Hearing too much does no harm: what is for others is dropped.

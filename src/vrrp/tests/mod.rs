@@ -63,6 +63,7 @@ pub(super) fn config() -> VrrpInstance {
         multicast_group: IpAddr::V4(GROUP),
         source: None,
         transport: Default::default(),
+        receive_buffer: None,
         checksum_as_v2: false,
         dont_track_primary: false,
         preempt_delay: Duration::ZERO,
