@@ -14,6 +14,7 @@ pub mod config;
 pub mod guest;
 pub mod node;
 pub mod stage;
+pub mod strict;
 pub mod unicast;
 pub mod version3;
 pub mod wire;
