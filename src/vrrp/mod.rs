@@ -1,9 +1,9 @@
 //! The VRRP core: packets, timers and interface changes in, actions out. Knows no socket, clock or file.
 //!
 //! `Router` (router.rs, reload.rs) holds every virtual router of the process and finds the one an event is for. `Instance`
-//! (instance.rs) is one of them: its configuration and, apart from it, what runs; group.rs keeps those of a sync group together. table.rs is the state machine of RFC 3768
-//! section 6.4 as one table; receive.rs judges packets (section 7.1); the rest are their tools. Every log line is a value of
-//! notice.rs, which alone knows the words.
+//! (instance.rs) is one of them: its configuration and, apart from it, what runs; group.rs keeps those of a sync group together.
+//! table.rs is the state machine of RFC 3768 section 6.4 as one table; receive.rs judges packets (section 7.1), unicast.rs tells whose
+//! they are; the rest are their tools. Every log line is a value of notice.rs, which alone knows the words.
 //!
 //! What the shell owes the core: events one at a time with a time that never goes back; packets drained from the sockets before
 //! timers are popped, so that a process that was stopped for a while hears the others before it asserts itself; actions

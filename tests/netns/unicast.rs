@@ -26,6 +26,10 @@ pub fn cases() -> Vec<Case> {
             unresolved_peers_fill_no_buffer,
         ),
         case("unicast::track_src_ip", track_src_ip),
+        case(
+            "unicast::a_source_of_another_host_is_none",
+            a_source_of_another_host_is_none,
+        ),
         case("unicast::no_interface", no_interface),
         case("unicast::peers_come_and_go", peers_come_and_go),
         case("unicast::fault_no_peer", fault_no_peer),
@@ -260,6 +264,35 @@ fn track_src_ip() {
     world.nodes[0].run(&delete);
     settles(&world, VIP, 1);
     world.nodes[0].run(&add);
+    settles(&world, VIP, 0);
+}
+
+/// IPv6: a watched source that another host has, as duplicate address detection found out, is none.
+fn a_source_of_another_host_is_none() {
+    const VIP: &str = "fd00:111::1";
+    const SOURCE: &str = "fd00:10::61";
+    let world = World::two();
+    let [node, other] = &world.nodes[..] else {
+        panic!("two hosts")
+    };
+    let add = ["ip", "-6", "addr", "add", "fd00:10::61/64", "dev", "eth0"];
+    let delete = ["ip", "-6", "addr", "del", "fd00:10::61/64", "dev", "eth0"];
+    other.run(&[&add[..], &["nodad"]].concat());
+    let ends = (SOURCE, &["fd00:10::2"][..]);
+    let lines = "advert_int 0.2\n    track_src_ip";
+    let addresses = ["fe80::111:1", "fd00:111::1/64"];
+    node.start(Ours, &instance("DAD", 111, 200, ends, lines, &addresses));
+    node.wait_log("(src address fd00:10::61 not configured)", election_bound());
+    node.run(&add);
+    wait_until("the kernel has found the other host", secs(10), || {
+        let show = ["ip", "-6", "-o", "addr", "show", "dev", "eth0"];
+        node.run(&show).contains("dadfailed")
+    });
+    stays("it does not rule", secs(3), || !node.holds(VIP));
+    assert_eq!(node.log().matches("Entering BACKUP STATE").count(), 0);
+    other.run(&delete);
+    node.run(&delete);
+    node.run(&add);
     settles(&world, VIP, 0);
 }
 
