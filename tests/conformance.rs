@@ -4,12 +4,8 @@
 
 mod support;
 
-#[path = "conformance/bench.rs"]
-mod bench;
 #[path = "conformance/interoperability.rs"]
 mod interoperability;
-#[path = "conformance/packet.rs"]
-mod packet;
 #[path = "conformance/parameters.rs"]
 mod parameters;
 #[path = "conformance/reception.rs"]
@@ -17,7 +13,7 @@ mod reception;
 #[path = "conformance/states.rs"]
 mod states;
 
-use packet::Kind;
+use support::packet::Kind;
 use support::stage::{self, Case};
 
 /// An item: its number and name, and what it does for one of the protocols.

@@ -37,6 +37,8 @@ mod rivals;
 mod scheduling;
 #[path = "netns/scripts.rs"]
 mod scripts;
+#[path = "netns/timing.rs"]
+mod timing;
 #[path = "netns/unicast.rs"]
 mod unicast;
 #[path = "netns/version3.rs"]
@@ -50,7 +52,6 @@ fn main() -> std::process::ExitCode {
     for (name, body) in cases::common()
         .into_iter()
         .chain(support::version3::common())
-        .chain(support::strict::common())
         .chain(support::auth::common())
         .chain(support::unicast::common())
     {
@@ -75,6 +76,7 @@ fn main() -> std::process::ExitCode {
         reload_files::cases(),
         scheduling::cases(),
         rivals::cases(),
+        timing::cases(),
         unicast::cases(),
         scripts::cases(),
         version3::cases(),

@@ -1,9 +1,9 @@
 //! Group 1: several routers together, seen from a host that uses them.
 
 use super::Item;
-use super::bench::{Setting, answers, config};
-use super::packet::Kind;
 use crate::support::Binary::Ours;
+use crate::support::bench::{Setting, answers, config};
+use crate::support::packet::Kind;
 use crate::support::version3::{detected, settles};
 use crate::support::wait_until;
 use crate::support::wire::election_bound;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Item;
-use super::bench::{Bench, EARLY, Setting};
-use super::packet::{Advert, Kind};
+use crate::support::bench::{Bench, EARLY, Setting};
+use crate::support::packet::{Advert, Kind};
 use crate::support::wire::election_bound;
 use crate::support::{millis, wait_until};
 

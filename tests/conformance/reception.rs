@@ -2,8 +2,8 @@
 //! sections 5 and 7.1).
 
 use super::Item;
-use super::bench::{Bench, Setting};
-use super::packet::{Advert, Kind};
+use crate::support::bench::{Bench, Setting};
+use crate::support::packet::{Advert, Kind};
 
 pub const ITEMS: [Item; 7] = [
     ("4_1_invalid_ttl", invalid_ttl),

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Item;
-use super::bench::{Bench, SLACK, Setting, answers};
-use super::packet::{Advert, Kind, Seen};
+use crate::support::bench::{Bench, SLACK, Setting, answers};
+use crate::support::packet::{Advert, Kind, Seen};
 use crate::support::wire::{Frame, election_bound};
 use crate::support::{millis, secs, wait_for, wait_until};
 

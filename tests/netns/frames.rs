@@ -29,6 +29,7 @@ pub fn cases() -> Vec<Case> {
         case("frames::golden_v2_pass", || golden("v2-pass")),
         case("frames::golden_v3_ipv4", || golden("v3-ipv4")),
         case("frames::golden_v3_ipv4_100ms", || golden("v3-ipv4-100ms")),
+        case("frames::golden_v3_ipv6", golden_v3_ipv6),
         case("frames::adverts_do_not_drift", adverts_do_not_drift),
     ]
 }
@@ -154,6 +155,79 @@ fn golden(name: &str) {
             "each advert but the last"
         );
     }
+}
+
+/// The same over IPv6, whose bursts are of neighbour advertisements. The flow label is the kernel's.
+fn golden_v3_ipv6() {
+    const NA: u8 = 136;
+    let part = |suffix: &str| recording(&format!("v3-ipv6{suffix}"));
+    let (Some(config), Some(adverts), Some(resignation), Some(bursts)) = (
+        part(".conf"),
+        part(".hex"),
+        part("-prio0.hex"),
+        part("-na-burst.hex"),
+    ) else {
+        return;
+    };
+    let world = World::new(&[HostSpec { interfaces: vec![] }.with("e0", 1, "10.10.0")]);
+    let node = &world.nodes[0];
+    for command in [
+        "link set e0 addrgenmode none",
+        "-6 addr flush dev e0",
+        "addr add fe80::1:1/64 dev e0 nodad",
+    ] {
+        let words: Vec<&str> = ["ip"].into_iter().chain(command.split(' ')).collect();
+        node.run(&words);
+    }
+    let mark = world.capture.mark();
+    node.start(Ours, &config);
+    let of = |next_header: u8, kind: Option<u8>| {
+        let all = world.capture.frames_since(mark).into_iter();
+        let wanted = |frame: &Frame| {
+            frame.bytes[12..14] == [0x86, 0xdd]
+                && frame.bytes[20] == next_header
+                && kind.is_none_or(|kind| frame.bytes[54] == kind)
+        };
+        all.filter(wanted).collect::<Vec<_>>()
+    };
+    let announced = || of(58, Some(NA));
+    let want = frames(&bursts);
+    wait_until(
+        "both bursts of neighbour advertisements",
+        election_bound() + SECOND_BURST,
+        || announced().len() >= want.len(),
+    );
+    node.stop();
+
+    let got = announced();
+    let bytes: Vec<Vec<u8>> = got.iter().map(|frame| frame.bytes.clone()).collect();
+    assert_eq!(bytes, want, "neighbour advertisements");
+    let pause = got[want.len() / 2].at - got[0].at;
+    assert!(
+        pause.abs_diff(SECOND_BURST) < SLACK,
+        "the second burst after {pause:?}"
+    );
+    let unlabelled = |frame: &[u8]| {
+        let mut frame = frame.to_vec();
+        frame[15] &= 0xf0;
+        frame[16..18].fill(0);
+        frame
+    };
+    let sent = of(112, None);
+    let (last, running) = sent.split_last().expect("adverts were sent");
+    assert!(running[0].at < got[0].at, "the advert comes first");
+    for (number, want) in frames(&adverts).iter().enumerate() {
+        assert_eq!(
+            unlabelled(&running[number].bytes),
+            unlabelled(want),
+            "advert {number}"
+        );
+    }
+    assert_eq!(
+        unlabelled(&last.bytes),
+        unlabelled(&frames(&resignation)[0]),
+        "the resignation"
+    );
 }
 
 /// Lateness of one advert is not handed on to the next.

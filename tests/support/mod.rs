@@ -2,19 +2,21 @@
 //! namespaces; its hosts are further network namespaces joined by a bridge. When the case ends, everything it made ends.
 //!
 //! `stage` enters the namespaces and runs the cases, `world` builds hosts and cables, `node` runs programs on a host and looks
-//! at it, `wire` records and makes frames. Nothing here uses the library under test: it is an independent witness.
+//! at it, `wire` records and makes frames. `bench` and `packet` set one
+//! daemon against a station that sends crafted frames. Nothing here uses the library under test: it is an independent witness.
 
 // Each test binary uses its own part of this module.
 #![allow(dead_code)]
 
 pub mod alike;
 pub mod auth;
+pub mod bench;
 pub mod cases;
 pub mod config;
 pub mod guest;
 pub mod node;
+pub mod packet;
 pub mod stage;
-pub mod strict;
 pub mod unicast;
 pub mod version3;
 pub mod wire;

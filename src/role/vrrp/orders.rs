@@ -40,11 +40,9 @@ impl Shell {
             return;
         }
         self.phase = Phase::Stopping;
-        let released = self.context.options.release_vrrp;
-        self.router.keep_addresses(!released);
         self.router.handle(now, Event::Stop, &mut self.actions);
         self.perform(now);
-        if released {
+        if self.context.options.release_vrrp {
             self.kernel.hold_fixed(false);
         }
         self.wheel.arm(Key::StopLimit, now + STOP_LIMIT);
@@ -111,7 +109,6 @@ impl Shell {
                 .map(|instance| (instance.id(), instance.config())),
         );
         self.perform(now);
-        self.sweep_board();
         self.configure_scripts(now);
         let known = self.kernel.reconciler().known();
         self.filters.reload(&self.model, &self.router, known);

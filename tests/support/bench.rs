@@ -4,13 +4,13 @@
 use std::net::{IpAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use super::Binary::Ours;
+use super::node::Node;
 use super::packet::{Advert, Kind, Seen};
-use crate::support::Binary::Ours;
-use crate::support::node::Node;
-use crate::support::version3::detected;
-use crate::support::wire::{Frame, election_bound};
-use crate::support::world::{HostSpec, World};
-use crate::support::{millis, secs, wait_for, wait_until};
+use super::version3::detected;
+use super::wire::{Frame, election_bound};
+use super::world::{HostSpec, World};
+use super::{millis, secs, wait_for, wait_until};
 
 pub const VRID: u8 = 91;
 

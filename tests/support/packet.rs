@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, sendto, socket};
 
-use crate::support::node::Node;
-use crate::support::wire::{Frame, checksum};
+use super::node::Node;
+use super::wire::{Frame, checksum};
 
 const ETHERTYPE_V4: [u8; 2] = [0x08, 0x00];
 const ETHERTYPE_V6: [u8; 2] = [0x86, 0xdd];
