@@ -208,7 +208,7 @@ fn strict_mode_knows_no_unicast() {
     let loaded = with("strict_mode\nunicast_peer {\n 10.0.0.8\n}");
     assert_eq!(
         said(&loaded),
-        ["(VI_1) unicast peers are not allowed in strict mode"]
+        ["(VI_1) Unicast peers are not supported in strict mode"]
     );
     assert!(loaded.model.vrrp.instances.is_empty());
 }

@@ -186,7 +186,7 @@ pub(super) fn may_run(
         return false;
     };
     if strict && transport.unicast.is_some() && context.world.does_multicast(interface) {
-        let message = format!("({name}) unicast peers are not allowed in strict mode");
+        let message = format!("({name}) Unicast peers are not supported in strict mode");
         context.diagnostics.advise(
             Class::Fatal,
             draft.unicast.span.unwrap_or(span),
