@@ -19,6 +19,7 @@ wanted /usr/lib/frr/vrrpd frr pairs with FRR's VRRP
 wanted nft nftables looking at the packet filter
 wanted ping iputils-ping asking virtual addresses for an answer
 wanted rsyslogd rsyslog messages as rsyslogd files them
+wanted strace strace children that die before they have begun
 wanted logrotate logrotate turning the log file
 wanted dash dash the init script under this shell
 wanted busybox busybox the init script on a minimal system

@@ -19,6 +19,8 @@ use support::{secs, stage, wait_for, wait_until};
 
 /// The virtual address of the first instance.
 const VIP: &str = "10.10.0.101";
+/// A virtual server.
+const SERVICE: &str = "virtual_server 10.10.0.200 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.10.0.7 80 {\n }\n}\n";
 /// What the daemon is started with; the log is on standard error.
 const FOREGROUND: [&str; 6] = ["-n", "-l", "-D", "-G", "-f", CONFIG];
 
@@ -51,6 +53,12 @@ fn main() -> std::process::ExitCode {
         stage::case(
             "a_checker_process_comes_and_goes_with_virtual_servers",
             checker,
+        ),
+        stage::case("the_checker_process_runs_alone_when_told_so", checker_alone),
+        stage::program_case(
+            "a_reload_does_not_wait_for_a_child_that_keeps_crashing",
+            "/usr/bin/strace",
+            reload_while_a_child_crashes,
         ),
         stage::case("children_do_not_outlive_their_parent", killed_parent),
         stage::case(
@@ -454,10 +462,13 @@ fn dont_respawn() {
         "Healthcheck child process({checker}) died: Exiting"
     )));
     assert!(!host.holds(VIP), "the other child was stopped in order");
+    assert!(
+        !host.log().contains("virtual servers"),
+        "--all: there are none to speak of"
+    );
 }
 
 fn checker() {
-    const SERVICE: &str = "virtual_server 10.10.0.200 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.10.0.7 80 {\n }\n}\n";
     let world = world();
     let host = &world.nodes[0];
     started(&world, &(instances(1) + SERVICE));
@@ -498,6 +509,88 @@ fn checker() {
         !host.path("/run/checkers.pid").exists(),
         "-P: no checker process"
     );
+    host.stop();
+}
+
+/// `-C`: no VRRP process, whatever the configuration says, and what it would need is not asked for.
+fn checker_alone() {
+    let world = world();
+    let host = &world.nodes[0];
+    host.write(CONFIG, &instances(1));
+    let command = ["setpriv", "--bounding-set", "-net_raw", Ours.inside(), "-C"];
+    let log = fs::File::create(host.path("/run/log")).expect("a log");
+    let mut daemon = host
+        .command(&[&command[..], &FOREGROUND].concat())
+        .stderr(log)
+        .spawn()
+        .expect("the daemon");
+    let pid = Pid::from_raw(i32::try_from(daemon.id()).expect("a pid"));
+    let says = |text: &str, times: usize| {
+        wait_until(text, secs(5), || {
+            count(&host.read("/run/log"), text) == times
+        });
+    };
+    says("leave nothing to run", 1);
+    says("Startup complete", 1);
+    assert_eq!(Node::children(pid), []);
+    host.write(CONFIG, &(instances(1) + SERVICE));
+    kill(pid, Signal::SIGHUP).expect("kill");
+    says("Reload complete", 1);
+    let checker = pid_in(host, "/run/checkers.pid").expect("a checker process");
+    assert_eq!(Node::children(pid), [checker]);
+    // A change of the VRRP part alone is nobody's business.
+    host.write(CONFIG, &(instances(2) + SERVICE));
+    kill(pid, Signal::SIGHUP).expect("kill");
+    says("Reload complete", 2);
+    assert_eq!(Node::children(pid), [checker]);
+    assert!(!host.path("/run/vrrp.pid").exists());
+    assert!(!host.holds(VIP) && world.capture.adverts(0, 1).is_empty());
+    kill(pid, Signal::SIGTERM).expect("kill");
+    assert_eq!(daemon.wait().expect("wait").code(), Some(0));
+    assert_eq!(host.processes(), []);
+}
+
+/// A child that dies before it has begun, again and again: a debugger kills every process that is forked.
+fn reload_while_a_child_crashes() {
+    let world = world();
+    let host = &world.nodes[0];
+    started(&world, &instances(1));
+    let parent = host.pid().to_string();
+    let inject = "inject=setsid:signal=SIGKILL";
+    let mut debugger = host
+        .command(&[
+            "strace",
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=setsid",
+            "-e",
+            inject,
+            "-p",
+            &parent,
+        ])
+        .spawn()
+        .expect("strace");
+    wait_until("the debugger is there", secs(5), || {
+        Node::status_number(host.pid(), "TracerPid") != 0
+    });
+    host.write(CONFIG, &(instances(1) + SERVICE));
+    host.signal(Signal::SIGHUP);
+    host.wait_log("died: Respawning in 2 seconds", secs(10));
+    assert_eq!(count(&host.log(), "Reload complete"), 0);
+    // The file that cures it is read though the checker process has not begun.
+    host.write(CONFIG, &instances(2));
+    host.signal(Signal::SIGHUP);
+    wait_until("the new address is held", secs(5), || {
+        host.holds("10.10.0.102")
+    });
+    wait_until("nobody is waited for any more", secs(5), || {
+        count(&host.log(), "Reload complete") == 1
+    });
+    debugger.kill().expect("kill");
+    debugger.wait().expect("wait");
     host.stop();
 }
 
@@ -883,6 +976,7 @@ fn dont_release() {
     wait_until("the address is held", secs(10), || host.holds(VIP));
     host.stop();
     assert!(host.holds(VIP), "-V: it stays");
+    assert!(!host.log().contains("removing VIPs"), "{}", host.log());
     started(&world, &instances(1));
     // The address is there from the beginning, so that it says nothing.
     wait_until("it is master again", secs(10), || {

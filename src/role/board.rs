@@ -12,11 +12,13 @@ use std::sync::atomic::fence;
 
 /// Instances that have a place on the board; those past it start anew after a crash.
 pub const CAPACITY: usize = 1 << 17;
+/// The identity of no instance: an empty place among others.
+const NOBODY: u64 = u64::MAX;
 /// Words of one record: sequence, identity, state, time, number of the last advert.
 const WORDS: usize = 5;
 
 /// What an instance was last seen doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// Which instance: a hash of whatever makes it the same one after a reload (see `identity`).
     pub identity: u64,
@@ -66,6 +68,20 @@ impl Board {
         sequence.store(odd.wrapping_add(1).max(2), Release);
     }
 
+    /// Forgets the records of which `kept`, given the place and the identity, is false.
+    pub fn sweep(&self, kept: impl Fn(usize, u64) -> bool) {
+        let nobody = Record {
+            identity: NOBODY,
+            ..Record::default()
+        };
+        for (place, _) in self
+            .records()
+            .filter(|(place, record)| !kept(*place, record.identity))
+        {
+            self.write(place, nobody);
+        }
+    }
+
     /// Forgets the record of a place and all after it.
     pub fn truncate(&self, place: usize) {
         for [sequence, ..] in (place..CAPACITY).map_while(|place| self.record(place)) {
@@ -92,6 +108,7 @@ impl Board {
                 (before != 0).then_some((place, whole.then_some(record)))
             })
             .filter_map(|(place, record)| Some((place, record?)))
+            .filter(|(_, record)| record.identity != NOBODY)
     }
 
     fn record(&self, place: usize) -> Option<&[std::sync::atomic::AtomicU64; WORDS]> {
@@ -136,6 +153,19 @@ mod tests {
         assert_eq!(board.records().count(), 2);
         board.write(CAPACITY, record(1));
         assert_eq!(board.records().count(), 2);
+    }
+
+    #[test]
+    fn who_was_swept_away_is_not_known_and_the_others_are() {
+        let board = Board::new().expect("memory");
+        for n in 0..4 {
+            board.write(n, record(n as u64 + 1));
+        }
+        board.sweep(|place, identity| place != 1 && identity != 3);
+        let left = || board.records().map(|(place, _)| place).collect::<Vec<_>>();
+        assert_eq!(left(), [0, 3]);
+        board.write(1, record(9));
+        assert_eq!(left(), [0, 1, 3]);
     }
 
     #[test]

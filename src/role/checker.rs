@@ -76,6 +76,10 @@ fn serve(mut context: RoleContext) -> io::Result<Exit> {
 
 fn say_what_is_missing(model: &Model) {
     let services = &model.lvs.virtual_servers;
+    // With `--all` this process runs without any.
+    if services.is_empty() {
+        return;
+    }
     let servers: usize = services
         .iter()
         .map(|service| service.real_servers.len())

@@ -44,6 +44,13 @@ pub(super) struct Post {
     pub(super) awaited: bool,
 }
 
+impl Post {
+    /// Nobody plays it until the delay after a death is over.
+    pub(super) fn is_down(&self) -> bool {
+        self.child.is_none() && !self.vacant
+    }
+}
+
 /// Least time between two forks that fail.
 const FORK_RETRY: Duration = Duration::from_secs(1);
 

@@ -253,6 +253,15 @@ impl Parent {
 
     /// Says so when everybody has acted on the configuration, and begins the reload that was asked for meanwhile.
     fn settle(&mut self) {
+        let again = matches!(
+            self.phase,
+            Phase::Starting { again: true } | Phase::Reloading { again: true }
+        );
+        // A child that keeps dying is forked with whatever is read now, which may be what cures it.
+        let mut awaited = self.posts.iter().filter(|post| post.awaited).peekable();
+        if again && awaited.peek().is_some() && awaited.all(Post::is_down) {
+            return self.begin_reload();
+        }
         while !self.posts.iter().any(|post| post.awaited) {
             match self.phase {
                 Phase::Starting { .. } => info!("Startup complete"),

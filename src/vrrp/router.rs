@@ -45,6 +45,7 @@ pub struct Router {
     pub(super) trackers: Trackers,
     pub(super) garp: Pacer,
     pub(super) started: bool,
+    keeps_addresses: bool,
     pub(super) log_unknown_vrids: bool,
     limiter: Limiter,
     stats: RouterStats,
@@ -65,6 +66,12 @@ impl Router {
         router.interfaces.set_delays(&config.link_delays);
         router.garp.set_groups(&config.garp_groups);
         router
+    }
+
+    /// From now on whoever stops being MASTER leaves its addresses, routes and rules where they are, or not: the daemon is about to
+    /// stop, and was told so (`--dont-release-vrrp`).
+    pub fn keep_addresses(&mut self, keep: bool) {
+        self.keeps_addresses = keep;
     }
 
     /// Says what a process before this one recorded of an instance; call it before `Event::Start`. One that was MASTER until a
@@ -419,6 +426,7 @@ impl Router {
                     interfaces: &self.interfaces,
                     trackers: &self.trackers,
                     garp: &mut self.garp,
+                    keeps_addresses: self.keeps_addresses,
                     actions,
                 },
             );
@@ -436,6 +444,7 @@ impl Router {
             interfaces: &self.interfaces,
             trackers: &self.trackers,
             garp: &mut self.garp,
+            keeps_addresses: self.keeps_addresses,
             actions,
         };
         for instance in self.slots.iter_mut().flatten() {

@@ -17,6 +17,7 @@ pub mod guest;
 pub mod node;
 pub mod packet;
 pub mod stage;
+pub mod strict;
 pub mod unicast;
 pub mod version3;
 pub mod wire;

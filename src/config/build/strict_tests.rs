@@ -180,6 +180,12 @@ fn strict_mode_forbids() {
         let status = i32::from(!message.is_empty()) * 5;
         assert_eq!(loaded.diagnostics.exit_status(), status, "{global} {lines}");
     }
+    let loaded = read("vrrp_strict", "unicast_peer {\n 10.0.0.8\n}", V4);
+    assert!(said(
+        &loaded,
+        "Unicast peers are not supported in strict mode"
+    ));
+    assert!(loaded.model.vrrp.instances.is_empty());
     let loaded = read("vrrp_strict", "version 2", V6);
     assert!(said(&loaded, "version 2 does not know IPv6"));
     for address in ["", "2001:db8::1"] {

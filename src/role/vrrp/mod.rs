@@ -498,10 +498,8 @@ impl Shell {
                 self.kernel.hold(id, true);
             }
             Action::HoldAddresses(id, false) => {
-                if self.phase != Phase::Stopping || self.context.options.release_vrrp {
-                    self.kernel.hold(id, false);
-                    self.filters.release(id);
-                }
+                self.kernel.hold(id, false);
+                self.filters.release(id);
             }
             Action::Record(id, record) => self.record(id, record),
             // Scripts, FIFOs and mail will hear of this.

@@ -40,9 +40,11 @@ impl Shell {
             return;
         }
         self.phase = Phase::Stopping;
+        let released = self.context.options.release_vrrp;
+        self.router.keep_addresses(!released);
         self.router.handle(now, Event::Stop, &mut self.actions);
         self.perform(now);
-        if self.context.options.release_vrrp {
+        if released {
             self.kernel.hold_fixed(false);
         }
         self.wheel.arm(Key::StopLimit, now + STOP_LIMIT);
@@ -109,6 +111,7 @@ impl Shell {
                 .map(|instance| (instance.id(), instance.config())),
         );
         self.perform(now);
+        self.sweep_board();
         self.configure_scripts(now);
         let known = self.kernel.reconciler().known();
         self.filters.reload(&self.model, &self.router, known);

@@ -35,6 +35,15 @@ impl Shell {
         }
     }
 
+    /// Takes instances that are no longer configured off the board: who is configured anew later is not their successor.
+    pub(super) fn sweep_board(&self) {
+        self.context.board.sweep(|place, identity| {
+            let id = InstanceId::try_from(place).ok();
+            let instance = id.and_then(|id| self.router.instance(id));
+            instance.is_some_and(|instance| identity_of(instance.config()) == identity)
+        });
+    }
+
     pub(super) fn record(&mut self, id: InstanceId, record: Record) {
         let (Some(instance), Ok(place)) = (self.router.instance(id), usize::try_from(id)) else {
             return;

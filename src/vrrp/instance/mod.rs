@@ -66,6 +66,8 @@ pub(super) struct Context<'a> {
     pub interfaces: &'a Interfaces,
     pub trackers: &'a Trackers,
     pub garp: &'a mut Pacer,
+    /// Whoever stops being MASTER leaves its addresses where they are.
+    pub keeps_addresses: bool,
     pub actions: &'a mut Actions,
 }
 

@@ -157,6 +157,7 @@ impl Instance {
                     .collect();
                 context.actions.push(Action::HoldAddresses(self.id, true));
             }
+            Step::DropAddresses if context.keeps_addresses => {}
             Step::DropAddresses => {
                 self.tell(Said::RemovingVips, context);
                 context.actions.push(Action::HoldAddresses(self.id, false));

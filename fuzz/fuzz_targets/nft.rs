@@ -1,0 +1,77 @@
+//! Any bytes as nftables datagrams: decoding and reconciling them must neither panic nor ask for anything out of bounds, and the
+//! reconciler must come to rest whatever it is told.
+#![no_main]
+
+use keepalived::kernel::filter::{Element, Set, Shape};
+use keepalived::kernel::{Filters, nft};
+use keepalived::time::Instant;
+use libfuzzer_sys::fuzz_target;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+/// Batches in a row without a moment passing between them.
+const AT_ONCE: usize = 16;
+
+fn shape() -> Shape {
+    Shape {
+        table: "keepalived".into(),
+        priority: -1,
+        counters: true,
+        outbound: true,
+        sets: [Set::Vips4, Set::Vips6, Set::LinkLocalNamed, Set::Igmp].into(),
+    }
+}
+
+fn elements(which: u8) -> Vec<Element> {
+    let all = [
+        Element::Vip4(Ipv4Addr::new(10, 0, 0, which)),
+        Element::Vip6(Ipv6Addr::LOCALHOST),
+        Element::LinkLocalNamed(Ipv6Addr::LOCALHOST, "eth0".into()),
+        Element::Igmp(3, 2),
+    ];
+    let chosen = all.into_iter().enumerate();
+    chosen
+        .filter(|(at, _)| which >> at & 1 == 1)
+        .map(|(_, element)| element)
+        .collect()
+}
+
+fuzz_target!(|data: &[u8]| {
+    let mut filters: Filters<u32> = Filters::default();
+    filters.expect_leftovers("keepalived");
+    filters.want(Some(shape()));
+    let mut now = Instant(1);
+    // Of a piece the first byte says how long it is, the second what else happens.
+    let mut rest = data;
+    while let Some((&[length, event], tail)) = rest.split_first_chunk() {
+        let (datagram, tail) = tail.split_at(usize::from(length).min(tail.len()));
+        rest = tail;
+        for message in nft::decode(datagram).flatten() {
+            filters.handle(now, message);
+        }
+        match event >> 4 {
+            0 => filters.want(None),
+            1 => filters.want(Some(shape())),
+            2 => filters.doubt(),
+            owner => filters.hold(u32::from(owner), elements(event)),
+        }
+        for _ in 0..AT_ONCE {
+            let Some((sequence, bytes)) = filters.batch(now) else {
+                break;
+            };
+            assert!(nft::decode(&bytes).all(|message| message.is_ok()));
+            let message = nft::Message::Answer(i32::from(event & 1));
+            filters.handle(
+                now,
+                nft::Received {
+                    sequence,
+                    port: 0,
+                    message,
+                },
+            );
+        }
+        assert!(filters.is_settled(now), "no rest");
+        filters.take_notices();
+        now = now + Duration::from_millis(u64::from(length));
+    }
+});
