@@ -1,4 +1,5 @@
-//! Points in time as the cores see them: nanoseconds of CLOCK_MONOTONIC, handed in by the shell or by the simulation.
+//! Points in time as the cores see them: nanoseconds of CLOCK_MONOTONIC, handed in by the shell or by the simulation; and what the
+//! host's clock says, which only what is told to other hosts depends on.
 //!
 //! `std::time::Instant` cannot be made from a number, so it cannot run under virtual time or be kept in memory shared by two
 //! processes; this one can.
@@ -46,5 +47,40 @@ impl fmt::Display for Instant {
             self.0 / 1_000_000_000,
             self.0 % 1_000_000_000
         )
+    }
+}
+
+/// The host's clock: nanoseconds since 1970, UTC. It may be wrong, and be set forward and back; no timer depends on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wall(pub u64);
+
+/// How far the host's clock is ahead of `Instant`: what makes one of the other until the clock is set again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WallOffset(i64);
+
+impl WallOffset {
+    /// From both clocks, read together.
+    pub fn between(now: Instant, wall: Wall) -> Self {
+        let offset = i128::from(wall.0) - i128::from(now.0);
+        WallOffset(i64::try_from(offset).unwrap_or_default())
+    }
+
+    /// What the host's clock says at a point in time.
+    pub fn at(self, now: Instant) -> Wall {
+        Wall(now.0.saturating_add_signed(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_s_clock_is_found_again() {
+        for (now, wall) in [(5, 7_000_000_000_000_000_000), (7_000, 3), (0, 0)] {
+            let offset = WallOffset::between(Instant(now), Wall(wall));
+            assert_eq!(offset.at(Instant(now)), Wall(wall));
+            assert_eq!(offset.at(Instant(now + 10)), Wall(wall + 10));
+        }
     }
 }

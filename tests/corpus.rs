@@ -52,6 +52,7 @@ fn world(corpus: &Path) -> Imagined {
         ),
         users: BTreeMap::from([("root".to_owned(), 0)]),
         hosts: ["localhost".to_owned()].into(),
+        key_files: Default::default(),
     }
 }
 

@@ -2,14 +2,17 @@
 //! The settings are those of tests/golden/*.conf.
 
 use keepalived::config::model::{
-    Authentication, GarpPolicy, InitialState, Version, VirtualAddress, Vrrp, VrrpInstance,
+    AuthHmac, Authentication, Freshness, GarpPolicy, HmacMode, InitialState, Version,
+    VirtualAddress, Vrrp, VrrpInstance,
 };
 use keepalived::config::secret::Secret;
-use keepalived::time::Instant;
+use keepalived::time::{Instant, Wall};
 use keepalived::vrrp::{Action, Event, Interface, Router, TimerKey};
 use keepalived::wheel::Wheel;
 use keepalived::wire::ethernet::{self, Header, TYPE_IPV4, TYPE_IPV6};
 use keepalived::wire::ndisc::{FLAG_OVERRIDE, NeighbourAdvertisement};
+use keepalived::wire::vrrp::Family;
+use keepalived::wire::vrrp::hmac::{self, Sequence};
 use keepalived::wire::vrrp::v2::{AUTH_AH, Advert};
 use keepalived::wire::vrrp::v3::{self, Coverage};
 use keepalived::wire::{ah, arp::Arp, destination, ip, ipv6};
@@ -348,6 +351,92 @@ fn golden_frames_with_an_authentication_header_survive_reading_and_writing() {
             let (header, message) = (&sealed.header, advert.emit());
             again.extend(ah::seal(header, sealed.sequence, &message, b"s3cr3t"));
             assert_eq!(again, frame, "{name}");
+        }
+    }
+}
+
+/// The keys of tests/golden/hmac-*.conf, by number.
+fn hmac_key(id: u8) -> Vec<u8> {
+    match id {
+        1 => (0..32).collect(),
+        7 => b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345".to_vec(),
+        other => panic!("no key {other}"),
+    }
+}
+
+/// Source, destination and message of a frame.
+fn message(frame: &[u8]) -> (IpAddr, IpAddr, &[u8]) {
+    let (_, packet) = Header::parse(frame).expect("an Ethernet header");
+    if let Ok((header, message)) = ipv6::Header::parse(packet) {
+        return (header.source.into(), header.destination.into(), message);
+    }
+    let (header, message) = ip::Header::parse(packet).expect("an IP header");
+    (header.source.into(), header.destination.into(), message)
+}
+
+/// Signed adverts are genuine under their key, and signed again they are the same, byte for byte, checksum included.
+#[test]
+fn golden_frames_with_a_trailer_survive_reading_and_signing() {
+    for (name, key_id) in [("hmac-v2", 1), ("hmac-v3-ipv4", 7), ("hmac-v3-ipv6", 1)] {
+        for frame in [golden(name), golden(&format!("{name}-prio0"))].concat() {
+            let (source, destination, whole) = message(&frame);
+            let (bare, trailer) = hmac::split(whole, Family::of(source));
+            let (vrid, bare_again) = match bare[0] >> 4 {
+                2 => {
+                    let advert = Advert::parse(bare).expect(name);
+                    (advert.vrid, advert.emit())
+                }
+                _ => {
+                    let parsed = v3::Advert::parse_before(bare, trailer, source, destination);
+                    let (advert, coverage) = parsed.expect(name);
+                    (advert.vrid, advert.emit(source, destination, coverage))
+                }
+            };
+            let trailer = hmac::Trailer::parse(trailer).expect(name);
+            assert_eq!((vrid, trailer.key_id), (51, key_id), "{name}");
+            let key = hmac_key(key_id);
+            assert!(trailer.is_genuine(bare, source, &key), "{name}");
+            let again = hmac::Trailer::sign(bare, source, key_id, &key, trailer.sequence);
+            assert_eq!(
+                again.append(bare_again, source, destination),
+                whole,
+                "{name}"
+            );
+        }
+    }
+}
+
+/// A node whose clock stands where that of the recorded one stood sends the same frames.
+#[test]
+fn signed_adverts_are_those_of_keepalived() {
+    let hmac = |active_key| {
+        Authentication::Hmac(AuthHmac {
+            keys: [1, 7].map(|id| (id, Secret::new(hmac_key(id)))).into(),
+            active_key,
+            freshness: Freshness::Time(5 * SECOND),
+            mode: HmacMode::Enforce,
+        })
+    };
+    let v2 = Settings::ipv4(Version::V2, SECOND, hmac(1));
+    let v3 = Settings::ipv4(Version::V3, SECOND / 10, hmac(7));
+    let v6 = Settings {
+        interval: SECOND / 10,
+        authentication: hmac(1),
+        ..Settings::ipv6()
+    };
+    for (name, settings) in [("hmac-v2", v2), ("hmac-v3-ipv4", v3), ("hmac-v3-ipv6", v6)] {
+        let mut alone = Alone::new(&settings);
+        for (at, frame) in golden(name).into_iter().map(unlabelled).enumerate() {
+            let (source, _, whole) = message(&frame);
+            let (_, trailer) = hmac::split(whole, Family::of(source));
+            let Sequence(number) = hmac::Trailer::parse(trailer).expect(name).sequence;
+            // The first nanosecond of its fraction.
+            let fraction = ((number & 0xffff_ffff) * 1_000_000_000).div_ceil(1 << 32);
+            let wall = Wall((number >> 32) * 1_000_000_000 + fraction);
+            let due = alone.wheel.next_deadline().expect("the next advert");
+            alone.router.set_wall(due, wall);
+            alone.until_adverts(at + 1);
+            assert_eq!(alone.adverts[at], frame, "{name}");
         }
     }
 }

@@ -55,6 +55,7 @@ fn main() -> std::process::ExitCode {
         .chain(support::strict::common())
         .chain(support::auth::common())
         .chain(support::unicast::common())
+        .chain(support::auth::signed())
     {
         list.push(stage::case(&format!("pair::{name}"), move || {
             body([Ours, Ours])

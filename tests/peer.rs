@@ -25,6 +25,11 @@ fn main() -> std::process::ExitCode {
             .chain(support::strict::common())
             .chain(support::auth::common())
             .chain(support::unicast::common())
+            .chain(if peer_signs() {
+                support::auth::signed()
+            } else {
+                Vec::new()
+            })
         {
             list.push(stage::peer_case(
                 &format!("{pair_name}::{name}"),
@@ -38,4 +43,20 @@ fn main() -> std::process::ExitCode {
         json::what_an_instance_holds,
     ));
     stage::run(list)
+}
+
+/// Whether the other keepalived knows signed adverts as ours does: 2.4.2 and later. Debian's does not; `KEEPALIVED_PEER` may name one.
+fn peer_signs() -> bool {
+    let output = std::process::Command::new(Peer.path()).arg("-v").output();
+    let text = output.map(|output| output.stderr).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let version = text
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix('v'));
+    let numbers: Vec<u32> = version
+        .unwrap_or_default()
+        .split('.')
+        .filter_map(|number| number.parse().ok())
+        .collect();
+    numbers >= vec![2, 4, 2]
 }

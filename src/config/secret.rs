@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
 
 /// What every dump and log shows in the place of a secret.
 pub const MASK: &str = "********";
@@ -23,8 +25,7 @@ impl Secret {
 
 /// Equality whose duration depends on the lengths alone.
 pub fn equal(a: &[u8], b: &[u8]) -> bool {
-    let difference = a.iter().zip(b).fold(0u8, |sum, (x, y)| sum | (x ^ y));
-    std::hint::black_box(difference) == 0 && a.len() == b.len()
+    a.ct_eq(b).into()
 }
 
 impl PartialEq for Secret {
@@ -43,7 +44,6 @@ impl fmt::Debug for Secret {
 
 impl Drop for Secret {
     fn drop(&mut self) {
-        self.0.fill(0);
-        std::hint::black_box(&mut self.0);
+        self.0.zeroize();
     }
 }

@@ -737,13 +737,7 @@ fn version_3_and_ipv6() {
 
 #[test]
 fn instances_that_need_what_is_not_there_are_named_and_left_out() {
-    for (lines, need) in [
-        ("use_vmac", "use_vmac"),
-        (
-            "auth_hmac {\n key 1 01234567890123456789012345678901\n active_key 1\n}",
-            "auth_hmac",
-        ),
-    ] {
+    for (lines, need) in [("use_vmac", "use_vmac")] {
         let loaded = with(lines);
         assert!(loaded.model.vrrp.instances.is_empty(), "{lines}");
         let message = format!("(VI_1) needs {need}, not implemented yet: instance not started");

@@ -1,6 +1,7 @@
 //! What a configuration is judged against besides its own text: interfaces, accounts, programs, host names. The parent answers
 //! from the system (`os::world`), tests from a table.
 
+use super::secret::Secret;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -35,6 +36,20 @@ pub enum Program {
         /// Why, as in "is writable by its group".
         reason: &'static str,
     },
+}
+
+/// What came of reading a file with a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyFile {
+    /// Its text, and whether its group or others may read it, too.
+    Read {
+        /// All of it.
+        text: Secret,
+        /// Others may read it.
+        exposed: bool,
+    },
+    /// Why not.
+    Refused(String),
 }
 
 /// The tables of names that iproute2 keeps.
@@ -95,6 +110,8 @@ pub trait World {
     fn enter_network_namespace(&self, name: &str) -> Result<(), String>;
     /// Whether this is an existing directory.
     fn directory_exists(&self, path: &Path) -> bool;
+    /// The text of a file with a key. Does not wait for whatever is no plain file.
+    fn key_file(&self, path: &Path) -> KeyFile;
 }
 
 /// A world that is written down: for tests, fuzzing and checks of a configuration that is meant for another host.
@@ -108,6 +125,8 @@ pub struct Imagined {
     pub programs: Option<BTreeSet<String>>,
     /// The host names that resolve.
     pub hosts: BTreeSet<String>,
+    /// The files with keys, and whether others may read them.
+    pub key_files: BTreeMap<String, (String, bool)>,
 }
 
 impl Imagined {
@@ -168,5 +187,15 @@ impl World for Imagined {
     }
     fn directory_exists(&self, _path: &Path) -> bool {
         true
+    }
+    fn key_file(&self, path: &Path) -> KeyFile {
+        let known = path.to_str().and_then(|path| self.key_files.get(path));
+        match known {
+            Some((text, exposed)) => KeyFile::Read {
+                text: Secret::new(text.as_str()),
+                exposed: *exposed,
+            },
+            None => KeyFile::Refused("No such file".to_owned()),
+        }
     }
 }

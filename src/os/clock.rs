@@ -1,6 +1,6 @@
 //! What time it is. The one clock of the loop is CLOCK_MONOTONIC: setting the host's time moves no timer.
 
-use crate::time::Instant;
+use crate::time::{Instant, Wall};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Now, on CLOCK_MONOTONIC: the same for every process of this host.
@@ -44,6 +44,11 @@ pub fn wall() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
+}
+
+/// The same, for the cores.
+pub fn wall_time() -> Wall {
+    Wall(u64::try_from(wall().as_nanos()).unwrap_or(u64::MAX))
 }
 
 /// Seconds since 1970.

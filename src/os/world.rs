@@ -3,17 +3,24 @@
 //! Some of these calls may take their time (name servers, network accounts): `-t` and the parent alone let them.
 
 use super::process;
-use crate::config::world::{Account, NameDirectories, Names, Program, World};
+use crate::config::secret::Secret;
+use crate::config::world::{Account, KeyFile, NameDirectories, Names, Program, World};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::{InterfaceFlags, if_nametoindex};
 use nix::unistd::{Group, User, getgid, getuid};
-use std::fs::{self, Metadata};
+use std::fs::{self, Metadata, OpenOptions};
+use std::io::{self, Read};
 use std::net::ToSocketAddrs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// Where programs are looked for when PATH is not set.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// A longer file, in bytes, holds no key.
+const KEY_FILE_MAX: u64 = 4096;
+/// The bits of a mode by which its group or others may read a file.
+const READABLE_BY_OTHERS: u32 = 0o044;
 
 /// This host.
 pub struct System {
@@ -147,6 +154,34 @@ impl World for System {
     fn directory_exists(&self, path: &Path) -> bool {
         path.is_dir()
     }
+
+    fn key_file(&self, path: &Path) -> KeyFile {
+        read_key(path).unwrap_or_else(|error| KeyFile::Refused(error.to_string()))
+    }
+}
+
+fn read_key(path: &Path) -> io::Result<KeyFile> {
+    // A pipe without a writer would keep us waiting.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Ok(KeyFile::Refused("it is no plain file".to_owned()));
+    }
+    if metadata.len() > KEY_FILE_MAX {
+        return Ok(KeyFile::Refused(format!(
+            "it has more than {KEY_FILE_MAX} bytes"
+        )));
+    }
+    // Room for all of it at once: no copy is left behind in memory by growing.
+    let mut text = Zeroizing::new(Vec::with_capacity(KEY_FILE_MAX as usize));
+    file.take(KEY_FILE_MAX).read_to_end(&mut text)?;
+    Ok(KeyFile::Read {
+        text: Secret::new(text.as_slice()),
+        exposed: metadata.permissions().mode() & READABLE_BY_OTHERS != 0,
+    })
 }
 
 /// A table of names, and those that packages add to it in the directory beside it.

@@ -4,7 +4,8 @@ use super::holdings::Worded;
 use super::outline::Outline;
 use super::{View, daemon, describe, transport};
 use crate::config::model::{
-    Authentication, Global, Holdings, InitialState, Model, Version, VirtualAddress, Vrrp,
+    AuthHmac, Authentication, Freshness, Global, HmacMode, Holdings, InitialState, Model, Version,
+    VirtualAddress, Vrrp,
     VrrpInstance,
 };
 use crate::config::secret::MASK;
@@ -347,7 +348,7 @@ fn settings(out: &mut Outline, config: &VrrpInstance) {
         garp.neighbour_interval.as_secs_f64(),
     );
     out.value(3, "VRRPv3 checksum as v2", config.checksum_as_v2);
-    match config.authentication {
+    match &config.authentication {
         Authentication::None => out.value(3, "Authentication type", "none"),
         Authentication::Pass(_) => {
             out.value(3, "Authentication type", "SIMPLE_PASSWORD");
@@ -357,6 +358,7 @@ fn settings(out: &mut Outline, config: &VrrpInstance) {
             out.value(3, "Authentication type", "IPSEC_AH");
             out.value(3, "Password", MASK);
         }
+        Authentication::Hmac(hmac) => auth_hmac(out, hmac),
     }
 }
 
@@ -475,4 +477,26 @@ fn interfaces(out: &mut Outline, view: &View<'_>) {
 
 fn or_none(value: Option<impl Display>) -> String {
     value.map_or_else(|| "(none)".to_owned(), |value| value.to_string())
+}
+
+/// Everything about the keys but the keys.
+fn auth_hmac(out: &mut Outline, config: &AuthHmac) {
+    let mode = match config.mode {
+        HmacMode::Enforce => "enforce",
+        HmacMode::Permissive => "permissive",
+        HmacMode::ReceiveOnly => "receive-only",
+    };
+    out.value(3, "Authentication type", "HMAC-SHA256");
+    out.value(4, "Mode", mode);
+    match config.freshness {
+        Freshness::Time(window) => {
+            out.value(4, "Anti replay", "time");
+            out.value(4, "Time window", window.as_secs());
+        }
+        Freshness::Monotonic => out.value(4, "Anti replay", "monotonic"),
+    }
+    out.value(4, "Active key", config.active_key);
+    for id in config.keys.keys() {
+        out.value(4, &format!("Key {id}"), MASK);
+    }
 }

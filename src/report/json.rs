@@ -116,7 +116,7 @@ fn data(out: &mut String, view: &View<'_>, instance: &Instance) {
         written.map(|tracked| tracked.interface.clone()),
     );
     let auth_type = match config.authentication {
-        Authentication::None => v2::AUTH_NONE,
+        Authentication::None | Authentication::Hmac(_) => v2::AUTH_NONE,
         Authentication::Pass(_) => v2::AUTH_PASS,
         Authentication::Ah(_) => v2::AUTH_AH,
     };
@@ -143,6 +143,12 @@ fn stats(out: &mut String, instance: &Instance) {
         ("invalid_authtype", stats.invalid_authtype),
         ("authtype_mismatch", stats.authtype_mismatch),
         ("auth_failure", stats.auth_failure),
+        ("auth_ext_missing", stats.auth_ext_missing),
+        ("auth_ext_malformed", stats.auth_ext_malformed),
+        ("auth_ext_unknown_key", stats.auth_ext_unknown_key),
+        ("auth_ext_invalid_hmac", stats.auth_ext_invalid_hmac),
+        ("auth_ext_stale", stats.auth_ext_stale),
+        ("auth_ext_replay", stats.auth_ext_replay),
         ("pri_zero_rcvd", stats.pri_zero_rcvd),
         ("pri_zero_sent", stats.pri_zero_sent),
         ("auth_replay", stats.auth_replay),

@@ -30,6 +30,13 @@ pub fn stats(router: &Router) -> String {
         out.count(4, "Type Mismatch", stats.authtype_mismatch);
         out.count(4, "Failure", stats.auth_failure);
         out.count(4, "Replay", stats.auth_replay);
+        out.line(2, "Authentication Extension Errors:");
+        out.count(4, "Missing", stats.auth_ext_missing);
+        out.count(4, "Malformed", stats.auth_ext_malformed);
+        out.count(4, "Unknown Key", stats.auth_ext_unknown_key);
+        out.count(4, "Invalid HMAC", stats.auth_ext_invalid_hmac);
+        out.count(4, "Stale", stats.auth_ext_stale);
+        out.count(4, "Replay", stats.auth_ext_replay);
         out.line(2, "Priority Zero:");
         out.count(4, "Received", stats.pri_zero_rcvd);
         out.count(4, "Sent", stats.pri_zero_sent);

@@ -204,7 +204,8 @@ fn the_json_file_has_keepaliveds_fields() {
         r#""auth_type":1,"auth_data":"********"},"#,
         r#""stats":{"advert_rcvd":0,"advert_sent":1,"become_master":1,"release_master":0,"packet_len_err":0,"#,
         r#""advert_interval_err":0,"ip_ttl_err":0,"invalid_type_rcvd":0,"addr_list_err":0,"invalid_authtype":0,"#,
-        r#""authtype_mismatch":0,"auth_failure":0,"pri_zero_rcvd":0,"pri_zero_sent":0,"#,
+        r#""authtype_mismatch":0,"auth_failure":0,"auth_ext_missing":0,"auth_ext_malformed":0,"auth_ext_unknown_key":0,"#,
+        r#""auth_ext_invalid_hmac":0,"auth_ext_stale":0,"auth_ext_replay":0,"pri_zero_rcvd":0,"pri_zero_sent":0,"#,
     );
     assert!(text.starts_with(data), "{text}\n{data}");
     assert!(text.ends_with("}}]\n"), "{text}");

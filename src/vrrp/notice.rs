@@ -186,6 +186,22 @@ pub enum Said {
     },
     /// This peer computes version 3 checksums as if its adverts went to the group; so do we to it.
     OldChecksum(IpAddr),
+    /// An advert that is not signed, as `auth_hmac` would like it, and is heard all the same.
+    Unsigned {
+        /// Who.
+        source: IpAddr,
+        /// Not told since the last one.
+        suppressed: u32,
+    },
+    /// A signed advert that is heard, made so far from our clock that soon they may not be.
+    Skew {
+        /// Who.
+        source: IpAddr,
+        /// How far.
+        skew: Duration,
+        /// How far it may be.
+        window: Duration,
+    },
     /// Addresses on.
     SettingVips,
     /// It is MASTER, but its virtual addresses do not answer.
@@ -265,6 +281,7 @@ impl Notice {
             | Said::HeardRivalOwner { .. }
             | Said::Unanswered
             | Said::BadPacket { .. }
+            | Said::Skew { .. }
             | Said::Addresses { .. } => Severity::Warning,
             Said::Entering { .. }
             | Said::Resumed
@@ -279,6 +296,7 @@ impl Notice {
             | Said::PreemptDelayEnded
             | Said::Interval { .. }
             | Said::Coverage { .. }
+            | Said::Unsigned { .. }
             | Said::OldChecksum(_)
             | Said::Removed => Severity::Info,
             Said::MasterIs { .. }
@@ -471,6 +489,23 @@ impl Said {
                 f,
                 "({name}) {peer} computes VRRPv3 checksums as keepalived before 1.3.7: so do we towards it"
             ),
+            Said::Unsigned { source, suppressed } => {
+                write!(
+                    f,
+                    "({name}) advert from {source} is not signed (auth_hmac): heard, but not with mode enforce"
+                )?;
+                more(f, *suppressed)
+            }
+            Said::Skew {
+                source,
+                skew,
+                window,
+            } => write!(
+                f,
+                "({name}) the clock of {source} is {:.1} s away from ours; with {} s its adverts will be dropped: set the clocks",
+                skew.as_secs_f64(),
+                window.as_secs()
+            ),
             Said::SettingVips => write!(f, "({name}) setting VIPs."),
             Said::Unanswered => write!(
                 f,
@@ -613,6 +648,32 @@ fn word_fault(
             f,
             "({name}) IPSEC-AH: advert from {source} with sequence number {got}, after {seen}: a replay?"
         ),
+        PacketFault::HmacMissing => write!(
+            f,
+            "({name}) advert from {source} is not signed (auth_hmac), which mode enforce asks for"
+        ),
+        PacketFault::HmacMalformed => write!(
+            f,
+            "({name}) advert from {source} has a malformed auth_hmac trailer: is it of another version of keepalived?"
+        ),
+        PacketFault::HmacUnknownKey(key) => write!(
+            f,
+            "({name}) advert from {source} is signed with key {key}, which is not in our auth_hmac block"
+        ),
+        PacketFault::HmacInvalid(key) => write!(
+            f,
+            "({name}) invalid HMAC in advert from {source}: its key {key} is another one, or somebody forged it"
+        ),
+        PacketFault::HmacStale { skew, window } => write!(
+            f,
+            "({name}) stale advert from {source}, signed {:.1} s away from our clock, {} s are allowed: an old copy, or the clocks differ",
+            skew.as_secs_f64(),
+            window.as_secs()
+        ),
+        PacketFault::HmacReplay => write!(
+            f,
+            "({name}) signed advert from {source} is not newer than the one before: a replay?"
+        ),
         PacketFault::NoInterval => write!(
             f,
             "({name}) advert from {source} has an advertisement interval of zero"
@@ -637,6 +698,8 @@ pub(super) enum Topic {
     UnknownVrid,
     Interval,
     Coverage,
+    Unsigned,
+    Skew,
     OldChecksum,
 }
 

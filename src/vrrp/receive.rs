@@ -5,7 +5,9 @@
 use super::auth::{self, Proof};
 use super::instance::Derived;
 use super::table::Cause;
-use crate::config::model::{OldChecksum, Version, VrrpInstance};
+use crate::config::model::{Authentication, OldChecksum, Version, VrrpInstance};
+use crate::time::Wall;
+use crate::wire::vrrp::hmac;
 use crate::wire::vrrp::v3::{self, CENTISECOND, Coverage};
 use crate::wire::vrrp::{self, Family, PRIORITY_RESIGN, v2};
 use crate::wire::{ah, ip, ipv6};
@@ -68,6 +70,23 @@ pub enum PacketFault {
         /// The last one of that sender.
         seen: u32,
     },
+    /// No trailer, where one is enforced (`auth_hmac`).
+    HmacMissing,
+    /// A trailer of another length or format.
+    HmacMalformed,
+    /// Signed with a key that we do not have; its number.
+    HmacUnknownKey(u8),
+    /// Not signed with our key of this number, or changed since.
+    HmacInvalid(u8),
+    /// Signed at another time than ours.
+    HmacStale {
+        /// How far away.
+        skew: Duration,
+        /// How far it may be.
+        window: Duration,
+    },
+    /// Signed, but not later than the last one of that sender.
+    HmacReplay,
     /// Another advertisement interval than ours, seconds.
     Interval {
         /// Theirs.
@@ -173,6 +192,7 @@ pub(super) fn judge<'a>(
     derived: &Derived,
     envelope: &Envelope<'_>,
     message: &'a [u8],
+    wall: Wall,
 ) -> Result<Heard<'a>, PacketFault> {
     match &config.transport.unicast {
         Some(unicast) => derived.peers.admit(unicast, envelope)?,
@@ -185,9 +205,21 @@ pub(super) fn judge<'a>(
         }
         None => {}
     }
-    match config.version {
-        Version::V2 => judge_v2(config, derived, envelope, message),
-        Version::V3 => judge_v3(config, envelope, message),
+    let (message, trailer) = match config.authentication {
+        Authentication::Hmac(_) => hmac::split(message, config.family()),
+        // Whoever knows no trailers finds the message too long.
+        _ => (message, &[][..]),
+    };
+    let heard = match config.version {
+        Version::V2 => judge_v2(config, derived, envelope, message, trailer),
+        Version::V3 => judge_v3(config, envelope, message, trailer),
+    }?;
+    match heard.proof {
+        Proof::None => Ok(Heard {
+            proof: auth::check_trailer(config, envelope.source, message, trailer, wall)?,
+            ..heard
+        }),
+        _ => Ok(heard),
     }
 }
 
@@ -196,10 +228,11 @@ fn judge_v2<'a>(
     derived: &Derived,
     envelope: &Envelope<'_>,
     message: &'a [u8],
+    trailer: &[u8],
 ) -> Result<Heard<'a>, PacketFault> {
     let advert = match (envelope.source, envelope.destination) {
         (IpAddr::V6(source), IpAddr::V6(destination)) => {
-            v2::Advert::parse_ipv6(message, source, destination)
+            v2::Advert::parse_ipv6_before(message, trailer, source, destination)
         }
         _ => v2::Advert::parse(message),
     }
@@ -226,8 +259,10 @@ fn judge_v3<'a>(
     config: &VrrpInstance,
     envelope: &Envelope<'_>,
     message: &'a [u8],
+    trailer: &[u8],
 ) -> Result<Heard<'a>, PacketFault> {
-    let parse = |destination| v3::Advert::parse(message, envelope.source, destination);
+    let source = envelope.source;
+    let parse = |destination| v3::Advert::parse_before(message, trailer, source, destination);
     let mut as_to_group = false;
     let (advert, coverage) = parse(envelope.destination)
         .or_else(|fault| {

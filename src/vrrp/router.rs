@@ -11,7 +11,7 @@ use super::trackers::Trackers;
 use super::unicast::Lanes;
 use super::{Action, Actions, Event, InstanceId, Interface, TimerKey, UNBOUND};
 use crate::config::model::{Tracked, TrackedInterface, Vrrp};
-use crate::time::Instant;
+use crate::time::{Instant, Wall, WallOffset};
 use crate::track::Level;
 use crate::wire::vrrp;
 use std::collections::HashMap;
@@ -47,6 +47,7 @@ pub struct Router {
     pub(super) started: bool,
     keeps_addresses: bool,
     pub(super) log_unknown_vrids: bool,
+    pub(super) wall_offset: WallOffset,
     limiter: Limiter,
     stats: RouterStats,
 }
@@ -132,6 +133,12 @@ impl Router {
             .iter_mut()
             .flatten()
             .for_each(Instance::clear_stats);
+    }
+
+    /// Says what the host's clock stands at, now and until it is told again. Signed adverts (`auth_hmac`) tell the time and are judged
+    /// by it; nothing else depends on it.
+    pub fn set_wall(&mut self, now: Instant, wall: Wall) {
+        self.wall_offset = WallOffset::between(now, wall);
     }
 
     /// Takes one event at the time `now`, which never goes back, and appends what is to be done to `actions`.
@@ -423,6 +430,7 @@ impl Router {
                 instance,
                 &mut Context {
                     now,
+                    wall_offset: self.wall_offset,
                     interfaces: &self.interfaces,
                     trackers: &self.trackers,
                     garp: &mut self.garp,
@@ -441,6 +449,7 @@ impl Router {
     ) {
         let mut context = Context {
             now,
+            wall_offset: self.wall_offset,
             interfaces: &self.interfaces,
             trackers: &self.trackers,
             garp: &mut self.garp,

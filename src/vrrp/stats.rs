@@ -33,6 +33,18 @@ pub struct Stats {
     pub auth_failure: u64,
     /// Packets whose authentication header was used before.
     pub auth_replay: u64,
+    /// Adverts without a trailer where `auth_hmac` asks for one, dropped or not.
+    pub auth_ext_missing: u64,
+    /// Packets with a trailer of another length or format.
+    pub auth_ext_malformed: u64,
+    /// Packets signed with a key that is not there.
+    pub auth_ext_unknown_key: u64,
+    /// Packets whose signature does not fit.
+    pub auth_ext_invalid_hmac: u64,
+    /// Packets signed at another time than ours.
+    pub auth_ext_stale: u64,
+    /// Packets signed not later than the last one of their sender.
+    pub auth_ext_replay: u64,
     /// Packets of another version.
     pub version_err: u64,
     /// Packets with a wrong checksum.
@@ -62,6 +74,12 @@ impl Stats {
             PacketFault::AuthMismatch { .. } => &mut self.authtype_mismatch,
             PacketFault::AuthFailure | PacketFault::AhFailure => &mut self.auth_failure,
             PacketFault::AhReplay { .. } => &mut self.auth_replay,
+            PacketFault::HmacMissing => &mut self.auth_ext_missing,
+            PacketFault::HmacMalformed => &mut self.auth_ext_malformed,
+            PacketFault::HmacUnknownKey(_) => &mut self.auth_ext_unknown_key,
+            PacketFault::HmacInvalid(_) => &mut self.auth_ext_invalid_hmac,
+            PacketFault::HmacStale { .. } => &mut self.auth_ext_stale,
+            PacketFault::HmacReplay => &mut self.auth_ext_replay,
             PacketFault::Interval { .. } | PacketFault::NoInterval => &mut self.advert_interval_err,
         };
         *counter = counter.saturating_add(1);

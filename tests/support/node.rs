@@ -208,19 +208,29 @@ impl Node {
     /// Starts the daemon with these arguments, its output going to the host's log.
     #[track_caller]
     pub fn start_with(&self, binary: Binary, arguments: &[&str]) {
+        self.start_onto(binary, arguments, self.open_log());
+    }
+
+    /// The host's log, to be written to.
+    pub fn open_log(&self) -> OwnedFd {
         let log = OpenOptions::new()
             .create(true)
             .append(true)
             .mode(0o644)
-            .open(self.path(LOG))
-            .expect("the log");
-        self.start_onto(binary, arguments, log.into());
+            .open(self.path(LOG));
+        log.expect("the log").into()
     }
 
     /// Starts the daemon with these arguments, its output going to `output`.
     #[track_caller]
     pub fn start_onto(&self, binary: Binary, arguments: &[&str], output: OwnedFd) {
-        let mut command = self.command(&[&[binary.inside()][..], arguments].concat());
+        self.start_program(&[&[binary.inside()][..], arguments].concat(), output);
+    }
+
+    /// Starts the daemon by whatever becomes it (`env`), its output going to `output`.
+    #[track_caller]
+    pub fn start_program(&self, words: &[&str], output: OwnedFd) {
+        let mut command = self.command(words);
         command
             .stdout(output.try_clone().expect("the output"))
             .stderr(output);

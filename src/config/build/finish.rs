@@ -33,14 +33,20 @@ pub(super) fn instance(
     let strict = draft.strict.unwrap_or(builder.defaults.strict);
     let version = version(builder, context, &mut draft, ipv6, strict);
     let (state, priority) = election::standing(context, &draft, strict, span);
-    let authentication = auth::authentication(context, &mut draft, version, strict, ipv6);
+    let advert_interval = election::advert_interval(context, &draft, version);
+    let kind = auth::Kind {
+        version,
+        strict,
+        ipv6,
+        advert_interval,
+    };
+    let authentication = auth::authentication(context, &mut draft, &kind);
     let state = auth::initial_state(context, &draft, &authentication, state, priority);
     let (nopreempt, preempt_delay) = election::preemption(context, &draft, state, priority, strict);
     let (tracked_interfaces, trackers) = election::trackers(context, &mut draft, priority);
     let timer_expired_backup = election::timer_expired_backup(context, &draft, nopreempt);
     let owner_ignore_adverts =
         election::owner_ignore_adverts(builder, context, &draft, priority, strict);
-    let advert_interval = election::advert_interval(context, &draft, version);
     let transport = unicast::transport(builder, context, &mut draft, ipv6);
     let multicast_group = group(builder, &draft, ipv6);
     if !fit(context, &draft, &transport, (version, strict), span)

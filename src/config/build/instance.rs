@@ -1,5 +1,6 @@
 //! `vrrp_instance`, statement by statement, into a draft; what the statements mean together is `finish`'s.
 
+use super::auth_hmac::DraftHmac;
 use super::global::{at_least_one, extra_interfaces};
 use super::lines::{self, Met};
 use super::state::Builder;
@@ -35,6 +36,7 @@ pub(super) struct Draft {
     pub timer_expired_backup: Option<(u8, Span)>,
     pub owner_ignore_adverts: Option<(bool, Span)>,
     pub authentication: Option<DraftAuthentication>,
+    pub hmac: DraftHmac,
     pub source: Option<(IpAddr, Span)>,
     pub group: Option<(IpAddr, Span)>,
     pub unicast: DraftUnicast,
@@ -134,6 +136,7 @@ impl Draft {
                 self.preempt_delay = item.duration(context).map(|delay| (delay, item.span()));
             }
             "authentication" => self.authentication(context, item),
+            "auth_hmac" => self.hmac.block(context, item, &self.name),
             "mcast_src_ip" => {
                 self.source = item
                     .address(context)
@@ -167,7 +170,7 @@ impl Draft {
                     &mut self.trackers,
                 );
             }
-            "use_vmac" | "use_ipvlan" | "vrf" | "auth_hmac" => {
+            "use_vmac" | "use_ipvlan" | "vrf" => {
                 item.check(context);
                 self.needs.push((item.name(), item.span()));
             }

@@ -4,6 +4,9 @@
 //! and several statements on one line. The builders are one file a group of blocks.
 
 mod accounts;
+mod auth_hmac;
+#[cfg(test)]
+mod auth_hmac_tests;
 mod buffers;
 mod files;
 mod finish;

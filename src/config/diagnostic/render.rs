@@ -10,6 +10,9 @@ use std::fmt::Write;
 /// Words whose arguments nobody may read. The same words as in the keyword table: a line is shown before it is understood.
 const SECRET_WORDS: [&str; 3] = ["auth_pass", "key", "password"];
 
+/// What leads the digits of a key, whatever word stands before it.
+const HEX: &str = "hex:";
+
 /// What the name of a definition contains whose value is taken for a secret.
 const SECRET_NAMES: [&str; 4] = ["pass", "key", "secret", "pwd"];
 
@@ -157,11 +160,7 @@ fn secret(line: &str) -> Option<(&str, &str)> {
                 && after.chars().next().is_none_or(blank);
             alone.then_some(at + word.len())
         });
-    line.split_at_checked(
-        definition
-            .map(|at| at + 1)
-            .into_iter()
-            .chain(keywords)
-            .min()?,
-    )
+    let hex = line.find(HEX).map(|at| at + HEX.len());
+    let found = definition.map(|at| at + 1).into_iter().chain(keywords);
+    line.split_at_checked(found.chain(hex).min()?)
 }

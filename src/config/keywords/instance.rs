@@ -146,7 +146,7 @@ pub(super) static VRRP_INSTANCE: &[Keyword] = &[
     k("authentication", "{ block }", Block(Authentication, Nothing), "none", "<=0.7.6", 1,
       "Legacy VRRPv2 authentication; build VRRP_AUTH").acts(),
     k("auth_hmac", "{ block }", Block(AuthHmac, Nothing), "none", "2.4.0", 3,
-      "keepalived HMAC-SHA256 advert trailer, excludes authentication"),
+      "keepalived HMAC-SHA256 advert trailer, excludes authentication").acts(),
 ];
 
 /// `vrrp_instance.authentication`.
@@ -162,13 +162,13 @@ pub(super) static AUTHENTICATION: &[Keyword] = &[
 #[rustfmt::skip]
 pub(super) static AUTH_HMAC: &[Keyword] = &[
     k("key", "<INT 1..255> <hex:HEX or file:PATH or ASCII, 32..64 bytes>", Custom(HmacKey), "none", "2.4.0", 3,
-      "Adds a key; file content may itself start hex:").repeated(Appends),
+      "Adds a key; file content may itself start hex:").repeated(Appends).acts(),
     k("active_key", "<INT 1..255>", Int(1, 255, Strict), "0 = none, so required", "2.4.0", 3,
-      "Key id used to sign"),
+      "Key id used to sign").acts(),
     k("time_window", "<INT 1..300 seconds>", Int(1, 300, Strict), "3 x advert_int, at least 5", "2.4.0", 3,
-      "Freshness window when anti_replay is time"),
+      "Freshness window when anti_replay is time").acts(),
     k("anti_replay", "<time or monotonic>", Choice(&["time", "monotonic"]), "time", "2.4.0", 3,
-      "Sequence check type"),
+      "Sequence check type").acts(),
     k("mode", "<enforce or permissive or receive-only>", Choice(&["enforce", "permissive", "receive-only"]), "enforce", "2.4.0", 3,
-      "Migration mode; strict forces enforce"),
+      "Migration mode; strict forces enforce").acts(),
 ];

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+mod auth_hmac;
 mod bfd;
 mod buffers;
 mod checker;
@@ -16,6 +17,7 @@ mod track;
 mod unicast;
 mod vrrp;
 
+pub use auth_hmac::{AuthHmac, Freshness, HmacMode};
 pub use bfd::BfdInstance;
 pub use buffers::{BufferPolicy, NetlinkBuffer, ReceiveBuffers};
 pub use checker::{

@@ -1,6 +1,6 @@
 //! The VRRP part of the model: instances and what they hold.
 
-use super::{Holdings, Script, Tracked, Transport};
+use super::{AuthHmac, Holdings, Script, Tracked, Transport};
 use crate::config::secret::Secret;
 use crate::wire::vrrp::Family;
 use serde::{Deserialize, Serialize};
@@ -93,7 +93,7 @@ pub enum InitialState {
     Backup,
 }
 
-/// `authentication`.
+/// `authentication` and `auth_hmac`, of which there is one at most.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Authentication {
     /// None.
@@ -102,6 +102,8 @@ pub enum Authentication {
     Pass(Secret),
     /// The IP authentication header under a password, at most 8 bytes (RFC 2338 section 5.3.6.3). Version 2 over IPv4 alone.
     Ah(Secret),
+    /// `auth_hmac`: a trailer behind the message. Any version and family.
+    Hmac(AuthHmac),
 }
 
 /// How often gratuitous ARPs (or neighbour advertisements) are sent. Counts are per virtual address.

@@ -214,6 +214,7 @@ impl Shell {
 
     /// One turn of the loop; see the module for the order.
     fn turn(&mut self, ready: &[Ready<Source>]) {
+        self.router.set_wall(clock::now(), clock::wall_time());
         for event in ready {
             if let Source::Vrrp(carrier, index) = event.token {
                 self.hear(*event, carrier, index);

@@ -80,7 +80,7 @@ impl Derived {
                 Coverage::PseudoHeader
             },
             password: match &config.authentication {
-                Authentication::None => Secret::default(),
+                Authentication::None | Authentication::Hmac(_) => Secret::default(),
                 Authentication::Pass(password) | Authentication::Ah(password) => {
                     Secret::new(v2::pad_password(password.expose()))
                 }

@@ -3,6 +3,7 @@
 use super::{Context, Instance, Rival};
 use crate::config::model::Version;
 use crate::time::Instant;
+use crate::vrrp::auth::{Proof, alarming_skew};
 use crate::vrrp::notice::{Said, Topic};
 use crate::vrrp::receive::{Envelope, Heard, compare_addresses, judge, standing};
 use crate::vrrp::table::{Cause, State};
@@ -23,9 +24,11 @@ impl Instance {
     ) {
         let vrid = self.config.virtual_router_id;
         let source = envelope.source;
-        let judged = judge(&self.config, &self.derived, envelope, message);
+        let (now, wall) = (context.now, context.wall());
+        let judged = judge(&self.config, &self.derived, envelope, message, wall);
         let admitted = judged.and_then(|advert| {
-            self.guard.admit(source, advert.proof, context.now)?;
+            self.guard
+                .admit(&self.config, source, advert.proof, now, wall)?;
             Ok(advert)
         });
         let advert = match admitted {
@@ -46,6 +49,7 @@ impl Instance {
             }
         };
         self.stats.advert_rcvd = self.stats.advert_rcvd.saturating_add(1);
+        self.weigh(advert.proof, source, context);
         if matches!(self.state, State::Initialize | State::Fault) {
             return;
         }
@@ -74,6 +78,31 @@ impl Instance {
         let cause = self.rank(&advert, source, context);
         self.heard(cause, &advert, source, context);
         self.apply(cause, context);
+    }
+
+    /// Says what is not as it should be about the proof of a welcome advert.
+    fn weigh(&mut self, proof: Proof, source: IpAddr, context: &mut Context<'_>) {
+        match proof {
+            Proof::Unsigned => {
+                self.stats.auth_ext_missing = self.stats.auth_ext_missing.saturating_add(1);
+                self.tell_limited(Topic::Unsigned, context, |suppressed| Said::Unsigned {
+                    source,
+                    suppressed,
+                });
+            }
+            Proof::Hmac(sequence) => {
+                if let Some((skew, window)) = alarming_skew(&self.config, sequence, context.wall())
+                {
+                    let said = Said::Skew {
+                        source,
+                        skew,
+                        window,
+                    };
+                    self.tell_once(Topic::Skew, context, said);
+                }
+            }
+            Proof::None | Proof::Ah(_) => {}
+        }
     }
 
     /// Where an advert stands against us.

@@ -23,7 +23,7 @@ use super::timing::{gap_listen_interval, master_down_interval};
 use super::trackers::Trackers;
 use super::{Action, Actions, InstanceId, TimerKey};
 use crate::config::model::VrrpInstance;
-use crate::time::Instant;
+use crate::time::{Instant, Wall, WallOffset};
 use crate::wire::vrrp::PRIORITY_OWNER;
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -47,7 +47,7 @@ pub struct Record {
     pub advert_due: Instant,
     /// IP identification of the last advert.
     pub ip_id: u16,
-    /// The last number of an authentication header.
+    /// The number that authentication gave the last advert.
     pub sequence: u64,
 }
 
@@ -63,12 +63,20 @@ struct Rival {
 /// What an instance needs from around it while it handles something.
 pub(super) struct Context<'a> {
     pub now: Instant,
+    pub wall_offset: WallOffset,
     pub interfaces: &'a Interfaces,
     pub trackers: &'a Trackers,
     pub garp: &'a mut Pacer,
     /// Whoever stops being MASTER leaves its addresses where they are.
     pub keeps_addresses: bool,
     pub actions: &'a mut Actions,
+}
+
+impl Context<'_> {
+    /// What the host's clock says now.
+    pub fn wall(&self) -> Wall {
+        self.wall_offset.at(self.now)
+    }
 }
 
 /// A virtual router.
@@ -251,7 +259,7 @@ impl Instance {
             state: self.state,
             advert_due: self.advert_due,
             ip_id: self.ip_id,
-            sequence: self.guard.sequence(),
+            sequence: self.guard.sequence(&self.config),
         }
     }
 
@@ -355,7 +363,7 @@ impl Instance {
         };
         if let (Cause::ResumeMaster, Some(record)) = (cause, self.resume) {
             self.ip_id = record.ip_id;
-            self.guard.resume(record.sequence);
+            self.guard.resume(&self.config, record.sequence);
         }
         self.apply(cause, context);
         self.resume = None;

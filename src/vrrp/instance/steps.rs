@@ -191,7 +191,8 @@ impl Instance {
         };
         self.last_source = Some(source);
         self.ip_id = ip::next_id(self.ip_id);
-        self.guard.number(&self.config, source, context.now);
+        self.guard
+            .number(&self.config, source, context.now, context.wall());
         let Some(packets) = self.packets(priority, source) else {
             return;
         };
@@ -225,7 +226,7 @@ impl Instance {
                 let mut advert =
                     v2::Advert::new(vrid, priority, derived.interval_seconds, addresses);
                 match self.config.authentication {
-                    Authentication::None => {}
+                    Authentication::None | Authentication::Hmac(_) => {}
                     Authentication::Pass(_) => {
                         advert = advert.with_password(derived.password.expose());
                     }
@@ -242,6 +243,7 @@ impl Instance {
                 )
             }
         };
+        let message = self.guard.signed(&self.config, message, source, named);
         match (source, destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
                 let header = ip::Header {

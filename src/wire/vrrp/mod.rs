@@ -1,6 +1,7 @@
 //! VRRP messages. Here lives what all versions share: the first two bytes, address lists and the kinds of fault; `v2` has RFC 3768,
-//! `v3` RFC 9568.
+//! `v3` RFC 9568, `hmac` the trailer that either may have.
 
+pub mod hmac;
 pub mod v2;
 pub mod v3;
 

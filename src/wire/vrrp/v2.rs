@@ -154,6 +154,19 @@ impl<'a> Advert<'a> {
         source: Ipv6Addr,
         destination: Ipv6Addr,
     ) -> Result<Self, Fault> {
+        Self::parse_ipv6_before(message, &[], source, destination)
+    }
+
+    /// The same of a message with a trailer behind it (`super::hmac`), which the checksum covers.
+    ///
+    /// # Errors
+    /// As `parse`.
+    pub fn parse_ipv6_before(
+        message: &'a [u8],
+        trailer: &[u8],
+        source: Ipv6Addr,
+        destination: Ipv6Addr,
+    ) -> Result<Self, Fault> {
         let short = Fault::Length {
             got: message.len(),
             expected: HEADER_LENGTH,
@@ -171,8 +184,9 @@ impl<'a> Advert<'a> {
             });
         }
         let (source, destination) = (IpAddr::V6(source), IpAddr::V6(destination));
-        let pseudo = pseudo_header(source, destination, PROTOCOL_VRRP, message.len());
-        if checksum(&[&pseudo, message]) != 0 {
+        let length = message.len() + trailer.len();
+        let pseudo = pseudo_header(source, destination, PROTOCOL_VRRP, length);
+        if checksum(&[&pseudo, message, trailer]) != 0 {
             return Err(Fault::Checksum);
         }
         if first & 0x0f != TYPE_ADVERTISEMENT {

@@ -76,6 +76,19 @@ impl<'a> Advert<'a> {
         source: IpAddr,
         destination: IpAddr,
     ) -> Result<(Self, Coverage), Fault> {
+        Self::parse_before(message, &[], source, destination)
+    }
+
+    /// The same of a message with a trailer behind it (`super::hmac`), which the checksum covers over IPv6 alone.
+    ///
+    /// # Errors
+    /// As `parse`.
+    pub fn parse_before(
+        message: &'a [u8],
+        trailer: &[u8],
+        source: IpAddr,
+        destination: IpAddr,
+    ) -> Result<(Self, Coverage), Fault> {
         let short = Fault::Length {
             got: message.len(),
             expected: HEADER_LENGTH,
@@ -93,7 +106,11 @@ impl<'a> Advert<'a> {
                 expected,
             });
         }
-        let coverage = coverage(message, source, destination).ok_or(Fault::Checksum)?;
+        let coverage = match source {
+            IpAddr::V4(_) => coverage(message, &[], source, destination),
+            IpAddr::V6(_) => coverage(message, trailer, source, destination),
+        }
+        .ok_or(Fault::Checksum)?;
         if first & 0x0f != TYPE_ADVERTISEMENT {
             return Err(Fault::Type(first & 0x0f));
         }
@@ -148,9 +165,15 @@ impl<'a> Advert<'a> {
 }
 
 /// What the checksum of a whole message covers; `None` when it fits nothing.
-fn coverage(message: &[u8], source: IpAddr, destination: IpAddr) -> Option<Coverage> {
-    let pseudo = pseudo_header(source, destination, PROTOCOL_VRRP, message.len());
-    if !pseudo.is_empty() && checksum(&[&pseudo, message]) == 0 {
+fn coverage(
+    message: &[u8],
+    trailer: &[u8],
+    source: IpAddr,
+    destination: IpAddr,
+) -> Option<Coverage> {
+    let length = message.len() + trailer.len();
+    let pseudo = pseudo_header(source, destination, PROTOCOL_VRRP, length);
+    if !pseudo.is_empty() && checksum(&[&pseudo, message, trailer]) == 0 {
         Some(Coverage::PseudoHeader)
     } else {
         (source.is_ipv4() && checksum(&[message]) == 0).then_some(Coverage::Message)
