@@ -2,13 +2,10 @@
 
 use super::holdings::Worded;
 use super::outline::Outline;
-use super::{View, daemon, describe, transport};
+use super::{View, auth, daemon, describe, transport};
 use crate::config::model::{
-    AuthHmac, Authentication, Freshness, Global, HmacMode, Holdings, InitialState, Model, Version,
-    VirtualAddress, Vrrp,
-    VrrpInstance,
+    Global, Holdings, InitialState, Model, Version, VirtualAddress, Vrrp, VrrpInstance,
 };
-use crate::config::secret::MASK;
 use crate::vrrp::{Instance, Interface, Router, master_down_interval};
 use crate::wire::vrrp::Family;
 use std::collections::BTreeMap;
@@ -348,18 +345,7 @@ fn settings(out: &mut Outline, config: &VrrpInstance) {
         garp.neighbour_interval.as_secs_f64(),
     );
     out.value(3, "VRRPv3 checksum as v2", config.checksum_as_v2);
-    match &config.authentication {
-        Authentication::None => out.value(3, "Authentication type", "none"),
-        Authentication::Pass(_) => {
-            out.value(3, "Authentication type", "SIMPLE_PASSWORD");
-            out.value(3, "Password", MASK);
-        }
-        Authentication::Ah(_) => {
-            out.value(3, "Authentication type", "IPSEC_AH");
-            out.value(3, "Password", MASK);
-        }
-        Authentication::Hmac(hmac) => auth_hmac(out, hmac),
-    }
+    auth::write(out, &config.authentication);
 }
 
 /// Groups and what they do.
@@ -477,26 +463,4 @@ fn interfaces(out: &mut Outline, view: &View<'_>) {
 
 fn or_none(value: Option<impl Display>) -> String {
     value.map_or_else(|| "(none)".to_owned(), |value| value.to_string())
-}
-
-/// Everything about the keys but the keys.
-fn auth_hmac(out: &mut Outline, config: &AuthHmac) {
-    let mode = match config.mode {
-        HmacMode::Enforce => "enforce",
-        HmacMode::Permissive => "permissive",
-        HmacMode::ReceiveOnly => "receive-only",
-    };
-    out.value(3, "Authentication type", "HMAC-SHA256");
-    out.value(4, "Mode", mode);
-    match config.freshness {
-        Freshness::Time(window) => {
-            out.value(4, "Anti replay", "time");
-            out.value(4, "Time window", window.as_secs());
-        }
-        Freshness::Monotonic => out.value(4, "Anti replay", "monotonic"),
-    }
-    out.value(4, "Active key", config.active_key);
-    for id in config.keys.keys() {
-        out.value(4, &format!("Key {id}"), MASK);
-    }
 }

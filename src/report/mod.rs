@@ -1,6 +1,7 @@
 //! Text out of state: the data, statistics and JSON files of the VRRP process, and the dump of a configuration. Secrets are masked in
 //! all of them. Writing the text to a file is `os`'s.
 
+mod auth;
 mod daemon;
 mod data;
 mod holdings;

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::cases::{Named, Pair};
 use super::config::instance;
+use super::unicast;
 use super::version3::{self, settles};
 use super::wire::{Frame, election_bound};
 use super::world::{HostSpec, World};
@@ -248,11 +249,38 @@ pub fn hmac_other_key(pair: Pair) {
     }
 }
 
+/// Sent to a peer: one instance with an authentication header.
+pub fn ah_unicast(pair: Pair) {
+    unicast_failover(pair, 98, &format!("version 2\n    {}", ah("s3cr3t")));
+}
+
+/// Sent to a peer: signed, of version 2 and of version 3.
+pub fn hmac_unicast(pair: Pair) {
+    for version in [2, 3] {
+        let block = hmac("active_key 2");
+        unicast_failover(pair, 98, &format!("version {version}\n    {block}"));
+    }
+}
+
+#[track_caller]
+fn unicast_failover(pair: Pair, vrid: u8, lines: &str) {
+    const VIP: &str = "10.98.0.1";
+    const ENDS: [&str; 2] = ["10.10.0.1", "10.10.0.2"];
+    let config = |node: usize| {
+        let priority = [200, 100][node];
+        let ends = (ENDS[node], &[ENDS[1 - node]][..]);
+        unicast::instance("PEERS", vrid, priority, ends, lines, &[VIP])
+    };
+    let world = World::two();
+    unicast::failover(&world, pair, &config, VIP);
+}
+
 /// The cases of signed adverts that every pair has to pass whose implementations know them (keepalived 2.4.2 and later).
 pub fn signed() -> Vec<Named> {
     vec![
         ("hmac_failover", hmac_failover),
         ("hmac_other_key", hmac_other_key),
+        ("hmac_unicast", hmac_unicast),
     ]
 }
 
@@ -261,5 +289,6 @@ pub fn common() -> Vec<Named> {
     vec![
         ("ah_failover", ah_failover),
         ("ah_other_password", ah_other_password),
+        ("ah_unicast", ah_unicast),
     ]
 }

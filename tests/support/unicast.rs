@@ -48,7 +48,7 @@ fn ends(ends: [&'static str; 2], node: usize) -> (&'static str, [&'static str; 1
 
 /// Who has the address, and where it goes when its host ends, comes back, and crashes.
 #[track_caller]
-fn failover(world: &World, pair: Pair, config: &dyn Fn(usize) -> String, vip: &str) {
+pub fn failover(world: &World, pair: Pair, config: &dyn Fn(usize) -> String, vip: &str) {
     for node in [0, 1] {
         world.nodes[node].start(pair[node], &config(node));
     }

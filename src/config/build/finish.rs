@@ -90,6 +90,7 @@ pub(super) fn instance(
         tracked_interfaces,
         trackers,
         down_timer_adverts: election::down_timer_adverts(builder, context, &draft, strict),
+        virtual_addresses: addresses::addresses(context, &mut draft, ipv6, &authentication),
         authentication,
         multicast_group,
         source: draft.source.map(|(source, _)| source),
@@ -105,7 +106,6 @@ pub(super) fn instance(
         lower_prio_no_advert: strict::lower_prio_no_advert(builder, context, &draft, strict),
         higher_prio_send_advert: strict::higher_prio_send_advert(builder, context, &draft, strict),
         garp: election::garp(builder, context, &draft, strict),
-        virtual_addresses: addresses::addresses(context, &mut draft, ipv6),
         holdings: draft.holdings,
         name: draft.name,
     };

@@ -2,7 +2,7 @@
 
 use super::{AuthHmac, Holdings, Script, Tracked, Transport};
 use crate::config::secret::Secret;
-use crate::wire::vrrp::Family;
+use crate::wire::vrrp::{Family, hmac};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -104,6 +104,16 @@ pub enum Authentication {
     Ah(Secret),
     /// `auth_hmac`: a trailer behind the message. Any version and family.
     Hmac(AuthHmac),
+}
+
+impl Authentication {
+    /// How many bytes of an advert have to be kept free for it.
+    pub fn trailer_length(&self) -> usize {
+        match self {
+            Authentication::None | Authentication::Pass(_) | Authentication::Ah(_) => 0,
+            Authentication::Hmac(_) => hmac::LENGTH,
+        }
+    }
 }
 
 /// How often gratuitous ARPs (or neighbour advertisements) are sent. Counts are per virtual address.

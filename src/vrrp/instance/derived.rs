@@ -3,16 +3,11 @@
 use crate::config::model::{Authentication, VirtualAddress, VrrpInstance};
 use crate::config::secret::Secret;
 use crate::vrrp::unicast::Peers;
-use crate::wire::ipv6;
 use crate::wire::vrrp::v3::{CENTISECOND, Coverage, INTERVAL_MAX};
-use crate::wire::vrrp::{Family, MAX_ADDRESSES, address_bytes, v2, v3};
+use crate::wire::vrrp::{Family, MAX_ADDRESSES, address_bytes, ipv6_addresses_max, v2};
 use std::net::IpAddr;
 use std::rc::Rc;
 
-/// The MTU of Ethernet: an advert over IPv6 is never fragmented, so that no more addresses go into one.
-const MTU: usize = 1500;
-/// As many IPv6 addresses fit.
-const IPV6_ADDRESSES: usize = (MTU - ipv6::HEADER_LENGTH - v3::HEADER_LENGTH) / 16;
 /// `IFA_F_NODAD`: the address is usable as soon as it is there.
 const NO_DETECTION: u32 = 0x02;
 
@@ -53,7 +48,7 @@ impl Derived {
         let family = config.family();
         let most = match family {
             Family::V4 => MAX_ADDRESSES,
-            Family::V6 => IPV6_ADDRESSES,
+            Family::V6 => ipv6_addresses_max(config.authentication.trailer_length()),
         };
         let addresses: Vec<IpAddr> = config
             .virtual_addresses

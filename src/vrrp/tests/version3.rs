@@ -4,7 +4,7 @@ use super::*;
 use crate::wire::ipv6;
 use crate::wire::ndisc::NeighbourAdvertisement;
 use crate::wire::vrrp::v3::Coverage;
-use crate::wire::vrrp::{Family, address_bytes};
+use crate::wire::vrrp::{Family, address_bytes, hmac, ipv6_addresses_max};
 use std::net::Ipv6Addr;
 
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -398,4 +398,8 @@ fn as_many_ipv6_addresses_as_fit() {
     let all = bench.instance().config().virtual_addresses.iter();
     let bytes = address_bytes(all.map(|line| line.address));
     assert_eq!(sent(&bench).get(48..), bytes.get(..90 * 16));
+    assert_eq!(
+        (ipv6_addresses_max(0), ipv6_addresses_max(hmac::LENGTH)),
+        (90, 89)
+    );
 }

@@ -6,6 +6,7 @@ pub mod v2;
 pub mod v3;
 
 use super::bytes::u8_at;
+use super::ipv6;
 use std::net::IpAddr;
 
 /// The only packet type there is (RFC 9568 section 5.2.2).
@@ -18,6 +19,13 @@ pub const PRIORITY_OWNER: u8 = 255;
 pub const PRIORITY_RESIGN: u8 = 0;
 /// As many addresses as the count field can say.
 pub const MAX_ADDRESSES: usize = 255;
+
+/// As many IPv6 addresses fit into an advert with so many bytes behind it: over IPv6 it is never fragmented, so that it has to fit
+/// into an Ethernet frame of 1500 bytes.
+pub const fn ipv6_addresses_max(trailer: usize) -> usize {
+    const MTU: usize = 1500;
+    (MTU - ipv6::HEADER_LENGTH - v3::HEADER_LENGTH - trailer) / 16
+}
 
 /// Whose addresses a virtual router has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

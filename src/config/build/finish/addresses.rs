@@ -5,15 +5,14 @@ use super::super::instance::Draft;
 use super::super::state::Builder;
 use super::super::statics::DEFAULT_INTERFACE;
 use crate::config::diagnostic::Class;
-use crate::config::model::VirtualAddress;
+use crate::config::model::{Authentication, VirtualAddress};
+use crate::wire::vrrp::ipv6_addresses_max;
 use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 
 /// How many addresses an advert can carry: its count has eight bits (RFC 3768 section 5.3.5).
 const ADDRESSES_MAX: usize = 255;
-/// As many IPv6 addresses fit into an Ethernet frame of 1500 bytes.
-const IPV6_ADDRESSES_MAX: usize = 90;
 
 /// Whether the instance is one of IPv6: its first address says so, else `native_ipv6`, its source, its group or its first peer.
 pub(super) fn is_ipv6(context: &mut Context<'_>, draft: &Draft) -> bool {
@@ -155,10 +154,12 @@ pub(super) fn addresses(
     context: &mut Context<'_>,
     draft: &mut Draft,
     ipv6: bool,
+    authentication: &Authentication,
 ) -> Vec<VirtualAddress> {
-    if ipv6 && let Some((_, span)) = draft.addresses.get(IPV6_ADDRESSES_MAX) {
+    let most = ipv6_addresses_max(authentication.trailer_length());
+    if ipv6 && let Some((_, span)) = draft.addresses.get(most) {
         let message = format!(
-            "({}) more than {IPV6_ADDRESSES_MAX} IPv6 addresses do not fit into an advert: the rest is left out of it",
+            "({}) more than {most} IPv6 addresses do not fit into an advert: the rest is left out of it",
             draft.name
         );
         context.fault(*span, message, "spread them over several instances");
