@@ -21,6 +21,7 @@ pub mod cli;
 pub mod config;
 pub mod kernel;
 pub mod logging;
+pub mod notify;
 pub mod os;
 pub mod report;
 pub mod role;

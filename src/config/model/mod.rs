@@ -11,6 +11,7 @@ mod files;
 mod filter;
 mod global;
 mod lvs;
+mod notify;
 mod process;
 mod route;
 mod track;
@@ -33,6 +34,7 @@ pub use lvs::{
     Protocol, RealServer, RealServerExtra, SchedulerFlags, ServerGroup, Service, ServiceName,
     SorryServer, Tls, TunnelChecksum, VirtualServer,
 };
+pub use notify::{Fifo, Notify};
 pub use process::{AutoPriority, Processes, Scheduling};
 pub use route::{
     Encap, Holdings, Insertion, Metric, NextHop, PROTOCOL_KEEPALIVED, Prefix, ROUTE_KINDS,

@@ -1,0 +1,100 @@
+//! What the world is told: which programs are run for an event and in which order, and what the FIFOs say. Pure; running programs is
+//! the runner's, writing the shell's.
+
+pub mod fifo;
+pub mod programs;
+#[cfg(test)]
+mod programs_tests;
+
+use crate::config::model::{Command, Notify};
+use std::rc::Rc;
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A `vrrp_instance`.
+    Instance,
+    /// A `vrrp_sync_group`.
+    Group,
+}
+
+impl Kind {
+    /// As scripts and FIFOs read it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Instance => "INSTANCE",
+            Kind::Group => "GROUP",
+        }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum What {
+    /// It became MASTER.
+    Master,
+    /// It became BACKUP.
+    Backup,
+    /// It cannot run.
+    Fault,
+    /// The daemon stops.
+    Stop,
+    /// It was removed from the configuration.
+    Deleted,
+    /// A MASTER heard an advert of lower priority.
+    MasterRxLowerPri,
+    /// The priority of a MASTER changed.
+    MasterPriority,
+    /// The priority of a BACKUP changed.
+    BackupPriority,
+}
+
+impl What {
+    /// As scripts and FIFOs read it.
+    pub fn word(self) -> &'static str {
+        match self {
+            What::Master => "MASTER",
+            What::Backup => "BACKUP",
+            What::Fault => "FAULT",
+            What::Stop => "STOP",
+            What::Deleted => "DELETED",
+            What::MasterRxLowerPri => "MASTER_RX_LOWER_PRI",
+            What::MasterPriority => "MASTER_PRIORITY",
+            What::BackupPriority => "BACKUP_PRIORITY",
+        }
+    }
+
+    /// Whether it is a state, so that it makes what was told before it old.
+    pub fn is_state(self) -> bool {
+        !matches!(
+            self,
+            What::MasterRxLowerPri | What::MasterPriority | What::BackupPriority
+        )
+    }
+
+    /// The program of its own, if one is configured.
+    fn command(self, notify: &Notify) -> Option<&Command> {
+        match self {
+            What::Master => notify.master.as_ref(),
+            What::Backup => notify.backup.as_ref(),
+            What::Fault => notify.fault.as_ref(),
+            What::Stop => notify.stop.as_ref(),
+            What::Deleted => notify.deleted.as_ref(),
+            What::MasterRxLowerPri => notify.master_rx_lower_pri.as_ref(),
+            What::MasterPriority | What::BackupPriority => None,
+        }
+    }
+}
+
+/// Something that happened to an instance or a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// To which of them.
+    pub kind: Kind,
+    /// Its name.
+    pub name: Rc<str>,
+    /// What.
+    pub what: What,
+    /// Its effective priority; 0 of a group.
+    pub priority: u8,
+}

@@ -1,0 +1,247 @@
+//! The programs that are run for events: those of one instance or group one after the other, so that what they leave behind is what
+//! happened last; those of different ones side by side.
+//!
+//! One that takes long holds the next one up for a while only. When more waits than that, states that are already history are left
+//! out, never the last.
+
+use super::{Event, Kind, What};
+use crate::config::model::{Command, Notify};
+use crate::time::Instant;
+use crate::track::script::{Outcome, RunId};
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// A program that has run for so long does not hold up the next one any more.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+/// Programs of one instance or group that may wait; past that, those of old states are left out.
+const WAITING_MAX: usize = 16;
+
+/// Whom programs belong to.
+type Owner = (Kind, Rc<str>);
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Run it, and tell how that ended.
+    Run {
+        /// This run; no other has the same number.
+        run: RunId,
+        /// What.
+        command: Command,
+    },
+    /// Say when it has run for `PATIENCE`.
+    Arm(RunId, Instant),
+    /// That is no longer needed.
+    Disarm(RunId),
+    /// Say this in the log.
+    Tell(Notice),
+}
+
+/// A log line about a program. `Display` words it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// It failed.
+    Failed {
+        /// Whose it is.
+        name: Rc<str>,
+        /// For what it was run.
+        what: What,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// It takes long, and others no longer wait for it.
+    Slow {
+        /// Whose it is.
+        name: Rc<str>,
+        /// For what it was run.
+        what: What,
+    },
+    /// Programs for states that are history were left out.
+    LeftOut {
+        /// Whose.
+        name: Rc<str>,
+    },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::Failed {
+                name,
+                what,
+                outcome,
+            } => write!(f, "({name}) notify script for {} {outcome}", what.word()),
+            Notice::Slow { name, what } => write!(
+                f,
+                "({name}) notify script for {} has run for {} seconds: the next one no longer waits for it",
+                what.word(),
+                PATIENCE.as_secs()
+            ),
+            Notice::LeftOut { name } => write!(
+                f,
+                "({name}) notify scripts are slower than what happens: states that are over are left out"
+            ),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Waiting {
+    what: What,
+    command: Command,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    /// Holds up those that wait.
+    run: Option<RunId>,
+    waiting: VecDeque<Waiting>,
+}
+
+#[derive(Debug)]
+struct Running {
+    owner: Owner,
+    what: What,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub struct Programs {
+    lanes: HashMap<Owner, Lane>,
+    running: HashMap<RunId, Running>,
+    runs: RunId,
+}
+
+impl Programs {
+    /// Runs what is configured for an event, when its turn comes: its own program, then `notify`.
+    pub fn tell(&mut self, now: Instant, event: &Event, notify: &Notify, actions: &mut Vec<Action>) {
+        let own = event.what.command(notify).cloned();
+        let any = notify.any.as_ref().filter(|_| event.what.is_state());
+        let any = any.map(|command| with_arguments(command, event));
+        let owner: Owner = (event.kind, event.name.clone());
+        for command in own.into_iter().chain(any) {
+            let lane = self.lanes.entry(owner.clone()).or_default();
+            let told_already = !event.what.is_state()
+                && lane.waiting.iter().any(|waiting| waiting.what == event.what);
+            if told_already {
+                continue;
+            }
+            lane.waiting.push_back(Waiting {
+                what: event.what,
+                command,
+            });
+            if lane.waiting.len() > WAITING_MAX {
+                let newest = event.what;
+                let before = lane.waiting.len();
+                lane.waiting.retain(|waiting| waiting.what == newest);
+                if lane.waiting.len() < before {
+                    let name = event.name.clone();
+                    actions.push(Action::Tell(Notice::LeftOut { name }));
+                }
+            }
+        }
+        self.advance(now, &owner, actions);
+    }
+
+    /// A program has ended.
+    pub fn ended(&mut self, now: Instant, run: RunId, outcome: Outcome, actions: &mut Vec<Action>) {
+        let Some(Running { owner, what }) = self.running.remove(&run) else {
+            return;
+        };
+        if !outcome.is_success() {
+            let name = owner.1.clone();
+            actions.push(Action::Tell(Notice::Failed {
+                name,
+                what,
+                outcome,
+            }));
+        }
+        if self.let_go(&owner, run) {
+            actions.push(Action::Disarm(run));
+            self.advance(now, &owner, actions);
+        }
+    }
+
+    /// A program has run for `PATIENCE`.
+    pub fn slow(&mut self, now: Instant, run: RunId, actions: &mut Vec<Action>) {
+        let Some(Running { owner, what }) = self.running.get(&run) else {
+            return;
+        };
+        let (owner, what) = (owner.clone(), *what);
+        if self.let_go(&owner, run) {
+            let name = owner.1.clone();
+            actions.push(Action::Tell(Notice::Slow { name, what }));
+            self.advance(now, &owner, actions);
+        }
+    }
+
+    /// Nobody will tell how the programs under way end: whoever waits for them waits no longer.
+    pub fn lost(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        self.running.clear();
+        let owners: Vec<Owner> = self.lanes.keys().cloned().collect();
+        for owner in owners {
+            if let Some(run) = self.lanes.get_mut(&owner).and_then(|lane| lane.run.take()) {
+                actions.push(Action::Disarm(run));
+            }
+            self.advance(now, &owner, actions);
+        }
+    }
+
+    /// Runs everything that waits, at once: the daemon ends.
+    pub fn flush(&mut self, now: Instant, actions: &mut Vec<Action>) {
+        let owners: Vec<Owner> = self.lanes.keys().cloned().collect();
+        for owner in owners {
+            while self.lanes.get(&owner).is_some_and(|lane| !lane.waiting.is_empty()) {
+                if let Some(lane) = self.lanes.get_mut(&owner) {
+                    lane.run = None;
+                }
+                self.advance(now, &owner, actions);
+            }
+        }
+    }
+
+    /// Whether any is under way.
+    pub fn is_any_running(&self) -> bool {
+        !self.running.is_empty()
+    }
+
+    fn let_go(&mut self, owner: &Owner, run: RunId) -> bool {
+        let lane = self.lanes.get_mut(owner);
+        lane.is_some_and(|lane| lane.run.take_if(|held| *held == run).is_some())
+    }
+
+    /// Runs the next one of an owner, if none holds it up.
+    fn advance(&mut self, now: Instant, owner: &Owner, actions: &mut Vec<Action>) {
+        let Some(lane) = self.lanes.get_mut(owner) else {
+            return;
+        };
+        if lane.run.is_some() {
+            return;
+        }
+        let Some(Waiting { what, command }) = lane.waiting.pop_front() else {
+            self.lanes.remove(owner);
+            return;
+        };
+        self.runs += 1;
+        let run = self.runs;
+        lane.run = Some(run);
+        let owner = owner.clone();
+        self.running.insert(run, Running { owner, what });
+        actions.push(Action::Run { run, command });
+        actions.push(Action::Arm(run, now + PATIENCE));
+    }
+}
+
+/// `notify` is told what happened behind its own arguments.
+fn with_arguments(command: &Command, event: &Event) -> Command {
+    let mut command = command.clone();
+    command.arguments.extend([
+        event.kind.word().into(),
+        event.name.as_bytes().to_vec(),
+        event.what.word().into(),
+        event.priority.to_string().into_bytes(),
+    ]);
+    command
+}

@@ -1,0 +1,132 @@
+use super::programs::{Action, Notice, PATIENCE, Programs};
+use super::{Event, Kind, What};
+use crate::config::model::{Command, Notify};
+use crate::config::world::Account;
+use crate::time::Instant;
+use crate::track::script::{Outcome, RunId};
+use std::path::PathBuf;
+
+const NOW: Instant = Instant(0);
+
+fn command(name: &str) -> Command {
+    Command {
+        arguments: vec![name.into()],
+        account: Account::ROOT,
+        directory: PathBuf::new(),
+    }
+}
+
+fn notify() -> Notify {
+    Notify {
+        master: Some(command("master")),
+        backup: Some(command("backup")),
+        any: Some(command("any")),
+        master_rx_lower_pri: Some(command("lower")),
+        ..Notify::default()
+    }
+}
+
+fn event(name: &str, what: What) -> Event {
+    Event {
+        kind: Kind::Instance,
+        name: name.into(),
+        what,
+        priority: 150,
+    }
+}
+
+/// What is run, as words, and the numbers of the runs.
+fn runs(actions: &[Action]) -> Vec<(RunId, String)> {
+    let run = |action: &Action| match action {
+        Action::Run { run, command } => {
+            let words: Vec<_> = command.arguments.iter().map(|word| String::from_utf8_lossy(word)).collect();
+            Some((*run, words.join(" ")))
+        }
+        _ => None,
+    };
+    actions.iter().filter_map(run).collect()
+}
+
+/// Ends programs as they are started, until none is left; what was run.
+fn to_the_end(programs: &mut Programs, actions: Vec<Action>) -> Vec<String> {
+    let mut done = Vec::new();
+    let mut next = runs(&actions);
+    while let Some((run, words)) = next.pop() {
+        done.push(words);
+        let mut actions = Vec::new();
+        programs.ended(NOW, run, Outcome::Exited(0), &mut actions);
+        next.extend(runs(&actions));
+    }
+    done
+}
+
+#[test]
+fn in_order_one_at_a_time_and_the_general_one_after_its_own() {
+    let (mut programs, mut actions) = (Programs::default(), Vec::new());
+    for what in [What::Backup, What::Master, What::Fault] {
+        programs.tell(NOW, &event("A", what), &notify(), &mut actions);
+    }
+    assert_eq!(runs(&actions).len(), 1, "the others wait");
+    programs.tell(NOW, &event("B", What::Backup), &notify(), &mut actions);
+    assert_eq!(runs(&actions).len(), 2, "not for one another");
+    actions.retain(|action| !matches!(action, Action::Run { run: 2, .. }));
+    assert_eq!(
+        to_the_end(&mut programs, actions),
+        [
+            "backup",
+            "any INSTANCE A BACKUP 150",
+            "master",
+            "any INSTANCE A MASTER 150",
+            "any INSTANCE A FAULT 150"
+        ]
+    );
+}
+
+#[test]
+fn one_that_hangs_is_waited_for_in_vain_only_so_long() {
+    let (mut programs, mut actions) = (Programs::default(), Vec::new());
+    programs.tell(NOW, &event("A", What::Master), &notify(), &mut actions);
+    let (hanging, _) = runs(&actions)[0];
+    assert!(actions.contains(&Action::Arm(hanging, NOW + PATIENCE)));
+    actions.clear();
+    programs.slow(NOW + PATIENCE, hanging, &mut actions);
+    assert_eq!(runs(&actions)[0].1, "any INSTANCE A MASTER 150");
+    assert!(matches!(actions[0], Action::Tell(Notice::Slow { .. })));
+    actions.clear();
+    // It does not hold up anyone when it ends at last, and its failure is told.
+    programs.ended(NOW, hanging, Outcome::Exited(3), &mut actions);
+    assert_eq!(runs(&actions), []);
+    let [Action::Tell(notice)] = &actions[..] else {
+        panic!("{actions:?}");
+    };
+    assert_eq!(notice.to_string(), "(A) notify script for MASTER exited with status 3");
+}
+
+#[test]
+fn what_is_history_is_left_out_and_the_last_state_never() {
+    let (mut programs, mut actions) = (Programs::default(), Vec::new());
+    for _ in 0..100 {
+        programs.tell(NOW, &event("A", What::Backup), &notify(), &mut actions);
+        programs.tell(NOW, &event("A", What::MasterRxLowerPri), &notify(), &mut actions);
+        programs.tell(NOW, &event("A", What::Master), &notify(), &mut actions);
+    }
+    assert!(actions.iter().any(|action| matches!(action, Action::Tell(Notice::LeftOut { .. }))));
+    let done = to_the_end(&mut programs, actions);
+    assert!(done.len() < 40, "{done:?}");
+    assert_eq!(done[done.len() - 2..], ["master", "any INSTANCE A MASTER 150"]);
+}
+
+#[test]
+fn at_the_end_and_after_a_loss_nothing_waits() {
+    let (mut programs, mut actions) = (Programs::default(), Vec::new());
+    programs.tell(NOW, &event("A", What::Master), &notify(), &mut actions);
+    programs.tell(NOW, &event("A", What::Backup), &notify(), &mut actions);
+    programs.flush(NOW, &mut actions);
+    assert_eq!(runs(&actions).len(), 4);
+    assert!(programs.is_any_running());
+    let (mut programs, mut actions) = (Programs::default(), Vec::new());
+    programs.tell(NOW, &event("A", What::Master), &notify(), &mut actions);
+    actions.clear();
+    programs.lost(NOW, &mut actions);
+    assert_eq!(runs(&actions)[0].1, "any INSTANCE A MASTER 150");
+}
