@@ -21,6 +21,8 @@ mod holdings;
 mod kernel;
 #[path = "netns/namespaces.rs"]
 mod namespaces;
+#[path = "netns/notify.rs"]
+mod notify;
 #[path = "netns/outside.rs"]
 mod outside;
 #[path = "netns/packets.rs"]
@@ -71,6 +73,7 @@ fn main() -> std::process::ExitCode {
         holdings::cases(),
         kernel::cases(),
         namespaces::cases(),
+        notify::cases(),
         outside::cases(),
         packets::cases(),
         processes::cases(),

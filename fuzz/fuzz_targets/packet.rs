@@ -154,6 +154,7 @@ fn instance(vrid: u8, priority: u8, nopreempt: bool, authentication: Authenticat
         owner_ignore_adverts: false,
         tracked_interfaces: Vec::new(),
         trackers: Vec::new(),
+        notify: Default::default(),
         strict: false,
         accept: true,
         skip_check_adv_addr: false,
@@ -388,7 +389,7 @@ impl Node {
                     let line = notice.to_string();
                     assert!(!line.contains("1234") && !line.contains("please report"), "{line}");
                 }
-                Action::Record(..) | Action::Changed { .. } | Action::GroupChanged { .. } => {}
+                Action::Record(..) | Action::Changed { .. } | Action::GroupChanged { .. } | Action::Notify(..) => {}
             }
         }
         for instance in self.router.instances() {

@@ -787,11 +787,15 @@ fn a_whole_instance_on_one_line_works() {
 fn what_is_not_implemented_is_said_once_a_keyword() {
     let instance = |id: u8| {
         format!(
-            "vrrp_instance V{id} {{\n interface eth0\n virtual_router_id {id}\n smtp_alert\n virtual_ipaddress {{ 10.0.0.{id} }}\n \
-             notify_priority_changes\n}}\n"
+            "vrrp_instance V{id} {{\n interface eth0\n virtual_router_id {id}\n smtp_alert\n virtual_ipaddress {{ 10.0.0.{id} }}\n}}\n"
         )
     };
-    let loaded = read(format!("{}{}{}", instance(1), instance(2), instance(3)));
+    let loaded = read(format!(
+        "global_defs {{\n enable_snmp_checker\n}}\n{}{}{}",
+        instance(1),
+        instance(2),
+        instance(3)
+    ));
     let said: Vec<&str> = loaded
         .diagnostics
         .iter()
@@ -801,8 +805,8 @@ fn what_is_not_implemented_is_said_once_a_keyword() {
     assert_eq!(
         said,
         [
-            "smtp_alert is not implemented yet; it has no effect (3 places)",
-            "notify_priority_changes is not implemented yet; it has no effect (3 places)"
+            "enable_snmp_checker is not implemented yet; it has no effect",
+            "smtp_alert is not implemented yet; it has no effect (3 places)"
         ]
     );
     assert_eq!(loaded.diagnostics.exit_status(), status::CLEAN);

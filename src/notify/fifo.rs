@@ -35,7 +35,10 @@ impl Backlog {
     /// Takes another line in. True when one had to be given up for it.
     pub fn push(&mut self, event: Event) -> bool {
         if event.what.is_state() {
-            *self.states.entry((event.kind, event.name.clone())).or_default() += 1;
+            *self
+                .states
+                .entry((event.kind, event.name.clone()))
+                .or_default() += 1;
         }
         let old = (self.events.len() >= WAITING_MAX)
             .then(|| self.events.iter().position(|event| self.is_old(event)))
@@ -99,7 +102,10 @@ mod tests {
 
     #[test]
     fn lines_are_keepaliveds() {
-        assert_eq!(line(&event("VI_1", What::Master)), "INSTANCE \"VI_1\" MASTER 100\n");
+        assert_eq!(
+            line(&event("VI_1", What::Master)),
+            "INSTANCE \"VI_1\" MASTER 100\n"
+        );
         let group = Event {
             kind: Kind::Group,
             priority: 0,
@@ -117,18 +123,35 @@ mod tests {
         let mut backlog = Backlog::default();
         backlog.push(event("rare", What::Fault));
         for flap in 0..WAITING_MAX * 3 {
-            let what = if flap % 2 == 0 { What::Master } else { What::Backup };
+            let what = if flap % 2 == 0 {
+                What::Master
+            } else {
+                What::Backup
+            };
             backlog.push(event("flapping", what));
         }
-        assert_eq!(backlog.front().as_deref(), Some("INSTANCE \"rare\" FAULT 100\n"));
+        assert_eq!(
+            backlog.front().as_deref(),
+            Some("INSTANCE \"rare\" FAULT 100\n")
+        );
         assert_eq!(backlog.events.len(), WAITING_MAX);
-        assert_eq!(backlog.events.back().map(|last| last.what), Some(What::Backup));
+        assert_eq!(
+            backlog.events.back().map(|last| last.what),
+            Some(What::Backup)
+        );
         assert_eq!(backlog.lost(), WAITING_MAX as u64 * 2 + 1);
         for single in 0..WAITING_MAX * 2 {
             backlog.push(event(&single.to_string(), What::Backup));
         }
-        assert_eq!(backlog.front().as_deref(), Some("INSTANCE \"rare\" FAULT 100\n"));
-        assert_eq!(backlog.events.len(), WAITING_MAX * 2 + 2, "the last state of each");
+        assert_eq!(
+            backlog.front().as_deref(),
+            Some("INSTANCE \"rare\" FAULT 100\n")
+        );
+        assert_eq!(
+            backlog.events.len(),
+            WAITING_MAX * 2 + 2,
+            "the last state of each"
+        );
         while backlog.front().is_some() {
             backlog.written();
         }

@@ -116,7 +116,13 @@ pub struct Programs {
 
 impl Programs {
     /// Runs what is configured for an event, when its turn comes: its own program, then `notify`.
-    pub fn tell(&mut self, now: Instant, event: &Event, notify: &Notify, actions: &mut Vec<Action>) {
+    pub fn tell(
+        &mut self,
+        now: Instant,
+        event: &Event,
+        notify: &Notify,
+        actions: &mut Vec<Action>,
+    ) {
         let own = event.what.command(notify).cloned();
         let any = notify.any.as_ref().filter(|_| event.what.is_state());
         let any = any.map(|command| with_arguments(command, event));
@@ -124,7 +130,10 @@ impl Programs {
         for command in own.into_iter().chain(any) {
             let lane = self.lanes.entry(owner.clone()).or_default();
             let told_already = !event.what.is_state()
-                && lane.waiting.iter().any(|waiting| waiting.what == event.what);
+                && lane
+                    .waiting
+                    .iter()
+                    .any(|waiting| waiting.what == event.what);
             if told_already {
                 continue;
             }
@@ -193,7 +202,11 @@ impl Programs {
     pub fn flush(&mut self, now: Instant, actions: &mut Vec<Action>) {
         let owners: Vec<Owner> = self.lanes.keys().cloned().collect();
         for owner in owners {
-            while self.lanes.get(&owner).is_some_and(|lane| !lane.waiting.is_empty()) {
+            while self
+                .lanes
+                .get(&owner)
+                .is_some_and(|lane| !lane.waiting.is_empty())
+            {
                 if let Some(lane) = self.lanes.get_mut(&owner) {
                     lane.run = None;
                 }

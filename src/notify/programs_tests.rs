@@ -39,7 +39,11 @@ fn event(name: &str, what: What) -> Event {
 fn runs(actions: &[Action]) -> Vec<(RunId, String)> {
     let run = |action: &Action| match action {
         Action::Run { run, command } => {
-            let words: Vec<_> = command.arguments.iter().map(|word| String::from_utf8_lossy(word)).collect();
+            let words: Vec<_> = command
+                .arguments
+                .iter()
+                .map(|word| String::from_utf8_lossy(word))
+                .collect();
             Some((*run, words.join(" ")))
         }
         _ => None,
@@ -99,7 +103,10 @@ fn one_that_hangs_is_waited_for_in_vain_only_so_long() {
     let [Action::Tell(notice)] = &actions[..] else {
         panic!("{actions:?}");
     };
-    assert_eq!(notice.to_string(), "(A) notify script for MASTER exited with status 3");
+    assert_eq!(
+        notice.to_string(),
+        "(A) notify script for MASTER exited with status 3"
+    );
 }
 
 #[test]
@@ -107,13 +114,25 @@ fn what_is_history_is_left_out_and_the_last_state_never() {
     let (mut programs, mut actions) = (Programs::default(), Vec::new());
     for _ in 0..100 {
         programs.tell(NOW, &event("A", What::Backup), &notify(), &mut actions);
-        programs.tell(NOW, &event("A", What::MasterRxLowerPri), &notify(), &mut actions);
+        programs.tell(
+            NOW,
+            &event("A", What::MasterRxLowerPri),
+            &notify(),
+            &mut actions,
+        );
         programs.tell(NOW, &event("A", What::Master), &notify(), &mut actions);
     }
-    assert!(actions.iter().any(|action| matches!(action, Action::Tell(Notice::LeftOut { .. }))));
+    assert!(
+        actions
+            .iter()
+            .any(|action| matches!(action, Action::Tell(Notice::LeftOut { .. })))
+    );
     let done = to_the_end(&mut programs, actions);
     assert!(done.len() < 40, "{done:?}");
-    assert_eq!(done[done.len() - 2..], ["master", "any INSTANCE A MASTER 150"]);
+    assert_eq!(
+        done[done.len() - 2..],
+        ["master", "any INSTANCE A MASTER 150"]
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod clock;
+pub mod fifo;
 pub mod file_watch;
 pub mod link_socket;
 pub mod memory;

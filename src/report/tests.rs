@@ -45,6 +45,7 @@ fn model() -> Model {
         owner_ignore_adverts: false,
         tracked_interfaces: Vec::new(),
         trackers: Vec::new(),
+        notify: Default::default(),
         strict: false,
         accept: true,
         skip_check_adv_addr: false,

@@ -341,7 +341,7 @@ impl Network {
                     node.watch.changed(now, instance, from, to)?;
                 }
             }
-            Action::GroupChanged { .. } => {}
+            Action::GroupChanged { .. } | Action::Notify(..) => {}
             Action::Tell(notice) => self.log.push((now, id, notice.to_string())),
             Action::SendFrame { frame, .. } => node.check_announcement(now, &frame)?,
             Action::SendAdvert {

@@ -194,6 +194,7 @@ pub(super) fn random_config(
     let group = (form == Form::Group).then(|| SyncGroup {
         name: "VG".to_owned(),
         members: NAMES.map(str::to_owned).to_vec(),
+        notify: Default::default(),
     });
     Vrrp {
         instances,
@@ -248,6 +249,7 @@ fn random_instance(random: &mut Random, protocol: Protocol, owners: bool) -> Vrr
         owner_ignore_adverts: false,
         tracked_interfaces: Vec::new(),
         trackers: Vec::new(),
+        notify: Default::default(),
         strict: false,
         accept: true,
         skip_check_adv_addr: random.percent(20),

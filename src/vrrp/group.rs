@@ -9,7 +9,8 @@ use super::notice::Notice;
 use super::router::Router;
 use super::table::{Cause, State};
 use super::{Action, Actions, InstanceId};
-use crate::config::model::Vrrp;
+use crate::config::model::{Notify, Vrrp};
+use crate::notify::{self, Kind, What};
 use crate::time::Instant;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -22,6 +23,7 @@ pub(super) type GroupId = usize;
 pub struct Group {
     name: Rc<str>,
     members: Rc<[InstanceId]>,
+    notify: Rc<Notify>,
     state: State,
     /// The place of a member that did not want to be MASTER when last asked: asked first, so that thousands of members whose
     /// timers fire one after the other do not each ask all others.
@@ -81,6 +83,7 @@ impl Router {
             self.groups.push(Group {
                 name,
                 members,
+                notify: Rc::new(group.notify.clone()),
                 state,
                 reluctant: 0,
             });
@@ -261,11 +264,23 @@ impl Router {
             && group.state != to
         {
             let from = std::mem::replace(&mut group.state, to);
+            let event = notify::Event {
+                kind: Kind::Group,
+                name: group.name.clone(),
+                what: match to {
+                    State::Master => What::Master,
+                    State::Backup => What::Backup,
+                    State::Fault => What::Fault,
+                    State::Initialize => What::Stop,
+                },
+                priority: 0,
+            };
             actions.push(Action::GroupChanged {
                 group: group.name.clone(),
                 from,
                 to,
             });
+            actions.push(Action::Notify(event, group.notify.clone()));
         }
     }
 }

@@ -38,7 +38,8 @@ pub use table::{Cause, State};
 pub use timing::{master_down_interval, skew_time};
 pub use unicast::Packets;
 
-use crate::config::model::{TrackerKind, Vrrp};
+use crate::config::model::{Notify, TrackerKind, Vrrp};
+use crate::notify;
 use crate::time::Instant;
 use crate::track::Level;
 use crate::wire::vrrp::Family;
@@ -205,6 +206,8 @@ pub enum Action {
         /// To.
         to: State,
     },
+    /// Tell whom this says of this: programs, FIFOs.
+    Notify(notify::Event, Rc<Notify>),
     /// Say something in the log (wording in notice.rs).
     Tell(Notice),
 }

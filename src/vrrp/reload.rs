@@ -24,7 +24,7 @@ impl Router {
             .collect();
         for &id in &removed {
             self.with(now, id, actions, |instance, context| {
-                instance.shutdown(context);
+                instance.remove(context);
                 instance.tell_removed(context);
             });
             let slot = usize::try_from(id)

@@ -142,7 +142,7 @@ fn runner_dies() {
     let first = runner(node).expect("a process that runs scripts");
     kill(first, Signal::SIGKILL).expect("it lives");
     node.wait_log(
-        "The process that runs scripts has ended: starting another",
+        "The process that runs programs has ended: starting another",
         secs(5),
     );
     wait_until("another takes its place", secs(10), || {

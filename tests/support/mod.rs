@@ -18,6 +18,7 @@ pub mod node;
 pub mod packet;
 pub mod stage;
 pub mod strict;
+pub mod told;
 pub mod unicast;
 pub mod version3;
 pub mod wire;

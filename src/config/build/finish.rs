@@ -26,9 +26,13 @@ pub(super) fn instance(
     mut draft: Draft,
     span: Span,
 ) {
-    builder
-        .instances
-        .insert(draft.name.clone(), Facts { group: None });
+    builder.instances.insert(
+        draft.name.clone(),
+        Facts {
+            group: None,
+            tells_priority_changes: draft.notify.priority_changes().is_some(),
+        },
+    );
     let ipv6 = addresses::is_ipv6(context, &draft);
     let strict = draft.strict.unwrap_or(builder.defaults.strict);
     let version = version(builder, context, &mut draft, ipv6, strict);
@@ -106,6 +110,9 @@ pub(super) fn instance(
         lower_prio_no_advert: strict::lower_prio_no_advert(builder, context, &draft, strict),
         higher_prio_send_advert: strict::higher_prio_send_advert(builder, context, &draft, strict),
         garp: election::garp(builder, context, &draft, strict),
+        notify: draft
+            .notify
+            .finish(context, builder.defaults.priority_changes),
         holdings: draft.holdings,
         name: draft.name,
     };

@@ -1,6 +1,7 @@
 //! `global_defs`: daemon-wide settings, and the defaults that instances inherit.
 
 use super::buffers::NetlinkWords;
+use super::notify::DraftFifos;
 use super::state::Builder;
 use super::{Context, buffers, files, firewall, lines, process};
 use crate::config::diagnostic::{Class, quote};
@@ -28,6 +29,8 @@ pub(super) struct Defaults {
     pub owner_ignore_adverts: bool,
     pub checksum_as_v2: bool,
     pub check_unicast_src: bool,
+    pub priority_changes: bool,
+    pub fifos: DraftFifos,
     pub firewall: firewall::Draft,
     pub netlink: NetlinkWords,
 }
@@ -48,6 +51,8 @@ impl Default for Defaults {
             owner_ignore_adverts: false,
             checksum_as_v2: false,
             check_unicast_src: false,
+            priority_changes: false,
+            fifos: DraftFifos::default(),
             firewall: firewall::Draft::default(),
             netlink: NetlinkWords::default(),
         }
@@ -88,7 +93,14 @@ fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
     if firewall.statement(&mut global.firewall, context, item) {
         return;
     }
+    if builder.defaults.fifos.statement(context, item) {
+        return;
+    }
     match item.name() {
+        "vrrp_notify_priority_changes" => {
+            set(&mut builder.defaults.priority_changes, item.bool(context));
+        }
+        "fifo_write_vrrp_states_on_reload" => global.fifo_states_on_reload = true,
         "router_id" => {
             global.router_id = item
                 .text(context)

@@ -2,6 +2,7 @@
 
 use super::global::set;
 use super::lines::{self, Met, TrackedLine};
+use super::notify::DraftNotify;
 use super::state::{Builder, SyncGroup};
 use super::{Context, finish};
 use crate::config::diagnostic::{Class, Span};
@@ -33,7 +34,7 @@ pub(super) fn sync_group(builder: &mut Builder, context: &mut Context<'_>, item:
         name: name.to_owned(),
         span: item.span(),
         members: None,
-        scripts: Vec::new(),
+        notify: DraftNotify::default(),
         tracked: Vec::new(),
         trackers: Vec::new(),
         own_weights: false,
@@ -48,7 +49,7 @@ pub(super) fn sync_group(builder: &mut Builder, context: &mut Context<'_>, item:
             (_, Form::Lines(_)) => {
                 lines::trackers(context, &builder.tracked, &item, name, &mut met)
             }
-            (_, Form::Script) => group.scripts.extend(item.script(context)),
+            _ if group.notify.statement(context, &item) => {}
             _ => item.check(context),
         }
     });
@@ -123,9 +124,8 @@ pub(super) fn finish_sync_groups(builder: &mut Builder, context: &mut Context<'_
             }
             _ => {}
         }
-        for script in group.scripts {
-            context.vouch(script);
-        }
+        let priority_changes = group.notify.priority_changes();
+        let notify = group.notify.finish(context, false);
         let places = places.get_or_insert_with(|| by_name(&builder.model.vrrp.instances));
         let mut members = Vec::new();
         for (member, span) in known {
@@ -137,6 +137,12 @@ pub(super) fn finish_sync_groups(builder: &mut Builder, context: &mut Context<'_
                 if !group.own_weights {
                     without_weights(context, instance, &group.name, span);
                 }
+                let tells = builder.instances.get(&member);
+                if let Some(changes) = priority_changes
+                    && !tells.is_some_and(|facts| facts.tells_priority_changes)
+                {
+                    instance.notify.priority_changes = changes;
+                }
                 track_for(instance, &group.tracked, &group.trackers);
                 members.push(member);
             }
@@ -145,6 +151,7 @@ pub(super) fn finish_sync_groups(builder: &mut Builder, context: &mut Context<'_
             builder.model.vrrp.sync_groups.push(Group {
                 name: group.name,
                 members,
+                notify,
             });
         }
     }

@@ -53,6 +53,7 @@ fn a_group_of_instances() {
         [SyncGroup {
             name: "VG".to_owned(),
             members: vec!["VI_1".to_owned(), "VI_2".to_owned()],
+            notify: Default::default(),
         }]
     );
     // One that is not started is no member, and neither is one that another group has.

@@ -3,6 +3,7 @@
 use super::auth_hmac::DraftHmac;
 use super::global::{at_least_one, extra_interfaces};
 use super::lines::{self, Met};
+use super::notify::DraftNotify;
 use super::state::Builder;
 use super::unicast::DraftUnicast;
 use super::{Context, finish};
@@ -56,6 +57,7 @@ pub(super) struct Draft {
     /// Excluded addresses, routes and rules.
     pub holdings: Holdings,
     pub trackers: Met,
+    pub notify: DraftNotify,
     /// What the instance cannot run without and this daemon does not have yet.
     pub needs: Vec<(&'static str, Span)>,
 }
@@ -252,6 +254,7 @@ impl Draft {
                 let bytes = item.u32(context).filter(|bytes| *bytes > 0);
                 self.receive_buffer = bytes.or(self.receive_buffer)
             }
+            _ if self.notify.statement(context, item) => {}
             _ => item.check(context),
         }
     }

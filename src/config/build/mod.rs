@@ -18,6 +18,7 @@ mod group_tests;
 mod instance;
 mod lines;
 mod lvs;
+mod notify;
 mod process;
 mod root;
 mod state;

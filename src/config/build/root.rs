@@ -48,6 +48,7 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
     statics::finish_link_delays(&mut builder, &mut context);
     group::finish_track_groups(&mut builder, &mut context);
     finish::accept::report(&builder, &mut context);
+    builder.model.vrrp.fifos = builder.defaults.fifos.finish(&mut context);
     context.report_security();
     context.report_pending();
     if builder.objects == 0 {

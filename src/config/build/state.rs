@@ -2,9 +2,9 @@
 
 use super::finish::accept::Unanswered;
 use super::global::Defaults;
+use super::notify::DraftNotify;
 use crate::config::diagnostic::Span;
 use crate::config::model::{LinkDelay, Model, Tracked as TrackedObject, TrackedInterface};
-use crate::config::read::Script;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
@@ -62,6 +62,8 @@ pub(super) enum Lane {
 pub(super) struct Facts {
     /// The sync group that has it.
     pub group: Option<String>,
+    /// It says itself whether changes of its priority are told.
+    pub tells_priority_changes: bool,
 }
 
 /// A group as it was read.
@@ -69,7 +71,7 @@ pub(super) struct SyncGroup {
     pub name: String,
     pub span: Span,
     pub members: Option<Vec<(String, Span)>>,
-    pub scripts: Vec<Script>,
+    pub notify: DraftNotify,
     /// The interfaces it tracks on behalf of its members.
     pub tracked: Vec<TrackedInterface>,
     /// What else it tracks on their behalf.

@@ -22,6 +22,8 @@ pub struct Global {
     pub use_pid_dir: bool,
     /// `child_wait_time`, seconds to wait for children at stop.
     pub child_wait_time: u32,
+    /// `fifo_write_vrrp_states_on_reload`.
+    pub fifo_states_on_reload: bool,
     /// `log_unknown_vrids`.
     pub log_unknown_vrids: bool,
     /// `vrrp_startup_delay`: VRRP begins this long after the daemon.
@@ -67,6 +69,7 @@ impl Default for Global {
             instance: None,
             use_pid_dir: false,
             child_wait_time: 5,
+            fifo_states_on_reload: false,
             log_unknown_vrids: false,
             vrrp_startup_delay: Duration::ZERO,
             vrrp_delay_after_boot: Duration::ZERO,

@@ -1,6 +1,6 @@
 //! The VRRP part of the model: instances and what they hold.
 
-use super::{AuthHmac, Holdings, Script, Tracked, Transport};
+use super::{AuthHmac, Fifo, Holdings, Notify, Script, Tracked, Transport};
 use crate::config::secret::Secret;
 use crate::wire::vrrp::{Family, hmac};
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,8 @@ pub struct Vrrp {
     pub link_delays: Vec<LinkDelay>,
     /// `garp_group`, in the order of the file; an interface is in one of them at most.
     pub garp_groups: Vec<GarpGroup>,
+    /// `notify_fifo` and `vrrp_notify_fifo`.
+    pub fifos: Vec<Fifo>,
     /// `vrrp_script`, those that an instance tracks, in the order of the file; names are unique.
     pub scripts: Vec<Script>,
     /// `static_ipaddress`, `static_routes`, `static_rules`: on this host for as long as the daemon runs.
@@ -49,6 +51,8 @@ pub struct SyncGroup {
     pub name: String,
     /// `group`: names of instances of this model, in the order of the file, none twice.
     pub members: Vec<String>,
+    /// `notify` and its kin.
+    pub notify: Notify,
 }
 
 /// One line of `track_interface`.
@@ -228,6 +232,8 @@ pub struct VrrpInstance {
     pub tracked_interfaces: Vec<TrackedInterface>,
     /// `track_script`, its own and those of its sync group: each name once.
     pub trackers: Vec<Tracked>,
+    /// `notify` and its kin.
+    pub notify: Notify,
     /// `strict_mode` or `vrrp_strict`: what that means is in the other fields already.
     pub strict: bool,
     /// `accept`, `no_accept`: Accept_Mode (RFC 9568 section 6.1).

@@ -1,7 +1,7 @@
 //! What a role and its runner tell each other, over one pair of packet sockets: a request or an answer a packet.
 
 use crate::config::model::Command;
-pub use crate::track::script::{Outcome, RunId};
+pub use crate::track::script::Outcome;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,17 @@ use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
+
+/// A program that runs, by the number its role gave it; no other run has the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum RunId {
+    /// Of a script that is tracked.
+    Script(u64),
+    /// Of a program that is told of an event.
+    Notify(u64),
+    /// Of one that reads a FIFO.
+    Reader(u64),
+}
 
 /// The longest packet, bytes: a command line that the kernel takes is not longer, and a socket's buffer is not smaller.
 const PACKET_MAX: usize = 128 * 1024;

@@ -11,8 +11,10 @@ mod dumps;
 mod filters;
 mod frames;
 mod links;
+mod notify;
 mod orders;
 mod room;
+mod runner;
 mod scripts;
 mod sockets;
 mod succession;
@@ -26,7 +28,7 @@ use crate::os::poll::{Loop, Ready, Want};
 use crate::os::vrrp_socket::{Batch, Carrier};
 use crate::os::{clock, memory};
 use crate::time::Instant;
-use crate::track::script::ScriptId;
+use crate::track::script::{ScriptId, Scripts};
 use crate::vrrp::{Action, Actions, Event, Notice, Router, Severity, TimerKey};
 use crate::wheel::Wheel;
 use adverts::Adverts;
@@ -35,7 +37,8 @@ use filters::Filters;
 use frames::{Frames, Left};
 use links::Kernel;
 use log::{debug, error, info, warn};
-use scripts::Programs;
+use notify::Audience;
+use runner::Runner;
 use sockets::{Place, Sockets};
 use std::collections::VecDeque;
 use std::io;
@@ -50,6 +53,8 @@ const LINES_PER_TURN: usize = 16;
 const NOTICES_MAX: usize = 16 * 1024;
 /// How long a stop waits for the kernel to confirm that the addresses are gone.
 const STOP_LIMIT: Duration = Duration::from_millis(500);
+/// How long it waits for programs that are told of the end.
+const PROGRAMS_LIMIT: Duration = Duration::from_secs(1);
 /// When gratuitous ARPs that found no room are tried again.
 const FRAMES_RETRY: Duration = Duration::from_millis(1);
 
@@ -63,6 +68,7 @@ enum Source {
     Filter,
     Parent,
     Runner,
+    Fifo,
     Signals,
     Log,
 }
@@ -81,6 +87,8 @@ enum Key {
     Script(ScriptId),
     /// Another runner may be tried.
     Runner,
+    /// A program has run for long.
+    Slow(u64),
 }
 
 /// How far the process has come.
@@ -107,7 +115,9 @@ struct Shell {
     filters: Filters,
     batch: Batch,
     dumps: Dumps,
-    programs: Programs,
+    runner: Runner,
+    scripts: Scripts,
+    audience: Audience,
     router: Router,
     actions: Actions,
     /// What is still to be said in the log.
@@ -152,7 +162,9 @@ impl Shell {
             filters: Filters::default(),
             batch: Batch::default(),
             dumps: Dumps::default(),
-            programs: Programs::default(),
+            runner: Runner::default(),
+            scripts: Scripts::default(),
+            audience: Audience::default(),
             router: Router::new(&model.vrrp, model.global.log_unknown_vrids),
             actions: Actions::new(),
             notices: VecDeque::new(),
@@ -184,8 +196,7 @@ impl Shell {
                 .map(|instance| (instance.id(), instance.config())),
         );
         // Sooner than anything that makes this process larger: the runner begins as a copy of it.
-        let runs = !shell.model.vrrp.scripts.is_empty();
-        shell.programs.fit(&mut shell.events, runs, clock::now());
+        shell.prepare_runner();
         info!("Registering Kernel netlink reflector");
         Ok(shell)
     }
@@ -231,6 +242,7 @@ impl Shell {
                 }
                 Source::Parent => self.obey(),
                 Source::Runner => self.listen_to_runner(),
+                Source::Fifo => self.audience.writable(),
                 Source::Signals => {
                     if self.context.terminated() {
                         self.stop(clock::now());
@@ -258,8 +270,15 @@ impl Shell {
                 }
                 Key::Script(id) => self.script_due(now, id, deadline),
                 Key::Runner => self.replace_runner(now),
+                Key::Slow(run) => self.program_is_slow(now, run),
                 Key::StopLimit => {
-                    warn!("The kernel has not confirmed in time that all addresses are gone");
+                    if !self.kernel.reconciler().is_settled() {
+                        warn!("The kernel has not confirmed in time that all addresses are gone");
+                    }
+                    if !self.has_told() {
+                        warn!("Some notify scripts have not ended in time");
+                        self.tell_the_rest(now);
+                    }
                     self.remove_filters(now);
                     self.exit = Some(Exit::Clean);
                 }
@@ -288,9 +307,10 @@ impl Shell {
         self.kernel.tell();
         self.filters.tell();
         self.dumps.reap();
-        self.programs.reap();
+        self.runner.reap();
         self.context.parent.alive(now);
-        if self.phase == Phase::Stopping && self.kernel.reconciler().is_settled() {
+        if self.phase == Phase::Stopping && self.has_told() && self.kernel.reconciler().is_settled()
+        {
             self.remove_filters(now);
             self.exit = Some(Exit::Clean);
         }
@@ -414,6 +434,7 @@ impl Shell {
 
     /// The interfaces are known: begin.
     fn start(&mut self, now: Instant) {
+        self.configure_fifos();
         // A process that replaces a dead one carries on at once: its peers will not wait.
         let delay = if self.context.resume {
             Duration::ZERO
@@ -503,8 +524,8 @@ impl Shell {
                 self.filters.release(id);
             }
             Action::Record(id, record) => self.record(id, record),
-            // Scripts, FIFOs and mail will hear of this.
             Action::Changed { .. } | Action::GroupChanged { .. } => {}
+            Action::Notify(event, whom) => self.notify(now, &event, &whom),
             Action::Tell(notice) => {
                 if self.notices.len() >= NOTICES_MAX {
                     self.say(1);

@@ -2,7 +2,7 @@
 
 use super::links::Owner;
 use super::sockets::Place;
-use super::{Key, Phase, STOP_LIMIT, Shell, refused};
+use super::{Key, PROGRAMS_LIMIT, Phase, STOP_LIMIT, Shell, refused};
 use crate::config::model::Model;
 use crate::os::clock;
 use crate::report::{self, JsonVersion, View};
@@ -47,7 +47,13 @@ impl Shell {
         if released {
             self.kernel.hold_fixed(false);
         }
-        self.wheel.arm(Key::StopLimit, now + STOP_LIMIT);
+        self.close_fifos();
+        let limit = if self.has_told() {
+            STOP_LIMIT
+        } else {
+            PROGRAMS_LIMIT
+        };
+        self.wheel.arm(Key::StopLimit, now + limit);
     }
 
     /// Goes over to the configuration that the parent has read. What did not change is not touched: no address, no advert.
@@ -57,6 +63,9 @@ impl Shell {
                 self.reloads = self.reloads.saturating_add(1);
                 self.save("pre");
                 self.take(now, model);
+                if self.model.global.fifo_states_on_reload {
+                    self.tell_all_states();
+                }
                 self.save("post");
             }
             Ok(_) => {}
@@ -77,6 +86,8 @@ impl Shell {
         if !changed {
             return;
         }
+        self.prepare_runner();
+        self.configure_fifos();
         self.sockets
             .plan(&self.model.vrrp, &self.model.global.buffers);
         self.kernel.size(self.model.global.buffers.netlink);

@@ -4,7 +4,6 @@ use super::derived::undergoes_detection;
 use super::{Context, Derived, Instance};
 use crate::config::model::VrrpInstance;
 use crate::vrrp::garp::Schedule;
-use crate::vrrp::notice::Said;
 use crate::vrrp::table::{State, Step};
 use crate::vrrp::{Action, TimerKey};
 use crate::wire::vrrp::PRIORITY_OWNER;
@@ -29,7 +28,7 @@ impl Instance {
             || before.version != config.version
             || !same_way(&before, &config);
         if another_router {
-            self.shutdown(context);
+            self.remove(context);
             self.adopt(config);
             self.master = None;
             self.preempt_at = None;
@@ -44,7 +43,7 @@ impl Instance {
         self.survey(context);
         let to = self.effective_priority();
         if from != to {
-            self.tell(Said::Priority { from, to }, context);
+            self.tell_priority(from, to, context);
         }
         match self.state {
             // Going to FAULT.

@@ -1,6 +1,6 @@
 //! What follows from an instance's configuration alone, computed once so that no packet has to.
 
-use crate::config::model::{Authentication, VirtualAddress, VrrpInstance};
+use crate::config::model::{Authentication, Notify, VirtualAddress, VrrpInstance};
 use crate::config::secret::Secret;
 use crate::vrrp::unicast::Peers;
 use crate::wire::vrrp::v3::{CENTISECOND, Coverage, INTERVAL_MAX};
@@ -26,6 +26,8 @@ pub(in crate::vrrp) struct Derived {
     pub coverage: Coverage,
     /// The password as it stands in an advert.
     pub password: Secret,
+    /// Whom to tell.
+    pub notify: Rc<Notify>,
     /// The unicast peers.
     pub peers: Peers,
     /// What to announce.
@@ -80,6 +82,7 @@ impl Derived {
                     Secret::new(v2::pad_password(password.expose()))
                 }
             },
+            notify: Rc::new(config.notify.clone()),
             peers: Peers::new(config.transport.unicast.as_ref()),
             announced: announced(config),
         }

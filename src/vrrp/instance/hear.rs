@@ -2,6 +2,7 @@
 
 use super::{Context, Instance, Rival};
 use crate::config::model::Version;
+use crate::notify::What;
 use crate::time::Instant;
 use crate::vrrp::auth::{Proof, alarming_skew};
 use crate::vrrp::notice::{Said, Topic};
@@ -196,7 +197,7 @@ impl Instance {
         self.rival = None;
         let to = self.effective_priority();
         if from != to {
-            self.tell(Said::Priority { from, to }, context);
+            self.tell_priority(from, to, context);
         }
     }
 
@@ -232,6 +233,9 @@ impl Instance {
                 Cause::HeardLower | Cause::HeardLowerNoPreempt | Cause::HeardEqualLower,
             )
             | (State::Backup, Cause::HeardLower) => {
+                if self.state == State::Master {
+                    self.notify(What::MasterRxLowerPri, context);
+                }
                 self.tell_limited(Topic::Lower, context, |suppressed| Said::HeardLower {
                     source,
                     priority,

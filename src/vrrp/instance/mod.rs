@@ -23,6 +23,7 @@ use super::timing::{gap_listen_interval, master_down_interval};
 use super::trackers::Trackers;
 use super::{Action, Actions, InstanceId, TimerKey};
 use crate::config::model::VrrpInstance;
+use crate::notify::{self, Kind, What};
 use crate::time::{Instant, Wall, WallOffset};
 use crate::wire::vrrp::PRIORITY_OWNER;
 use std::cell::Cell;
@@ -122,6 +123,8 @@ pub struct Instance {
     detecting: BTreeSet<IpAddr>,
     /// Held by queued gratuitous ARPs; false when they are no longer wanted.
     announcing_wanted: Rc<Cell<bool>>,
+    /// It is just being removed.
+    removed: bool,
     resume: Option<Record>,
     stats: Stats,
     limiter: Limiter,
@@ -158,6 +161,7 @@ impl Instance {
             announcing: Schedule::default(),
             detecting: BTreeSet::new(),
             announcing_wanted: Rc::new(Cell::new(false)),
+            removed: false,
             resume: None,
             stats: Stats::default(),
             limiter: Limiter::default(),
@@ -282,7 +286,7 @@ impl Instance {
         if from == to || self.state == State::Initialize {
             return;
         }
-        self.tell(Said::Priority { from, to }, context);
+        self.tell_priority(from, to, context);
         if self.state == State::Backup {
             self.rearm_master_down(context);
         }
@@ -417,6 +421,13 @@ impl Instance {
     /// Steps down because another of its sync group did.
     pub(super) fn follow_to_backup(&mut self, context: &mut Context<'_>) {
         self.apply(Cause::GroupSteppedDown, context);
+    }
+
+    /// Resigns, as its configuration is no longer there.
+    pub(super) fn remove(&mut self, context: &mut Context<'_>) {
+        self.removed = true;
+        self.shutdown(context);
+        self.removed = false;
     }
 
     /// Resigns.
@@ -558,6 +569,41 @@ impl Instance {
 
     fn tell(&self, said: Said, context: &mut Context<'_>) {
         context.actions.push(self.notice(said));
+    }
+
+    /// Says that its priority changed.
+    fn tell_priority(&self, from: u8, to: u8, context: &mut Context<'_>) {
+        self.tell(Said::Priority { from, to }, context);
+        match self.state {
+            _ if !self.config.notify.priority_changes => {}
+            State::Master => self.notify(What::MasterPriority, context),
+            State::Backup => self.notify(What::BackupPriority, context),
+            State::Initialize | State::Fault => {}
+        }
+    }
+
+    /// Has the world told.
+    fn notify(&self, what: What, context: &mut Context<'_>) {
+        let event = notify::Event {
+            kind: Kind::Instance,
+            name: self.name.clone(),
+            what,
+            priority: self.effective_priority(),
+        };
+        let whom = self.derived.notify.clone();
+        context.actions.push(Action::Notify(event, whom));
+    }
+
+    /// What the world is told of its state.
+    fn state_told(&self) -> What {
+        match self.state {
+            State::Master => What::Master,
+            State::Backup => What::Backup,
+            State::Fault => What::Fault,
+            State::Initialize if !self.removed => What::Stop,
+            State::Initialize if self.config.notify.tells_deleted => What::Deleted,
+            State::Initialize => What::Fault,
+        }
     }
 
     pub(super) fn tell_limited(

@@ -77,6 +77,7 @@ impl Instance {
                 from,
                 to: next,
             });
+            self.notify(self.state_told(), context);
         }
     }
 

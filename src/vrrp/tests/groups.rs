@@ -44,6 +44,7 @@ fn pair(change: impl Fn(&mut VrrpInstance)) -> Vrrp {
         sync_groups: vec![SyncGroup {
             name: "VG".to_owned(),
             members: instances.iter().map(|i| i.name.clone()).collect(),
+            notify: Default::default(),
         }],
         instances,
         ..Vrrp::default()

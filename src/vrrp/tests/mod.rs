@@ -71,6 +71,7 @@ pub(super) fn config() -> VrrpInstance {
         owner_ignore_adverts: false,
         tracked_interfaces: Vec::new(),
         trackers: Vec::new(),
+        notify: Default::default(),
         strict: false,
         accept: true,
         skip_check_adv_addr: false,
@@ -237,7 +238,7 @@ impl Bench {
                 Action::HoldAddresses(_, hold) => (if *hold { "take" } else { "drop" }).to_owned(),
                 Action::Changed { to, .. } => format!("now {to}"),
                 Action::GroupChanged { group, to, .. } => format!("{group} now {to}"),
-                Action::Record(..) | Action::Tell(_) => continue,
+                Action::Record(..) | Action::Notify(..) | Action::Tell(_) => continue,
             };
             done.push(short);
         }

@@ -1,0 +1,179 @@
+//! `notify` and its kin, of instances and groups, and the FIFOs.
+
+use super::Context;
+use crate::config::diagnostic::quote;
+use crate::config::model::{Command, Fifo, Notify};
+use crate::config::read::{Item, Script};
+use crate::config::source::path;
+
+/// The notifications of an instance or a group as they were read.
+#[derive(Default)]
+pub(super) struct DraftNotify {
+    scripts: Vec<(&'static str, Script)>,
+    tells_deleted: bool,
+    priority_changes: Option<bool>,
+}
+
+impl DraftNotify {
+    /// Reads a statement; false when it is another one.
+    pub fn statement(&mut self, context: &mut Context<'_>, item: &Item<'_>) -> bool {
+        match item.name() {
+            "notify_priority_changes" => {
+                self.priority_changes = item.bool(context).or(self.priority_changes);
+            }
+            "notify_deleted" => {
+                self.tells_deleted = true;
+                if item.count() > 0 {
+                    self.script(context, item);
+                }
+            }
+            "notify_backup"
+            | "notify_master"
+            | "notify_fault"
+            | "notify_stop"
+            | "notify"
+            | "notify_master_rx_lower_pri" => self.script(context, item),
+            _ => return false,
+        }
+        true
+    }
+
+    fn script(&mut self, context: &mut Context<'_>, item: &Item<'_>) {
+        let script = item.script(context);
+        self.scripts
+            .extend(script.map(|script| (item.name(), script)));
+    }
+
+    /// What of it can be run. `priority_changes` holds where nothing was said.
+    pub fn finish(self, context: &mut Context<'_>, priority_changes: bool) -> Notify {
+        let mut notify = Notify {
+            tells_deleted: self.tells_deleted,
+            priority_changes: self.priority_changes.unwrap_or(priority_changes),
+            ..Notify::default()
+        };
+        for (word, script) in self.scripts {
+            let Some(script) = context.vouch(script) else {
+                continue;
+            };
+            let place = match word {
+                "notify_master" => &mut notify.master,
+                "notify_backup" => &mut notify.backup,
+                "notify_fault" => &mut notify.fault,
+                "notify_stop" => &mut notify.stop,
+                "notify_deleted" => &mut notify.deleted,
+                "notify_master_rx_lower_pri" => &mut notify.master_rx_lower_pri,
+                _ => &mut notify.any,
+            };
+            *place = Some(script.into());
+        }
+        notify
+    }
+
+    /// `notify_priority_changes`, where it was said.
+    pub fn priority_changes(&self) -> Option<bool> {
+        self.priority_changes
+    }
+}
+
+/// The FIFOs of `global_defs` as they were read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct DraftFifos {
+    /// `notify_fifo`.
+    general: DraftFifo,
+    /// `vrrp_notify_fifo`.
+    vrrp: DraftFifo,
+}
+
+#[derive(Clone, Debug, Default)]
+struct DraftFifo {
+    fifo: Option<Fifo>,
+    reader: Option<Script>,
+}
+
+impl DraftFifos {
+    /// Reads a statement; false when it is another one.
+    pub fn statement(&mut self, context: &mut Context<'_>, item: &Item<'_>) -> bool {
+        let fifo = match item.name() {
+            "notify_fifo" | "notify_fifo_script" => &mut self.general,
+            "vrrp_notify_fifo" | "vrrp_notify_fifo_script" => &mut self.vrrp,
+            _ => return false,
+        };
+        if item.name().ends_with("_script") {
+            fifo.reader = item.script(context).or(fifo.reader.take());
+        } else {
+            fifo.fifo = read_fifo(context, item).or(fifo.fifo.take());
+        }
+        true
+    }
+
+    /// Those that the VRRP process writes to.
+    pub fn finish(&self, context: &mut Context<'_>) -> Vec<Fifo> {
+        let mut found: Vec<Fifo> = Vec::new();
+        for DraftFifo { fifo, reader } in [&self.general, &self.vrrp] {
+            let Some(fifo) = fifo else {
+                if let Some(reader) = reader {
+                    let message = "a script for a notify FIFO without the FIFO - ignoring";
+                    context.fault(reader.span, message, "name the FIFO, too");
+                }
+                continue;
+            };
+            if found.iter().any(|known| known.path == fifo.path) {
+                continue;
+            }
+            let reader = reader.clone().and_then(|reader| context.vouch(reader));
+            found.push(Fifo {
+                reader: reader.map(|reader| with_path(reader, fifo)),
+                ..fifo.clone()
+            });
+        }
+        found
+    }
+}
+
+fn with_path(reader: Script, fifo: &Fifo) -> Command {
+    use std::os::unix::ffi::OsStrExt;
+    let mut command = Command::from(reader);
+    command
+        .arguments
+        .push(fifo.path.as_os_str().as_bytes().to_vec());
+    command
+}
+
+/// `PATH [USER [GROUP]]`.
+fn read_fifo(context: &mut Context<'_>, item: &Item<'_>) -> Option<Fifo> {
+    let name = item.required(context)?;
+    if !name.bytes().starts_with(b"/") {
+        let message = format!("{} '{}' is no full path", item.name(), quote(name.bytes()));
+        context.fault(
+            name.span(),
+            message,
+            "begin it with /; the line has no effect",
+        );
+        return None;
+    }
+    let owner = match item.argument(1) {
+        None => context.world.own_account(),
+        Some(user) => {
+            let group = item.argument(2).map(|word| word.bytes());
+            let found = context.account(user.bytes(), group);
+            if found.is_none() {
+                let message = format!(
+                    "Unable to set uid/gid for {} '{}'",
+                    item.name(),
+                    quote(user.bytes())
+                );
+                context.fault(
+                    user.span(),
+                    message,
+                    "the user or its group does not exist on this host",
+                );
+            }
+            found?
+        }
+    };
+    Some(Fifo {
+        path: path(name.bytes()).to_owned(),
+        owner,
+        reader: None,
+    })
+}

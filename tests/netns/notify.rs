@@ -1,0 +1,163 @@
+//! Telling the world: what programs are run with and in which order, and that FIFOs lose nothing that matters.
+
+use std::fs;
+
+use crate::support::Binary::Ours;
+use crate::support::config::instance;
+use crate::support::node::{CONFIG, Node};
+use crate::support::stage::{Case, case, peer_case};
+use crate::support::told::{self, FIFO};
+use crate::support::wire::election_bound;
+use crate::support::world::{HostSpec, World};
+use crate::support::{Binary, secs, wait_until};
+use nix::sys::signal::Signal;
+
+const VIP: &str = "10.85.1.1";
+
+/// The cases of this part.
+pub fn cases() -> Vec<Case> {
+    vec![
+        peer_case("notify::a_fifo_says_what_keepaliveds_says", as_the_peer),
+        case("notify::programs_are_told_in_order", programs),
+        case("notify::a_late_reader_misses_nothing", late_reader),
+        case("notify::a_program_that_hangs_holds_nothing_up", hanging),
+        case("notify::the_script_of_a_fifo_reads_it", fifo_script),
+    ]
+}
+
+fn as_the_peer() {
+    let (ours, peers) = (told::life(Ours), told::life(Binary::Peer));
+    assert_eq!(ours, peers);
+    assert_eq!(ours.len(), 4, "three instances and a group: {ours:?}");
+}
+
+const TELL: &str = "#!/bin/sh\nsleep 0.1\necho \"$@\" >> /run/told\n";
+
+fn alone(head: &str, globals: &str) -> World {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.write_script("/etc/keepalived/tell.sh", TELL);
+    node.start(Ours, &config(head, globals));
+    world
+}
+
+fn config(head: &str, globals: &str) -> String {
+    format!(
+        "global_defs {{\n{globals}\n}}\n{}",
+        instance("LOCK", 85, 100, head, &[VIP])
+    )
+}
+
+fn is_master(node: &Node) {
+    wait_until("the host is master", election_bound(), || node.holds(VIP));
+}
+
+/// Of each state the program of its own, then the general one, and at the end both, too: the daemon waits for them.
+fn programs() {
+    let head = ["master", "backup", "fault", "stop"]
+        .map(|state| format!("notify_{state} \"/etc/keepalived/tell.sh own '{state} of it'\""));
+    let head = format!(
+        "{}\n notify \"/etc/keepalived/tell.sh any\"\n notify_deleted /etc/keepalived/tell.sh",
+        head.join("\n")
+    );
+    let world = alone(&head, "");
+    let node = &world.nodes[0];
+    is_master(node);
+    node.run(&["ip", "link", "set", "eth0", "down"]);
+    node.wait_log("Entering FAULT STATE", secs(10));
+    node.run(&["ip", "link", "set", "eth0", "up"]);
+    is_master(node);
+    // Removed by a reload, then there again, then the end of it all.
+    let other = instance("OTHER", 86, 100, "", &["10.85.1.2"]);
+    node.write(CONFIG, &other);
+    node.signal(Signal::SIGHUP);
+    wait_until("it is gone", secs(10), || !node.holds(VIP));
+    node.write(CONFIG, &config(&head, ""));
+    node.signal(Signal::SIGHUP);
+    is_master(node);
+    node.stop();
+    let told = node.read("/run/told");
+    let mut expected = String::new();
+    for state in [
+        "backup", "master", "fault", "backup", "master", "deleted", "backup", "master", "stop",
+    ] {
+        let upper = state.to_uppercase();
+        let own = if state == "deleted" {
+            "\n".to_owned()
+        } else {
+            format!("own {state} of it\n")
+        };
+        expected.push_str(&format!("{own}any INSTANCE LOCK {upper} 100\n"));
+    }
+    assert_eq!(told, expected);
+}
+
+/// Nobody reads at first, and everything is there in the end, in order; what is not needed any more is taken away.
+fn late_reader() {
+    let world = alone("", &format!("notify_fifo {FIFO}"));
+    let node = &world.nodes[0];
+    is_master(node);
+    node.run(&["ip", "link", "set", "eth0", "down"]);
+    node.wait_log("Entering FAULT STATE", secs(10));
+    told::read_fifo(node);
+    let expected =
+        ["BACKUP", "MASTER", "FAULT"].map(|state| format!("INSTANCE \"LOCK\" {state} 100"));
+    wait_until("all is read", secs(10), || told::lines(node) == expected);
+    let mode = fs::metadata(node.path(FIFO))
+        .expect("the FIFO")
+        .permissions();
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&mode) & 0o133,
+        0,
+        "{mode:?}"
+    );
+    node.stop();
+    assert!(!node.path(FIFO).exists(), "it was made by the daemon");
+    assert_eq!(
+        told::lines(node).last().map(String::as_str),
+        Some("INSTANCE \"LOCK\" STOP 100")
+    );
+}
+
+fn hanging() {
+    let head = "notify_master \"sleep 4712\"\n notify_fault \"/etc/keepalived/tell.sh fault\"\n notify_backup /bin/false";
+    let world = alone(head, "");
+    let node = &world.nodes[0];
+    node.wait_log(
+        "(LOCK) notify script for BACKUP exited with status 1",
+        secs(10),
+    );
+    is_master(node);
+    node.run(&["ip", "link", "set", "eth0", "down"]);
+    wait_until("the next one is run", secs(30), || {
+        node.read("/run/told") == "fault\n"
+    });
+    let log = node.log();
+    assert!(
+        log.contains("(LOCK) notify script for MASTER has run for 10 seconds"),
+        "{log}"
+    );
+    node.stop();
+}
+
+fn fifo_script() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.write_script(
+        "/etc/keepalived/read.sh",
+        "#!/bin/sh\nwhile read -r line; do echo \"$1 $line\" >> /run/told; done < \"$2\"\n",
+    );
+    let globals = format!(
+        " vrrp_notify_fifo {FIFO}\n vrrp_notify_fifo_script \"/etc/keepalived/read.sh mine\""
+    );
+    node.start(Ours, &config("", &globals));
+    is_master(node);
+    let expected = "mine INSTANCE \"LOCK\" BACKUP 100\nmine INSTANCE \"LOCK\" MASTER 100\n";
+    wait_until("it read both states", secs(10), || {
+        node.read("/run/told") == expected
+    });
+    node.stop();
+    wait_until("the script has ended", secs(5), || {
+        node.processes().is_empty()
+    });
+}
