@@ -72,6 +72,7 @@ pub struct Reconciler<O> {
     notices: Vec<Notice>,
     restored: Vec<O>,
     usable: Vec<(O, IpAddr)>,
+    unavailable: Vec<(O, IpAddr)>,
     traces: HashMap<Trace, HashSet<Policy>>,
     /// Routes and rules that the kernel refused for now.
     refused: HashSet<Policy>,
@@ -101,6 +102,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             notices: Vec::new(),
             restored: Vec::new(),
             usable: Vec::new(),
+            unavailable: Vec::new(),
             traces: HashMap::new(),
             refused: HashSet::new(),
             sequence: 0,
@@ -366,9 +368,16 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         self.restored.drain(..).collect()
     }
 
-    /// The addresses that passed duplicate address detection since the last call, and who holds them.
+    /// The addresses that passed duplicate address detection since the last call, or were added though they had been refused, and
+    /// who holds them.
     pub fn take_usable(&mut self) -> Vec<(O, IpAddr)> {
         std::mem::take(&mut self.usable)
+    }
+
+    /// The addresses that the kernel has refused to add since the last call, and who should hold them. Each is told once: it is asked
+    /// for again now and then, and told of by `take_usable` when it is there.
+    pub fn take_unavailable(&mut self) -> Vec<(O, IpAddr)> {
+        std::mem::take(&mut self.unavailable)
     }
 
     fn next_sequence(&mut self) -> u32 {
@@ -444,11 +453,20 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             }
             (op, errno) => {
                 let adding = matches!(op, Op::Add(_));
-                if entry.backoff.attempts == 0 || entry.backoff.attempts == PATIENCE {
+                let first = if adding {
+                    !std::mem::replace(&mut entry.refused, true)
+                } else {
+                    entry.backoff.attempts == 0
+                };
+                if first {
                     let Spot {
                         interface,
                         placement,
                     } = spot;
+                    if adding {
+                        let holders = entry.holders().map(|owner| (owner, placement.address));
+                        self.unavailable.extend(holders);
+                    }
                     self.notices.push(Notice::Refused {
                         adding,
                         interface,

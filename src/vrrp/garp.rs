@@ -8,8 +8,8 @@ use super::{Action, Actions, Interface, TimerKey};
 use crate::config::model::{GarpGroup, GarpPolicy};
 use crate::time::Instant;
 use crate::wire::{arp, ndisc};
-use std::cell::Cell;
-use std::collections::{HashMap, VecDeque};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -96,6 +96,8 @@ pub(super) struct Job {
     pub name: Rc<str>,
     /// Set to false when the instance has stopped being MASTER.
     pub wanted: Rc<Cell<bool>>,
+    /// What is not on this host, so that it must not be announced.
+    pub refused: Rc<RefCell<BTreeSet<IpAddr>>>,
     /// What to announce.
     pub addresses: Rc<[IpAddr]>,
     /// How often each.
@@ -211,6 +213,9 @@ impl Pacer {
                 continue;
             };
             *next += 1;
+            if job.refused.borrow().contains(&address) {
+                continue;
+            }
             if !job.begun {
                 let interface = interface.name.clone();
                 actions.push(Action::Tell(Notice::GratuitousArp { interface, address }));

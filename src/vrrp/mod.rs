@@ -138,7 +138,14 @@ pub enum Event<'a> {
         /// Of which instance.
         instance: InstanceId,
     },
-    /// An address of a MASTER has passed duplicate address detection: now it may be announced.
+    /// The kernel refuses an address of a MASTER: it must not be announced, until `AddressUsable`.
+    AddressUnavailable {
+        /// Of which instance.
+        instance: InstanceId,
+        /// Which.
+        address: IpAddr,
+    },
+    /// An address of a MASTER has passed duplicate address detection, or is no longer refused: now it may be announced.
     AddressUsable {
         /// Of which instance.
         instance: InstanceId,

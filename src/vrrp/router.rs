@@ -188,9 +188,14 @@ impl Router {
             Event::AddressesRestored { instance } => {
                 self.with(now, instance, actions, Instance::announce_again)
             }
+            Event::AddressUnavailable { instance, address } => {
+                self.with(now, instance, actions, |instance, _| {
+                    instance.withhold(address)
+                })
+            }
             Event::AddressUsable { instance, address } => {
                 self.with(now, instance, actions, |instance, context| {
-                    instance.announce_detected(address, context)
+                    instance.announce_usable(address, context)
                 })
             }
             Event::Reload {

@@ -6,7 +6,7 @@ use crate::support::Binary::Ours;
 use crate::support::cases::skew;
 use crate::support::config::instance;
 use crate::support::stage::{Case, case};
-use crate::support::wire::election_bound;
+use crate::support::wire::{Frame, election_bound};
 use crate::support::world::{HostSpec, World};
 use crate::support::{millis, secs, stays, wait_until};
 
@@ -31,6 +31,10 @@ pub fn cases() -> Vec<Case> {
         ),
         case("kernel::lost_primary_address", lost_primary_address),
         case("kernel::forms_of_addresses", forms_of_addresses),
+        case(
+            "kernel::refused_addresses_are_not_announced",
+            refused_addresses_are_not_announced,
+        ),
         case(
             "kernel::foreign_addresses_are_left_alone",
             foreign_addresses_are_left_alone,
@@ -203,6 +207,49 @@ fn forms_of_addresses() {
         (1..=lines.len()).all(|n| !node.holds(&format!("10.74.{n}.1"))),
         "all addresses are gone"
     );
+}
+
+/// The kernel refuses an address (here: no IPv6 on the interface). Neighbours are told of it when it is there, and not before.
+fn refused_addresses_are_not_announced() {
+    const EXCLUDED: &str = "fd00:74::1";
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    let without_ipv6 = |off: u8| {
+        node.run(&[
+            "sh",
+            "-c",
+            &format!("echo {off} >/proc/sys/net/ipv6/conf/eth0/disable_ipv6"),
+        ]);
+    };
+    without_ipv6(1);
+    let lines = format!("state MASTER\nvirtual_ipaddress_excluded {{\n{EXCLUDED}/64 -nodad\n}}");
+    node.start(Ours, &instance("QUAY", VRID, 100, &lines, &[VIP]));
+    let octets = EXCLUDED
+        .parse::<std::net::Ipv6Addr>()
+        .expect("an address")
+        .octets();
+    let announced = || {
+        let frames = world.capture.frames();
+        let told = |frame: &&Frame| frame.bytes.windows(octets.len()).any(|part| part == octets);
+        frames.iter().filter(told).count()
+    };
+    // Both bursts.
+    wait_until("the other address is announced", secs(15), || {
+        world.capture.gratuitous_since(0).len() == 10
+    });
+    assert_eq!(announced(), 0);
+    let log = node.log();
+    assert_eq!(log.matches("refuses to add").count(), 1, "{log}");
+    assert!(
+        !log.contains(&format!("Sending unsolicited NA on eth0 for {EXCLUDED}")),
+        "{log}"
+    );
+    without_ipv6(0);
+    wait_until("it is there and announced", secs(15), || {
+        node.holds(EXCLUDED) && announced() > 0
+    });
+    node.stop();
+    assert!(!node.holds(EXCLUDED));
 }
 
 /// Other people's addresses, even in the same network or equal but for the prefix length, are none of our business.

@@ -102,7 +102,8 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             Some(present) => {
                 let is_as_wanted = wanted.is_met_by(present, &spot.interface);
                 let usable = wanted.is_detected() && present.is_usable();
-                if usable && !entry.usable {
+                let relented = std::mem::take(&mut entry.refused) && !wanted.is_detected();
+                if usable && !entry.usable || relented {
                     let address = spot.placement.address;
                     let holders = entry.holders().map(|owner| (owner, address));
                     self.usable.extend(holders);

@@ -28,6 +28,8 @@ pub(super) struct Entry<O> {
     pub abandoned: bool,
     /// It has passed duplicate address detection; told.
     pub usable: bool,
+    /// The kernel has refused to add it since it is held; told.
+    pub refused: bool,
     /// Another host has it; told.
     pub duplicate: bool,
     pub dirty: bool,
@@ -45,6 +47,7 @@ impl<O: Copy + Eq> Entry<O> {
             lost: false,
             abandoned: false,
             usable: false,
+            refused: false,
             duplicate: false,
             dirty: false,
             backoff: Backoff::default(),
@@ -92,6 +95,7 @@ impl<O: Copy + Eq> Entry<O> {
         self.abandoned = false;
         // Whoever holds it from now on has to be told.
         self.usable = false;
+        self.refused = false;
         true
     }
 

@@ -1,8 +1,12 @@
 //! Gratuitous ARPs on their way out: in order, in batches, after adverts and addresses, and never waited for.
 
 use crate::os::link_socket::{Frame, LinkSocket};
+use crate::wire::arp::Arp;
+use crate::wire::ethernet::{self, TYPE_ARP};
+use crate::wire::ndisc::NeighbourAdvertisement;
 use std::collections::VecDeque;
 use std::io;
+use std::net::IpAddr;
 
 /// Frames sent in one turn of the loop, so that a burst for thousands of addresses lets packets and timers in between: each costs
 /// some five microseconds.
@@ -44,6 +48,17 @@ impl Frames {
         self.waiting.push_back(Frame { interface, bytes });
     }
 
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Forgets what would announce an address.
+    pub fn discard(&mut self, address: IpAddr) {
+        self.waiting
+            .retain(|frame| announced(&frame.bytes) != Some(address));
+    }
+
     /// Sends what can be sent in one turn.
     pub fn send(&mut self) -> Left {
         let mut budget = PER_TURN;
@@ -69,5 +84,29 @@ impl Frames {
         } else {
             Left::More
         }
+    }
+}
+
+/// Which address a frame tells the neighbours of.
+fn announced(frame: &[u8]) -> Option<IpAddr> {
+    let (header, packet) = ethernet::Header::parse(frame)?;
+    if header.kind == TYPE_ARP {
+        return Arp::parse(packet).map(|arp| arp.sender_ip.into());
+    }
+    NeighbourAdvertisement::parse(packet).map(|(_, told)| told.target.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{arp, ndisc};
+
+    #[test]
+    fn a_frame_says_whom_it_announces() {
+        let mac = [2, 0, 0, 0, 0, 1];
+        let (four, six) = ([10, 0, 0, 1].into(), [0xfd00, 0, 0, 0, 0, 0, 0, 1].into());
+        assert_eq!(announced(&arp::gratuitous(mac, four)), Some(four.into()));
+        assert_eq!(announced(&ndisc::unsolicited(mac, six)), Some(six.into()));
+        assert_eq!(announced(&[0; 64]), None);
     }
 }

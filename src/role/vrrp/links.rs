@@ -228,12 +228,14 @@ impl Kernel {
         restored.filter_map(Owner::instance).collect()
     }
 
-    /// Which addresses have passed duplicate address detection.
+    /// Which addresses have passed duplicate address detection, or are there at last.
     pub fn take_usable(&mut self) -> Vec<(InstanceId, IpAddr)> {
-        let usable = self.reconciler.take_usable().into_iter();
-        usable
-            .filter_map(|(owner, address)| Some((owner.instance()?, address)))
-            .collect()
+        of_instances(self.reconciler.take_usable())
+    }
+
+    /// Which addresses the kernel has refused.
+    pub fn take_unavailable(&mut self) -> Vec<(InstanceId, IpAddr)> {
+        of_instances(self.reconciler.take_unavailable())
     }
 
     /// Logs what the reconciler has to say.
@@ -242,6 +244,13 @@ impl Kernel {
             warn!("{notice}");
         }
     }
+}
+
+fn of_instances(addresses: Vec<(Owner, IpAddr)>) -> Vec<(InstanceId, IpAddr)> {
+    addresses
+        .into_iter()
+        .filter_map(|(owner, address)| Some((owner.instance()?, address)))
+        .collect()
 }
 
 /// Routes, then rules: the order in which a master lays them down.

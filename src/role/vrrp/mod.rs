@@ -289,6 +289,20 @@ impl Shell {
             self.context.scheduler.late(now.since(due));
         }
         let more = self.ask_kernel(now);
+        if !self.frames.is_empty() {
+            // The kernel has answered by now: what it refuses is not announced. What else it says is for the next turn.
+            self.kernel.receive(now);
+            self.events.again(Ready {
+                token: Source::Netlink,
+                readable: true,
+                writable: false,
+            });
+        }
+        for (instance, address) in self.kernel.take_unavailable() {
+            let event = Event::AddressUnavailable { instance, address };
+            self.router.handle(now, event, &mut self.actions);
+            self.frames.discard(address);
+        }
         for (instance, address) in self.kernel.take_usable() {
             let event = Event::AddressUsable { instance, address };
             self.router.handle(now, event, &mut self.actions);

@@ -26,7 +26,7 @@ use crate::config::model::VrrpInstance;
 use crate::notify::{self, Kind, What};
 use crate::time::{Instant, Wall, WallOffset};
 use crate::wire::vrrp::PRIORITY_OWNER;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -121,6 +121,8 @@ pub struct Instance {
     announcing: Schedule,
     /// Not to be announced yet: their duplicate address detection is not over.
     detecting: BTreeSet<IpAddr>,
+    /// Addresses that the kernel refuses; shared with what is about to be announced.
+    refused: Rc<RefCell<BTreeSet<IpAddr>>>,
     /// Held by queued gratuitous ARPs; false when they are no longer wanted.
     announcing_wanted: Rc<Cell<bool>>,
     /// It is just being removed.
@@ -160,6 +162,7 @@ impl Instance {
             last_answer_garp: None,
             announcing: Schedule::default(),
             detecting: BTreeSet::new(),
+            refused: Rc::default(),
             announcing_wanted: Rc::new(Cell::new(false)),
             removed: false,
             resume: None,
@@ -536,14 +539,24 @@ impl Instance {
         }
     }
 
-    /// Duplicate address detection is over for an address: announces it.
-    pub(super) fn announce_detected(&mut self, address: IpAddr, context: &mut Context<'_>) {
+    /// The kernel refuses an address: it is not announced.
+    pub(super) fn withhold(&mut self, address: IpAddr) {
+        if self.state == State::Master {
+            self.refused.borrow_mut().insert(address);
+        }
+    }
+
+    /// Duplicate address detection is over for an address, or the kernel refuses it no longer: announces it.
+    pub(super) fn announce_usable(&mut self, address: IpAddr, context: &mut Context<'_>) {
         self.detecting.remove(&address);
+        let refused = self.refused.borrow_mut().remove(&address);
         if self.state != State::Master {
             return;
         }
         for announced in &self.derived.announced {
-            if announced.detected.contains(&address) {
+            if announced.detected.contains(&address)
+                || refused && announced.addresses.contains(&address)
+            {
                 let rounds = self.config.garp.master_repeat;
                 self.queue_on(&announced.interface, [address].into(), rounds, context);
             }

@@ -160,6 +160,7 @@ impl Instance {
             }
             Step::DropAddresses if context.keeps_addresses => {}
             Step::DropAddresses => {
+                self.refused.borrow_mut().clear();
                 self.tell(Said::RemovingVips, context);
                 context.actions.push(Action::HoldAddresses(self.id, false));
             }
@@ -374,6 +375,7 @@ impl Instance {
         let job = Job {
             name: self.name.clone(),
             wanted: self.announcing_wanted.clone(),
+            refused: self.refused.clone(),
             addresses,
             rounds,
             begun: false,

@@ -1,6 +1,7 @@
 //! Gratuitous ARPs: when, how many, and never in the way of an advert.
 
 use super::*;
+use crate::wire::arp::Arp;
 
 #[test]
 fn gratuitous_arps_are_paced() {
@@ -57,6 +58,46 @@ fn gratuitous_arps_are_paced() {
         Vec::<String>::new(),
         "a BACKUP announces nothing"
     );
+}
+
+#[test]
+fn what_the_kernel_refuses_is_not_announced() {
+    let refused = Ipv4Addr::new(10, 1, 0, 9);
+    let addresses = |bench: &Bench| -> Vec<Ipv4Addr> {
+        let frames = bench.actions.iter().filter_map(|action| match action {
+            Action::SendFrame { frame, .. } => Arp::parse(&frame[14..]),
+            _ => None,
+        });
+        let mut addresses: Vec<_> = frames.map(|arp| arp.sender_ip).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        addresses
+    };
+    let event = |known: bool| {
+        let (instance, address) = (0, refused.into());
+        if known {
+            Event::AddressUsable { instance, address }
+        } else {
+            Event::AddressUnavailable { instance, address }
+        }
+    };
+    let mut bench = Bench::master(|c| {
+        c.garp.interval = SECOND / 10;
+        c.virtual_addresses = vec![vip(VIP), vip(refused)];
+    });
+    bench.event(event(false));
+    for _ in 0..4 {
+        bench.wait(SECOND / 10).timer(TimerKey::GarpQueue(ETH0));
+        assert!(
+            !addresses(&bench).contains(&refused),
+            "what waits for its turn"
+        );
+    }
+    bench.wait(SECOND * 5).timer(TimerKey::Garp(0));
+    assert_eq!(addresses(&bench), [VIP], "the second burst");
+    bench.wait(SECOND).event(event(true));
+    bench.wait(SECOND).timer(TimerKey::GarpQueue(ETH0));
+    assert!(addresses(&bench).contains(&refused), "there at last");
 }
 
 #[test]
