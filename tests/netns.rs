@@ -41,6 +41,8 @@ mod scheduling;
 mod scripts;
 #[path = "netns/timing.rs"]
 mod timing;
+#[path = "netns/tracking.rs"]
+mod tracking;
 #[path = "netns/unicast.rs"]
 mod unicast;
 #[path = "netns/version3.rs"]
@@ -54,6 +56,7 @@ fn main() -> std::process::ExitCode {
     for (name, body) in cases::common()
         .into_iter()
         .chain(support::version3::common())
+        .chain(support::groups::common())
         .chain(support::strict::common())
         .chain(support::auth::common())
         .chain(support::unicast::common())
@@ -82,6 +85,7 @@ fn main() -> std::process::ExitCode {
         scheduling::cases(),
         rivals::cases(),
         timing::cases(),
+        tracking::cases(),
         unicast::cases(),
         scripts::cases(),
         version3::cases(),
