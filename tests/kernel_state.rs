@@ -65,6 +65,10 @@ const ALL: [Held; 37] = [
         "virtual_routes {\n 10.80.0.0/16 via 10.10.0.254 rtt 400ms rttvar 300ms rto_min 300ms\n}",
     ),
     held(
+        "route_times_out_of_bounds",
+        "virtual_routes {\n 10.80.0.0/16 via 10.10.0.254 rtt 1ms rttvar 10 rto_min 5ms\n 10.81.0.0/16 via 10.10.0.254 rtt 500s rto_min 3000\n}",
+    ),
+    held(
         "route_features",
         "virtual_routes {\n 10.80.0.0/16 via 10.10.0.254 quickack 1 features ecn fastopen_no_cookie 1\n}",
     ),

@@ -43,6 +43,8 @@ mod scripts;
 mod timing;
 #[path = "netns/tracking.rs"]
 mod tracking;
+#[path = "netns/statics.rs"]
+mod statics;
 #[path = "netns/unicast.rs"]
 mod unicast;
 #[path = "netns/version3.rs"]
@@ -88,6 +90,7 @@ fn main() -> std::process::ExitCode {
         tracking::cases(),
         unicast::cases(),
         scripts::cases(),
+        statics::cases(),
         version3::cases(),
     ] {
         list.extend(part);

@@ -4,7 +4,8 @@ use super::holdings::Worded;
 use super::outline::Outline;
 use super::{View, auth, daemon, describe, transport};
 use crate::config::model::{
-    Global, Holdings, InitialState, Model, Version, VirtualAddress, Vrrp, VrrpInstance,
+    Global, Holdings, InitialState, Model, TrackerKind, Version, VirtualAddress, Vrrp,
+    VrrpInstance,
 };
 use crate::vrrp::{Instance, Interface, Router, master_down_interval};
 use crate::wire::vrrp::Family;
@@ -200,9 +201,13 @@ fn running(out: &mut Outline, view: &View<'_>, instance: &Instance) {
     }
     for tracked in &instance.config().trackers {
         let (level, adds) = view.router.tracked(tracked);
+        let what = match tracked.kind {
+            TrackerKind::Script => "Tracked script",
+            TrackerKind::Statics => "Tracked statics of group",
+        };
         out.value(
             3,
-            "Tracked script",
+            what,
             format_args!(
                 "{} weight {}{} {level:?} now {adds:+}",
                 tracked.name,

@@ -4,7 +4,7 @@
 
 use super::receive::{AddressFault, PacketFault};
 use super::table::{Cause, State};
-use crate::config::model::VrrpInstance;
+use crate::config::model::{TrackerKind, VrrpInstance};
 use crate::time::Instant;
 use crate::wire::vrrp::Family;
 use crate::wire::vrrp::v3::Coverage;
@@ -92,8 +92,10 @@ pub enum Said {
         /// It is up.
         up: bool,
     },
-    /// Cannot run: a tracked script has failed, or succeeded where it has to fail.
+    /// Cannot run: a tracked script has failed, or succeeded where it has to fail; or something static is missing.
     FaultTracker {
+        /// What it is.
+        kind: TrackerKind,
         /// Its name.
         name: String,
         /// It succeeded.
@@ -392,6 +394,15 @@ impl Said {
                 if *up { "up" } else { "down" }
             ),
             Said::FaultTracker {
+                kind: TrackerKind::Statics,
+                name: group,
+                ..
+            } => write!(
+                f,
+                "({name}) entering FAULT state (something static of track group {group} is missing)"
+            ),
+            Said::FaultTracker {
+                kind: TrackerKind::Script,
                 name: script,
                 reverse,
             } => write!(

@@ -65,7 +65,7 @@ pub(super) fn instance(
     };
     let interface = draft.interface.take().map(|(name, _)| name);
     if interface.is_none() {
-        addresses::on_default_interface(context, &mut draft);
+        addresses::on_default_interface(context, &mut draft, &builder.defaults.interface);
     }
     if let Some(reason) = draft.needs.first() {
         let message = format!(

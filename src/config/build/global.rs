@@ -33,6 +33,8 @@ pub(super) struct Defaults {
     pub fifos: DraftFifos,
     pub firewall: firewall::Draft,
     pub netlink: NetlinkWords,
+    /// `default_interface`: where addresses go that neither have `dev` nor belong to an instance with an interface.
+    pub interface: String,
 }
 
 impl Default for Defaults {
@@ -55,6 +57,7 @@ impl Default for Defaults {
             fifos: DraftFifos::default(),
             firewall: firewall::Draft::default(),
             netlink: NetlinkWords::default(),
+            interface: "eth0".to_owned(),
         }
     }
 }
@@ -216,6 +219,11 @@ fn inherited(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
         "vrrp_check_unicast_src" => defaults.check_unicast_src = true,
         "vrrp_owner_ignore_adverts" => set(&mut defaults.owner_ignore_adverts, item.bool(context)),
         "vrrp_garp_extra_if" => set(&mut garp.extra_interfaces, extra_interfaces(context, item)),
+        "default_interface" => {
+            if let Some(name) = item.existing_interface(context) {
+                defaults.interface = name.to_owned();
+            }
+        }
         "vrrp_down_timer_adverts" => set(&mut defaults.down_timer_adverts, item.u32(context)),
         _ if process::statement(&mut builder.model.global.processes, context, item) => {}
         _ if files::statement(&mut builder.model.global.files, context, item) => {}

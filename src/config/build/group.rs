@@ -1,4 +1,4 @@
-//! `vrrp_sync_group`, `track_group`, `garp_group`: groups around instances and interfaces. Nothing acts on `track_group` yet.
+//! `vrrp_sync_group`, `garp_group`: groups around instances and interfaces.
 
 use super::global::set;
 use super::lines::{self, Met, TrackedLine};
@@ -157,7 +157,8 @@ pub(super) fn finish_sync_groups(builder: &mut Builder, context: &mut Context<'_
     }
 }
 
-fn by_name(instances: &[VrrpInstance]) -> HashMap<String, usize> {
+/// The places of instances.
+pub(super) fn by_name(instances: &[VrrpInstance]) -> HashMap<String, usize> {
     instances
         .iter()
         .enumerate()
@@ -197,7 +198,11 @@ fn without_weights(
 }
 
 /// Puts what a group tracks on a member, where it does not track it by itself.
-fn track_for(instance: &mut VrrpInstance, tracked: &[TrackedInterface], trackers: &[Tracked]) {
+pub(super) fn track_for(
+    instance: &mut VrrpInstance,
+    tracked: &[TrackedInterface],
+    trackers: &[Tracked],
+) {
     for line in trackers {
         let same = |own: &Tracked| (own.kind, &own.name) == (line.kind, &line.name);
         let no_use = line.weight != 0 && instance.priority == finish::OWNER;
@@ -215,56 +220,6 @@ fn track_for(instance: &mut VrrpInstance, tracked: &[TrackedInterface], trackers
         let no_use = line.weight != 0 && instance.priority == finish::OWNER;
         if !known && !follows_anyway && !no_use {
             instance.tracked_interfaces.push(line.clone());
-        }
-    }
-}
-
-/// Reads a `track_group`.
-pub(super) fn track_group(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
-    let (Some(name), Some(statements)) = (item.block_name(context), item.open(context)) else {
-        return;
-    };
-    if builder.track_groups.iter().any(|(known, _)| known == name) {
-        context.fault(
-            item.argument_span(0),
-            format!("track group {name} already defined - ignoring"),
-            "give each group a name of its own",
-        );
-        return;
-    }
-    let mut members: Vec<(String, Span)> = Vec::new();
-    context.each_statement(Block::TrackGroup, statements, |context, item| {
-        members = item
-            .open(context)
-            .map(|lines| lines::names(context, lines))
-            .unwrap_or_default();
-    });
-    if members.is_empty() {
-        context.fault(
-            item.span(),
-            format!("track group {name} has no members - removing"),
-            "name its instances: group { INSTANCE ... }",
-        );
-    } else {
-        builder.track_groups.push((name.to_owned(), members));
-    }
-}
-
-/// Judges the track groups when all instances are known.
-pub(super) fn finish_track_groups(builder: &mut Builder, context: &mut Context<'_>) {
-    for (name, members) in std::mem::take(&mut builder.track_groups) {
-        for (member, span) in members
-            .iter()
-            .filter(|(member, _)| !builder.instances.contains_key(member))
-        {
-            let message = format!(
-                "Virtual router {member} specified in track group {name} doesn't exist - ignoring"
-            );
-            context.fault(
-                *span,
-                message,
-                "write the name of a vrrp_instance of this configuration",
-            );
         }
     }
 }

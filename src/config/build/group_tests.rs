@@ -1,7 +1,7 @@
 //! Sync groups, trackers, delays and timing: what is made of the text, and what is said of it.
 
 use crate::config::diagnostic::{Class, status};
-use crate::config::model::{LinkDelay, SyncGroup, TrackedInterface, VrrpInstance};
+use crate::config::model::{Holdings, LinkDelay, SyncGroup, TrackedInterface, VrrpInstance};
 use crate::config::source::Memory;
 use crate::config::world::Imagined;
 use crate::config::{Loaded, Options, load};
@@ -315,4 +315,62 @@ fn starts_and_announcements_of_all() {
     assert!(!one.owner_ignore_adverts && two.owner_ignore_adverts);
     let loaded = read(&instance(1, "garp_extra_if 100"));
     assert!(loaded.diagnostics.has(Class::Unimplemented), "virtual MACs");
+}
+
+#[test]
+fn members_of_a_track_group_depend_on_what_names_it() {
+    let text = format!(
+        "track_group G {{\n group {{\n VI_1\n VI_2\n NOBODY\n }}\n}}\ntrack_group IDLE {{\n group {{\n VI_1\n }}\n}}\n{}{}{}\
+         static_ipaddress {{\n 10.9.0.1/24 dev eth2 track_group G\n 10.9.1.1/24 dev eth2 track_group LATE\n}}\n\
+         static_routes {{\n 10.8.0.0/16 dev eth3 track_group G\n 10.7.0.0/16 via 10.0.0.9 track_group G\n}}\n\
+         static_rules {{\n from 10.8.0.0/16 iif eth3 table 5 preference 5 track_group G\n}}\n\
+         track_group LATE {{\n group {{\n VI_1\n }}\n}}\n",
+        instance(1, ""),
+        instance(2, "track_interface {\n eth3 weight 10\n}"),
+        instance(3, "")
+    );
+    let loaded = read(&text);
+    let vrrp = &loaded.model.vrrp;
+    let [group] = vrrp.track_groups.as_slice() else {
+        panic!("{:?}", vrrp.track_groups);
+    };
+    assert_eq!(group.name, "G");
+    let counts = |holdings: &Holdings| {
+        (
+            holdings.addresses.len(),
+            holdings.routes.len(),
+            holdings.rules.len(),
+        )
+    };
+    assert_eq!(counts(&group.holdings), (1, 1, 1));
+    assert_eq!(
+        counts(&vrrp.fixed),
+        (2, 2, 1),
+        "all of them are on the host"
+    );
+    let followed = |index: usize| {
+        let instance = &vrrp.instances[index];
+        let groups = instance
+            .trackers
+            .iter()
+            .map(|tracked| tracked.name.as_str());
+        (groups.collect::<Vec<_>>(), tracks(instance))
+    };
+    assert_eq!(
+        followed(0),
+        (vec!["G"], vec![("eth2", 0, false), ("eth3", 0, false)])
+    );
+    // What it runs on is tracked anyway, and its own line about an interface counts.
+    assert_eq!(followed(1), (vec!["G"], vec![("eth3", 10, false)]));
+    assert_eq!(followed(2), (vec![], vec![]));
+    let messages = said(&loaded);
+    for part in [
+        "Virtual router NOBODY specified in track group G doesn't exist",
+        "nothing static names track group IDLE",
+        "track_group LATE not found",
+        "track_group needs dev",
+    ] {
+        let times = messages.iter().filter(|said| said.contains(part)).count();
+        assert_eq!(times, 1, "{part}: {messages:?}");
+    }
 }

@@ -161,7 +161,7 @@ impl Draft {
             "virtual_ipaddress" => self.addresses(context, item),
             "virtual_ipaddress_excluded" => self.excluded(context, item),
             "virtual_routes" | "virtual_rules" => {
-                lines::routes_and_rules(context, item, &mut self.holdings, false)
+                lines::routes_and_rules(context, item, &mut self.holdings)
             }
             "track_interface" | "track_script" | "track_file" | "track_process" | "track_bfd" => {
                 lines::trackers(

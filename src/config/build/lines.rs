@@ -39,12 +39,11 @@ pub(super) fn no_block(context: &mut Context<'_>, line: Statement<'_>) {
     }
 }
 
-/// The routes or rules of an owner. `fixed`: of the static blocks.
+/// The routes or rules of an instance.
 pub(super) fn routes_and_rules(
     context: &mut Context<'_>,
     item: &Item<'_>,
     holdings: &mut Holdings,
-    fixed: bool,
 ) {
     let Some(lines) = item.open(context) else {
         return;
@@ -53,9 +52,13 @@ pub(super) fn routes_and_rules(
         no_block(context, line);
         match item.keyword.form {
             Form::Lines(Line::Routes) => {
-                holdings.routes.extend(route_line(context, line, fixed));
+                let read = route_line(context, line, false);
+                holdings.routes.extend(read.map(|(route, _)| route));
             }
-            _ => holdings.rules.extend(rule_line(context, line, fixed)),
+            _ => {
+                let read = rule_line(context, line, false);
+                holdings.rules.extend(read.map(|(rule, _)| rule));
+            }
         }
     }
 }

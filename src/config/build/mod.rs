@@ -25,6 +25,7 @@ mod state;
 mod statics;
 #[cfg(test)]
 mod strict_tests;
+mod track_group;
 mod tracked;
 mod unicast;
 #[cfg(test)]

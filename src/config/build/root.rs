@@ -2,7 +2,9 @@
 //! the rest in the order of the text.
 
 use super::state::Builder;
-use super::{Context, finish, firewall, global, group, instance, lvs, statics, tracked};
+use super::{
+    Context, finish, firewall, global, group, instance, lvs, statics, track_group, tracked,
+};
 use crate::config::diagnostic::{Class, Diagnostics, quote, status};
 use crate::config::keywords::Block;
 use crate::config::model::Model;
@@ -46,7 +48,7 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
     group::finish_sync_groups(&mut builder, &mut context);
     tracked::finish_scripts(&mut builder, &mut context);
     statics::finish_link_delays(&mut builder, &mut context);
-    group::finish_track_groups(&mut builder, &mut context);
+    track_group::finish(&mut builder, &mut context);
     finish::accept::report(&builder, &mut context);
     builder.model.vrrp.fifos = builder.defaults.fifos.finish(&mut context);
     context.report_security();
@@ -127,7 +129,7 @@ fn block(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
         "vrrp_script" => tracked::script(builder, context, item),
         "vrrp_track_process" => tracked::process(builder, context, item),
         "track_file" => tracked::file(builder, context, item),
-        "track_group" => group::track_group(builder, context, item),
+        "track_group" => track_group::read(builder, context, item),
         "garp_group" => group::garp_group(builder, context, item),
         "static_ipaddress" => statics::addresses(builder, context, item),
         "static_routes" | "static_rules" => statics::routes_and_rules(builder, context, item),

@@ -4,7 +4,9 @@ use super::finish::accept::Unanswered;
 use super::global::Defaults;
 use super::notify::DraftNotify;
 use crate::config::diagnostic::Span;
-use crate::config::model::{LinkDelay, Model, Tracked as TrackedObject, TrackedInterface};
+use crate::config::model::{
+    Holdings, LinkDelay, Model, Tracked as TrackedObject, TrackedInterface,
+};
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
@@ -31,11 +33,19 @@ pub(super) struct Builder {
     /// `vrrp_sync_group`, judged when all instances are known.
     pub sync_groups: Vec<SyncGroup>,
     /// `track_group`, likewise.
-    pub track_groups: Vec<(String, Vec<(String, Span)>)>,
+    pub track_groups: Vec<TrackGroup>,
     /// The instances whose addresses do not answer.
     pub unanswered: Vec<Unanswered>,
     /// How many objects there are that a daemon could run, whether this one can or not.
     pub objects: usize,
+}
+
+/// A `track_group` as it was read, and the static things that name it.
+pub(super) struct TrackGroup {
+    pub name: String,
+    pub span: Span,
+    pub members: Vec<(String, Span)>,
+    pub holdings: Holdings,
 }
 
 /// Names that trackers may refer to, those defined above them, with their default weights and directions.

@@ -6,13 +6,12 @@ use super::{Context, lines};
 use crate::config::diagnostic::quote;
 use crate::config::keywords::Form;
 use crate::config::keywords::form::Line;
-use crate::config::phrase::{address_line, check_linkbeat, link_delay};
+use crate::config::model::Holdings;
+use crate::config::phrase::{address_line, check_linkbeat, link_delay, route_line, rule_line};
 use crate::config::read::Item;
+use crate::config::tree::Word;
 use std::collections::HashMap;
 use std::time::Duration;
-
-/// Where addresses go that neither have `dev` nor belong to an instance with an interface.
-pub(super) const DEFAULT_INTERFACE: &str = "eth0";
 
 /// Reads `static_ipaddress`.
 pub(super) fn addresses(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
@@ -25,27 +24,15 @@ pub(super) fn addresses(builder: &mut Builder, context: &mut Context<'_>, item: 
             continue;
         };
         if read.address.interface.is_none() {
-            context.must_exist(DEFAULT_INTERFACE, line.span());
-            read.address.interface = Some(DEFAULT_INTERFACE.to_owned());
+            let interface = &builder.defaults.interface;
+            context.must_exist(interface, line.span());
+            read.address.interface = Some(interface.clone());
         }
         if let Some(word) = read.use_vmac {
             context.fault(
                 word.span(),
                 "use_vmac belongs to the addresses of an instance",
                 "remove it; it is ignored",
-            );
-        }
-        if let Some(word) = read.track_group
-            && !builder
-                .track_groups
-                .iter()
-                .any(|(name, _)| word.bytes() == name.as_bytes())
-        {
-            let message = format!("track_group {} not found, ignoring", quote(word.bytes()));
-            context.fault(
-                word.span(),
-                message,
-                "define the track_group above this block",
             );
         }
         let address = read.address;
@@ -61,16 +48,82 @@ pub(super) fn addresses(builder: &mut Builder, context: &mut Context<'_>, item: 
             );
             continue;
         }
-        known.push(address);
+        known.push(address.clone());
         builder.objects += 1;
+        if let Some(holdings) = group_of(builder, context, read.track_group) {
+            holdings.addresses.push(address);
+        }
     }
+}
+
+/// The `track_group` that a line names; says when there is none.
+fn group_of<'b>(
+    builder: &'b mut Builder,
+    context: &mut Context<'_>,
+    word: Option<Word<'_>>,
+) -> Option<&'b mut Holdings> {
+    let word = word?;
+    let group = builder
+        .track_groups
+        .iter_mut()
+        .find(|group| word.bytes() == group.name.as_bytes());
+    if group.is_none() {
+        let message = format!("track_group {} not found, ignoring", quote(word.bytes()));
+        context.fault(
+            word.span(),
+            message,
+            "define the track_group above this block",
+        );
+    }
+    group.map(|group| &mut group.holdings)
 }
 
 /// Reads `static_routes` or `static_rules`.
 pub(super) fn routes_and_rules(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
-    let fixed = &mut builder.model.vrrp.fixed;
-    lines::routes_and_rules(context, item, fixed, true);
     builder.objects += 1;
+    let Some(block) = item.open(context) else {
+        return;
+    };
+    for line in block {
+        lines::no_block(context, line);
+        if item.keyword.form == Form::Lines(Line::Routes) {
+            let Some((route, group)) = route_line(context, line, true) else {
+                continue;
+            };
+            builder.model.vrrp.fixed.routes.push(route.clone());
+            let group = on_interface(context, group, "dev", route.hop.interface.is_some());
+            if let Some(holdings) = group_of(builder, context, group) {
+                holdings.routes.push(route);
+            }
+        } else {
+            let Some((rule, group)) = rule_line(context, line, true) else {
+                continue;
+            };
+            builder.model.vrrp.fixed.rules.push(rule.clone());
+            let group = on_interface(context, group, "iif", rule.input.is_some());
+            if let Some(holdings) = group_of(builder, context, group) {
+                holdings.rules.push(rule);
+            }
+        }
+    }
+}
+
+/// What belongs to no interface cannot fail with one, so that nobody tracks it.
+fn on_interface<'t>(
+    context: &mut Context<'_>,
+    group: Option<Word<'t>>,
+    option: &str,
+    named: bool,
+) -> Option<Word<'t>> {
+    let word = group?;
+    if !named {
+        context.fault(
+            word.span(),
+            format!("track_group needs {option} on the same line - ignoring"),
+            format!("add {option} with the interface; the line is used, but no instance tracks it"),
+        );
+    }
+    group.filter(|_| named)
 }
 
 /// Reads `linkbeat_interfaces` or `interface_up_down_delays`.

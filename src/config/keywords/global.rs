@@ -60,7 +60,7 @@ pub(super) static GLOBAL_DEFS: &[Keyword] = &[
     k("no_email_faults", "-", Flag, "off", "2.0.0", 3,
       "No mail for FAULT transitions"),
     k("default_interface", "<IFNAME>", Interface, "eth0", "1.2.24", 3,
-      "Interface for static addresses without dev").missing(Warns),
+      "Interface for static addresses without dev").missing(Warns).acts(),
     k("disable_local_igmp", "-", Flag, "off", "2.2.0", 3,
       "Clear igmp_link_local_mcast_reports sysctl; no change at reload"),
     k("v3_checksum_as_v2", "-", Flag, "off", "2.2.8", 3,

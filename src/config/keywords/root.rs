@@ -24,7 +24,7 @@ pub(super) static ROOT: &[Keyword] = &[
     k("child_wait_time", "<INT 0..4294967295 seconds>", Int(0, U32, Strict), "5", "2.0.0", 3,
       "How long parent waits for children when stopping").acts(),
     k("track_group", "<NAME> { group {...} }", Block(TrackGroup, Name), "-", "2.0.3", 3,
-      "Named set of VRRP instances that track static addresses, routes, rules").missing(Warns).repeated(Appends),
+      "Named set of VRRP instances that track static addresses, routes, rules").missing(Warns).repeated(Appends).acts(),
     k("static_ipaddress", "{ address lines }", Lines(Addresses), "-", "1.1.0", 2,
       "Addresses added at start, removed at stop, independent of VRRP state").repeated(Appends).acts(),
     k("static_routes", "{ route lines }", Lines(Routes), "-", "1.0.1", 2,

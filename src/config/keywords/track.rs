@@ -43,7 +43,7 @@ pub(super) static VRRP_SYNC_GROUP: &[Keyword] = &[
 #[rustfmt::skip]
 pub(super) static TRACK_GROUP: &[Keyword] = &[
     k("group", "{ <VRRP_INSTANCE> ... }", Lines(Names), "-", "2.0.3", 3,
-      "Member instance names; may be defined later in the file").repeated(KeepsFirst),
+      "Member instance names; may be defined later in the file").repeated(KeepsFirst).acts(),
 ];
 
 /// `garp_group`.

@@ -40,7 +40,7 @@ pub use route::{
     Encap, Holdings, Insertion, Metric, NextHop, PROTOCOL_KEEPALIVED, Prefix, ROUTE_KINDS,
     ROUTE_METRICS, ROUTE_UNICAST, Route, Rule, RuleAction, TABLE_MAIN,
 };
-pub use track::{Script, Tracked, TrackerKind};
+pub use track::{Script, TrackGroup, Tracked, TrackerKind};
 pub use unicast::{OldChecksum, Transport, Unicast, UnicastPeer};
 pub use vrrp::{
     Authentication, GarpGroup, GarpPolicy, InitialState, LinkDelay, SyncGroup, TrackedInterface,

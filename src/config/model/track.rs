@@ -1,6 +1,6 @@
 //! What can be tracked besides interfaces, and the lines that track it.
 
-use super::Command;
+use super::{Command, Holdings};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub struct Script {
 pub enum TrackerKind {
     /// A `vrrp_script`.
     Script,
+    /// The static addresses, routes and rules of a `track_group`.
+    Statics,
 }
 
 /// One such line, with the default weight of what it names filled in.
@@ -41,4 +43,13 @@ pub struct Tracked {
     pub weight: i32,
     /// `reverse`: success is the failure.
     pub reverse: bool,
+}
+
+/// One `track_group`: static things of this host without which its members do not run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrackGroup {
+    /// Its name in the file.
+    pub name: String,
+    /// What of `Vrrp::fixed` names it; never empty.
+    pub holdings: Holdings,
 }

@@ -1,6 +1,6 @@
 //! The VRRP part of the model: instances and what they hold.
 
-use super::{AuthHmac, Fifo, Holdings, Notify, Script, Tracked, Transport};
+use super::{AuthHmac, Fifo, Holdings, Notify, Script, TrackGroup, Tracked, Transport};
 use crate::config::secret::Secret;
 use crate::wire::vrrp::{Family, hmac};
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,8 @@ pub struct Vrrp {
     pub scripts: Vec<Script>,
     /// `static_ipaddress`, `static_routes`, `static_rules`: on this host for as long as the daemon runs.
     pub fixed: Holdings,
+    /// `track_group`, those that have members and are named, in the order of the file; names are unique.
+    pub track_groups: Vec<TrackGroup>,
 }
 
 impl Vrrp {

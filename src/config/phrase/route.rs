@@ -6,7 +6,6 @@ use super::route_values::{
 };
 use super::{Phrase, Rule, text};
 use crate::config::build::Context;
-use crate::config::diagnostic::Class;
 use crate::config::model::{
     Insertion, Metric, NextHop, PROTOCOL_KEEPALIVED, Prefix, ROUTE_KINDS, ROUTE_METRICS,
     ROUTE_UNICAST, Route, TABLE_MAIN,
@@ -32,17 +31,27 @@ struct Reader<'t> {
     or: Option<IpAddr>,
     protocol: Option<(Word<'t>, u8)>,
     nexthops: bool,
+    track_group: Option<Word<'t>>,
     route: Route,
 }
 
-/// Reads a route; `None` when it is to be dropped, which is said. `fixed` are the options of static lines only.
-pub fn route_line(context: &mut Context<'_>, line: Statement<'_>, fixed: bool) -> Option<Route> {
+/// Reads a route and the `track_group` that it names; `None` when it is to be dropped, which is said. `fixed` are the options of
+/// static lines only.
+pub fn route_line<'t>(
+    context: &mut Context<'_>,
+    line: Statement<'t>,
+    fixed: bool,
+) -> Option<(Route, Option<Word<'t>>)> {
     read(context, line, fixed)
         .map_err(|fault| fault.report(context, "the route is not used"))
         .ok()
 }
 
-fn read<'t>(context: &mut Context<'_>, line: Statement<'t>, fixed: bool) -> Checked<'t, Route> {
+fn read<'t>(
+    context: &mut Context<'_>,
+    line: Statement<'t>,
+    fixed: bool,
+) -> Checked<'t, (Route, Option<Word<'t>>)> {
     let phrase = Phrase::new(line);
     let mut reader = Reader::new();
     for pair in phrase.parse(Rule::route_line).into_iter().flatten() {
@@ -57,7 +66,9 @@ fn read<'t>(context: &mut Context<'_>, line: Statement<'t>, fixed: bool) -> Chec
         }
         reader.part(context, &phrase, pair, fixed)?;
     }
-    reader.finish(context, line)
+    let group = reader.track_group;
+    let route = reader.finish(context, line)?;
+    Ok((route, group))
 }
 
 impl<'t> Reader<'t> {
@@ -68,6 +79,7 @@ impl<'t> Reader<'t> {
             or: None,
             protocol: None,
             nexthops: false,
+            track_group: None,
             route: Route {
                 ipv6: false,
                 kind: ROUTE_UNICAST,
@@ -306,7 +318,7 @@ impl<'t> Reader<'t> {
             b"track_group" if !fixed => {
                 return Err(Fault::new(key, "only static routes have", "remove it"));
             }
-            b"track_group" => not_yet(context, key),
+            b"track_group" => self.track_group = Some(value),
             _ => self.metric(key, narrow(number(value, U32)?)),
         }
         Ok(())
@@ -373,16 +385,6 @@ fn everywhere(ipv6: bool) -> Prefix {
         },
         length: 0,
     }
-}
-
-/// `track_group` of static routes and rules: which instances an address concerns is not acted on.
-pub(super) fn not_yet(context: &mut Context<'_>, key: Word<'_>) {
-    context.diagnostics.advise(
-        Class::Unimplemented,
-        key.span(),
-        "track_group is not implemented yet; it has no effect",
-        "the line is used; it is put back when somebody removes it, but no instance goes to FAULT for it",
-    );
 }
 
 /// For numbers that were read with a bound of 32 bits.

@@ -1,6 +1,6 @@
 //! Policy rule lines: `virtual_rules`, `static_rules`.
 
-use super::route::{byte, narrow, not_yet};
+use super::route::{byte, narrow};
 use super::route_values::{
     Agreed, Checked, Fault, any_base, interface, named, number, prefix, range, realms,
 };
@@ -35,15 +35,17 @@ struct Reader<'t> {
     preference: Option<u32>,
     protocol: Option<u8>,
     needs_table: Option<Word<'t>>,
+    track_group: Option<Word<'t>>,
     rule: model::Rule,
 }
 
-/// Reads a rule; `None` when it is to be dropped, which is said. `fixed` are the options of static lines only.
-pub fn rule_line(
+/// Reads a rule and the `track_group` that it names; `None` when it is to be dropped, which is said. `fixed` are the options of
+/// static lines only.
+pub fn rule_line<'t>(
     context: &mut Context<'_>,
-    line: Statement<'_>,
+    line: Statement<'t>,
     fixed: bool,
-) -> Option<model::Rule> {
+) -> Option<(model::Rule, Option<Word<'t>>)> {
     read(context, line, fixed)
         .map_err(|fault| fault.report(context, "the rule is not used"))
         .ok()
@@ -53,7 +55,7 @@ fn read<'t>(
     context: &mut Context<'_>,
     line: Statement<'t>,
     fixed: bool,
-) -> Checked<'t, model::Rule> {
+) -> Checked<'t, (model::Rule, Option<Word<'t>>)> {
     let phrase = Phrase::new(line);
     let mut reader = Reader::new();
     for pair in phrase.parse(Rule::rule_line).into_iter().flatten() {
@@ -95,7 +97,9 @@ fn read<'t>(
             _ => {}
         }
     }
-    reader.finish(context, line)
+    let group = reader.track_group;
+    let rule = reader.finish(context, line)?;
+    Ok((rule, group))
 }
 
 impl<'t> Reader<'t> {
@@ -107,6 +111,7 @@ impl<'t> Reader<'t> {
             preference: None,
             protocol: None,
             needs_table: None,
+            track_group: None,
             rule: model::Rule {
                 ipv6: false,
                 from: None,
@@ -197,7 +202,7 @@ impl<'t> Reader<'t> {
             b"track_group" if !fixed => {
                 return Err(Fault::new(key, "only static rules have", "remove it"));
             }
-            _ => not_yet(context, key),
+            _ => self.track_group = Some(value),
         }
         Ok(())
     }

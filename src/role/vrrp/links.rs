@@ -1,6 +1,6 @@
 //! The kernel's side of the VRRP role: the netlink socket and the reconciler behind it.
 
-use crate::config::model::{Holdings, NetlinkBuffer, Vrrp, VrrpInstance};
+use crate::config::model::{Holdings, NetlinkBuffer, TrackGroup, Vrrp, VrrpInstance};
 use crate::kernel::{Claim, LinkChange, LinkState, Policy, Reconciler, netlink};
 use crate::os::netlink::{Netlink, Received};
 use crate::time::Instant;
@@ -35,13 +35,15 @@ pub(super) enum Owner {
     Instance(InstanceId),
     /// The `static_*` blocks.
     Host,
+    /// Those lines of them that name a `track_group`, by its place; the host has them anyway.
+    Group(u32),
 }
 
 impl Owner {
     fn instance(self) -> Option<InstanceId> {
         match self {
             Owner::Instance(id) => Some(id),
-            Owner::Host => None,
+            Owner::Host | Owner::Group(_) => None,
         }
     }
 }
@@ -52,6 +54,7 @@ pub(super) struct Kernel {
     reconciler: Reconciler<Owner>,
     claimed: HashSet<InstanceId>,
     fixed: Holdings,
+    groups: Vec<TrackGroup>,
     hears_policies: bool,
     buffer: Vec<u8>,
 }
@@ -64,6 +67,7 @@ impl Kernel {
             reconciler: Reconciler::new(),
             claimed: HashSet::new(),
             fixed: Holdings::default(),
+            groups: Vec::new(),
             hears_policies: false,
             buffer: Vec::new(),
         };
@@ -139,25 +143,40 @@ impl Kernel {
 
     /// What the `static_*` blocks say, now or from now on.
     pub fn claim_fixed(&mut self, vrrp: &Vrrp) {
-        if self.fixed == vrrp.fixed {
+        if self.fixed == vrrp.fixed && self.groups == vrrp.track_groups {
             return;
         }
         self.fixed = vrrp.fixed.clone();
         self.listen_to(&vrrp.fixed);
-        // Every static address names its interface.
-        let claims = vrrp
-            .fixed
-            .addresses
-            .iter()
-            .map(|line| Claim::from_virtual(line, ""));
-        self.reconciler
-            .claim_all(Owner::Host, claims, policies(&vrrp.fixed));
+        self.claim_host(Owner::Host, &vrrp.fixed);
+        for place in (0..).take(self.groups.len()) {
+            self.reconciler.claim(Owner::Group(place), []);
+        }
+        self.groups.clone_from(&vrrp.track_groups);
+        for (place, group) in (0..).zip(&vrrp.track_groups) {
+            self.claim_host(Owner::Group(place), &group.holdings);
+        }
         self.hold_fixed(true);
+    }
+
+    fn claim_host(&mut self, owner: Owner, holdings: &Holdings) {
+        // Every static address names its interface.
+        let addresses = holdings.addresses.iter();
+        let claims = addresses.map(|line| Claim::from_virtual(line, ""));
+        self.reconciler.claim_all(owner, claims, policies(holdings));
     }
 
     /// What the `static_*` blocks say shall, or shall not, be on this host.
     pub fn hold_fixed(&mut self, held: bool) {
         self.reconciler.hold(Owner::Host, held);
+        for place in (0..).take(self.groups.len()) {
+            self.reconciler.hold(Owner::Group(place), held);
+        }
+    }
+
+    /// Whether everything that names this group is on the host.
+    pub fn has_all_of_group(&self, place: u32) -> bool {
+        self.reconciler.is_placed(Owner::Group(place))
     }
 
     fn listen_to(&mut self, holdings: &Holdings) {

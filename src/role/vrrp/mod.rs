@@ -17,6 +17,7 @@ mod room;
 mod runner;
 mod scripts;
 mod sockets;
+mod statics;
 mod succession;
 
 use super::control::Answer;
@@ -40,6 +41,7 @@ use log::{debug, error, info, warn};
 use notify::Audience;
 use runner::Runner;
 use sockets::{Place, Sockets};
+use statics::Statics;
 use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
@@ -89,6 +91,8 @@ enum Key {
     Runner,
     /// A program has run for long.
     Slow(u64),
+    /// Something static has been missing for a while.
+    Statics,
 }
 
 /// How far the process has come.
@@ -118,6 +122,7 @@ struct Shell {
     runner: Runner,
     scripts: Scripts,
     audience: Audience,
+    statics: Statics,
     router: Router,
     actions: Actions,
     /// What is still to be said in the log.
@@ -165,6 +170,7 @@ impl Shell {
             runner: Runner::default(),
             scripts: Scripts::default(),
             audience: Audience::default(),
+            statics: Statics::default(),
             router: Router::new(&model.vrrp, model.global.log_unknown_vrids),
             actions: Actions::new(),
             notices: VecDeque::new(),
@@ -189,6 +195,7 @@ impl Shell {
         shell.fit_unbound();
         shell.kernel.watch_sources(&shell.model.vrrp);
         shell.kernel.claim_fixed(&shell.model.vrrp);
+        shell.statics.watch(&shell.model.vrrp.track_groups);
         shell.kernel.claim_all(
             shell
                 .router
@@ -271,6 +278,7 @@ impl Shell {
                 Key::Script(id) => self.script_due(now, id, deadline),
                 Key::Runner => self.replace_runner(now),
                 Key::Slow(run) => self.program_is_slow(now, run),
+                Key::Statics => self.look_at_statics(now),
                 Key::StopLimit => {
                     if !self.kernel.reconciler().is_settled() {
                         warn!("The kernel has not confirmed in time that all addresses are gone");
@@ -394,6 +402,7 @@ impl Shell {
         if self.phase == Phase::Reading && self.kernel.reconciler().is_synchronised() {
             self.start(now);
         }
+        self.look_at_statics(now);
         for instance in self.kernel.take_restored() {
             self.router.handle(
                 now,

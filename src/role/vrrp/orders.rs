@@ -116,6 +116,8 @@ impl Shell {
             &mut self.actions,
         );
         self.kernel.claim_fixed(&self.model.vrrp);
+        self.statics.watch(&self.model.vrrp.track_groups);
+        self.look_at_statics(now);
         self.kernel.claim_all(
             self.router
                 .instances()

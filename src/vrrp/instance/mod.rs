@@ -665,6 +665,7 @@ impl Instance {
             .filter(|tracked| context.trackers.fails(tracked))
         {
             let said = Said::FaultTracker {
+                kind: tracked.kind,
                 name: tracked.name.clone(),
                 reverse: tracked.reverse,
             };

@@ -3,7 +3,6 @@
 use super::super::Context;
 use super::super::instance::Draft;
 use super::super::state::Builder;
-use super::super::statics::DEFAULT_INTERFACE;
 use crate::config::diagnostic::Class;
 use crate::config::model::{Authentication, VirtualAddress};
 use crate::wire::vrrp::ipv6_addresses_max;
@@ -64,7 +63,7 @@ pub(super) fn shared_addresses(builder: &mut Builder, context: &mut Context<'_>,
 }
 
 /// An instance that runs on no interface has none that its addresses could go to by themselves.
-pub(super) fn on_default_interface(context: &mut Context<'_>, draft: &mut Draft) {
+pub(super) fn on_default_interface(context: &mut Context<'_>, draft: &mut Draft, interface: &str) {
     let span = draft.addresses.first().map(|(_, span)| *span);
     let in_adverts = draft.addresses.iter_mut().map(|(address, _)| address);
     let homeless: Vec<&mut VirtualAddress> = in_adverts
@@ -75,7 +74,7 @@ pub(super) fn on_default_interface(context: &mut Context<'_>, draft: &mut Draft)
         return;
     }
     let message = format!(
-        "({}) has no interface: addresses without dev go to {DEFAULT_INTERFACE}",
+        "({}) has no interface: addresses without dev go to {interface}",
         draft.name
     );
     context.diagnostics.advise(
@@ -84,15 +83,15 @@ pub(super) fn on_default_interface(context: &mut Context<'_>, draft: &mut Draft)
         message,
         "add dev to each address, or an interface to the instance",
     );
-    if !context.interface_exists(DEFAULT_INTERFACE) && !context.dynamic_interfaces {
-        let message = format!("interface {DEFAULT_INTERFACE} doesn't exist");
+    if !context.interface_exists(interface) && !context.dynamic_interfaces {
+        let message = format!("interface {interface} doesn't exist");
         let help = "add dev with an interface that 'ip link' shows to each address";
         context
             .diagnostics
             .advise(Class::BadInterface, span, message, help);
     }
     for address in homeless {
-        address.interface = Some(DEFAULT_INTERFACE.to_owned());
+        address.interface = Some(interface.to_owned());
     }
 }
 
