@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use support::alike::{Held, compare, fixed, held};
 use support::stage::{self, Case};
 
-const ALL: [Held; 37] = [
+const ALL: [Held; 38] = [
     held(
         "excluded_addresses",
         "virtual_ipaddress_excluded {\n 10.75.0.1/24 dev eth1\n 10.75.1.1/24 brd + label eth0:x\n}",

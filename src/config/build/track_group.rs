@@ -106,6 +106,7 @@ fn interfaces(holdings: &Holdings) -> Vec<TrackedInterface> {
         interface: interface.clone(),
         weight: 0,
         reverse: false,
+        implied: true,
     });
     tracked.collect()
 }
