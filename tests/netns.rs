@@ -39,12 +39,12 @@ mod rivals;
 mod scheduling;
 #[path = "netns/scripts.rs"]
 mod scripts;
+#[path = "netns/statics.rs"]
+mod statics;
 #[path = "netns/timing.rs"]
 mod timing;
 #[path = "netns/tracking.rs"]
 mod tracking;
-#[path = "netns/statics.rs"]
-mod statics;
 #[path = "netns/unicast.rs"]
 mod unicast;
 #[path = "netns/version3.rs"]

@@ -4,8 +4,7 @@ use super::holdings::Worded;
 use super::outline::Outline;
 use super::{View, auth, daemon, describe, transport};
 use crate::config::model::{
-    Global, Holdings, InitialState, Model, TrackerKind, Version, VirtualAddress, Vrrp,
-    VrrpInstance,
+    Global, Holdings, InitialState, Model, TrackerKind, Version, VirtualAddress, Vrrp, VrrpInstance,
 };
 use crate::vrrp::{Instance, Interface, Router, master_down_interval};
 use crate::wire::vrrp::Family;
