@@ -38,6 +38,7 @@ fn world(corpus: &Path) -> Imagined {
         text.lines().map(str::to_owned).collect()
     };
     Imagined {
+        foreign: Default::default(),
         interfaces: Some(
             lines("interfaces.txt")
                 .into_iter()

@@ -93,6 +93,7 @@ impl Settings {
             authentication: self.authentication.clone(),
             multicast_group: self.group,
             source: None,
+            vmac: Default::default(),
             transport: Default::default(),
             receive_buffer: None,
             checksum_as_v2: false,

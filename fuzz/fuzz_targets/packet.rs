@@ -146,6 +146,7 @@ fn instance(vrid: u8, priority: u8, nopreempt: bool, authentication: Authenticat
         authentication,
         multicast_group: GROUP.into(),
         source: None,
+        vmac: Default::default(),
         transport: Default::default(),
         checksum_as_v2: false,
         dont_track_primary: false,

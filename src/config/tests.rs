@@ -736,18 +736,6 @@ fn version_3_and_ipv6() {
 }
 
 #[test]
-fn instances_that_need_what_is_not_there_are_named_and_left_out() {
-    for (lines, need) in [("use_vmac", "use_vmac")] {
-        let loaded = with(lines);
-        assert!(loaded.model.vrrp.instances.is_empty(), "{lines}");
-        let message = format!("(VI_1) needs {need}, not implemented yet: instance not started");
-        assert!(said(&loaded, &message), "{lines}");
-        assert_eq!(loaded.diagnostics.exit_status(), status::CLEAN, "{lines}");
-        assert!(!loaded.refused(), "it would run on another daemon");
-    }
-}
-
-#[test]
 fn an_unknown_block_loses_only_itself() {
     let loaded = read(
         "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n strange_block {\n x {\n y\n }\n }\n priority 77\n \

@@ -93,6 +93,8 @@ pub trait World {
     fn interface_exists(&self, name: &str) -> bool;
     /// Whether a network interface can send to groups.
     fn does_multicast(&self, name: &str) -> bool;
+    /// Whether an interface of this name exists that cannot be a virtual MAC or an ipvlan of an earlier run.
+    fn is_foreign(&self, interface: &str) -> bool;
     /// The account of a user, by name or number.
     fn user(&self, name: &str) -> Option<Account>;
     /// The id of a group, by name or number.
@@ -119,6 +121,8 @@ pub trait World {
 pub struct Imagined {
     /// The interfaces; `None` = any.
     pub interfaces: Option<BTreeSet<String>>,
+    /// Those of them that nobody made for a virtual router.
+    pub foreign: BTreeSet<String>,
     /// The users, each with a group of the same name and number.
     pub users: BTreeMap<String, u32>,
     /// The programs, all sound; `None` = any.
@@ -147,6 +151,9 @@ impl World for Imagined {
     }
     fn does_multicast(&self, _name: &str) -> bool {
         true
+    }
+    fn is_foreign(&self, interface: &str) -> bool {
+        self.foreign.contains(interface)
     }
     fn user(&self, name: &str) -> Option<Account> {
         let id = self

@@ -1,6 +1,7 @@
 //! What the kernel has told us: links by index and name, and their addresses in the kernel's order. Knows nothing of wishes.
 
 use super::address::{Address, Placement};
+use super::link::{LinkUpdate, Nature};
 use super::netlink::LinkReport;
 use super::policy_netlink::Links;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -24,8 +25,8 @@ pub struct Link {
     pub mtu: u32,
     /// `ARPHRD_*`.
     pub hardware: u16,
-    /// The routing table, of a VRF device.
-    pub vrf_table: Option<u32>,
+    /// Kind, base and settings.
+    pub nature: Nature,
     addresses: HashMap<Placement, Present>,
     generation: u64,
 }
@@ -107,6 +108,10 @@ impl Known {
             .get(placement)
             .map(|present| &present.address)
     }
+    /// What was last told of the link with this name.
+    pub fn told(&self, name: &str) -> Option<&LinkState> {
+        self.told.get(&self.index(name)?)
+    }
     /// The addresses of a link in the order they appeared.
     pub fn addresses(&self, index: u32) -> Vec<&Address> {
         let mut all: Vec<_> = self
@@ -131,7 +136,10 @@ impl Known {
         link.mac = report.mac.unwrap_or(link.mac);
         link.mtu = report.mtu.unwrap_or(link.mtu);
         link.hardware = report.hardware;
-        link.vrf_table = report.vrf_table.or(link.vrf_table);
+        // Messages of some subsystems say less.
+        if report.name.is_some() {
+            link.nature = report.nature.clone();
+        }
         link.generation = self.generation;
         if let Some(name) = &report.name
             && (!known || link.name != *name)
@@ -146,6 +154,13 @@ impl Known {
         }
         self.dirty.insert(report.index);
         moved
+    }
+
+    /// A link was changed as we asked.
+    pub(super) fn updated(&mut self, index: u32, update: &LinkUpdate) {
+        if let Some(link) = self.links.get_mut(&index) {
+            link.nature.updated(update);
+        }
     }
 
     /// A link went away with its addresses; gives its name.
@@ -277,7 +292,7 @@ impl Links for Known {
         Known::index(self, name)
     }
     fn vrf_table(&self, name: &str) -> Option<u32> {
-        self.link(Known::index(self, name)?)?.vrf_table
+        self.link(Known::index(self, name)?)?.nature.vrf_table()
     }
 }
 

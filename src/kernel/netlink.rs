@@ -7,9 +7,10 @@ use super::address::{Address, Placement};
 use super::envelope::{
     ALIGNMENT, Envelope, Envelopes, HEADER_LENGTH, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, errno,
 };
+use super::link::{self, LinkUpdate, Nature};
 use super::policy::{Policy, Trace};
 use super::policy_netlink::{route_trace, rule_trace};
-use crate::config::model::Insertion;
+use crate::config::model::{Insertion, VirtualLink};
 use netlink_packet_core::{
     Emitable, NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_EXCL,
     NLM_F_MULTIPART, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
@@ -25,6 +26,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
+const RTM_SETLINK: u16 = 19;
 const RTM_NEWADDR: u16 = 20;
 const RTM_DELADDR: u16 = 21;
 const RTM_NEWROUTE: u16 = 24;
@@ -40,10 +42,6 @@ const IFA_FLAGS: u16 = 8;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
-const IFLA_LINKINFO: u16 = 18;
-const IFLA_INFO_KIND: u16 = 1;
-const IFLA_INFO_DATA: u16 = 2;
-const IFLA_VRF_TABLE: u16 = 1;
 
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
@@ -79,6 +77,27 @@ pub enum Request {
         /// The message's body.
         body: Vec<u8>,
     },
+    /// Make a link; EEXIST when there is one of its name.
+    NewLink {
+        /// What to make.
+        link: VirtualLink,
+        /// Index of the link it is made upon.
+        base: u32,
+        /// Its link group.
+        group: u32,
+    },
+    /// Change a link.
+    SetLink {
+        /// Its index.
+        index: u32,
+        /// What is to be different.
+        update: LinkUpdate,
+    },
+    /// Take a link away; ENODEV when it is not there.
+    DeleteLink {
+        /// Its index.
+        index: u32,
+    },
     /// Tell every link.
     DumpLinks,
     /// Tell every address of every link.
@@ -90,8 +109,8 @@ pub enum Request {
 pub struct LinkReport {
     /// Kernel index.
     pub index: u32,
-    /// The routing table, of a VRF device.
-    pub vrf_table: Option<u32>,
+    /// Kind, base and settings.
+    pub nature: Nature,
     /// Name; absent from messages of some subsystems (bridge, wireless).
     pub name: Option<String>,
     /// `IFF_*`.
@@ -188,6 +207,18 @@ impl Request {
             Request::Policy { policy, add, body } => {
                 return policy_request(policy, *add, body, sequence, out);
             }
+            Request::NewLink { link, base, group } => {
+                let body = link::new_body(link, *base, *group);
+                return raw_request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &body, sequence, out);
+            }
+            Request::SetLink { index, update } => {
+                let body = link::set_body(*index, update);
+                return raw_request(RTM_SETLINK, 0, &body, sequence, out);
+            }
+            Request::DeleteLink { index } => {
+                let body = link::delete_body(*index);
+                return raw_request(RTM_DELLINK, 0, &body, sequence, out);
+            }
             Request::DumpLinks => (
                 RouteNetlinkMessage::GetLink(LinkMessage::default()),
                 NLM_F_REQUEST | NLM_F_DUMP,
@@ -224,13 +255,19 @@ fn policy_request(policy: &Policy, add: bool, body: &[u8], sequence: u32, out: &
         Policy::Rule(_) => ([RTM_DELRULE, RTM_NEWRULE], NLM_F_CREATE | NLM_F_EXCL),
     };
     let [delete, new] = kind;
+    let (kind, flags) = if add { (new, create) } else { (delete, 0) };
+    raw_request(kind, flags, body, sequence, out);
+}
+
+/// Appends a request whose body is made already.
+fn raw_request(kind: u16, flags: u16, body: &[u8], sequence: u32, out: &mut Vec<u8>) {
     let start = out.len().next_multiple_of(ALIGNMENT);
     out.resize(start + HEADER_LENGTH, 0);
     out.extend(body);
     let mut header = NetlinkHeader::default();
     header.length = u32::try_from(HEADER_LENGTH + body.len()).unwrap_or(u32::MAX);
-    header.message_type = if add { new } else { delete };
-    header.flags = NLM_F_REQUEST | NLM_F_ACK | if add { create } else { 0 };
+    header.message_type = kind;
+    header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;
     header.sequence_number = sequence;
     if let Some(place) = out.get_mut(start..) {
         header.emit(place);
@@ -354,7 +391,7 @@ fn decode_link(payload: &[u8]) -> Result<Message, Malformed> {
     }
     let mut report = LinkReport {
         index: header.index,
-        vrf_table: None,
+        nature: Nature::default(),
         name: None,
         flags: header.flags.bits(),
         mac: None,
@@ -366,27 +403,11 @@ fn decode_link(payload: &[u8]) -> Result<Message, Malformed> {
         match attribute.kind() {
             IFLA_IFNAME => report.name = Some(text(attribute.value())),
             IFLA_MTU => report.mtu = Some(number(attribute.value())?),
-            IFLA_LINKINFO => report.vrf_table = vrf_table(attribute.value()),
             IFLA_ADDRESS => report.mac = attribute.value().try_into().ok(),
-            _ => {}
+            kind => report.nature.read(kind, attribute.value()),
         }
     }
     Ok(Message::Link(report))
-}
-
-/// The table of a VRF device, from what the kernel says of its kind. Whatever cannot be read here is no VRF.
-fn vrf_table(info: &[u8]) -> Option<u32> {
-    let find = |within: &[u8], kind: u16| -> Option<Vec<u8>> {
-        NlasIterator::new(within)
-            .flatten()
-            .find(|attribute| attribute.kind() == kind)
-            .map(|attribute| attribute.value().to_vec())
-    };
-    if text(&find(info, IFLA_INFO_KIND)?) != "vrf" {
-        return None;
-    }
-    let data = find(info, IFLA_INFO_DATA)?;
-    number(&find(&data, IFLA_VRF_TABLE)?).ok()
 }
 
 fn decode_address(payload: &[u8]) -> Result<Option<(u32, Address)>, Malformed> {

@@ -200,7 +200,7 @@ fn links_with_attributes_nobody_knows() {
     attributes.extend([10, 0, 1, 0, 2, 0, 0, 0, 0, 7, 0, 0]);
     attributes.extend([6, 0, 0xff, 0x3f, 1, 2, 0, 0]);
     let expected = LinkReport {
-        vrf_table: None,
+        nature: Nature::default(),
         index: 5,
         name: Some("eth0".into()),
         flags: 0x1_1043,

@@ -75,6 +75,25 @@ pub enum Notice {
         /// Why.
         errno: i32,
     },
+    /// A link of ours was removed by somebody else; it was made anew.
+    LinkPutBack {
+        /// Its name.
+        interface: String,
+    },
+    /// A link that we would make has the name of one that is another's.
+    LinkForeign {
+        /// Its name.
+        interface: String,
+    },
+    /// The kernel refused to make, change or remove a link.
+    LinkRefused {
+        /// Its name.
+        interface: String,
+        /// The link it is made upon.
+        base: String,
+        /// Why.
+        errno: i32,
+    },
     /// Messages of the kernel were lost; everything is read anew.
     Overrun,
 }
@@ -152,10 +171,51 @@ impl fmt::Display for Notice {
                 std::io::Error::from_raw_os_error(*errno),
                 if *adding { "; it is tried again" } else { "" }
             ),
+            Notice::LinkPutBack { interface } => write!(
+                f,
+                "Interface {interface} was removed or renamed by someone else: made anew"
+            ),
+            Notice::LinkForeign { interface } => write!(
+                f,
+                "Interface {interface} is there already and was not made by keepalived: rename it, or give use_vmac or use_ipvlan \
+                 another name; until then the instances that need it stay in FAULT"
+            ),
+            Notice::LinkRefused {
+                interface,
+                base,
+                errno,
+            } => write!(
+                f,
+                "The kernel refuses to make {interface} upon {base} what it has to be: {}{}; it is tried again",
+                std::io::Error::from_raw_os_error(*errno),
+                advice(*errno)
+            ),
             Notice::Overrun => write!(
                 f,
                 "Netlink: Receive buffer overrun on monitor socket: reading addresses and interfaces anew"
             ),
         }
+    }
+}
+
+/// What helps when a virtual MAC or an ipvlan is refused.
+fn advice(errno: i32) -> &'static str {
+    const EPERM: i32 = 1;
+    const EBUSY: i32 = 16;
+    const EINVAL: i32 = 22;
+    const EADDRINUSE: i32 = 98;
+    const EOPNOTSUPP: i32 = 95;
+    match errno {
+        EPERM => " (CAP_NET_ADMIN is needed)",
+        EBUSY => {
+            " (it is a port of a bridge, bond or team, or has links of another kind or mode: name the bridge itself, and use one \
+             kind of link upon an interface)"
+        }
+        EADDRINUSE => {
+            " (another link has the same virtual MAC: is a second keepalived running here?)"
+        }
+        EINVAL => " (this kind of interface bears no virtual MAC: use an Ethernet one)",
+        EOPNOTSUPP => " (this kernel lacks the macvlan or ipvlan module)",
+        _ => "",
     }
 }

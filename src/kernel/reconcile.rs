@@ -8,6 +8,7 @@
 
 mod addresses;
 mod entry;
+mod links;
 mod policies;
 mod sync;
 
@@ -25,6 +26,8 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::Duration;
 use sync::Sync;
+
+pub use links::{Saved, Tuning};
 
 /// Requests that may be unanswered at once: each holds the kernel's rtnl lock for some ten microseconds while `sendmsg` waits.
 const WINDOW: usize = 64;
@@ -76,6 +79,7 @@ pub struct Reconciler<O> {
     traces: HashMap<Trace, HashSet<Policy>>,
     /// Routes and rules that the kernel refused for now.
     refused: HashSet<Policy>,
+    links: links::Links,
     sequence: u32,
     sync: Sync,
     disturbed: bool,
@@ -105,6 +109,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             unavailable: Vec::new(),
             traces: HashMap::new(),
             refused: HashSet::new(),
+            links: links::Links::default(),
             sequence: 0,
             sync: Sync::Needed {
                 not_before: Instant(0),
@@ -242,6 +247,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             self.mark(&key);
         }
         self.doubt_all();
+        self.forget_link_requests();
         self.sync = Sync::Needed { not_before };
     }
 
@@ -262,6 +268,10 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 let moved = self.known.set_link(&report);
                 for name in &moved {
                     self.mark_interface(name);
+                    self.links.mark(name);
+                }
+                if let Some(link) = self.known.link(report.index) {
+                    self.links.mark(&link.name);
                 }
                 if enabled(&self.known) && !(before && moved.is_empty()) {
                     self.link_enabled(report.index);
@@ -270,6 +280,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             Message::LinkGone(index) => {
                 if let Some(name) = self.known.remove_link(index) {
                     self.mark_interface(&name);
+                    self.link_gone(now, index, &name);
                 }
             }
             Message::Address { index, address } => {
@@ -310,6 +321,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         if self.sync != Sync::Complete {
             return requests;
         }
+        self.link_requests(now, limit, &mut requests);
         while let Some((due, key)) = self.retries.first().cloned()
             && due <= now
         {
@@ -331,13 +343,19 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
     pub fn next_retry(&self) -> Option<Instant> {
         match self.sync {
             Sync::Needed { not_before } => Some(not_before),
-            _ => self.retries.first().map(|(due, _)| *due),
+            _ => {
+                let retries = self.retries.first().map(|(due, _)| *due);
+                retries.into_iter().chain(self.links.next_retry()).min()
+            }
         }
     }
 
     /// True when the kernel's state is known, everything wanted that can be placed is placed, and no answer is outstanding.
     pub fn is_settled(&self) -> bool {
-        self.sync == Sync::Complete && self.dirty.is_empty() && self.in_flight.is_empty()
+        self.sync == Sync::Complete
+            && self.dirty.is_empty()
+            && self.in_flight.is_empty()
+            && self.links.is_settled()
     }
 
     /// True once the kernel's state has been read.
@@ -416,6 +434,9 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             self.sync = Sync::Needed {
                 not_before: now + DUMP_RETRY,
             };
+            return;
+        }
+        if self.link_answered(now, sequence, errno) {
             return;
         }
         let Some((key, op)) = self.in_flight.remove(&sequence) else {

@@ -36,7 +36,7 @@ impl Kernel {
         let name = Some(name.to_owned());
         Message::Link(LinkReport {
             index,
-            vrf_table: None,
+            nature: Default::default(),
             name,
             flags: UP,
             mac: Some([2, 0, 0, 0, 0, 1]),
@@ -91,6 +91,9 @@ impl Kernel {
                 return self.say(sequence, Message::Done(0));
             }
             _ if self.refuse.is_some() => self.refuse.unwrap_or(0),
+            Request::NewLink { .. } | Request::SetLink { .. } | Request::DeleteLink { .. } => {
+                unreachable!("nobody wants links here")
+            }
             Request::AddAddress { index, address } => {
                 self.writes += 1;
                 if !self.links.contains_key(&index) {

@@ -18,6 +18,7 @@ pub mod shared;
 pub mod signals;
 mod socket;
 pub mod spawn;
+pub mod sysctl;
 pub mod timer;
 pub mod vrrp_socket;
 mod vrrp_socket_v6;

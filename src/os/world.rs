@@ -43,6 +43,15 @@ impl World for System {
         })
     }
 
+    fn is_foreign(&self, interface: &str) -> bool {
+        let told = Path::new("/sys/class/net").join(interface).join("uevent");
+        fs::read_to_string(told).is_ok_and(|told| {
+            !told
+                .lines()
+                .any(|line| matches!(line, "DEVTYPE=macvlan" | "DEVTYPE=ipvlan"))
+        })
+    }
+
     fn user(&self, name: &str) -> Option<Account> {
         let user = match name.parse() {
             Ok(number) => User::from_uid(nix::unistd::Uid::from_raw(number)),

@@ -2,7 +2,7 @@
 
 use super::holdings::Worded;
 use super::outline::Outline;
-use super::{View, auth, daemon, describe, transport};
+use super::{View, auth, daemon, describe, transport, vmac};
 use crate::config::model::{
     Global, Holdings, InitialState, Model, TrackerKind, Version, VirtualAddress, Vrrp, VrrpInstance,
 };
@@ -77,7 +77,7 @@ type Address<'a> = &'a dyn Fn(&VirtualAddress, &str) -> String;
 /// What an instance holds while it is MASTER.
 fn holds(out: &mut Outline, config: &VrrpInstance, worded: Address<'_>) {
     let holdings = &config.holdings;
-    let address = |line| worded(line, &config.interface);
+    let address = |line| worded(line, config.home());
     let count = config.virtual_addresses.len();
     out.line(3, format_args!("Virtual IP ({count}):"));
     for line in &config.virtual_addresses {
@@ -231,7 +231,7 @@ fn running(out: &mut Outline, view: &View<'_>, instance: &Instance) {
     out.value(3, "VIPs set", (view.is_placed)(instance.id()));
     let source = view
         .router
-        .interface_named(&instance.config().interface)
+        .interface_named(instance.config().sender())
         .and_then(|interface| interface.source(instance.config().family()));
     out.value(
         3,
@@ -263,6 +263,7 @@ fn settings(out: &mut Outline, config: &VrrpInstance) {
     if let Some(bytes) = config.receive_buffer {
         out.value(3, "Kernel rx buffer size", bytes);
     }
+    vmac::settings(out, config);
     out.value(3, "Virtual Router ID", config.virtual_router_id);
     out.value(3, "Priority", config.priority);
     out.value(

@@ -2,7 +2,9 @@
 
 use super::holdings::Worded;
 use super::{View, state_number};
-use crate::config::model::{Authentication, InitialState, Version as Protocol};
+use crate::config::model::{
+    Authentication, InitialState, LinkKind, Version as Protocol, VrrpInstance,
+};
 use crate::config::secret::MASK;
 use crate::vrrp::Instance;
 use crate::wire::vrrp::v2;
@@ -52,7 +54,7 @@ fn data(out: &mut String, view: &View<'_>, instance: &Instance) {
     object.flag("dont_track_primary", config.dont_track_primary);
     object.flag("skip_check_adv_addr", config.skip_check_adv_addr);
     object.flag("strict_mode", config.strict);
-    object.text("vmac_ifname", "");
+    object.text("vmac_ifname", vmac_name(config));
     if interface.is_some() {
         object.text("ifp_ifname", &config.interface);
     }
@@ -76,7 +78,7 @@ fn data(out: &mut String, view: &View<'_>, instance: &Instance) {
     object.value("base_priority", config.priority);
     object.value("effective_priority", instance.effective_priority());
     object.value("vipset", (view.is_placed)(instance.id()));
-    object.value("promote_secondaries", false);
+    object.value("promote_secondaries", config.vmac.promote_secondaries);
     object.seconds("adver_int", config.advert_interval);
     object.seconds("master_adver_int", instance.master_interval());
     object.flag("accept", config.accept);
@@ -99,7 +101,7 @@ fn data(out: &mut String, view: &View<'_>, instance: &Instance) {
     );
     object.value("smtp_alert", false);
     object.value("notify_deleted", false);
-    let address = |line| view.address(line, &config.interface);
+    let address = |line| view.address(line, config.home());
     let holdings = &config.holdings;
     object.list("vips", config.virtual_addresses.iter().map(address));
     object.list("evips", holdings.addresses.iter().map(address));
@@ -125,6 +127,13 @@ fn data(out: &mut String, view: &View<'_>, instance: &Instance) {
         object.text("auth_data", MASK);
     }
     object.end();
+}
+
+/// The macvlan that bears its addresses.
+fn vmac_name(config: &VrrpInstance) -> &str {
+    let own = config.vmac.own.as_ref();
+    let vmac = own.filter(|own| matches!(own.kind, LinkKind::Macvlan { .. }));
+    vmac.map_or("", |own| &own.name)
 }
 
 fn stats(out: &mut String, instance: &Instance) {

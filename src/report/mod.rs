@@ -9,6 +9,7 @@ mod json;
 mod outline;
 mod stats;
 mod transport;
+mod vmac;
 
 pub use data::{configuration, data};
 pub use json::{Version as JsonVersion, json};

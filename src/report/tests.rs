@@ -37,6 +37,7 @@ fn model() -> Model {
         multicast_group: Ipv4Addr::new(224, 0, 0, 18).into(),
         checksum_as_v2: false,
         source: None,
+        vmac: Default::default(),
         transport: Default::default(),
         receive_buffer: None,
         dont_track_primary: false,

@@ -46,7 +46,7 @@ pub(super) fn sockets(out: &mut Outline, router: &Router) {
     let mut shared: BTreeMap<(&str, Family), Vec<&Instance>> = BTreeMap::new();
     for instance in router.instances() {
         shared
-            .entry((&instance.config().interface, instance.config().family()))
+            .entry((instance.config().wire(), instance.config().family()))
             .or_default()
             .push(instance);
     }

@@ -106,6 +106,11 @@ pub fn saved_file(global: &Global, name: &str) -> Option<PathBuf> {
     Some(directory.join(name))
 }
 
+/// Where the VRRP process keeps what settings of the kernel were before it changed them: beside the pid file of the daemon.
+pub fn saved_settings(options: &Options, global: &Global) -> PathBuf {
+    pid_file(options, global, None).with_extension("sysctl")
+}
+
 /// The log file of a process.
 pub fn log_file(options: &Options, role: Option<Role>) -> Option<PathBuf> {
     let path = match options.log_file.as_ref()? {

@@ -236,6 +236,7 @@ fn random_instance(random: &mut Random, protocol: Protocol, owners: bool) -> Vrr
             Family::V6 => Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12).into(),
         },
         source: None,
+        vmac: Default::default(),
         transport: Default::default(),
         receive_buffer: None,
         checksum_as_v2: protocol.version == Version::V3 && random.percent(50),

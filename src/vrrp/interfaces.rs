@@ -171,18 +171,34 @@ impl Interfaces {
                 .is_some_and(|unicast| unicast.peers.is_empty()),
             ..Unfit::default()
         };
-        match self.named(&config.interface) {
-            None => Unfit {
-                missing: config.is_bound(),
-                no_source: common.no_source && !config.is_bound(),
+        if self.missing(config).next().is_some() {
+            return Unfit {
+                missing: true,
+                no_source: false,
                 ..common
-            },
-            Some(interface) => Unfit {
-                down: !interface.up && !config.dont_track_primary,
-                no_address: config.source.is_none() && interface.source(config.family()).is_none(),
-                ..common
-            },
+            };
         }
+        Unfit {
+            down: !config.dont_track_primary && self.down(config).next().is_some(),
+            no_address: config.source.is_none()
+                && self
+                    .named(config.sender())
+                    .is_some_and(|interface| interface.source(config.family()).is_none()),
+            ..common
+        }
+    }
+
+    /// The interfaces of an instance that are not there.
+    pub fn missing(&self, config: &VrrpInstance) -> impl Iterator<Item = String> {
+        let own = config.interfaces();
+        own.filter(|name| self.named(name).is_none())
+            .map(str::to_owned)
+    }
+
+    /// The interfaces of an instance that are down.
+    pub fn down(&self, config: &VrrpInstance) -> impl Iterator<Item = String> {
+        let is_down = |name: &&str| self.named(name).is_some_and(|interface| !interface.up);
+        config.interfaces().filter(is_down).map(str::to_owned)
     }
 
     /// Whether the source address that `track_src_ip` watches is missing: on the interface, or without one on all.
@@ -192,7 +208,7 @@ impl Interfaces {
         };
         let has = |interface: &Interface| interface.sources.binary_search(&source).is_ok();
         if config.is_bound() {
-            !self.named(&config.interface).is_some_and(has)
+            !self.named(config.sender()).is_some_and(has)
         } else {
             !self.by_index.values().any(has)
         }

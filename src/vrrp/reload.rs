@@ -103,7 +103,7 @@ impl Router {
                     }
                 }
                 _ => {
-                    let network = networks.entry(config.interface.clone()).or_default();
+                    let network = networks.entry(config.wire().to_owned()).or_default();
                     network.lanes.add(instance.id(), config);
                 }
             }

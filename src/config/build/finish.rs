@@ -7,6 +7,7 @@ mod auth;
 mod election;
 mod strict;
 mod unicast;
+mod vmac;
 
 use super::Context;
 use super::instance::Draft;
@@ -51,6 +52,7 @@ pub(super) fn instance(
     let timer_expired_backup = election::timer_expired_backup(context, &draft, nopreempt);
     let owner_ignore_adverts =
         election::owner_ignore_adverts(builder, context, &draft, priority, strict);
+    let in_vrf = vmac::vrf(context, &mut draft);
     let transport = unicast::transport(builder, context, &mut draft, ipv6);
     let multicast_group = group(builder, &draft, ipv6);
     if !fit(context, &draft, &transport, (version, strict), span)
@@ -59,23 +61,16 @@ pub(super) fn instance(
         return;
     }
     builder.objects += 1;
+    let Some(vmac) = vmac::vmac(builder, context, &mut draft, &transport, (ipv6, strict)) else {
+        return;
+    };
     addresses::shared_addresses(builder, context, &draft);
     let Some(virtual_router_id) = draft.virtual_router_id else {
         return;
     };
     let interface = draft.interface.take().map(|(name, _)| name);
-    if interface.is_none() {
+    if interface.is_none() || in_vrf {
         addresses::on_default_interface(context, &mut draft, &builder.defaults.interface);
-    }
-    if let Some(reason) = draft.needs.first() {
-        let message = format!(
-            "({}) needs {}, not implemented yet: instance not started",
-            draft.name, reason.0
-        );
-        context
-            .diagnostics
-            .say(Class::Unimplemented, reason.1, message);
-        return;
     }
     let standing = (version, priority, strict);
     let instance = VrrpInstance {
@@ -100,6 +95,7 @@ pub(super) fn instance(
         source: draft.source.map(|(source, _)| source),
         transport,
         receive_buffer: draft.receive_buffer,
+        vmac,
         checksum_as_v2: draft
             .checksum_as_v2
             .unwrap_or(builder.defaults.checksum_as_v2),

@@ -3,7 +3,7 @@
 use super::buffers::NetlinkWords;
 use super::notify::DraftFifos;
 use super::state::Builder;
-use super::{Context, buffers, files, firewall, lines, process};
+use super::{Context, buffers, files, firewall, lines, process, vmac};
 use crate::config::diagnostic::{Class, quote};
 use crate::config::keywords::Block;
 use crate::config::model::GarpPolicy;
@@ -35,6 +35,7 @@ pub(super) struct Defaults {
     pub netlink: NetlinkWords,
     /// `default_interface`: where addresses go that neither have `dev` nor belong to an instance with an interface.
     pub interface: String,
+    pub vmac: vmac::Prefixes,
 }
 
 impl Default for Defaults {
@@ -58,6 +59,7 @@ impl Default for Defaults {
             firewall: firewall::Draft::default(),
             netlink: NetlinkWords::default(),
             interface: "eth0".to_owned(),
+            vmac: vmac::Prefixes::default(),
         }
     }
 }
@@ -129,6 +131,7 @@ fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
             item.check(context);
             builder.defaults.checksum_as_v2 = true;
         }
+        "disable_local_igmp" => global.disable_local_igmp = true,
         "log_unknown_vrids" => global.log_unknown_vrids = true,
         "vrrp_startup_delay" => set(&mut global.vrrp_startup_delay, item.duration(context)),
         "vrrp_delay_after_boot" => set(&mut global.vrrp_delay_after_boot, item.duration(context)),
@@ -225,6 +228,7 @@ fn inherited(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
             }
         }
         "vrrp_down_timer_adverts" => set(&mut defaults.down_timer_adverts, item.u32(context)),
+        _ if defaults.vmac.statement(context, item) => {}
         _ if process::statement(&mut builder.model.global.processes, context, item) => {}
         _ if files::statement(&mut builder.model.global.files, context, item) => {}
         _ if buffers::statement(

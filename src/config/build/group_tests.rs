@@ -59,7 +59,7 @@ fn a_group_of_instances() {
     // One that is not started is no member, and neither is one that another group has.
     let loaded = read(&format!(
         "{group}vrrp_sync_group TWO {{\n group {{\n VI_2\n VI_3\n }}\n}}\n{}{}{}",
-        instance(1, "use_vmac"),
+        instance(1, "use_ipvlan"),
         instance(2, ""),
         instance(3, "")
     ));

@@ -6,6 +6,7 @@ use super::lines::{self, Met};
 use super::notify::DraftNotify;
 use super::state::Builder;
 use super::unicast::DraftUnicast;
+use super::vmac::DraftVmac;
 use super::{Context, finish};
 use crate::config::diagnostic::{Span, quote};
 use crate::config::keywords::Block;
@@ -42,6 +43,7 @@ pub(super) struct Draft {
     pub group: Option<(IpAddr, Span)>,
     pub unicast: DraftUnicast,
     pub receive_buffer: Option<u32>,
+    pub vmac: DraftVmac,
     pub strict: Option<bool>,
     pub native_ipv6: Option<Span>,
     pub checksum_as_v2: Option<bool>,
@@ -58,8 +60,6 @@ pub(super) struct Draft {
     pub holdings: Holdings,
     pub trackers: Met,
     pub notify: DraftNotify,
-    /// What the instance cannot run without and this daemon does not have yet.
-    pub needs: Vec<(&'static str, Span)>,
 }
 
 /// `authentication` as it was read.
@@ -111,7 +111,9 @@ pub(super) fn instance(builder: &mut Builder, context: &mut Context<'_>, item: &
 
 impl Draft {
     fn statement(&mut self, builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
-        if self.unicast.statement(context, &self.name, item) {
+        if self.unicast.statement(context, &self.name, item)
+            || self.vmac.statement(context, &self.name, item)
+        {
             return;
         }
         match item.name() {
@@ -171,10 +173,6 @@ impl Draft {
                     &self.name,
                     &mut self.trackers,
                 );
-            }
-            "use_vmac" | "use_ipvlan" | "vrf" => {
-                item.check(context);
-                self.needs.push((item.name(), item.span()));
             }
             "lvs_sync_daemon_interface" => item.check(context),
             _ => self.switches(context, item),
@@ -382,9 +380,7 @@ impl Draft {
                 continue;
             };
             let span = line.keyword().span();
-            if let Some(word) = read.use_vmac {
-                self.needs.push(("use_vmac", word.span()));
-            }
+            self.vmac.mark(&read.address, read.use_vmac);
             if let Some(word) = read.track_group {
                 context.fault(
                     word.span(),
@@ -431,9 +427,7 @@ impl Draft {
                 continue;
             };
             let span = line.keyword().span();
-            if let Some(word) = read.use_vmac {
-                self.needs.push(("use_vmac", word.span()));
-            }
+            self.vmac.mark(&read.address, read.use_vmac);
             let address = read.address;
             let same = |known: &VirtualAddress| {
                 known.address == address.address && known.interface == address.interface

@@ -30,6 +30,7 @@ mod tracked;
 mod unicast;
 #[cfg(test)]
 mod unicast_tests;
+mod vmac;
 mod walk;
 
 pub use accounts::Accounts;

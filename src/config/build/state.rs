@@ -26,6 +26,8 @@ pub(super) struct Builder {
     pub lanes: HashMap<(String, u8, bool, Lane), String>,
     /// Who has a virtual address.
     pub addresses: HashMap<(IpAddr, Option<String>), String>,
+    /// Names of links that instances make, and who.
+    pub link_names: HashMap<String, String>,
     /// `interface_up_down_delays`, fitted to the instances when all are known.
     pub link_delays: Vec<(LinkDelay, Span)>,
     /// The interfaces that a `garp_group` has.

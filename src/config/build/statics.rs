@@ -6,7 +6,7 @@ use super::{Context, lines};
 use crate::config::diagnostic::quote;
 use crate::config::keywords::Form;
 use crate::config::keywords::form::Line;
-use crate::config::model::Holdings;
+use crate::config::model::{Holdings, LinkDelay};
 use crate::config::phrase::{address_line, check_linkbeat, link_delay, route_line, rule_line};
 use crate::config::read::Item;
 use crate::config::tree::Word;
@@ -185,6 +185,20 @@ pub(super) fn finish_link_delays(builder: &mut Builder, context: &mut Context<'_
             delay.up = delay.up.min(most);
         }
         fitted.push(delay);
+    }
+    // What is made upon an interface goes down and up with it.
+    let of_bases: HashMap<String, LinkDelay> = fitted
+        .iter()
+        .map(|delay| (delay.interface.clone(), delay.clone()))
+        .collect();
+    let instances = builder.model.vrrp.instances.iter();
+    for link in instances.flat_map(|instance| instance.vmac.links()) {
+        if let Some(of_base) = of_bases.get(&link.base).cloned() {
+            fitted.push(LinkDelay {
+                interface: link.name.clone(),
+                ..of_base
+            });
+        }
     }
     builder.model.vrrp.link_delays = fitted;
 }

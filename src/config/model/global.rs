@@ -32,6 +32,8 @@ pub struct Global {
     pub vrrp_delay_after_boot: Duration,
     /// `dynamic_interfaces`: interfaces may come and go.
     pub dynamic_interfaces: bool,
+    /// `disable_local_igmp`: the kernel does not report joins of 224.0.0.0/24.
+    pub disable_local_igmp: bool,
     /// `umask`; the command line goes before it.
     pub umask: Option<u32>,
     /// What the processes are called in lists of processes.
@@ -74,6 +76,7 @@ impl Default for Global {
             vrrp_startup_delay: Duration::ZERO,
             vrrp_delay_after_boot: Duration::ZERO,
             dynamic_interfaces: false,
+            disable_local_igmp: false,
             umask: None,
             process_names: ProcessNames::default(),
             processes: Processes::default(),

@@ -16,6 +16,7 @@ mod process;
 mod route;
 mod track;
 mod unicast;
+mod vmac;
 mod vrrp;
 
 pub use auth_hmac::{AuthHmac, Freshness, HmacMode};
@@ -42,6 +43,7 @@ pub use route::{
 };
 pub use track::{Script, TrackGroup, Tracked, TrackerKind};
 pub use unicast::{OldChecksum, Transport, Unicast, UnicastPeer};
+pub use vmac::{IpvlanMode, LinkKind, VirtualLink, Vmac};
 pub use vrrp::{
     Authentication, GarpGroup, GarpPolicy, InitialState, LinkDelay, SyncGroup, TrackedInterface,
     Version, VirtualAddress, Vrrp, VrrpInstance,

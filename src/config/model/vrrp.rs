@@ -1,6 +1,8 @@
 //! The VRRP part of the model: instances and what they hold.
 
-use super::{AuthHmac, Fifo, Holdings, Notify, Script, TrackGroup, Tracked, Transport};
+use super::{
+    AuthHmac, Fifo, Holdings, LinkKind, Notify, Script, TrackGroup, Tracked, Transport, Vmac,
+};
 use crate::config::secret::Secret;
 use crate::wire::vrrp::{Family, hmac};
 use serde::{Deserialize, Serialize};
@@ -226,6 +228,8 @@ pub struct VrrpInstance {
     pub transport: Transport,
     /// `kernel_rx_buf_size`: bytes that its packets find room in, whatever `vrrp_rx_bufs_policy` says.
     pub receive_buffer: Option<u32>,
+    /// Links of its own, and what it changes about others.
+    pub vmac: Vmac,
     /// `v3_checksum_as_v2`: version 3 over IPv4 is sent with a checksum that leaves the pseudo-header out.
     pub checksum_as_v2: bool,
     /// `dont_track_primary`: keep running when the interface is down.
@@ -266,6 +270,37 @@ impl VrrpInstance {
     /// Whether it runs on one interface, and not wherever its packets come and go.
     pub fn is_bound(&self) -> bool {
         !self.interface.is_empty()
+    }
+
+    /// The interface that its adverts leave and enter by.
+    pub fn wire(&self) -> &str {
+        match &self.vmac.own {
+            Some(own) if !self.vmac.xmit_base => &own.name,
+            _ => &self.interface,
+        }
+    }
+
+    /// The interfaces that it cannot run without: its own, and the link it has made upon it.
+    pub fn interfaces(&self) -> impl Iterator<Item = &str> {
+        let own = self.vmac.own.iter().map(|own| own.name.as_str());
+        let interface = self.is_bound().then_some(self.interface.as_str());
+        interface.into_iter().chain(own)
+    }
+
+    /// The interface of addresses that do not name theirs.
+    pub fn home(&self) -> &str {
+        self.vmac
+            .own
+            .as_ref()
+            .map_or(&self.interface, |own| &own.name)
+    }
+
+    /// The interface whose address its adverts bear: a virtual MAC has none of its own, but for the virtual ones.
+    pub fn sender(&self) -> &str {
+        match &self.vmac.own {
+            Some(own) if matches!(own.kind, LinkKind::Ipvlan { .. }) => &own.name,
+            _ => &self.interface,
+        }
     }
 
     /// Which IP its adverts travel over, which is also that of its virtual addresses.

@@ -30,6 +30,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 for index in self.known.unmentioned_links() {
                     if let Some(name) = self.known.remove_link(index) {
                         self.mark_interface(&name);
+                        self.link_gone(now, index, &name);
                     }
                 }
                 self.sync = Sync::Addresses(NOT_SENT);

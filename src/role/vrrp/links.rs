@@ -1,7 +1,8 @@
 //! The kernel's side of the VRRP role: the netlink socket and the reconciler behind it.
 
+use super::vmacs::{LinkId, Vmacs};
 use crate::config::model::{Holdings, NetlinkBuffer, TrackGroup, Vrrp, VrrpInstance};
-use crate::kernel::{Claim, LinkChange, LinkState, Policy, Reconciler, netlink};
+use crate::kernel::{Claim, LinkState, Policy, Reconciler, netlink};
 use crate::os::netlink::{Netlink, Received};
 use crate::time::Instant;
 use crate::vrrp::{InstanceId, Interface};
@@ -9,6 +10,7 @@ use log::{error, warn};
 use std::collections::HashSet;
 use std::io;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -37,13 +39,15 @@ pub(super) enum Owner {
     Host,
     /// Those lines of them that name a `track_group`, by its place; the host has them anyway.
     Group(u32),
+    /// A link that is made for an instance.
+    Link(LinkId),
 }
 
 impl Owner {
     fn instance(self) -> Option<InstanceId> {
         match self {
             Owner::Instance(id) => Some(id),
-            Owner::Host | Owner::Group(_) => None,
+            Owner::Host | Owner::Group(_) | Owner::Link(_) => None,
         }
     }
 }
@@ -51,7 +55,8 @@ impl Owner {
 /// Links, addresses and what we want of them.
 pub(super) struct Kernel {
     socket: Netlink,
-    reconciler: Reconciler<Owner>,
+    pub(super) reconciler: Reconciler<Owner>,
+    pub(super) vmacs: Vmacs,
     claimed: HashSet<InstanceId>,
     fixed: Holdings,
     groups: Vec<TrackGroup>,
@@ -60,11 +65,15 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
-    /// Opens the socket; the first `send` asks for everything.
-    pub fn open(buffer: Option<NetlinkBuffer>) -> io::Result<Self> {
+    /// Opens the socket; the first `send` asks for everything. `saved`: where it is written what settings were before.
+    pub fn open(buffer: Option<NetlinkBuffer>, saved: PathBuf) -> io::Result<Self> {
+        let (vmacs, of_links) = Vmacs::recall(saved);
+        let mut reconciler = Reconciler::new();
+        reconciler.recall(of_links);
         let kernel = Kernel {
             socket: Netlink::open(ROUTE, &GROUPS)?,
-            reconciler: Reconciler::new(),
+            reconciler,
+            vmacs,
             claimed: HashSet::new(),
             fixed: Holdings::default(),
             groups: Vec::new(),
@@ -125,7 +134,7 @@ impl Kernel {
             .virtual_addresses
             .iter()
             .chain(&config.holdings.addresses)
-            .map(|line| Claim::from_virtual(line, &config.interface));
+            .map(|line| Claim::from_virtual(line, config.home()));
         let policies = policies(&config.holdings);
         self.listen_to(&config.holdings);
         self.reconciler
@@ -234,11 +243,6 @@ impl Kernel {
             return false;
         }
         requests.len() >= REQUESTS_PER_TURN
-    }
-
-    /// What changed on links.
-    pub fn take_link_changes(&mut self) -> Vec<LinkChange> {
-        self.reconciler.take_link_changes()
     }
 
     /// Whose addresses were put back.

@@ -19,9 +19,11 @@ mod scripts;
 mod sockets;
 mod statics;
 mod succession;
+mod sysctls;
+mod vmacs;
 
 use super::control::Answer;
-use super::{Exit, RoleContext};
+use super::{Exit, RoleContext, paths};
 use crate::config::model::Model;
 use crate::kernel::{LinkChange, LinkState};
 use crate::logging;
@@ -57,6 +59,8 @@ const NOTICES_MAX: usize = 16 * 1024;
 const STOP_LIMIT: Duration = Duration::from_millis(500);
 /// How long it waits for programs that are told of the end.
 const PROGRAMS_LIMIT: Duration = Duration::from_secs(1);
+/// How much longer for each link: the kernel waits for all processors before it takes one away.
+const STOP_PER_LINK: Duration = Duration::from_millis(50);
 /// When gratuitous ARPs that found no room are tried again.
 const FRAMES_RETRY: Duration = Duration::from_millis(1);
 
@@ -163,8 +167,11 @@ impl Shell {
             sockets: Sockets::default(),
             adverts: Adverts::default(),
             frames: Frames::open()?,
-            kernel: Kernel::open(model.global.buffers.netlink)?,
             filters: Filters::default(),
+            kernel: Kernel::open(
+                model.global.buffers.netlink,
+                paths::saved_settings(&context.options, &model.global),
+            )?,
             batch: Batch::default(),
             dumps: Dumps::default(),
             runner: Runner::default(),
@@ -194,6 +201,7 @@ impl Shell {
             .plan(&shell.model.vrrp, &shell.model.global.buffers);
         shell.fit_unbound();
         shell.kernel.watch_sources(&shell.model.vrrp);
+        shell.want_links();
         shell.kernel.claim_fixed(&shell.model.vrrp);
         shell.statics.watch(&shell.model.vrrp.track_groups);
         shell.kernel.claim_all(
@@ -297,6 +305,9 @@ impl Shell {
             self.context.scheduler.late(now.since(due));
         }
         let more = self.ask_kernel(now);
+        if self.kernel.withholds() || self.phase == Phase::Reading {
+            self.links_changed(now);
+        }
         if !self.frames.is_empty() {
             // The kernel has answered by now: what it refuses is not announced. What else it says is for the next turn.
             self.kernel.receive(now);
@@ -396,12 +407,7 @@ impl Shell {
         if self.kernel.receive(now) {
             self.events.again(event);
         }
-        for change in self.kernel.take_link_changes() {
-            self.link_changed(now, change);
-        }
-        if self.phase == Phase::Reading && self.kernel.reconciler().is_synchronised() {
-            self.start(now);
-        }
+        self.links_changed(now);
         self.look_at_statics(now);
         for instance in self.kernel.take_restored() {
             self.router.handle(
@@ -411,6 +417,28 @@ impl Shell {
             );
         }
         self.perform(now);
+    }
+
+    /// Tells of links what is new, and begins when they are known and those that had to be made are there.
+    fn links_changed(&mut self, now: Instant) {
+        self.kernel.set_up_links();
+        for change in self.kernel.take_link_changes() {
+            self.link_changed(now, change);
+        }
+        let reconciler = self.kernel.reconciler();
+        if self.phase == Phase::Reading
+            && reconciler.is_synchronised()
+            && reconciler.links_are_settled()
+        {
+            self.start(now);
+        }
+    }
+
+    /// Says which links there have to be.
+    fn want_links(&mut self) {
+        let model = self.model.clone();
+        let disable = model.global.disable_local_igmp;
+        self.kernel.want_links(&model.vrrp, disable);
     }
 
     /// Opens or closes the sockets of the instances that run on no interface in particular.

@@ -2,7 +2,7 @@
 
 use super::links::Owner;
 use super::sockets::Place;
-use super::{Key, PROGRAMS_LIMIT, Phase, STOP_LIMIT, Shell, refused};
+use super::{Key, PROGRAMS_LIMIT, Phase, STOP_LIMIT, STOP_PER_LINK, Shell, refused};
 use crate::config::model::Model;
 use crate::os::clock;
 use crate::report::{self, JsonVersion, View};
@@ -42,10 +42,12 @@ impl Shell {
         self.phase = Phase::Stopping;
         let released = self.context.options.release_vrrp;
         self.router.keep_addresses(!released);
+        let links = self.kernel.vmacs.count();
         self.router.handle(now, Event::Stop, &mut self.actions);
         self.perform(now);
         if released {
             self.kernel.hold_fixed(false);
+            self.kernel.release_links();
         }
         self.close_fifos();
         let limit = if self.has_told() {
@@ -53,6 +55,8 @@ impl Shell {
         } else {
             PROGRAMS_LIMIT
         };
+        let links = u32::try_from(links).unwrap_or(u32::MAX);
+        let limit = limit + STOP_PER_LINK.saturating_mul(links);
         self.wheel.arm(Key::StopLimit, now + limit);
     }
 
@@ -115,6 +119,7 @@ impl Shell {
             },
             &mut self.actions,
         );
+        self.want_links();
         self.kernel.claim_fixed(&self.model.vrrp);
         self.statics.watch(&self.model.vrrp.track_groups);
         self.look_at_statics(now);

@@ -62,7 +62,7 @@ impl Sockets {
             let ah = matches!(instance.authentication, Authentication::Ah(_));
             let carriers = [Some(instance.family().into()), ah.then_some(Carrier::Ah)];
             for carrier in carriers.into_iter().flatten() {
-                let place = (carrier, instance.interface.clone());
+                let place = (carrier, instance.wire().to_owned());
                 let need = self.needs.entry(place).or_default();
                 need.room.add(instance, buffers);
                 if instance.transport.unicast.is_none() {

@@ -24,6 +24,8 @@ impl Instance {
     pub(in crate::vrrp) fn reconfigure(&mut self, config: VrrpInstance, context: &mut Context<'_>) {
         let before = self.config.clone();
         let another_router = before.interface != config.interface
+            || before.vmac.own != config.vmac.own
+            || before.wire() != config.wire()
             || before.virtual_router_id != config.virtual_router_id
             || before.version != config.version
             || !same_way(&before, &config);

@@ -101,11 +101,11 @@ fn announced(config: &VrrpInstance) -> Vec<Announced> {
         .iter()
         .chain(&config.holdings.addresses)
     {
-        let interface = line.interface.as_ref().unwrap_or(&config.interface);
+        let interface = line.interface.as_deref().unwrap_or(config.home());
         let known = by_interface.iter().position(|(name, ..)| name == interface);
         let at = known.unwrap_or(by_interface.len());
         if known.is_none() {
-            by_interface.push((interface.clone(), Vec::new(), Vec::new()));
+            by_interface.push((interface.to_owned(), Vec::new(), Vec::new()));
         }
         let Some((_, at_once, detected)) = by_interface.get_mut(at) else {
             continue;

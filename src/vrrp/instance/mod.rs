@@ -568,7 +568,7 @@ impl Instance {
         self.config.source.or_else(|| {
             context
                 .interfaces
-                .named(&self.config.interface)
+                .named(self.config.sender())
                 .and_then(|interface| interface.source(self.config.family()))
         })
     }
@@ -671,12 +671,15 @@ impl Instance {
             };
             context.actions.push(self.notice(said));
         }
-        let interface = || self.config.interface.clone();
         if self.unfit.missing {
-            self.tell(Said::FaultMissing(interface()), context);
+            for name in context.interfaces.missing(&self.config) {
+                self.tell(Said::FaultMissing(name), context);
+            }
         }
         if self.unfit.down {
-            self.tell(Said::FaultDown(interface()), context);
+            for name in context.interfaces.down(&self.config) {
+                self.tell(Said::FaultDown(name), context);
+            }
         }
         if self.unfit.no_address {
             self.tell(Said::FaultNoAddress(self.config.family()), context);
@@ -694,12 +697,12 @@ impl Instance {
         &self.name
     }
 
-    /// The interfaces, other than its own, that it cannot run without or that change its priority.
+    /// The interfaces, other than the one of its adverts, that it cannot run without or that change its priority.
     pub(super) fn watches(&self) -> impl Iterator<Item = &str> {
-        self.config
-            .tracked_interfaces
-            .iter()
-            .map(|tracked| tracked.interface.as_str())
+        let tracked = self.config.tracked_interfaces.iter();
+        let own = self.config.interfaces();
+        own.filter(|name| *name != self.config.wire())
+            .chain(tracked.map(|tracked| tracked.interface.as_str()))
     }
 
     /// The interfaces that its addresses are announced on.

@@ -183,7 +183,7 @@ impl Instance {
     }
 
     pub(super) fn send_advert(&mut self, priority: u8, context: &mut Context<'_>) {
-        let interface = match context.interfaces.named(&self.config.interface) {
+        let interface = match context.interfaces.named(self.config.wire()) {
             Some(interface) => interface.index,
             None if !self.config.is_bound() => UNBOUND,
             None => return,
@@ -279,7 +279,7 @@ impl Instance {
 
     /// Priority 0, if the interface is there to take it.
     pub(super) fn resign(&mut self, context: &mut Context<'_>) {
-        let sendable = match context.interfaces.named(&self.config.interface) {
+        let sendable = match context.interfaces.named(self.config.wire()) {
             Some(interface) => interface.up,
             None => !self.config.is_bound(),
         };
@@ -333,7 +333,7 @@ impl Instance {
     /// One round on the interfaces other than its own: switches there hear no advert that tells them who is where.
     pub(super) fn queue_extra_garps(&mut self, context: &mut Context<'_>) {
         let config = self.config.clone();
-        self.queue_garps_where(1, |name| name != config.interface, context);
+        self.queue_garps_where(1, |name| name != config.wire(), context);
     }
 
     fn queue_garps_where(

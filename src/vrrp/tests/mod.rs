@@ -62,6 +62,7 @@ pub(super) fn config() -> VrrpInstance {
         authentication: Authentication::None,
         multicast_group: IpAddr::V4(GROUP),
         source: None,
+        vmac: Default::default(),
         transport: Default::default(),
         receive_buffer: None,
         checksum_as_v2: false,
