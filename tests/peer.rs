@@ -26,6 +26,7 @@ fn main() -> std::process::ExitCode {
             .chain(support::strict::common())
             .chain(support::auth::common())
             .chain(support::unicast::common())
+            .chain(support::owners::common())
             .chain(if peer_signs() {
                 support::auth::signed()
             } else {

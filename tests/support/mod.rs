@@ -16,6 +16,7 @@ pub mod config;
 pub mod groups;
 pub mod guest;
 pub mod node;
+pub mod owners;
 pub mod packet;
 pub mod stage;
 pub mod strict;
