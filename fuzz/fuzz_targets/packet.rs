@@ -148,6 +148,7 @@ fn instance(vrid: u8, priority: u8, nopreempt: bool, authentication: Authenticat
         source: None,
         vmac: Default::default(),
         transport: Default::default(),
+        receive_buffer: None,
         checksum_as_v2: false,
         dont_track_primary: false,
         preempt_delay: Duration::ZERO,
