@@ -1,13 +1,19 @@
-//! Every log line of the core: what is said as values, how it is worded here and nowhere else, and how often at most.
+//! Every log line of the core: what is said as values, and how it is worded here (why packets were dropped: fault.rs) and nowhere
+//! else. How often at most is limit.rs.
 //!
 //! The fixed parts are those that people's log watchers look for; changing one is a change of behaviour.
+
+mod fault;
+mod limit;
+
+pub(super) use limit::{Limiter, Topic};
 
 use super::receive::{AddressFault, PacketFault};
 use super::table::{Cause, State};
 use crate::config::model::{TrackerKind, VrrpInstance};
-use crate::time::Instant;
 use crate::wire::vrrp::Family;
 use crate::wire::vrrp::v3::Coverage;
+use fault::word_fault;
 use std::fmt;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -582,163 +588,6 @@ impl Said {
                 "({name}) ignored {cause:?} in {state} state: please report this"
             ),
             Said::Removed => write!(f, "({name}) removed from the configuration"),
-        }
-    }
-}
-
-fn word_fault(
-    name: &str,
-    source: IpAddr,
-    vrid: u8,
-    fault: &PacketFault,
-    f: &mut fmt::Formatter<'_>,
-) -> fmt::Result {
-    match fault {
-        PacketFault::Ttl { got, least, most } if least == most => write!(
-            f,
-            "({name}) invalid TTL/HL from {source}. Received {got} and expect {most}"
-        ),
-        PacketFault::Ttl { got, least, most } => write!(
-            f,
-            "({name}) invalid TTL/HL from {source}. Received {got} and expect {least} to {most}"
-        ),
-        PacketFault::Stranger => {
-            write!(
-                f,
-                "({name}) unicast source address {source} not a unicast peer"
-            )
-        }
-        PacketFault::Multicast(group) => write!(
-            f,
-            "({name}) advert from {source} was multicast to {group}, but this instance is one of unicast: use unicast_peer on both, \
-             or on neither"
-        ),
-        PacketFault::Destination(destination) if !destination.is_multicast() => write!(
-            f,
-            "({name}) advert from {source} was unicast to {destination}, but this instance is one of multicast: use unicast_peer on \
-             both, or on neither"
-        ),
-        PacketFault::Version { got, expected } => {
-            write!(
-                f,
-                "({name}) wrong VRRP version from {source}. Received {got} and expect {expected}"
-            )
-        }
-        PacketFault::Length { got, expected } => {
-            write!(
-                f,
-                "({name}) wrong packet length from {source}. Received {got} bytes and expect {expected}"
-            )
-        }
-        PacketFault::Checksum(version) => {
-            write!(f, "({name}) Invalid VRRPv{version} checksum from {source}")
-        }
-        PacketFault::Type(kind) => write!(
-            f,
-            "({name}) Invalid packet type from {source}. Received {kind} and expect 1"
-        ),
-        PacketFault::Destination(destination) => {
-            write!(
-                f,
-                "({name}) advert from {source} was sent to {destination}, which is not our multicast group"
-            )
-        }
-        PacketFault::AuthType(kind) => write!(f, "({name}) Invalid auth type {kind} from {source}"),
-        PacketFault::AuthMismatch { got, expected } => {
-            write!(
-                f,
-                "({name}) received a {got} auth from {source}, expecting {expected}!"
-            )
-        }
-        PacketFault::AuthFailure => write!(f, "({name}) received an invalid passwd from {source}!"),
-        PacketFault::AhFailure => write!(
-            f,
-            "({name}) IPSEC-AH: advert from {source} was not made with our auth_pass, or was changed on its way"
-        ),
-        PacketFault::AhReplay { got, seen } => write!(
-            f,
-            "({name}) IPSEC-AH: advert from {source} with sequence number {got}, after {seen}: a replay?"
-        ),
-        PacketFault::HmacMissing => write!(
-            f,
-            "({name}) advert from {source} is not signed (auth_hmac), which mode enforce asks for"
-        ),
-        PacketFault::HmacMalformed => write!(
-            f,
-            "({name}) advert from {source} has a malformed auth_hmac trailer: is it of another version of keepalived?"
-        ),
-        PacketFault::HmacUnknownKey(key) => write!(
-            f,
-            "({name}) advert from {source} is signed with key {key}, which is not in our auth_hmac block"
-        ),
-        PacketFault::HmacInvalid(key) => write!(
-            f,
-            "({name}) invalid HMAC in advert from {source}: its key {key} is another one, or somebody forged it"
-        ),
-        PacketFault::HmacStale { skew, window } => write!(
-            f,
-            "({name}) stale advert from {source}, signed {:.1} s away from our clock, {} s are allowed: an old copy, or the clocks differ",
-            skew.as_secs_f64(),
-            window.as_secs()
-        ),
-        PacketFault::HmacReplay => write!(
-            f,
-            "({name}) signed advert from {source} is not newer than the one before: a replay?"
-        ),
-        PacketFault::NoInterval => write!(
-            f,
-            "({name}) advert from {source} has an advertisement interval of zero"
-        ),
-        PacketFault::Interval { got, expected } => write!(
-            f,
-            "({name}) advertisement interval mismatch with {source}: theirs {got} s, ours {expected} s. Its adverts are ignored, so \
-             both may become MASTER of VRID {vrid}: set the same advert_int on both"
-        ),
-    }
-}
-
-/// What lines are limited by: one of each per instance and `QUIET`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Topic {
-    Packet(std::mem::Discriminant<PacketFault>),
-    Addresses,
-    Lower,
-    OwnAddress,
-    RivalOwner,
-    SendFailed,
-    UnknownVrid,
-    Interval,
-    Coverage,
-    Unsigned,
-    Skew,
-    OldChecksum,
-}
-
-/// The least time between two lines of one topic.
-const QUIET: Duration = Duration::from_secs(60);
-
-/// Remembers what was said when, so that whoever sends garbage cannot fill the log.
-#[derive(Debug, Default)]
-pub(super) struct Limiter {
-    said: Vec<(Topic, Instant, u32)>,
-}
-
-impl Limiter {
-    /// How many lines of this topic were kept back before, if one may be said now.
-    pub fn allow(&mut self, topic: Topic, now: Instant) -> Option<u32> {
-        match self.said.iter_mut().find(|(known, ..)| *known == topic) {
-            None => {
-                self.said.push((topic, now, 0));
-                Some(0)
-            }
-            Some((_, last, suppressed)) if now.since(*last) >= QUIET => {
-                *last = now;
-                Some(std::mem::take(suppressed))
-            }
-            Some((.., suppressed)) => {
-                *suppressed = suppressed.saturating_add(1);
-                None
-            }
         }
     }
 }
