@@ -1,4 +1,4 @@
-//! What this machine's own kernel may lack, in the guest of `support::guest`: routes with encapsulation.
+//! What this machine's own kernel may lack, in the guest of `support::guest`: routes with encapsulation, VRF devices, dummies.
 
 mod support;
 
@@ -7,7 +7,7 @@ use support::alike::{Held, compare, compare_with_commands, held};
 use support::guest;
 use support::stage::{self, Case};
 
-const AS_KEEPALIVED: [Held; 4] = [
+const AS_KEEPALIVED: [Held; 7] = [
     held(
         "encap_mpls",
         "virtual_routes {\n 10.80.0.0/16 via 10.10.0.254 dev eth0 encap mpls 100\n 10.81.0.0/16 via 10.10.0.254 dev eth0 encap mpls 100/200\n}",
@@ -24,7 +24,33 @@ const AS_KEEPALIVED: [Held; 4] = [
         "encap_ip6",
         "virtual_routes {\n fd00:80::/32 dev eth0 encap ip6 id 5 dst fd00:9::9 src fd00:9::8 tc 0x10 hoplimit 64\n fd00:81::/32 dev eth0 encap ip6 dst fd00:9::9\n}",
     ),
+    Held {
+        commands: VRF,
+        ..held(
+            "route_vrf",
+            "virtual_routes {\n 10.80.0.0/16 via 10.11.0.254 dev eth1 vrf blue\n fd00:80::/32 dev eth1 vrf blue\n}",
+        )
+    },
+    Held {
+        commands: VRF,
+        ..held(
+            "rule_l3mdev",
+            "virtual_rules {\n from 10.80.0.0/16 l3mdev preference 500\n iif blue table 100 preference 501\n}",
+        )
+    },
+    Held {
+        commands: DUMMY,
+        ..held(
+            "addresses_on_a_dummy",
+            "virtual_ipaddress_excluded {\n 10.75.0.1/32 dev d0\n fd00:75::1/128 dev d0\n}\nvirtual_routes {\n 10.80.0.0/16 dev d0\n}",
+        )
+    },
 ];
+
+/// A VRF with a table of its own, and an interface in it.
+const VRF: &str = "link add blue type vrf table 900\nlink set blue up\nlink set eth1 master blue\n";
+
+const DUMMY: &str = "link add d0 type dummy\nlink set d0 up\naddr add 10.60.0.1/24 dev d0\n";
 
 /// What the distribution's keepalived refuses or forgets, and the commands that should leave the same behind.
 const AS_IPROUTE2: [(Held, &str); 4] = [

@@ -33,6 +33,10 @@ pub fn cases() -> Vec<Case> {
             what_others_remove_is_put_back,
         ),
         case("holdings::no_track", no_track),
+        case(
+            "holdings::what_the_host_has_anyway",
+            what_the_host_has_anyway,
+        ),
         case("holdings::needed_interfaces", needed_interfaces),
         case("holdings::leftovers_go", leftovers_go),
         case(
@@ -394,4 +398,60 @@ fn needed_interfaces() {
     stays("so it stays", CALM, || as_wanted(false));
     world.cable(0, 1, true);
     wait_until("master of all again", election_bound(), || as_wanted(true));
+}
+
+/// `static_*`: there whatever the instance does, put back, changed at a reload, gone at the end.
+fn what_the_host_has_anyway() {
+    let fixed = |address: &str, gateway: &str, table: &str| {
+        format!(
+            "static_ipaddress {{\n {address} dev eth1\n}}\nstatic_routes {{\n 10.80.0.0/16 via {gateway} dev eth0\n \
+             10.81.0.0/16 dev eth1\n}}\nstatic_rules {{\n from 10.82.0.0/16 table {table} preference 500\n}}\n"
+        )
+    };
+    let world = World::new(&[HostSpec::numbered(1).with("eth1", 1, "10.11.0")]);
+    let node = &world.nodes[0];
+    let idle = instance("IDLE", VRID, 1, "", &[VIP]);
+    let first = fixed("10.90.0.1/24", "10.10.0.254", "100");
+    node.start(Ours, &format!("{first}{idle}"));
+    let all = |gateway: &str, table: &str| {
+        there(node, &format!("10.80.0.0/16 via {gateway}"), true);
+        there(node, "10.81.0.0/16", true);
+        there(node, &format!("10.82.0.0/16 lookup {table}"), true);
+    };
+    all("10.10.0.254", "100");
+    wait_until("the address is there", secs(5), || node.holds("10.90.0.1"));
+    for words in [
+        "route flush proto 18",
+        "rule del preference 500",
+        "addr del 10.90.0.1/24 dev eth1",
+    ] {
+        let command: Vec<&str> = ["ip"].into_iter().chain(words.split(' ')).collect();
+        node.run(&command);
+        all("10.10.0.254", "100");
+        wait_until("the address is back", secs(5), || node.holds("10.90.0.1"));
+    }
+    wait_until("it is master", election_bound(), || node.holds(VIP));
+
+    let mut monitor = monitor(node);
+    let second = fixed("10.90.1.1/24", "10.10.0.253", "101");
+    node.write(CONFIG, &format!("{second}{idle}"));
+    node.signal(Signal::SIGHUP);
+    all("10.10.0.253", "101");
+    there(node, "10.80.0.0/16 via 10.10.0.254", false);
+    there(node, "lookup 100", false);
+    wait_until("the addresses are as written", secs(5), || {
+        node.holds("10.90.1.1") && !node.holds("10.90.0.1")
+    });
+    let _ = monitor.kill();
+    let _ = monitor.wait();
+    let changes = node.read("/run/test/monitor");
+    assert!(
+        !changes.contains("10.81.0.0/16") && !changes.contains(VIP),
+        "{changes}"
+    );
+    node.stop();
+    for word in ["10.80.0.0/16", "10.81.0.0/16", "10.82.0.0/16"] {
+        there(node, word, false);
+    }
+    assert!(!node.holds("10.90.1.1"));
 }

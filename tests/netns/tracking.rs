@@ -16,6 +16,7 @@ pub fn cases() -> Vec<Case> {
     vec![
         case("tracking::dont_track_primary", dont_track_primary),
         case("tracking::dynamic_interfaces", dynamic_interfaces),
+        case("tracking::a_renamed_interface", a_renamed_interface),
         case("tracking::starts_during_detection", starts_during_detection),
         case(
             "tracking::a_duplicate_is_not_announced",
@@ -156,4 +157,37 @@ fn a_duplicate_is_not_announced() {
     };
     assert!(announced("fd00:93::1"));
     assert!(!announced(TAKEN), "another host has it");
+}
+
+/// An interface that has another name is not ours any more: its address is taken away, and put there again when it is back.
+fn a_renamed_interface() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.start(
+        Ours,
+        &instance_v2("NAMED", VRID, 100, "state MASTER", &[VIP]),
+    );
+    let rename = |from: &str, to: &str| {
+        for words in [
+            ["set", from, "down"],
+            ["set", from, "name"],
+            ["set", to, "up"],
+        ] {
+            let mut command = [&["ip", "link"][..], &words].concat();
+            if words[2] == "name" {
+                command.push(to);
+            }
+            node.run(&command);
+        }
+    };
+    wait_until("it is master", election_bound(), || node.holds(VIP));
+    rename("eth0", "other0");
+    wait_until("it is not", election_bound(), || !node.holds(VIP));
+    stays("it is not", secs(3), || node.runs() && !node.holds(VIP));
+    rename("other0", "eth0");
+    wait_until("it is master again", election_bound(), || node.holds(VIP));
+    assert_eq!(
+        node.address("eth0", VIP).map(|address| address.prefixlen),
+        Some(32)
+    );
 }

@@ -18,6 +18,7 @@ pub fn cases() -> Vec<Case> {
             the_other_version_is_dropped,
         ),
         case("version3::ipv6_in_the_kernel", ipv6_in_the_kernel),
+        case("version3::groups_and_sources", groups_and_sources),
         case("version3::no_link_local_address", no_link_local_address),
         case(
             "version3::replaced_process_stays_master",
@@ -150,6 +151,58 @@ fn ipv6_in_the_kernel() {
     for address in ["fe80::88:1", "fd00:88::1", "fd00:88::2", TRIED] {
         assert!(!node.holds(address), "{address} is left behind");
     }
+}
+
+/// `vrrp_mcast_group4`, `vrrp_mcast_group6`, `mcast_src_ip`: who says it to whom, and that a backup hears it there.
+fn groups_and_sources() {
+    const FOUR: &str = "10.89.0.1";
+    const SIX: &str = "fd00:89::1";
+    let world = World::two();
+    for (host, node) in world.nodes.iter().enumerate() {
+        node.run(&[
+            "ip",
+            "addr",
+            "add",
+            &format!("10.10.0.5{host}/24"),
+            "dev",
+            "eth0",
+        ]);
+        node.run(&[
+            "ip",
+            "-6",
+            "addr",
+            "add",
+            &format!("fe80::5{host}/64"),
+            "dev",
+            "eth0",
+            "nodad",
+        ]);
+        let lines = |source: &str| {
+            format!("version 3\n    advert_int 0.2\n    mcast_src_ip {source}{host}")
+        };
+        let priority = [200, 100][host];
+        let four = instance("FOUR", 89, priority, &lines("10.10.0.5"), &[FOUR]);
+        let six = instance("SIX", 90, priority, &lines("fe80::5"), &["fe80::89:1", SIX]);
+        let groups = "vrrp_mcast_group4 224.0.1.99\n vrrp_mcast_group6 ff02::99";
+        node.start(Ours, &format!("global_defs {{\n {groups}\n}}\n{four}{six}"));
+    }
+    for address in [FOUR, SIX] {
+        settles(&world, address, 0);
+    }
+    crate::support::stays("the other host hears it", secs(3), || {
+        world.holders(FOUR) == [0] && world.holders(SIX) == [0]
+    });
+    let told = adverts3(&world, 0, 0);
+    let between = |vrid: u8| {
+        let of = told.iter().filter(|advert| advert.vrid == vrid);
+        let mut pairs: Vec<String> = of
+            .map(|advert| format!("{} {}", advert.source, advert.destination))
+            .collect();
+        pairs.dedup();
+        pairs
+    };
+    assert_eq!(between(89), ["10.10.0.50 224.0.1.99"]);
+    assert_eq!(between(90), ["fe80::50 ff02::99"]);
 }
 
 /// Without a link-local address of the host's own there is nothing to send from: FAULT, until there is one.

@@ -1,6 +1,8 @@
 //! What stands in the kernel while MASTER, and after the stop: our daemon and the distribution's keepalived on hosts that are alike
 //! and cannot hear each other, and what iproute2 shows of them. Not here: the configurations.
 
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -22,6 +24,8 @@ pub struct Held {
     pub instance: &'static str,
     /// Blocks beside it.
     pub beside: &'static str,
+    /// What the hosts have besides: commands of iproute2, one a line, without the word `ip`.
+    pub commands: &'static str,
 }
 
 /// A case of what an instance holds.
@@ -30,6 +34,7 @@ pub const fn held(name: &'static str, instance: &'static str) -> Held {
         name,
         instance,
         beside: "",
+        commands: "",
     }
 }
 
@@ -39,6 +44,7 @@ pub const fn fixed(name: &'static str, beside: &'static str) -> Held {
         name,
         instance: "",
         beside,
+        commands: "",
     }
 }
 
@@ -80,6 +86,8 @@ fn beside(held: &Held, theirs_begins: impl Fn(&Node, &str), theirs_ends: impl Fn
     world.partition(true);
     for node in &world.nodes {
         node.run(&["ip", "addr", "add", "fd00:10::1/64", "dev", "eth0", "nodad"]);
+        node.write("/tmp/commands", held.commands);
+        node.run(&["ip", "-batch", "/tmp/commands"]);
     }
     let [ours, theirs] = [&world.nodes[0], &world.nodes[1]];
     wait_until("the hosts are alike", BOUND, || {
@@ -151,11 +159,9 @@ fn alike(when: &str, ours: &Node, should: impl Fn() -> Vec<String>) {
 
 /// Addresses, routes and rules of a host, one a line, in the kernel's order where it means something.
 fn state(node: &Node) -> Vec<String> {
-    const SHOW: &str = "/tmp/show";
-    node.write(SHOW, "addr show\nroute show table all\nrule show\n");
     let mut lines = Vec::new();
     for family in ["-4", "-6"] {
-        let text = node.run(&["ip", family, "-j", "-d", "-batch", SHOW]);
+        let text = node.in_network(|| shown(family));
         let mut answers = serde_json::Deserializer::from_str(&text).into_iter::<Vec<Value>>();
         let mut next = || answers.next().expect("an answer").expect("JSON from ip");
         for link in next() {
@@ -176,6 +182,23 @@ fn state(node: &Node) -> Vec<String> {
     // The order of addresses and of routes to different places follows from the moment they came.
     lines.sort();
     lines
+}
+
+/// What iproute2 shows of one family in the network namespace of the caller: three lists. One program, as the guest starts them slowly.
+fn shown(family: &str) -> String {
+    let mut child = Command::new("ip")
+        .args([family, "-j", "-d", "-batch", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("cannot run ip (iproute2)");
+    let mut input = child.stdin.take().expect("piped");
+    input
+        .write_all(b"addr show\nroute show table all\nrule show\n")
+        .expect("writing to ip");
+    drop(input);
+    let output = child.wait_with_output().expect("waiting for ip");
+    String::from_utf8(output.stdout).expect("JSON is UTF-8")
 }
 
 /// Without what ticks and what two hosts can never have in common.

@@ -48,6 +48,9 @@ const INSIDE: &str = "KEEPALIVED_TEST_INSIDE";
 /// The name of the case that boots.
 pub const BOOT: &str = "guest";
 
+/// It has one processor, on which programs start slowly.
+pub const CASES_AT_ONCE: usize = 3;
+
 /// Memory of the guest; what it does not touch costs nothing.
 const MEMORY: &str = "512M";
 

@@ -91,7 +91,11 @@ pub fn run(cases: Vec<Case>) -> ExitCode {
         return status;
     }
     let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(CASES_AT_ONCE);
+    let at_once = match super::guest::is_inside() {
+        true => super::guest::CASES_AT_ONCE,
+        false => CASES_AT_ONCE,
+    };
+    arguments.test_threads.get_or_insert(at_once);
     let obstacle = if arguments.list { None } else { obstacle() };
     run_unless(&cases, &arguments, obstacle.as_deref())
 }
