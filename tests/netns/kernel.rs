@@ -29,6 +29,10 @@ pub fn cases() -> Vec<Case> {
             "kernel::interface_deleted_and_made_again",
             interface_deleted_and_made_again,
         ),
+        case(
+            "kernel::interface_made_again_as_another_type",
+            interface_made_again_as_another_type,
+        ),
         case("kernel::lost_primary_address", lost_primary_address),
         case("kernel::forms_of_addresses", forms_of_addresses),
         case(
@@ -130,6 +134,39 @@ fn interface_deleted_and_made_again() {
         election_bound(),
         || world.holders(VIP) == [0],
     );
+    stays("it keeps it", secs(4), || world.holders(VIP) == [0]);
+}
+
+/// `allow_if_changes`: an interface may come back as something else, here as a macvlan of the link that it was before.
+fn interface_made_again_as_another_type() {
+    let world = World::two();
+    let config = |priority| {
+        let changing = "global_defs {\n dynamic_interfaces allow_if_changes\n}\n";
+        changing.to_owned() + &instance("QUAY", VRID, priority, "", &[VIP])
+    };
+    world.nodes[0].start(Ours, &config(100));
+    world.nodes[1].start(Ours, &config(90));
+    wait_until("the first host is master", election_bound(), || {
+        world.holders(VIP) == [0]
+    });
+    let node = &world.nodes[0];
+    let ip = |words: &str| node.run(&[&["ip"][..], &words.split(' ').collect::<Vec<_>>()].concat());
+    ip("link set dev eth0 down");
+    ip("addr flush dev eth0");
+    ip("link set dev eth0 name base0");
+    wait_until("the second host takes over", election_bound(), || {
+        world.holders(VIP) == [1]
+    });
+    ip("link set dev base0 up");
+    ip("link add link base0 name eth0 type macvlan mode bridge");
+    ip("addr add 10.10.0.1/24 dev eth0");
+    ip("link set dev eth0 up");
+    wait_until(
+        "the first host takes the address back",
+        election_bound(),
+        || world.holders(VIP) == [0],
+    );
+    assert!(node.address("eth0", VIP).is_some(), "on the new interface");
     stays("it keeps it", secs(4), || world.holders(VIP) == [0]);
 }
 
