@@ -9,6 +9,7 @@ mod packets;
 mod reload;
 mod states;
 mod timing;
+mod trackers;
 mod unicast;
 mod version3;
 

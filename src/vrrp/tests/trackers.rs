@@ -1,0 +1,105 @@
+//! What scripts and the like do to an instance: its priority, FAULT, and waiting for their first word.
+
+use super::*;
+use crate::config::model::Tracked;
+use crate::track::Level;
+
+fn tracked(name: &str, weight: i32, reverse: bool) -> Tracked {
+    Tracked {
+        kind: TrackerKind::Script,
+        name: name.to_owned(),
+        weight,
+        reverse,
+    }
+}
+
+fn bench(trackers: &[Tracked]) -> Bench {
+    Bench::new(|config| config.trackers = trackers.to_vec())
+}
+
+fn says(bench: &mut Bench, name: &str, level: Level) -> Vec<String> {
+    let kind = TrackerKind::Script;
+    bench.event(Event::Tracker { kind, name, level }).done()
+}
+
+#[test]
+fn what_each_weight_adds() {
+    use Level::{Down, Unknown, Up};
+    for (weight, reverse, level, priority) in [
+        (20, false, Unknown, 100),
+        (20, false, Up, 120),
+        (20, false, Down, 100),
+        (20, true, Up, 80),
+        (-20, false, Unknown, 100),
+        (-20, false, Up, 100),
+        (-20, false, Down, 80),
+        (-20, true, Down, 120),
+        (-253, false, Down, 1),
+        (253, false, Up, 254),
+    ] {
+        let mut bench = bench(&[tracked("s", weight, reverse)]);
+        says(&mut bench, "s", level);
+        let case = format!("{weight} {reverse} {level:?}");
+        assert_eq!(bench.instance().effective_priority(), priority, "{case}");
+        assert_eq!(bench.instance().state(), State::Backup, "{case}");
+    }
+}
+
+#[test]
+fn contributions_add_up_and_a_word_that_is_known_changes_nothing() {
+    let mut bench = bench(&[tracked("a", -10, false), tracked("b", -30, false)]);
+    says(&mut bench, "a", Level::Down);
+    assert_eq!(
+        says(&mut bench, "b", Level::Down),
+        ["down in 3.765625s"],
+        "the skew follows the priority"
+    );
+    assert_eq!(bench.told(), ["(VI_1) Changing effective priority from 90 to 60"]);
+    assert_eq!(says(&mut bench, "b", Level::Down), [""; 0]);
+    assert_eq!(says(&mut bench, "stranger", Level::Down), [""; 0]);
+}
+
+#[test]
+fn without_weight_it_waits_for_the_first_word_and_a_failure_is_a_fault() {
+    let mut bench = bench(&[tracked("s", 0, false)]);
+    assert_eq!(bench.instance().state(), State::Initialize);
+    says(&mut bench, "s", Level::Down);
+    assert_eq!(bench.instance().state(), State::Fault);
+    assert!(bench.instance().unfit().tracker);
+    assert_eq!(
+        bench.told(),
+        [
+            "(VI_1) entering FAULT state (tracked script s failed)",
+            "(VI_1) Entering FAULT STATE (init)"
+        ]
+    );
+    says(&mut bench, "s", Level::Up);
+    assert_eq!(bench.instance().state(), State::Backup);
+}
+
+#[test]
+fn a_fault_of_another_kind_does_not_wait() {
+    let mut bench = Bench::unstarted(|config| config.trackers = vec![tracked("s", 0, false)]);
+    bench.event(Event::Start);
+    assert_eq!(bench.instance().state(), State::Fault, "there is no interface");
+    bench.event(Event::Interface(&eth0()));
+    assert_eq!(bench.instance().state(), State::Backup, "nothing is known to have failed");
+}
+
+#[test]
+fn whoever_takes_over_from_a_dead_process_does_not_wait() {
+    let mut bench = Bench::unstarted(|config| config.trackers = vec![tracked("s", 0, false)]);
+    bench.event(Event::Interface(&eth0()));
+    let record = Record {
+        state: State::Master,
+        advert_due: T0,
+        ..bench.instance().record()
+    };
+    bench.router.resume(0, record);
+    bench.event(Event::Start);
+    assert_eq!(bench.instance().state(), State::Master);
+    says(&mut bench, "s", Level::Up);
+    assert_eq!(bench.instance().state(), State::Master);
+    says(&mut bench, "s", Level::Down);
+    assert_eq!(bench.instance().state(), State::Fault);
+}
