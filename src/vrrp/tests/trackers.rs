@@ -54,7 +54,10 @@ fn contributions_add_up_and_a_word_that_is_known_changes_nothing() {
         ["down in 3.765625s"],
         "the skew follows the priority"
     );
-    assert_eq!(bench.told(), ["(VI_1) Changing effective priority from 90 to 60"]);
+    assert_eq!(
+        bench.told(),
+        ["(VI_1) Changing effective priority from 90 to 60"]
+    );
     assert_eq!(says(&mut bench, "b", Level::Down), [""; 0]);
     assert_eq!(says(&mut bench, "stranger", Level::Down), [""; 0]);
 }
@@ -81,9 +84,17 @@ fn without_weight_it_waits_for_the_first_word_and_a_failure_is_a_fault() {
 fn a_fault_of_another_kind_does_not_wait() {
     let mut bench = Bench::unstarted(|config| config.trackers = vec![tracked("s", 0, false)]);
     bench.event(Event::Start);
-    assert_eq!(bench.instance().state(), State::Fault, "there is no interface");
+    assert_eq!(
+        bench.instance().state(),
+        State::Fault,
+        "there is no interface"
+    );
     bench.event(Event::Interface(&eth0()));
-    assert_eq!(bench.instance().state(), State::Backup, "nothing is known to have failed");
+    assert_eq!(
+        bench.instance().state(),
+        State::Backup,
+        "nothing is known to have failed"
+    );
 }
 
 #[test]
