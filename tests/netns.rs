@@ -19,6 +19,8 @@ mod groups;
 mod holdings;
 #[path = "netns/kernel.rs"]
 mod kernel;
+#[path = "netns/linkbeat.rs"]
+mod linkbeat;
 #[path = "netns/namespaces.rs"]
 mod namespaces;
 #[path = "netns/notify.rs"]
@@ -77,6 +79,7 @@ fn main() -> std::process::ExitCode {
         groups::cases(),
         holdings::cases(),
         kernel::cases(),
+        linkbeat::cases(),
         namespaces::cases(),
         notify::cases(),
         outside::cases(),

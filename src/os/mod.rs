@@ -8,6 +8,7 @@ pub mod clock;
 pub mod fifo;
 pub mod file_watch;
 pub mod link_socket;
+pub mod linkbeat;
 pub mod memory;
 pub mod netlink;
 pub mod pid_file;

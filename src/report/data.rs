@@ -391,6 +391,12 @@ fn groups(out: &mut Outline, vrrp: &Vrrp) {
             out.line(5, member);
         }
     }
+    for (place, linkbeat) in vrrp.linkbeats.iter().enumerate() {
+        if place == 0 {
+            out.title("Linkbeat interfaces");
+        }
+        out.value(1, &linkbeat.interface, linkbeat.preferred.name());
+    }
     for (place, delay) in vrrp.link_delays.iter().enumerate() {
         if place == 0 {
             out.title("Interface up/down delays");

@@ -13,7 +13,7 @@ use super::Context;
 use super::instance::Draft;
 use super::state::{Builder, Facts};
 use crate::config::diagnostic::{Class, Span};
-use crate::config::model::{Transport, Version, VrrpInstance};
+use crate::config::model::{LinkMethod, Linkbeat, Transport, Version, VrrpInstance};
 use std::net::IpAddr;
 
 /// The priority of an instance that does not say (RFC 3768 section 5.3.4).
@@ -112,6 +112,13 @@ pub(super) fn instance(
         holdings: draft.holdings,
         name: draft.name,
     };
+    if draft.polls_link && !instance.interface.is_empty() {
+        let made = instance.vmac.own.as_ref().map(|link| &link.base);
+        builder.poll_link(Linkbeat {
+            interface: made.unwrap_or(&instance.interface).clone(),
+            preferred: LinkMethod::default(),
+        });
+    }
     builder.model.vrrp.instances.push(instance);
 }
 

@@ -1,7 +1,9 @@
 //! Sync groups, trackers, delays and timing: what is made of the text, and what is said of it.
 
 use crate::config::diagnostic::{Class, status};
-use crate::config::model::{Holdings, LinkDelay, SyncGroup, TrackedInterface, VrrpInstance};
+use crate::config::model::{
+    Holdings, LinkDelay, LinkMethod, SyncGroup, TrackedInterface, VrrpInstance,
+};
 use crate::config::source::Memory;
 use crate::config::world::Imagined;
 use crate::config::{Loaded, Options, load};
@@ -373,4 +375,51 @@ fn members_of_a_track_group_depend_on_what_names_it() {
         let times = messages.iter().filter(|said| said.contains(part)).count();
         assert_eq!(times, 1, "{part}: {messages:?}");
     }
+}
+
+#[test]
+fn links_that_are_polled() {
+    use LinkMethod::{Ethtool, Ioctl, Mii};
+    let of = |text: &str| {
+        let loaded = read(text);
+        let lines = loaded.model.vrrp.linkbeats.iter();
+        let lines: Vec<_> = lines
+            .map(|line| (line.interface.clone(), line.preferred))
+            .collect();
+        (lines, said(&loaded).join("; "))
+    };
+    let named = |lines: &[(&str, LinkMethod)]| -> Vec<(String, LinkMethod)> {
+        lines
+            .iter()
+            .map(|(name, way)| (name.to_string(), *way))
+            .collect()
+    };
+    let instances = format!(
+        "{}{}",
+        instance(1, "track_interface {\n eth7\n}"),
+        instance(2, "linkbeat_use_polling")
+    );
+    let block = "linkbeat_interfaces {\n eth7 ETHTOOL\n eth8\n eth9 IOCTL wrong\n eth8 IOCTL\n}\n";
+    let (lines, messages) = of(&format!("{block}{instances}"));
+    assert_eq!(
+        lines,
+        named(&[
+            ("eth7", Ethtool),
+            ("eth8", Mii),
+            ("eth9", Ioctl),
+            ("eth2", Mii)
+        ])
+    );
+    assert!(
+        messages.contains("unknown linkbeat type 'wrong'"),
+        "{messages}"
+    );
+    assert!(
+        messages.contains("linkbeat_use_polling is deprecated"),
+        "{messages}"
+    );
+    let (lines, _) = of(&format!("linkbeat_use_polling\n{block}{instances}"));
+    assert_eq!(lines.len(), 5, "{lines:?}");
+    assert!(lines.contains(&("eth1".to_owned(), Mii)));
+    assert_eq!(lines.first(), Some(&("eth7".to_owned(), Ethtool)));
 }

@@ -49,6 +49,8 @@ pub(super) struct Draft {
     pub checksum_as_v2: Option<bool>,
     pub no_virtual_ipaddress: bool,
     pub dont_track_primary: bool,
+    /// `linkbeat_use_polling`.
+    pub polls_link: bool,
     pub skip_check_adv_addr: Option<bool>,
     pub accept: Option<(bool, Span)>,
     pub lower_prio_no_advert: Option<(bool, Span)>,
@@ -190,6 +192,7 @@ impl Draft {
             }
             "v3_checksum_as_v2" => self.checksum_as_v2 = item.bool(context).or(self.checksum_as_v2),
             "no_virtual_ipaddress" => self.no_virtual_ipaddress = true,
+            "linkbeat_use_polling" => self.polls_link = true,
             "dont_track_primary" => self.dont_track_primary = true,
             "skip_check_adv_addr" => {
                 self.skip_check_adv_addr = item.bool(context).or(self.skip_check_adv_addr)

@@ -48,6 +48,7 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
     group::finish_sync_groups(&mut builder, &mut context);
     tracked::finish_scripts(&mut builder, &mut context);
     statics::finish_link_delays(&mut builder, &mut context);
+    statics::finish_linkbeats(&mut builder);
     track_group::finish(&mut builder, &mut context);
     finish::accept::report(&builder, &mut context);
     builder.model.vrrp.fifos = builder.defaults.fifos.finish(&mut context);
@@ -112,6 +113,7 @@ fn daemon_wide(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>
         "instance" => global.instance = item.text(context).map(str::to_owned),
         "net_namespace" => global.net_namespace = item.text(context).map(str::to_owned),
         "namespace_with_ipsets" => firewall::no_ipsets(context, item),
+        "linkbeat_use_polling" => builder.polls_all_links = true,
         "use_pid_dir" => global.use_pid_dir = true,
         "child_wait_time" => {
             global.child_wait_time = item.u32(context).unwrap_or(global.child_wait_time)

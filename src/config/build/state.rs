@@ -5,7 +5,7 @@ use super::global::Defaults;
 use super::notify::DraftNotify;
 use crate::config::diagnostic::Span;
 use crate::config::model::{
-    Holdings, LinkDelay, Model, Tracked as TrackedObject, TrackedInterface,
+    Holdings, LinkDelay, Linkbeat, Model, Tracked as TrackedObject, TrackedInterface,
 };
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -36,10 +36,25 @@ pub(super) struct Builder {
     pub sync_groups: Vec<SyncGroup>,
     /// `track_group`, likewise.
     pub track_groups: Vec<TrackGroup>,
+    /// `linkbeat_use_polling` stands outside of the blocks.
+    pub polls_all_links: bool,
     /// The instances whose addresses do not answer.
     pub unanswered: Vec<Unanswered>,
     /// How many objects there are that a daemon could run, whether this one can or not.
     pub objects: usize,
+}
+
+impl Builder {
+    /// An interface whose link is polled; the first word on it counts.
+    pub fn poll_link(&mut self, linkbeat: Linkbeat) {
+        let known = &mut self.model.vrrp.linkbeats;
+        if !known
+            .iter()
+            .any(|other| other.interface == linkbeat.interface)
+        {
+            known.push(linkbeat);
+        }
+    }
 }
 
 /// A `track_group` as it was read, and the static things that name it.

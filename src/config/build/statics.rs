@@ -6,11 +6,11 @@ use super::{Context, lines};
 use crate::config::diagnostic::quote;
 use crate::config::keywords::Form;
 use crate::config::keywords::form::Line;
-use crate::config::model::{Holdings, LinkDelay};
-use crate::config::phrase::{address_line, check_linkbeat, link_delay, route_line, rule_line};
+use crate::config::model::{Holdings, LinkDelay, LinkMethod, Linkbeat};
+use crate::config::phrase::{address_line, link_delay, linkbeat, route_line, rule_line};
 use crate::config::read::Item;
 use crate::config::tree::Word;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 /// Reads `static_ipaddress`.
@@ -134,7 +134,11 @@ pub(super) fn interfaces(builder: &mut Builder, context: &mut Context<'_>, item:
     for line in block {
         lines::no_block(context, line);
         match item.keyword.form {
-            Form::Lines(Line::Linkbeat) => drop(check_linkbeat(context, line)),
+            Form::Lines(Line::Linkbeat) => {
+                if let Some(linkbeat) = linkbeat(context, line) {
+                    builder.poll_link(linkbeat);
+                }
+            }
             _ => {
                 if let Some(delay) = link_delay(context, line) {
                     builder
@@ -201,4 +205,37 @@ pub(super) fn finish_link_delays(builder: &mut Builder, context: &mut Context<'_
         }
     }
     builder.model.vrrp.link_delays = fitted;
+}
+
+/// `linkbeat_use_polling` outside any block: every interface that an instance runs on, tracks or has addresses on.
+pub(super) fn finish_linkbeats(builder: &mut Builder) {
+    if !builder.polls_all_links {
+        return;
+    }
+    let instances = &builder.model.vrrp.instances;
+    // What is made upon an interface has no hardware of its own.
+    let made: HashMap<&String, &String> = instances
+        .iter()
+        .flat_map(|instance| instance.vmac.links())
+        .map(|link| (&link.name, &link.base))
+        .collect();
+    let names: BTreeSet<String> = instances
+        .iter()
+        .flat_map(|instance| {
+            let tracked = instance.tracked_interfaces.iter();
+            let addresses = instance.virtual_addresses.iter();
+            tracked
+                .map(|tracked| &tracked.interface)
+                .chain(addresses.filter_map(|address| address.interface.as_ref()))
+                .chain([&instance.interface])
+        })
+        .filter(|name| !name.is_empty())
+        .map(|name| (*made.get(name).unwrap_or(&name)).clone())
+        .collect();
+    for interface in names {
+        builder.poll_link(Linkbeat {
+            interface,
+            preferred: LinkMethod::default(),
+        });
+    }
 }

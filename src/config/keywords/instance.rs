@@ -70,7 +70,7 @@ pub(super) static VRRP_INSTANCE: &[Keyword] = &[
     k("promote_secondaries", "-", Flag, "off", "1.3.0", 2,
       "Set promote_secondaries sysctl on interface").acts(),
     k("linkbeat_use_polling", "-", Flag, "off", "2.0.0", 3,
-      "Poll link state of instance interface; build LINKBEAT").deprecated(Counted).see("deprecated, use linkbeat_interfaces"),
+      "Poll link state of instance interface; build LINKBEAT").deprecated(Counted).see("deprecated, use linkbeat_interfaces").acts(),
     k("v3_checksum_as_v2", "[<BOOL>]", Bool, "global v3_checksum_as_v2", "2.2.8", 2,
       "VRRPv3 IPv4 checksum without pseudo header").acts(),
     k("virtual_routes", "{ route lines }", Lines(Routes), "none", "1.0.1", 1,

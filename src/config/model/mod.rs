@@ -10,6 +10,7 @@ mod command;
 mod files;
 mod filter;
 mod global;
+mod linkbeat;
 mod lvs;
 mod notify;
 mod process;
@@ -30,6 +31,7 @@ pub use command::Command;
 pub use files::{DumpPlace, Files, ReloadCheck, ReloadFile};
 pub use filter::Firewall;
 pub use global::{Global, ProcessNames};
+pub use linkbeat::{LinkMethod, Linkbeat};
 pub use lvs::{
     Encapsulation, EndpointName, Family, Forwarding, Granularity, Lvs, Member, Persistence,
     Protocol, RealServer, RealServerExtra, SchedulerFlags, ServerGroup, Service, ServiceName,

@@ -1,7 +1,7 @@
 //! The VRRP part of the model: instances and what they hold.
 
 use super::{
-    AuthHmac, Fifo, Holdings, LinkKind, Notify, Script, TrackGroup, Tracked, Transport, Vmac,
+    AuthHmac, Fifo, Holdings, LinkKind, Linkbeat, Notify, Script, TrackGroup, Tracked, Transport, Vmac,
 };
 use crate::config::secret::Secret;
 use crate::wire::vrrp::{Family, hmac};
@@ -18,6 +18,8 @@ pub struct Vrrp {
     pub sync_groups: Vec<SyncGroup>,
     /// `interface_up_down_delays`, in the order of the file; one of each interface.
     pub link_delays: Vec<LinkDelay>,
+    /// `linkbeat_interfaces` and those meant by `linkbeat_use_polling`; one of each interface.
+    pub linkbeats: Vec<Linkbeat>,
     /// `garp_group`, in the order of the file; an interface is in one of them at most.
     pub garp_groups: Vec<GarpGroup>,
     /// `notify_fifo` and `vrrp_notify_fifo`.

@@ -15,7 +15,7 @@ pub use address::{AddressLine, address_line};
 pub use peer::{PeerLine, peer_line};
 pub use route::route_line;
 pub use rule::rule_line;
-pub use tracker::{Tracker, TrackerKind, check_linkbeat, link_delay, tracker};
+pub use tracker::{Tracker, TrackerKind, link_delay, linkbeat, tracker};
 
 use super::tree::{Statement, Word};
 use pest::Parser;

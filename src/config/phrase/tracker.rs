@@ -3,7 +3,7 @@
 use super::{Phrase, Rule, text};
 use crate::config::build::Context;
 use crate::config::diagnostic::{Class, quote};
-use crate::config::model::LinkDelay;
+use crate::config::model::{LinkDelay, LinkMethod, Linkbeat};
 use crate::config::read::{parse_decimal, parse_integer};
 use crate::config::tree::{Statement, Word};
 use std::time::Duration;
@@ -149,24 +149,34 @@ fn weight(
     }
 }
 
-/// Checks a line of `linkbeat_interfaces`.
-pub fn check_linkbeat(context: &mut Context<'_>, line: Statement<'_>) -> Option<()> {
+/// Reads a line of `linkbeat_interfaces`; `None` when it is to be dropped, which is said.
+pub fn linkbeat(context: &mut Context<'_>, line: Statement<'_>) -> Option<Linkbeat> {
     let phrase = Phrase::new(line);
-    context.must_exist(&text(&line.keyword()), line.keyword().span());
-    for pair in phrase
-        .parse(Rule::linkbeat_line)?
-        .skip(1)
-        .filter(|pair| pair.as_rule() == Rule::stray)
-    {
+    let interface = text(&line.keyword()).into_owned();
+    let known = context.must_exist(&interface, line.keyword().span());
+    let mut preferred = LinkMethod::default();
+    for pair in phrase.parse(Rule::linkbeat_line)?.skip(1) {
         let word = phrase.word(&pair);
-        let message = format!("unknown linkbeat type '{}'", quote(word.bytes()));
-        context.fault(
-            word.span(),
-            message,
-            "write MII, ETHTOOL or IOCTL after the interface, one interface a line",
-        );
+        match pair.as_rule() {
+            Rule::linkbeat_kind => {
+                let named = LinkMethod::ALL.iter().find(|method| word == method.name());
+                preferred = named.copied().unwrap_or(preferred);
+            }
+            Rule::stray => {
+                let message = format!("unknown linkbeat type '{}'", quote(word.bytes()));
+                context.fault(
+                    word.span(),
+                    message,
+                    "write MII, ETHTOOL or IOCTL after the interface, one interface a line",
+                );
+            }
+            _ => {}
+        }
     }
-    Some(())
+    (known || context.dynamic_interfaces).then_some(Linkbeat {
+        interface,
+        preferred,
+    })
 }
 
 /// Reads a line of `interface_up_down_delays`; `None` when it is to be dropped, which is said.

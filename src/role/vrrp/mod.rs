@@ -10,6 +10,7 @@ mod adverts;
 mod dumps;
 mod filters;
 mod frames;
+mod linkbeat;
 mod links;
 mod notify;
 mod orders;
@@ -38,6 +39,7 @@ use adverts::Adverts;
 use dumps::Dumps;
 use filters::Filters;
 use frames::{Frames, Left};
+use linkbeat::Linkbeats;
 use links::Kernel;
 use log::{debug, error, info, warn};
 use notify::Audience;
@@ -74,6 +76,8 @@ enum Source {
     Filter,
     Parent,
     Runner,
+    /// The process that polls links.
+    Linkbeat,
     Fifo,
     Signals,
     Log,
@@ -127,6 +131,7 @@ struct Shell {
     scripts: Scripts,
     audience: Audience,
     statics: Statics,
+    linkbeats: Linkbeats,
     router: Router,
     actions: Actions,
     /// What is still to be said in the log.
@@ -178,6 +183,7 @@ impl Shell {
             scripts: Scripts::default(),
             audience: Audience::default(),
             statics: Statics::default(),
+            linkbeats: Linkbeats::default(),
             router: Router::new(&model.vrrp, model.global.log_unknown_vrids),
             actions: Actions::new(),
             notices: VecDeque::new(),
@@ -204,6 +210,7 @@ impl Shell {
         shell.want_links();
         shell.kernel.claim_fixed(&shell.model.vrrp);
         shell.statics.watch(&shell.model.vrrp.track_groups);
+        shell.poll_links(clock::now());
         shell.kernel.claim_all(
             shell
                 .router
@@ -257,6 +264,7 @@ impl Shell {
                 }
                 Source::Parent => self.obey(),
                 Source::Runner => self.listen_to_runner(),
+                Source::Linkbeat => self.listen_to_linkbeat(),
                 Source::Fifo => self.audience.writable(),
                 Source::Signals => {
                     if self.context.terminated() {
@@ -340,6 +348,7 @@ impl Shell {
         self.kernel.tell();
         self.filters.tell();
         self.dumps.reap();
+        self.linkbeats.reap();
         self.runner.reap();
         self.context.parent.alive(now);
         if self.phase == Phase::Stopping && self.has_told() && self.kernel.reconciler().is_settled()
@@ -475,7 +484,7 @@ impl Shell {
                 }
                 self.router.handle(
                     now,
-                    Event::Interface(&links::interface(link)),
+                    Event::Interface(&self.linkbeats.believe(links::interface(link))),
                     &mut self.actions,
                 );
             }

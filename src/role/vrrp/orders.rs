@@ -122,6 +122,7 @@ impl Shell {
         self.want_links();
         self.kernel.claim_fixed(&self.model.vrrp);
         self.statics.watch(&self.model.vrrp.track_groups);
+        self.poll_links(now);
         self.look_at_statics(now);
         self.kernel.claim_all(
             self.router

@@ -1,0 +1,219 @@
+//! `linkbeat_interfaces`: the links of some interfaces are asked for once a second, instead of believing what the kernel tells. The
+//! driver may take its time to answer, so that another process asks; it says what changed.
+
+use super::{Shell, Source};
+use crate::config::model::{LinkMethod, Linkbeat};
+use crate::os::clock;
+use crate::os::linkbeat::Asker;
+use crate::os::poll::{Loop, Want};
+use crate::os::process::{self, Fork, ProcessId};
+use crate::time::Instant;
+use crate::vrrp::{Event, Interface};
+use log::{error, info, warn};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+
+/// From one question to the next, in milliseconds.
+const PERIOD: u16 = 1000;
+/// What the other process says: the place of an interface, whether it has a link, the place of the way it was asked in.
+const RECORD: usize = 6;
+
+/// The process that asks, and what it said.
+#[derive(Default)]
+pub(super) struct Linkbeats {
+    wanted: Vec<Linkbeat>,
+    asker: Option<Line>,
+    up: HashMap<String, bool>,
+    /// What the kernel tells of the same interfaces.
+    told: HashMap<String, bool>,
+    /// Processes that asked, until they have ended.
+    leaving: Vec<ProcessId>,
+}
+
+struct Line {
+    process: ProcessId,
+    stream: UnixStream,
+}
+
+impl AsRawFd for Line {
+    fn as_raw_fd(&self) -> RawFd {
+        self.stream.as_raw_fd()
+    }
+}
+
+impl Linkbeats {
+    /// Asks for the links of these interfaces from now on; gives those that are to be believed from the kernel again.
+    pub fn watch(&mut self, events: &mut Loop<Source>, wanted: &[Linkbeat]) -> Vec<(String, bool)> {
+        let mut released = Vec::new();
+        if self.wanted != wanted {
+            self.dismiss(events);
+            self.wanted = wanted.to_vec();
+            let polled = |name: &String| wanted.iter().any(|line| line.interface == *name);
+            self.up.retain(|name, _| polled(name));
+            released.extend(self.told.extract_if(|name, _| !polled(name)));
+        }
+        if self.asker.is_none() && !self.wanted.is_empty() {
+            match start(&self.wanted).and_then(|line| {
+                events.add(&line, Source::Linkbeat, Want::Read)?;
+                Ok(line)
+            }) {
+                Ok(line) => self.asker = Some(line),
+                Err(error) => error!("Links are not polled: {error}"),
+            }
+        }
+        released
+    }
+
+    fn dismiss(&mut self, events: &mut Loop<Source>) {
+        if let Some(line) = self.asker.take() {
+            let _ = events.remove(&line);
+            self.leaving.push(line.process);
+        }
+    }
+
+    /// Takes leave of processes that have ended.
+    pub fn reap(&mut self) {
+        self.leaving.retain(|process| !process::has_ended(*process));
+    }
+
+    /// An interface as it is to be believed.
+    pub fn believe(&mut self, interface: Interface) -> Interface {
+        let Some(up) = self.up.get(&interface.name).copied() else {
+            return interface;
+        };
+        self.told.insert(interface.name.clone(), interface.up);
+        Interface { up, ..interface }
+    }
+
+    /// What was said: the interface, its link, and how it was asked when that is told for the first time. `Err`: the process is gone.
+    fn receive(&mut self) -> io::Result<Option<(Linkbeat, bool, LinkMethod, bool)>> {
+        let Some(line) = &mut self.asker else {
+            return Ok(None);
+        };
+        let mut record = [0; RECORD];
+        match line.stream.read(&mut record) {
+            Ok(RECORD) => {}
+            Ok(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        let [a, b, c, d, up, method] = record;
+        let place = u32::from_ne_bytes([a, b, c, d]);
+        let wanted = usize::try_from(place)
+            .ok()
+            .and_then(|place| self.wanted.get(place));
+        let (Some(wanted), Some(method)) = (wanted, LinkMethod::ALL.get(usize::from(method)))
+        else {
+            return Ok(None);
+        };
+        let up = up != 0;
+        let first = self.up.insert(wanted.interface.clone(), up).is_none();
+        Ok(Some((wanted.clone(), up, *method, first)))
+    }
+}
+
+impl Shell {
+    /// The process that asks for links has something to say.
+    pub(super) fn listen_to_linkbeat(&mut self) {
+        let now = clock::now();
+        loop {
+            match self.linkbeats.receive() {
+                Ok(None) => return,
+                Ok(Some((line, up, method, first))) => {
+                    let name = &line.interface;
+                    if first && method == line.preferred {
+                        info!("The link of {name} is polled by {}", method.name());
+                    } else if first {
+                        warn!(
+                            "The link of {name} is polled by {}: its driver knows no {}",
+                            method.name(),
+                            line.preferred.name()
+                        );
+                    }
+                    info!("Linkbeat reports {name} {}", if up { "up" } else { "down" });
+                    if let Some(known) = self.router.interface_named(name) {
+                        let told = self.linkbeats.told.entry(name.clone());
+                        told.or_insert(known.up);
+                    }
+                    self.link_is(now, name, up);
+                }
+                Err(error) => {
+                    error!(
+                        "The process that polls links has ended ({error}): until the next reload they are as the kernel tells"
+                    );
+                    for (name, up) in self.linkbeats.watch(&mut self.events, &[]) {
+                        self.link_is(now, &name, up);
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Polls the links that the configuration names, from now on.
+    pub(super) fn poll_links(&mut self, now: Instant) {
+        let wanted = &self.model.vrrp.linkbeats;
+        for (name, up) in self.linkbeats.watch(&mut self.events, wanted) {
+            self.link_is(now, &name, up);
+        }
+    }
+
+    fn link_is(&mut self, now: Instant, name: &str, up: bool) {
+        let Some(known) = self.router.interface_named(name).cloned() else {
+            return;
+        };
+        let believed = Interface { up, ..known };
+        self.router
+            .handle(now, Event::Interface(&believed), &mut self.actions);
+        self.perform(now);
+    }
+}
+
+fn start(wanted: &[Linkbeat]) -> io::Result<Line> {
+    let (ours, theirs) = UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    match process::fork()? {
+        Fork::Parent(process) => Ok(Line {
+            process,
+            stream: ours,
+        }),
+        // Signals stay held back: the end of the line is what ends it.
+        Fork::Child(_held) => {
+            drop(ours);
+            let status = ask_for_ever(theirs, wanted).map_or(1, |()| 0);
+            process::exit_at_once(status)
+        }
+    }
+}
+
+/// Asks until nobody listens.
+fn ask_for_ever(mut line: UnixStream, wanted: &[Linkbeat]) -> io::Result<()> {
+    let asker = Asker::open()?;
+    let mut told: Vec<Option<bool>> = vec![None; wanted.len()];
+    loop {
+        for ((place, wanted), told) in (0u32..).zip(wanted).zip(&mut told) {
+            let ways = [wanted.preferred].into_iter().chain(LinkMethod::ALL);
+            let answer = ways
+                .filter_map(|way| Some((way, asker.has_link(&wanted.interface, way).ok()?)))
+                .next();
+            // One that is not there has no link.
+            let (method, up) = answer.unwrap_or((wanted.preferred, false));
+            if *told != Some(up) {
+                *told = Some(up);
+                let [a, b, c, d] = place.to_ne_bytes();
+                let method = LinkMethod::ALL.iter().position(|known| *known == method);
+                let method = method
+                    .and_then(|method| u8::try_from(method).ok())
+                    .unwrap_or(0);
+                line.write_all(&[a, b, c, d, up.into(), method])?;
+            }
+        }
+        let mut ended = [PollFd::new(line.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut ended, PollTimeout::from(PERIOD))? > 0 {
+            return Ok(());
+        }
+    }
+}
