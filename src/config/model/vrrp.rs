@@ -1,7 +1,8 @@
 //! The VRRP part of the model: instances and what they hold.
 
 use super::{
-    AuthHmac, Fifo, Holdings, LinkKind, Linkbeat, Notify, Script, TrackGroup, Tracked, Transport, Vmac,
+    AuthHmac, Fifo, Holdings, LinkKind, Linkbeat, Notify, Script, TrackGroup, Tracked, Transport,
+    Vmac,
 };
 use crate::config::secret::Secret;
 use crate::wire::vrrp::{Family, hmac};
