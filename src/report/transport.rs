@@ -13,11 +13,11 @@ const NO_INTERFACE: &str = "(any)";
 pub(super) fn settings(out: &mut Outline, config: &VrrpInstance) {
     let interface = &config.interface;
     out.value(3, "Interface", shown(interface));
+    out.value(3, "Track src_ip", config.transport.track_source);
     let Some(unicast) = &config.transport.unicast else {
         out.value(3, "Multicast address", config.multicast_group);
         return;
     };
-    out.value(3, "Track src_ip", config.transport.track_source);
     out.value(3, "Unicast TTL", unicast.ttl);
     out.value(3, "Check unicast src", unicast.check_source);
     out.value(

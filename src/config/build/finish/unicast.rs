@@ -20,16 +20,8 @@ pub(super) fn transport(
     one_family(context, draft, ipv6);
     link_local_group(context, draft);
     let peers = peers(context, draft);
-    let given = &draft.unicast;
-    let Some(span) = given.span else {
-        ttl_without_peers(context, draft);
-        return Transport {
-            unicast: None,
-            track_source: draft.unicast.track_source && draft.source.is_some(),
-        };
-    };
-    let unicast = !peers.is_empty() || given.fault_no_peer;
-    if !unicast {
+    let unicast = !peers.is_empty() || draft.unicast.fault_no_peer;
+    if let Some(span) = draft.unicast.span.filter(|_| !unicast) {
         let message = format!(
             "({}) A unicast keyword has been specified without any unicast peers. Defaulting to multicast. This usage is deprecated - \
              please update your configuration.",
@@ -46,7 +38,7 @@ pub(super) fn transport(
         ttl_without_peers(context, draft);
     } else {
         no_group(context, draft);
-        link_local_source(context, draft, &peers, span);
+        link_local_source(context, draft, &peers);
     }
     let given = &draft.unicast;
     Transport {
@@ -136,7 +128,7 @@ fn no_group(context: &mut Context<'_>, draft: &mut Draft) {
 }
 
 /// Without a source of its own an instance of IPv6 sends from its link-local address, which no router forwards.
-fn link_local_source(context: &mut Context<'_>, draft: &Draft, peers: &[UnicastPeer], span: Span) {
+fn link_local_source(context: &mut Context<'_>, draft: &Draft, peers: &[UnicastPeer]) {
     let global = |address: IpAddr| match address {
         IpAddr::V6(address) => !address.is_unicast_link_local(),
         IpAddr::V4(_) => false,
@@ -148,7 +140,7 @@ fn link_local_source(context: &mut Context<'_>, draft: &Draft, peers: &[UnicastP
         );
         context.diagnostics.advise(
             Class::Note,
-            span,
+            draft.unicast.span,
             message,
             "they reach peers on the same link only: give unicast_src_ip when there is a router between",
         );
