@@ -56,7 +56,8 @@ fn config(excluded: &str, routes: &str, rules: &str) -> String {
 
 /// A host that is master with the configuration.
 fn master(config: &str) -> World {
-    let world = World::new(&[HostSpec::numbered(1).with("eth1", 1, "10.11.0")]);
+    let host = HostSpec::numbered(1).with("eth1", 1, "10.11.0");
+    let world = World::new(&[host.with("eth2", 1, "10.12.0")]);
     world.nodes[0].start(Ours, config);
     wait_until("it is master", election_bound(), || {
         world.nodes[0].holds(VIP)
@@ -240,9 +241,9 @@ fn no_track() {
     };
     stays("what is not tracked stays away", CALM, away);
     // Another interface's comings and goings change nothing of that.
-    world.cable(0, 1, false);
+    world.cable(0, 2, false);
     std::thread::sleep(millis(500));
-    world.cable(0, 1, true);
+    world.cable(0, 2, true);
     stays("what is not tracked stays away", CALM, away);
 
     world.cable(0, 0, false);
