@@ -6,8 +6,9 @@
 //! moves down as that time reaches its slot: at most once a level, whatever the number of timers.
 
 use crate::time::Instant;
+use rustc_hash::FxHashMap as HashMap;
 use std::cell::Cell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::hash::Hash;
 
 /// Bits of a deadline that one level looks at.
@@ -82,7 +83,7 @@ impl<K: Copy + Eq + Hash> Wheel<K> {
                 .collect(),
             entries: Vec::new(),
             free: Vec::new(),
-            index: HashMap::new(),
+            index: HashMap::default(),
             overdue: BTreeSet::new(),
             earliest: Cell::new(Earliest::Exactly(None)),
         }

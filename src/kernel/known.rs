@@ -4,7 +4,8 @@ use super::address::{Address, Placement};
 use super::link::{LinkUpdate, Nature};
 use super::netlink::LinkReport;
 use super::policy_netlink::Links;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use rustc_hash::FxHashMap as HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const IFF_UP: u32 = 0x1;

@@ -21,7 +21,8 @@ use super::policy::{Policy, Trace};
 use crate::time::Instant;
 use entry::Entry;
 use policies::HOST;
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
+use std::collections::{BTreeSet, VecDeque};
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -97,18 +98,18 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
     pub fn new() -> Self {
         Reconciler {
             known: Known::default(),
-            entries: HashMap::new(),
-            owners: HashMap::new(),
-            names: HashMap::new(),
+            entries: HashMap::default(),
+            owners: HashMap::default(),
+            names: HashMap::default(),
             dirty: VecDeque::new(),
-            in_flight: HashMap::new(),
+            in_flight: HashMap::default(),
             retries: BTreeSet::new(),
             notices: Vec::new(),
             restored: Vec::new(),
             usable: Vec::new(),
             unavailable: Vec::new(),
-            traces: HashMap::new(),
-            refused: HashSet::new(),
+            traces: HashMap::default(),
+            refused: HashSet::default(),
             links: links::Links::default(),
             sequence: 0,
             sync: Sync::Needed {
@@ -139,7 +140,8 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         policies: impl IntoIterator<Item = Policy>,
     ) {
         let before = self.owners.remove(&owner).unwrap_or_default();
-        let mut held: HashMap<Key, bool> = HashMap::with_capacity(before.len());
+        let mut held: HashMap<Key, bool> =
+            HashMap::with_capacity_and_hasher(before.len(), Default::default());
         // In the order in which a master lays things down.
         for key in before.into_iter().rev() {
             if let Some(entry) = self.entries.get_mut(&key) {

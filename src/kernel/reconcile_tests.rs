@@ -403,8 +403,8 @@ fn what_was_deleted_is_put_back_at_once() {
             placement
         }]
     );
-    assert_eq!(world.reconciler.take_restored(), HashSet::from([1]));
-    assert_eq!(world.reconciler.take_restored(), HashSet::new());
+    assert_eq!(world.reconciler.take_restored(), HashSet::from_iter([1]));
+    assert_eq!(world.reconciler.take_restored(), HashSet::default());
 }
 
 #[test]
@@ -845,9 +845,9 @@ proptest! {
     #[test]
     fn converges_and_comes_to_rest(history in prop::collection::vec(steps(), 0..80)) {
         let mut world = World::new(|kernel| kernel.link(1, "if0"));
-        let mut foreign: HashSet<(u32, Placement)> = HashSet::new();
-        let mut claimed: HashMap<u32, Vec<(String, Placement)>> = HashMap::new();
-        let mut held: HashMap<u32, bool> = HashMap::new();
+        let mut foreign: HashSet<(u32, Placement)> = HashSet::default();
+        let mut claimed: HashMap<u32, Vec<(String, Placement)>> = HashMap::default();
+        let mut held: HashMap<u32, bool> = HashMap::default();
         for step in history {
             match step {
                 Step::Hold(owner, to) => {

@@ -5,17 +5,46 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Now, on CLOCK_MONOTONIC: the same for every process of this host.
 pub fn now() -> Instant {
+    read(libc::CLOCK_MONOTONIC)
+}
+
+fn read(clock: libc::clockid_t) -> Instant {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: the kernel writes one timespec, which outlives the call; this clock cannot fail.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    // SAFETY: the kernel writes one timespec, which outlives the call; the clocks asked for here cannot fail.
+    unsafe { libc::clock_gettime(clock, &mut time) };
     Instant(
         (time.tv_sec as u64)
             .saturating_mul(NANOS_PER_SEC)
             .saturating_add(time.tv_nsec as u64),
     )
+}
+
+/// What the clocks of this host say at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clocks {
+    /// CLOCK_MONOTONIC, which stands still while the host is suspended.
+    pub steady: Instant,
+    /// CLOCK_BOOTTIME, which does not.
+    pub boot: Instant,
+    /// The wall clock, as time since 1970.
+    pub wall: Duration,
+}
+
+/// Reading the clocks takes far less than this, unless something comes between.
+const ONE_MOMENT: Duration = Duration::from_millis(1);
+
+/// All clocks; `None` when the process had to wait between one and the next, so that they do not say the same moment.
+pub fn clocks() -> Option<Clocks> {
+    let steady = now();
+    let clocks = Clocks {
+        steady,
+        boot: read(libc::CLOCK_BOOTTIME),
+        wall: wall(),
+    };
+    (now().since(steady) < ONE_MOMENT).then_some(clocks)
 }
 
 /// The wall clock, broken down in local time: for people to read, never to compute with.
@@ -53,10 +82,9 @@ pub fn wall_time() -> Wall {
 
 /// Seconds since 1970.
 pub fn unix_time() -> i64 {
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    // The whole seconds alone are had for much less.
+    // SAFETY: asks for no copy of the result.
+    unsafe { libc::time(std::ptr::null_mut()) }
 }
 
 /// A time of the wall clock in the host's time zone. The first call reads the zone's file: make it before anything is urgent.

@@ -6,7 +6,7 @@ use crate::config::model::LinkDelay;
 use crate::config::model::{TrackedInterface, VrrpInstance};
 use crate::time::Instant;
 use crate::wire::vrrp::Family;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 

@@ -45,6 +45,7 @@ use crate::track::Level;
 use crate::wire::vrrp::Family;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// An instance, by its place in the router. Stable for as long as an instance of that name is configured, across reloads too; a
 /// place that became free is given to another.
@@ -158,6 +159,12 @@ pub enum Event<'a> {
         vrrp: &'a Vrrp,
         /// `log_unknown_vrids`.
         log_unknown_vrids: bool,
+    },
+    /// The host stood still for so long, which the clock of the events did not count (it was suspended, or paused and its wall clock
+    /// set right): others may have taken over meanwhile.
+    StoodStill {
+        /// How long, about.
+        gap: Duration,
     },
     /// The daemon stops: resign everywhere.
     Stop,

@@ -6,7 +6,8 @@ use super::unicast::Lanes;
 use super::{Actions, InstanceId};
 use crate::config::model::{Vrrp, VrrpInstance};
 use crate::time::Instant;
-use std::collections::{HashMap, HashSet};
+use rustc_hash::FxHashMap;
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 impl Router {
@@ -86,7 +87,7 @@ impl Router {
     pub(super) fn index_networks(&mut self) {
         let mut networks = std::mem::take(&mut self.networks);
         networks.clear();
-        let mut unbound: HashMap<IpAddr, Lanes> = HashMap::new();
+        let mut unbound: FxHashMap<IpAddr, Lanes> = FxHashMap::default();
         let mut unbound_watchers = Vec::new();
         let mut trackers = std::mem::take(&mut self.trackers);
         trackers.clear_watchers();

@@ -14,7 +14,7 @@ use crate::config::model::{Tracked, TrackedInterface, Vrrp};
 use crate::time::{Instant, Wall, WallOffset};
 use crate::track::Level;
 use crate::wire::vrrp;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 use std::net::IpAddr;
 
 /// Who is concerned by an interface.
@@ -205,6 +205,9 @@ impl Router {
                 self.log_unknown_vrids = log_unknown_vrids;
                 self.reload(now, vrrp, actions);
             }
+            Event::StoodStill { gap } => self.each(now, actions, |instance, context| {
+                instance.stood_still(gap, context)
+            }),
             Event::Stop => {
                 self.started = false;
                 self.each(now, actions, Instance::shutdown);

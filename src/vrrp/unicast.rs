@@ -5,7 +5,7 @@ use super::InstanceId;
 use super::receive::{Envelope, PacketFault};
 use crate::config::model::{Unicast, UnicastPeer, VrrpInstance};
 use crate::wire::vrrp::Family;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap as HashMap;
 use std::iter::Chain;
 use std::net::IpAddr;
 use std::{option, vec};

@@ -4,7 +4,7 @@
 use super::Shell;
 use super::sockets::Sockets;
 use crate::time::Instant;
-use crate::vrrp::{Event, InstanceId};
+use crate::vrrp::{Action, Event, InstanceId};
 use crate::wire;
 use crate::wire::vrrp::Family;
 use std::io;
@@ -97,6 +97,21 @@ fn send_batch(batch: &[Waiting], sockets: &Sockets, failures: &mut Vec<Failure>)
 }
 
 impl Shell {
+    /// Sends what adverts the core wants sent before the rest is done: where thousands resign, the last does not wait for the addresses
+    /// and log lines of the others.
+    pub(super) fn send_adverts_first(&mut self, now: Instant) {
+        let actions = std::mem::take(&mut self.actions).into_iter();
+        let (adverts, others): (Vec<Action>, Vec<Action>) =
+            actions.partition(|action| matches!(action, Action::SendAdvert { .. }));
+        for advert in adverts {
+            self.act(now, advert);
+        }
+        self.send_adverts(now);
+        // What could not leave comes after what was to be done anyhow.
+        let failures = std::mem::replace(&mut self.actions, others);
+        self.actions.extend(failures);
+    }
+
     /// Sends the adverts that were gathered. The core hears of those that could not leave.
     pub(super) fn send_adverts(&mut self, now: Instant) {
         for (instance, destination, error) in self.adverts.send(&self.sockets) {

@@ -10,6 +10,7 @@ mod adverts;
 mod dumps;
 mod filters;
 mod frames;
+mod gap;
 mod linkbeat;
 mod links;
 mod notify;
@@ -39,6 +40,7 @@ use adverts::Adverts;
 use dumps::Dumps;
 use filters::Filters;
 use frames::{Frames, Left};
+use gap::Gaps;
 use linkbeat::Linkbeats;
 use links::Kernel;
 use log::{debug, error, info, warn};
@@ -63,6 +65,8 @@ const STOP_LIMIT: Duration = Duration::from_millis(500);
 const PROGRAMS_LIMIT: Duration = Duration::from_secs(1);
 /// How much longer for each link: the kernel waits for all processors before it takes one away.
 const STOP_PER_LINK: Duration = Duration::from_millis(50);
+/// So long at most what follows adverts waits for timers that keep coming due; then a piece of it is done.
+const CROWD_PATIENCE: Duration = Duration::from_millis(5);
 /// When gratuitous ARPs that found no room are tried again.
 const FRAMES_RETRY: Duration = Duration::from_millis(1);
 
@@ -136,6 +140,9 @@ struct Shell {
     actions: Actions,
     /// What is still to be said in the log.
     notices: VecDeque<Notice>,
+    gaps: Gaps,
+    /// Since when what follows adverts waits for timers.
+    crowded_since: Option<Instant>,
     phase: Phase,
     /// How many reloads this process has seen.
     reloads: u32,
@@ -187,6 +194,8 @@ impl Shell {
             router: Router::new(&model.vrrp, model.global.log_unknown_vrids),
             actions: Actions::new(),
             notices: VecDeque::new(),
+            gaps: Gaps::default(),
+            crowded_since: None,
             phase: Phase::Reading,
             reloads: 0,
             exit: None,
@@ -275,6 +284,11 @@ impl Shell {
             }
         }
         let now = clock::now();
+        if let Some(gap) = clock::clocks().and_then(|clocks| self.gaps.look(clocks)) {
+            self.router
+                .handle(now, Event::StoodStill { gap }, &mut self.actions);
+            self.perform(now);
+        }
         let mut first_due = None;
         while let Some((key, deadline)) = self.wheel.pop_expired(now) {
             first_due.get_or_insert(deadline);
@@ -311,6 +325,10 @@ impl Shell {
         self.send_adverts(now);
         if let Some(due) = first_due {
             self.context.scheduler.late(now.since(due));
+        }
+        if self.is_crowded() {
+            self.events.soon();
+            return;
         }
         let more = self.ask_kernel(now);
         if self.kernel.withholds() || self.phase == Phase::Reading {
@@ -356,6 +374,22 @@ impl Shell {
             self.remove_filters(now);
             self.exit = Some(Exit::Clean);
         }
+    }
+
+    /// Whether timers have come due meanwhile: in a burst of takeovers the adverts of all go before the addresses of the first, for a
+    /// little while.
+    fn is_crowded(&mut self) -> bool {
+        let now = clock::now();
+        if self.wheel.next_deadline().is_none_or(|due| due > now) {
+            self.crowded_since = None;
+            return false;
+        }
+        let since = *self.crowded_since.get_or_insert(now);
+        let patient = now.since(since) < CROWD_PATIENCE;
+        if !patient {
+            self.crowded_since = None;
+        }
+        patient
     }
 
     /// Asks the kernel for what is wanted of it; true when there may be more for the next turn. An address that is not to be answered

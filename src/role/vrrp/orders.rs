@@ -44,6 +44,7 @@ impl Shell {
         self.router.keep_addresses(!released);
         let links = self.kernel.vmacs.count();
         self.router.handle(now, Event::Stop, &mut self.actions);
+        self.send_adverts_first(now);
         self.perform(now);
         if released {
             self.kernel.hold_fixed(false);

@@ -9,7 +9,8 @@ use crate::os::poll::{Loop, Want};
 use crate::os::vrrp_socket::{Carrier, VrrpSocket};
 use crate::vrrp::UNBOUND;
 use log::{error, warn};
-use std::collections::{BTreeSet, HashMap};
+use rustc_hash::FxHashMap as HashMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 

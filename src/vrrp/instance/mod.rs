@@ -6,6 +6,7 @@
 
 mod change;
 mod derived;
+mod gap;
 mod hear;
 mod peers;
 mod steps;
@@ -19,13 +20,14 @@ use super::interfaces::{Interfaces, Unfit};
 use super::notice::{Limiter, Notice, Said, Topic};
 use super::stats::Stats;
 use super::table::{Cause, State};
-use super::timing::{gap_listen_interval, master_down_interval};
+use super::timing::master_down_interval;
 use super::trackers::Trackers;
 use super::{Action, Actions, InstanceId, TimerKey};
 use crate::config::model::VrrpInstance;
 use crate::notify::{self, Kind, What};
 use crate::time::{Instant, Wall, WallOffset};
 use crate::wire::vrrp::PRIORITY_OWNER;
+use gap::LATE;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -34,8 +36,6 @@ use std::time::Duration;
 
 /// The priority an owner falls back to when another owner will not go away.
 const PRIORITY_YIELDED: u8 = 254;
-/// A timer of a process that runs at all is not this late.
-const LATE: Duration = Duration::from_millis(100);
 /// The range of the priority of a router that is no owner (RFC 3768 section 5.3.4).
 const PRIORITIES: std::ops::RangeInclusive<i64> = 1..=254;
 
@@ -450,7 +450,7 @@ impl Instance {
                 self.apply(Cause::Overslept, context);
                 return;
             }
-            let usurpable = interval.saturating_mul(adverts);
+            let usurpable = self.usurpable();
             if self.listens_first(TimerKey::Advert(self.id), deadline, usurpable, context) {
                 return;
             }
@@ -490,33 +490,6 @@ impl Instance {
             }
         }
         self.apply(Cause::MasterDown, context);
-    }
-
-    /// A timer that is as late as `tolerated` says that this process or its host stood still, and another may be MASTER by now: true,
-    /// and the timer comes again after an interval. What waits in a socket is read at once; what was lost on the way comes again.
-    fn listens_first(
-        &mut self,
-        key: TimerKey,
-        deadline: Instant,
-        tolerated: Duration,
-        context: &mut Context<'_>,
-    ) -> bool {
-        let late = context.now.since(deadline);
-        if late < tolerated.max(LATE) {
-            return false;
-        }
-        self.tell(Said::Listening(late), context);
-        let wait = gap_listen_interval(
-            self.config.version,
-            self.master_interval(),
-            self.effective_priority(),
-        );
-        let until = context.now + wait;
-        if matches!(key, TimerKey::Advert(_)) {
-            self.advert_due = until;
-        }
-        context.actions.push(Action::Arm(key, until));
-        true
     }
 
     /// The timer of gratuitous ARPs fired.

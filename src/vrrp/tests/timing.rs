@@ -77,3 +77,38 @@ fn who_slept_listens_before_speaking() {
         "a little lateness is no sleep"
     );
 }
+
+#[test]
+fn who_was_suspended_listens_before_speaking() {
+    let gap = |bench: &mut Bench, gap: u32| {
+        bench.event(Event::StoodStill {
+            gap: SECOND * gap / 10,
+        });
+        bench.done()
+    };
+    let mut bench = Bench::master(|_| {});
+    bench.wait(SECOND / 2);
+    assert_eq!(gap(&mut bench, 19), [""; 0], "nobody has taken over");
+    assert_eq!(gap(&mut bench, 20), ["advert in 1.609375s"]);
+    assert_eq!(bench.told().len(), 1);
+    assert_eq!(
+        bench.wait(SECOND * 2).timer(TimerKey::Advert(0)).done(),
+        ["advert 100", "advert in 1s"],
+        "nobody is"
+    );
+
+    // Its Master_Down_Timer has hardly begun, or is nearly over: what it did not hear meanwhile may come within an interval.
+    for (passed, wait) in [(SECOND / 10, "3.509375s"), (SECOND * 3, "1.609375s")] {
+        let mut bench = Bench::new(|_| {});
+        bench.hear(LOWER, 200).done();
+        bench.wait(passed);
+        assert_eq!(
+            gap(&mut bench, 1),
+            [format!("down in {wait}")],
+            "{passed:?}"
+        );
+    }
+    let mut bench = Bench::new(|_| {});
+    bench.hear(LOWER, 0).done();
+    assert_eq!(gap(&mut bench, 30), ["down in 1.609375s"], "a resignation");
+}
