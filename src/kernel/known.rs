@@ -75,6 +75,16 @@ pub enum LinkChange {
     },
 }
 
+impl LinkChange {
+    /// The name of the link; the one that it had, of one that is gone.
+    pub fn name(&self) -> &str {
+        match self {
+            LinkChange::Changed(state) => &state.name,
+            LinkChange::Gone { name, .. } => name,
+        }
+    }
+}
+
 /// Links and addresses as last heard.
 #[derive(Debug, Default)]
 pub struct Known {

@@ -127,7 +127,7 @@ fn global(out: &mut Outline, global: &Global) {
     out.value(1, "nftables counters", firewall.counters);
     out.value(1, "nftables by interface index", firewall.by_index);
     out.value(1, "nftables drops what is sent", firewall.outbound);
-    out.value(1, "Disable local IGMP", firewall.no_local_igmp);
+    out.value(1, "Disable local IGMP", global.disable_local_igmp);
     out.value(
         1,
         "VRRP startup delay",

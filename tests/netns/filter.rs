@@ -1,9 +1,11 @@
 //! The packet filter: which virtual addresses answer and which do not, and that our tables come, stay and go as they should. What is
 //! answered, and what stands in the tables, is also compared with the distribution's keepalived.
 
+use std::io::Read;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::process::Stdio;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use serde_json::Value;
 
 use crate::support::Binary::{self, Ours, Peer};
@@ -17,6 +19,8 @@ use crate::support::{millis, secs, stays, wait_until};
 const VIP: &str = "10.74.0.1";
 const VIP6: &str = "fd00:10::100";
 const VIP_LINK: &str = "fe80::100";
+/// Of some instances besides.
+const ALSO: &str = "10.74.9.9";
 const VRID: u8 = 74;
 const PORT: u16 = 2049;
 
@@ -30,6 +34,7 @@ pub fn cases() -> Vec<Case> {
             addresses_that_others_need,
         ),
         case("filter::tables_come_and_go", tables_come_and_go),
+        case("filter::not_one_answer", not_one_answer),
         case(
             "filter::a_removed_table_is_put_back",
             a_removed_table_is_put_back,
@@ -38,6 +43,9 @@ pub fn cases() -> Vec<Case> {
         case("filter::reload", reload),
         case("filter::interface_made_again", interface_made_again),
         case("filter::iptables_by_nftables", iptables_by_nftables),
+        case("filter::reports_of_virtual_macs", reports_of_virtual_macs),
+        case("filter::a_virtual_mac_made_again", a_virtual_mac_made_again),
+        case("filter::local_igmp_disabled", local_igmp_disabled),
     ];
     for scene in SCENES {
         let name = format!("filter::like_keepalived::{}", scene.name);
@@ -226,15 +234,12 @@ fn fates(world: &World) -> Vec<(String, bool)> {
 struct Scene {
     name: &'static str,
     config: fn() -> String,
-    /// One of the addresses it has.
-    address: &'static str,
 }
 
 const SCENES: &[Scene] = &[
     Scene {
         name: "accept_is_the_default",
         config: || instance("A", VRID, 100, "", &[VIP]),
-        address: VIP,
     },
     Scene {
         name: "no_accept",
@@ -247,12 +252,10 @@ const SCENES: &[Scene] = &[
                 &[VIP],
             )
         },
-        address: VIP,
     },
     Scene {
         name: "strict",
         config: || strict(&instance("A", VRID, 100, "", &[VIP])),
-        address: VIP,
     },
     Scene {
         name: "strict_of_one_instance",
@@ -260,32 +263,26 @@ const SCENES: &[Scene] = &[
             instance("A", VRID, 100, "strict_mode on", &[VIP])
                 + &instance("B", VRID + 1, 100, "", &["10.74.9.9"])
         },
-        address: VIP,
     },
     Scene {
         name: "strict_version_3_with_accept",
         config: || strict(&instance("A", VRID, 100, "version 3\naccept", &[VIP])),
-        address: VIP,
     },
     Scene {
         name: "strict_owner",
         config: || strict(&instance("A", VRID, 255, "", &[VIP])),
-        address: VIP,
     },
     Scene {
         name: "no_accept_of_the_owner",
         config: || instance("A", VRID, 255, "no_accept", &[VIP]),
-        address: VIP,
     },
     Scene {
         name: "no_accept_ipv6",
         config: || ipv6_instance("no_accept"),
-        address: VIP6,
     },
     Scene {
         name: "no_accept_ipv6_by_name",
         config: || ipv6_instance("no_accept\ndont_track_primary"),
-        address: VIP6,
     },
     Scene {
         name: "no_accept_ipv6_by_index",
@@ -295,17 +292,55 @@ const SCENES: &[Scene] = &[
                 ipv6_instance("no_accept\ndont_track_primary")
             )
         },
-        address: VIP6,
     },
     Scene {
         name: "strict_ipv6",
         config: || strict(&ipv6_instance("")),
-        address: VIP6,
     },
     Scene {
         name: "both_families",
         config: || ipv6_instance("no_accept") + &instance("A", VRID, 100, "no_accept", &[VIP]),
-        address: VIP6,
+    },
+    Scene {
+        name: "virtual_mac",
+        config: || instance("A", VRID, 100, "use_vmac", &[VIP]),
+    },
+    Scene {
+        name: "virtual_mac_no_accept",
+        config: || instance("A", VRID, 100, "use_vmac\nno_accept", &[VIP]),
+    },
+    Scene {
+        name: "virtual_mac_xmit_base",
+        config: || {
+            instance(
+                "A",
+                VRID,
+                100,
+                "use_vmac\nvmac_xmit_base\nno_accept",
+                &[VIP],
+            )
+        },
+    },
+    Scene {
+        name: "virtual_mac_strict",
+        config: || strict(&instance("A", VRID, 100, "use_vmac", &[VIP])),
+    },
+    Scene {
+        name: "virtual_mac_ipv6",
+        config: || ipv6_instance("use_vmac"),
+    },
+    Scene {
+        name: "virtual_mac_ipv6_no_accept",
+        config: || ipv6_instance("use_vmac\nno_accept"),
+    },
+    Scene {
+        name: "virtual_mac_without_local_igmp",
+        config: || {
+            format!(
+                "global_defs {{\ndisable_local_igmp\n}}\n{}",
+                instance("A", VRID, 100, "use_vmac\nno_accept", &[VIP])
+            )
+        },
     },
     Scene {
         name: "table_of_another_name",
@@ -315,25 +350,29 @@ const SCENES: &[Scene] = &[
                 instance("A", VRID, 100, "no_accept", &[VIP])
             )
         },
-        address: VIP,
     },
 ];
 
-/// One implementation in a scene: the fates of packets, and the tables while MASTER and after the stop.
-fn played(scene: &Scene, binary: Binary) -> (Vec<(String, bool)>, Vec<String>, Vec<String>) {
+/// One implementation in a scene: the fates of packets, the tables while MASTER and after the stop, and what virtual MACs reported.
+fn played(
+    scene: &Scene,
+    binary: Binary,
+) -> (Vec<(String, bool)>, Vec<String>, Vec<String>, Vec<Report>) {
     let world = ask_and_answer();
     let node = &world.nodes[0];
     node.start(binary, &(scene.config)());
-    becomes_master(node, scene.address);
-    if (scene.config)().contains("10.74.9.9") {
-        becomes_master(node, "10.74.9.9");
+    let config = (scene.config)();
+    for address in [VIP, VIP6, ALSO] {
+        if config.contains(address) {
+            becomes_master(node, address);
+        }
     }
     let fates = fates(&world);
     let stands = ["keepalived", "harbour"]
         .map(|table| described(node, table))
         .concat();
     node.stop();
-    (fates, stands, tables(node))
+    (fates, stands, tables(node), reports_from(&world, &VIRTUAL))
 }
 
 fn like_keepalived(scene: &Scene) {
@@ -343,6 +382,133 @@ fn like_keepalived(scene: &Scene) {
     assert_eq!(ours.1, theirs.1, "what stands in the tables");
     assert_eq!(ours.2, Vec::<String>::new(), "nothing is left");
     assert_eq!(theirs.2, Vec::<String>::new());
+    assert_eq!(ours.3, [], "no virtual MAC is told of by a report");
+}
+
+/// What a frame tells switches and routers about groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Report {
+    Igmp,
+    Mld,
+    RouterSolicit,
+}
+
+/// The frame's report, if it is one; extension headers of IPv6 are hop-by-hop options alone, as the kernel makes them.
+fn report(bytes: &[u8]) -> Option<Report> {
+    const IGMP: u8 = 2;
+    const HOP_BY_HOP: u8 = 0;
+    const ICMPV6: u8 = 58;
+    let ip = bytes.get(14..)?;
+    match bytes.get(12..14)? {
+        [0x08, 0x00] => (*ip.get(9)? == IGMP).then_some(Report::Igmp),
+        [0x86, 0xdd] => {
+            let (next, start) = match *ip.get(6)? {
+                HOP_BY_HOP => (*ip.get(40)?, 48 + 8 * usize::from(*ip.get(41)?)),
+                next => (next, 40),
+            };
+            match (next, *ip.get(start)?) {
+                (ICMPV6, 131 | 132 | 143) => Some(Report::Mld),
+                (ICMPV6, 133) => Some(Report::RouterSolicit),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The reports that came from a MAC that begins so.
+fn reports_from(world: &World, mac: &[u8]) -> Vec<Report> {
+    let frames = world.capture.frames();
+    let of_mac = frames
+        .iter()
+        .filter(|frame| frame.bytes[6..].starts_with(mac));
+    let mut reports: Vec<Report> = of_mac.filter_map(|frame| report(&frame.bytes)).collect();
+    reports.sort();
+    reports.dedup();
+    reports
+}
+
+/// What every virtual MAC begins with (RFC 9568 section 7.3).
+const VIRTUAL: [u8; 4] = [0, 0, 0x5e, 0];
+/// The first host's own.
+const OWN: [u8; 6] = [2, 0, 0, 1, 0, 0];
+
+/// A switch must not learn a virtual MAC from whoever happens to report a group on it.
+fn reports_of_virtual_macs() {
+    let world = ask_and_answer();
+    let node = &world.nodes[0];
+    let config = instance("A", VRID, 100, "use_vmac", &[VIP]) + &ipv6_instance("use_vmac");
+    node.start(Ours, &config);
+    becomes_master(node, VIP);
+    becomes_master(node, VIP6);
+    let all = described(node, "keepalived").join("\n");
+    for part in ["vmac_map", "vmac_set"] {
+        assert!(all.contains(part), "{all}");
+    }
+    // The kernel repeats its reports within some seconds.
+    std::thread::sleep(secs(3));
+    assert_eq!(reports_from(&world, &VIRTUAL), []);
+    let own = reports_from(&world, &OWN);
+    assert!(
+        own.contains(&Report::Igmp) && own.contains(&Report::Mld),
+        "{own:?}"
+    );
+    node.stop();
+    assert_eq!(
+        reports_from(&world, &VIRTUAL),
+        [],
+        "nor does it leave groups by that MAC"
+    );
+    assert_eq!(tables(node), Vec::<String>::new());
+}
+
+/// A virtual MAC that is made anew has another index, and still no report leaves by it.
+fn a_virtual_mac_made_again() {
+    let world = ask_and_answer();
+    let node = &world.nodes[0];
+    node.start(Ours, &instance("A", VRID, 100, "use_vmac", &[VIP]));
+    becomes_master(node, VIP);
+    let name = format!("vrrp.{VRID}");
+    let index = || {
+        let text = node
+            .try_run(&["cat", &format!("/sys/class/net/{name}/ifindex")])
+            .1;
+        text.trim().parse::<u32>().ok()
+    };
+    let before = index();
+    assert!(before.is_some());
+    node.run(&["ip", "link", "del", &name]);
+    wait_until("the link is there again", secs(5), || {
+        index().is_some_and(|now| Some(now) != before)
+    });
+    wait_until("the map knows it", secs(5), || {
+        described(node, "keepalived")
+            .iter()
+            .any(|line| line.contains("vmac_map") && line.contains(&name))
+    });
+    becomes_master(node, VIP);
+    std::thread::sleep(secs(2));
+    assert_eq!(reports_from(&world, &VIRTUAL), []);
+}
+
+/// With `disable_local_igmp` there is nothing to be led elsewhere, and the kernel's setting is what it was after the stop.
+fn local_igmp_disabled() {
+    let world = ask_and_answer();
+    let node = &world.nodes[0];
+    let setting = || node.run(&["cat", "/proc/sys/net/ipv4/igmp_link_local_mcast_reports"]);
+    assert_eq!(setting().trim(), "1");
+    let text = instance("A", VRID, 100, "use_vmac", &[VIP]);
+    node.start(
+        Ours,
+        &format!("global_defs {{\ndisable_local_igmp\n}}\n{text}"),
+    );
+    becomes_master(node, VIP);
+    assert_eq!(setting().trim(), "0");
+    assert_eq!(tables(node), Vec::<String>::new());
+    std::thread::sleep(secs(1));
+    assert_eq!(reports_from(&world, &VIRTUAL), []);
+    node.stop();
+    assert_eq!(setting().trim(), "1");
 }
 
 /// Only the owner answers where accept mode is off; discovery finds the addresses of all.
@@ -465,6 +631,52 @@ fn tables_come_and_go() {
         node.stop();
         assert_eq!(tables(node), Vec::<String>::new());
     }
+}
+
+/// From the start over the death of the VRRP process to the stop: there is no moment at which the address answers.
+fn not_one_answer() {
+    let world = ask_and_answer();
+    let (node, client) = (&world.nodes[0], &world.nodes[1]);
+    // Asked of that host alone, also before it has the address.
+    let mac = "02:00:00:01:00:00";
+    client.run(&[
+        "ip",
+        "neigh",
+        "add",
+        VIP,
+        "lladdr",
+        mac,
+        "dev",
+        "eth0",
+        "nud",
+        "permanent",
+    ]);
+    let asking = || {
+        let mut command = client.command(&["ping", "-n", "-q", "-i", "0.005", "-c", "2000", VIP]);
+        command.stdout(Stdio::piped()).spawn().expect("ping")
+    };
+    let mut ping = asking();
+    node.start(
+        Ours,
+        &instance("A", VRID, 100, "state MASTER\nno_accept", &[VIP]),
+    );
+    becomes_master(node, VIP);
+    let old = node.vrrp_pid().expect("a VRRP process");
+    std::thread::sleep(millis(500));
+    kill(old, Signal::SIGKILL).expect("kill");
+    wait_until("another process goes on", secs(10), || {
+        node.vrrp_pid().is_some_and(|pid| pid != old)
+            && node.log().contains("Continuing in MASTER STATE")
+    });
+    std::thread::sleep(secs(2));
+    assert!(node.holds(VIP) && members(node, "ip", "vips") == [VIP]);
+    node.stop();
+    let mut said = String::new();
+    let mut output = ping.stdout.take().expect("piped");
+    output.read_to_string(&mut said).expect("what ping says");
+    ping.wait().expect("ping");
+    assert!(said.contains(" 0 received"), "{said}");
+    assert!(!said.contains(" 0 packets transmitted"), "{said}");
 }
 
 fn a_removed_table_is_put_back() {

@@ -45,7 +45,6 @@ impl Draft {
             }
             "nftables_counters" => firewall.counters = true,
             "nftables_ifindex" => firewall.by_index = true,
-            "disable_local_igmp" => firewall.no_local_igmp = true,
             "vrrp_iptables" => self.iptables(firewall, context, item),
             "vrrp_ipsets" => ipsets(context, item),
             _ => return false,

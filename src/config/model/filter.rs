@@ -16,8 +16,6 @@ pub struct Firewall {
     pub by_index: bool,
     /// What is sent from an address that is not answered is dropped too; not with `vrrp_iptables` and one chain.
     pub outbound: bool,
-    /// `disable_local_igmp`: no IGMP reports for groups of the local network leave this host.
-    pub no_local_igmp: bool,
 }
 
 impl Default for Firewall {
@@ -28,7 +26,6 @@ impl Default for Firewall {
             counters: false,
             by_index: false,
             outbound: true,
-            no_local_igmp: false,
         }
     }
 }

@@ -59,6 +59,7 @@ pub mod set {
     pub const DATA_TYPE: u16 = 6;
     pub const DATA_LENGTH: u16 = 7;
     pub const ID: u16 = 10;
+    pub const USERDATA: u16 = 13;
     pub const FLAG_MAP: u32 = 8;
 }
 
@@ -144,6 +145,14 @@ pub mod register {
     pub const VERDICT: u32 = 0;
     pub const FIRST: u32 = 1;
     pub const SECOND: u32 = 2;
+}
+
+/// What the `nft` program keeps with a set for itself (libnftnl's udata.h): parts of type, length and value, here in which order
+/// the bytes of keys and data stand.
+pub mod userdata {
+    pub const KEY_BYTE_ORDER: u8 = 0;
+    pub const DATA_BYTE_ORDER: u8 = 1;
+    pub const HOST_ORDER: u32 = 1;
 }
 
 /// How the `nft` program calls the types of keys and data; the kernel keeps them for it and does not look at them.

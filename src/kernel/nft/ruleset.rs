@@ -30,7 +30,8 @@ use super::Command;
 use super::attribute::Attribute;
 use super::constants::{
     LIST_ELEMENT, NFPROTO_IPV4, NFPROTO_IPV6, NFTA_TABLE, chain, cmp, data, datatype, dup, element,
-    expression, hook, immediate, lookup, meta, msg, payload, register, rule, set, verdict,
+    expression, hook, immediate, lookup, meta, msg, payload, register, rule, set, userdata,
+    verdict,
 };
 use crate::kernel::filter::{Element, Family, Set, Shape};
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE};
@@ -245,6 +246,12 @@ impl Maker<'_> {
             // Any number that no other set of the batch has; sets are referred to by name.
             Attribute::number(set::ID, u32::try_from(at).unwrap_or(u32::MAX)),
         ];
+        if which.is_of_vmacs() {
+            // Without this `nft list` would turn indices round and find no names for them.
+            let orders = [userdata::KEY_BYTE_ORDER, userdata::DATA_BYTE_ORDER];
+            let parts = orders.map(|kind| byte_order(kind, userdata::HOST_ORDER));
+            more.push(Attribute::bytes(set::USERDATA, parts.concat()));
+        }
         if matches!(which, Set::Igmp | Set::Mld) {
             more.extend([
                 Attribute::number(set::FLAGS, set::FLAG_MAP),
@@ -400,6 +407,13 @@ impl Maker<'_> {
     fn has(&self, set: Set) -> bool {
         self.shape.sets.contains(&set)
     }
+}
+
+/// A part of what the `nft` program keeps with a set.
+fn byte_order(kind: u8, order: u32) -> Vec<u8> {
+    let value = order.to_ne_bytes();
+    let length = u8::try_from(value.len()).unwrap_or(u8::MAX);
+    [&[kind, length][..], &value].concat()
 }
 
 /// An expression of a rule.

@@ -2,8 +2,7 @@
 //! configuration's to say, when is the core's; the order in a turn is mod.rs's.
 
 use super::Source;
-use super::links::Owner;
-use crate::config::model::{Firewall, Model, VirtualAddress, VrrpInstance};
+use crate::config::model::{Firewall, LinkKind, Model, VirtualAddress, VirtualLink, VrrpInstance};
 use crate::kernel::filter::{self, Element, Place, Set, Shape};
 use crate::kernel::{Known, nft};
 use crate::os::netlink::{Netlink, Received};
@@ -23,44 +22,61 @@ const DATAGRAMS_PER_TURN: usize = 64;
 /// `EIO`, when the system gives no number.
 const UNKNOWN_ERROR: i32 = 5;
 
+/// For whom there are elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Holder {
+    /// The addresses of an instance that is MASTER.
+    Addresses(InstanceId),
+    /// The virtual MACs, whatever their instances do; by place among them.
+    Link(usize),
+}
+
 /// Our tables and what is to be in them.
 #[derive(Default)]
 pub(super) struct Filters {
     /// None while there is nothing to filter: other people's changes of nftables would wake us.
     socket: Option<Netlink>,
-    reconciler: crate::kernel::Filters<Owner>,
+    reconciler: crate::kernel::Filters<Holder>,
     firewall: Firewall,
     /// MASTERs whose addresses are not answered.
     holding: HashSet<InstanceId>,
     /// Instances that no longer are; their addresses go first.
     leaving: HashSet<InstanceId>,
-    /// Which instances have to be looked at anew when an interface changes.
-    places: HashMap<String, BTreeSet<InstanceId>>,
-    running: bool,
+    /// Instances that were MASTER in the life of a process before, until it is known what they are now.
+    presumed: HashSet<InstanceId>,
+    /// Virtual MACs.
+    links: Vec<VirtualLink>,
+    /// Whose elements have to be looked at anew when an interface changes.
+    places: HashMap<String, BTreeSet<Holder>>,
 }
 
 impl Filters {
     /// Begins with a configuration: makes the tables it needs, and removes what an earlier run has left.
-    pub fn begin(&mut self, model: &Model) {
-        let firewall = &model.global.firewall;
-        let shape = shape(model);
+    pub fn begin(&mut self, model: &Model, known: &Known) {
         // Two daemons share a host by names of their own, and then the tables of the other are none of our business.
-        if shape.is_some() || model.global.instance.is_none() {
-            self.reconciler.expect_leftovers(&firewall.table);
+        if shape(model).is_some() || model.global.instance.is_none() {
+            let table = &model.global.firewall.table;
+            self.reconciler.expect_leftovers(table);
         }
-        self.firewall = firewall.clone();
-        self.reconciler.want(shape);
-        self.running = true;
+        self.configure(model, known);
+    }
+
+    /// What a process before this one kept silent stays so until `settle` tells that it need not.
+    pub fn presume(&mut self, id: InstanceId, config: &VrrpInstance, known: &Known) {
+        self.hold(id, config, known);
+        self.presumed.insert(id);
+    }
+
+    /// All instances have begun.
+    pub fn settle(&mut self) {
+        for id in std::mem::take(&mut self.presumed) {
+            self.release(id);
+        }
     }
 
     /// Goes over to another configuration.
     pub fn reload(&mut self, model: &Model, router: &Router, known: &Known) {
-        if !self.running {
-            return;
-        }
-        self.firewall = model.global.firewall.clone();
-        self.reconciler.want(shape(model));
-        self.places.clear();
+        self.configure(model, known);
         for id in self.holding.clone() {
             if let Some(instance) = router.instance(id) {
                 self.hold(id, instance.config(), known);
@@ -68,16 +84,28 @@ impl Filters {
         }
     }
 
+    fn configure(&mut self, model: &Model, known: &Known) {
+        self.firewall = model.global.firewall.clone();
+        self.reconciler.want(shape(model));
+        self.places.clear();
+        let before = self.links.len();
+        self.links = virtual_macs(model).cloned().collect();
+        for place in 0..before.max(self.links.len()) {
+            self.guide(place, known);
+        }
+    }
+
     /// Keeps the addresses of an instance from answering, when its configuration says so.
     pub fn hold(&mut self, id: InstanceId, config: &VrrpInstance, known: &Known) {
         self.leaving.remove(&id);
+        self.presumed.remove(&id);
         self.holding.insert(id);
         let elements = if config.answers() {
             Vec::new()
         } else {
             self.elements(id, config, known)
         };
-        self.reconciler.hold(Owner::Instance(id), elements);
+        self.reconciler.hold(Holder::Addresses(id), elements);
     }
 
     /// The addresses of an instance need no filter once they are gone.
@@ -92,13 +120,33 @@ impl Filters {
         let Some(concerned) = self.places.remove(name) else {
             return;
         };
-        for id in concerned {
-            if self.holding.contains(&id)
-                && let Some(instance) = router.instance(id)
-            {
-                self.hold(id, instance.config(), known);
+        for holder in concerned {
+            match holder {
+                Holder::Link(place) => self.guide(place, known),
+                Holder::Addresses(id) if self.holding.contains(&id) => {
+                    if let Some(instance) = router.instance(id) {
+                        self.hold(id, instance.config(), known);
+                    }
+                }
+                Holder::Addresses(_) => {}
             }
         }
+    }
+
+    /// Sees to it that the multicast messages of a virtual MAC leave by its base.
+    fn guide(&mut self, place: usize, known: &Known) {
+        let holder = Holder::Link(place);
+        let mut elements = Vec::new();
+        if let Some(link) = self.links.get(place) {
+            for name in [&link.name, &link.base] {
+                let holders = self.places.entry(name.clone()).or_default();
+                holders.insert(holder);
+            }
+            if let (Some(vmac), Some(base)) = (known.index(&link.name), known.index(&link.base)) {
+                elements = guidance(link, vmac, base);
+            }
+        }
+        self.reconciler.hold(holder, elements);
     }
 
     /// The daemon stops: the tables go.
@@ -147,7 +195,7 @@ impl Filters {
     ) -> bool {
         if addresses_settled {
             for id in self.leaving.drain() {
-                self.reconciler.hold(Owner::Instance(id), Vec::new());
+                self.reconciler.hold(Holder::Addresses(id), Vec::new());
             }
         }
         if let Some((sequence, bytes)) = self.reconciler.batch(now) {
@@ -173,6 +221,11 @@ impl Filters {
             self.close(events);
         }
         self.reconciler.is_ready(now)
+    }
+
+    /// True when there are elements that wait for addresses to be gone.
+    pub fn has_leaving(&self) -> bool {
+        !self.leaving.is_empty()
     }
 
     /// When there is something to do though nothing happens.
@@ -213,14 +266,15 @@ impl Filters {
     fn elements(&mut self, id: InstanceId, config: &VrrpInstance, known: &Known) -> Vec<Element> {
         let mut elements = Vec::new();
         for line in lines(config) {
-            let interface = line.interface.as_ref().unwrap_or(&config.interface);
+            let interface = line.interface.as_deref().unwrap_or(config.home());
             let place = if by_name(config, &self.firewall) {
                 Some(Place::Name(interface))
             } else {
                 known.index(interface).map(Place::Index)
             };
             if is_link_local(line) && !by_name(config, &self.firewall) {
-                self.places.entry(interface.clone()).or_default().insert(id);
+                let holders = self.places.entry(interface.to_owned()).or_default();
+                holders.insert(Holder::Addresses(id));
             }
             elements.extend(filter::unanswered(line.address, place));
         }
@@ -242,9 +296,30 @@ fn by_name(config: &VrrpInstance, firewall: &Firewall) -> bool {
     config.dont_track_primary && !firewall.by_index
 }
 
+/// The links of the instances that have a MAC of their own.
+fn virtual_macs(model: &Model) -> impl Iterator<Item = &VirtualLink> {
+    let instances = model.vrrp.instances.iter();
+    instances
+        .flat_map(|config| config.vmac.links())
+        .filter(|link| matches!(link.kind, LinkKind::Macvlan { .. }))
+}
+
+/// What a virtual MAC needs of the filter, by its index and that of its base.
+fn guidance(link: &VirtualLink, vmac: u32, base: u32) -> Vec<Element> {
+    let mut elements = Vec::new();
+    if !link.for_ipv6 {
+        elements.push(Element::Igmp(vmac, base));
+    }
+    if link.has_ipv6 {
+        elements.extend([Element::Mld(vmac, base), Element::Quiet(vmac)]);
+    }
+    elements
+}
+
 /// The tables that a configuration needs; none when it filters nothing.
 fn shape(model: &Model) -> Option<Shape> {
-    let firewall = &model.global.firewall;
+    let global = &model.global;
+    let firewall = &global.firewall;
     let mut sets = BTreeSet::new();
     for config in model.vrrp.instances.iter().filter(|it| !it.answers()) {
         let place = match by_name(config, firewall) {
@@ -255,7 +330,12 @@ fn shape(model: &Model) -> Option<Shape> {
             lines(config).filter_map(|line| filter::unanswered(line.address, Some(place)));
         sets.extend(elements.map(|element| element.set()));
     }
-    let sets: BTreeSet<Set> = sets;
+    let guided = virtual_macs(model).flat_map(|link| guidance(link, 0, 0));
+    sets.extend(guided.map(|element| element.set()));
+    if global.disable_local_igmp {
+        // There is nothing to be led elsewhere.
+        sets.remove(&Set::Igmp);
+    }
     (!sets.is_empty()).then(|| Shape {
         table: firewall.table.clone(),
         priority: firewall.priority,

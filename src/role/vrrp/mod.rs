@@ -27,7 +27,7 @@ mod vmacs;
 use super::control::Answer;
 use super::{Exit, RoleContext, paths};
 use crate::config::model::Model;
-use crate::kernel::{LinkChange, LinkState};
+use crate::kernel::LinkChange;
 use crate::logging;
 use crate::os::poll::{Loop, Ready, Want};
 use crate::os::vrrp_socket::{Batch, Carrier};
@@ -226,6 +226,14 @@ impl Shell {
                 .instances()
                 .map(|instance| (instance.id(), instance.config())),
         );
+        let known = shell.kernel.reconciler().known();
+        shell.filters.begin(&shell.model, known);
+        if shell.context.resume {
+            for instance in shell.router.instances() {
+                let (id, config) = (instance.id(), instance.config());
+                shell.filters.presume(id, config, known);
+            }
+        }
         // Sooner than anything that makes this process larger: the runner begins as a copy of it.
         shell.prepare_runner();
         info!("Registering Kernel netlink reflector");
@@ -395,14 +403,16 @@ impl Shell {
     /// Asks the kernel for what is wanted of it; true when there may be more for the next turn. An address that is not to be answered
     /// comes after the filter that sees to it, and goes before it.
     fn ask_kernel(&mut self, now: Instant) -> bool {
-        let settled = self.kernel.reconciler().is_settled();
-        if self.filters.send(&mut self.events, now, settled) {
+        let reconciler = self.kernel.reconciler();
+        let settled = reconciler.is_settled();
+        if reconciler.is_synchronised() && self.filters.send(&mut self.events, now, settled) {
             return true;
         }
         if let Some(retry) = self.filters.next_retry() {
             self.wheel.arm(Key::Filter, retry);
         }
-        self.kernel.send(now)
+        let more = self.kernel.send(now);
+        more || self.filters.has_leaving() && self.kernel.reconciler().is_settled()
     }
 
     /// Removes what keeps addresses silent, as they are gone.
@@ -464,8 +474,18 @@ impl Shell {
 
     /// Tells of links what is new, and begins when they are known and those that had to be made are there.
     fn links_changed(&mut self, now: Instant) {
-        self.kernel.set_up_links();
-        for change in self.kernel.take_link_changes() {
+        let mut names = self.kernel.set_up_links();
+        let changes = self.kernel.take_link_changes();
+        names.extend(changes.iter().map(|change| change.name().to_owned()));
+        let known = self.kernel.reconciler().known();
+        for name in names {
+            self.filters.interface_changed(&name, &self.router, known);
+        }
+        if !changes.is_empty() {
+            // A socket that joins a group on a virtual MAC has the kernel report that at once.
+            while self.filters.send(&mut self.events, now, false) {}
+        }
+        for change in changes {
             self.link_changed(now, change);
         }
         let reconciler = self.kernel.reconciler();
@@ -492,9 +512,6 @@ impl Shell {
     }
 
     fn link_changed(&mut self, now: Instant, change: LinkChange) {
-        let (LinkChange::Gone { name, .. } | LinkChange::Changed(LinkState { name, .. })) = &change;
-        let known = self.kernel.reconciler().known();
-        self.filters.interface_changed(name, &self.router, known);
         match change {
             LinkChange::Gone { index, name } => {
                 debug!("Interface {name} deleted");
@@ -560,11 +577,11 @@ impl Shell {
         if self.context.resume {
             self.resume();
         }
-        self.filters.begin(&self.model);
         // What the dead process knew is worth nothing once this one has begun.
         self.context.board.truncate(0);
         self.router.handle(now, Event::Start, &mut self.actions);
         self.perform(now);
+        self.filters.settle();
         if !self.context.resume {
             memory::give_back();
         }

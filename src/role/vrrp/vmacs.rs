@@ -171,13 +171,10 @@ impl Kernel {
             if let LinkChange::Changed(state) = &change {
                 self.note_link_local(state);
             }
-            let name = match &change {
-                LinkChange::Changed(state) => &state.name,
-                LinkChange::Gone { name, .. } => name,
-            };
+            let name = change.name();
             let withheld = &mut self.vmacs.withheld;
             if withheld.contains_key(name) || self.reconciler.is_in_the_making(name) {
-                withheld.entry(name.clone()).or_default().push(change);
+                withheld.entry(name.to_owned()).or_default().push(change);
             } else {
                 told.push(change);
             }
@@ -231,8 +228,9 @@ impl Kernel {
         }
     }
 
-    /// Settings of links that have just been made, and what is to be kept of others.
-    pub fn set_up_links(&mut self) {
+    /// Settings of links that have just been made, whose names are given back, and what is to be kept of others.
+    pub fn set_up_links(&mut self) -> Vec<String> {
+        let mut made = Vec::new();
         for link in self.reconciler.take_made() {
             let path = |name: &str| format!("net/ipv6/conf/{}/{name}", link.name);
             // Where /proc/sys is read-only the link lives with what the kernel gives it: no address of IPv6 comes from that.
@@ -241,9 +239,11 @@ impl Kernel {
                 true => crate::os::sysctl::write(&path("accept_ra"), 0),
                 false => crate::os::sysctl::write(&path("disable_ipv6"), 1),
             };
+            made.push(link.name);
         }
         if let Some(saved) = self.reconciler.take_saved() {
             self.vmacs.sysctls.remember(saved);
         }
+        made
     }
 }
