@@ -221,7 +221,11 @@ fn inherited(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
         }
         "vrrp_check_unicast_src" => defaults.check_unicast_src = true,
         "vrrp_owner_ignore_adverts" => set(&mut defaults.owner_ignore_adverts, item.bool(context)),
-        "vrrp_garp_extra_if" => set(&mut garp.extra_interfaces, extra_interfaces(context, item)),
+        "vrrp_garp_extra_if" => {
+            if let Some(given) = extra_interfaces(context, item) {
+                (garp.extra_interfaces, garp.extra_only_vmacs) = given;
+            }
+        }
         "default_interface" => {
             if let Some(name) = item.existing_interface(context) {
                 defaults.interface = name.to_owned();
@@ -241,15 +245,14 @@ fn inherited(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
     }
 }
 
-/// `[all] SECONDS`: how often addresses on other interfaces are announced. Without `all` only virtual MACs are meant, and there are
-/// none yet.
-pub(super) fn extra_interfaces(context: &mut Context<'_>, item: &Item<'_>) -> Option<Duration> {
+/// `[all] SECONDS`: how often addresses on other interfaces are announced; without `all` only those on virtual MACs.
+pub(super) fn extra_interfaces(
+    context: &mut Context<'_>,
+    item: &Item<'_>,
+) -> Option<(Duration, bool)> {
     let (all, seconds) = item.all_int(context)?;
-    if !all {
-        context.pend(item);
-        return None;
-    }
-    u64::try_from(seconds).ok().map(Duration::from_secs)
+    let period = Duration::from_secs(u64::try_from(seconds).ok()?);
+    Some((period, !all))
 }
 
 /// Whether packets to a group stay on the link: scope 2 (RFC 4291 section 2.7).

@@ -316,7 +316,11 @@ fn starts_and_announcements_of_all() {
     assert_eq!(two.garp.extra_interfaces, Duration::ZERO);
     assert!(!one.owner_ignore_adverts && two.owner_ignore_adverts);
     let loaded = read(&instance(1, "garp_extra_if 100"));
-    assert!(loaded.diagnostics.has(Class::Unimplemented), "virtual MACs");
+    let garp = &loaded.model.vrrp.instances[0].garp;
+    assert_eq!(
+        (garp.extra_interfaces, garp.extra_only_vmacs),
+        (Duration::from_secs(100), true)
+    );
 }
 
 #[test]

@@ -81,7 +81,8 @@ pub(super) struct DraftGarp {
     pub master_refresh_repeat: Option<u32>,
     pub lower_prio_delay: Option<Duration>,
     pub lower_prio_repeat: Option<u32>,
-    pub extra_interfaces: Option<Duration>,
+    /// And whether of virtual MACs alone.
+    pub extra_interfaces: Option<(Duration, bool)>,
 }
 
 /// Reads a `vrrp_instance` block.

@@ -146,8 +146,10 @@ pub struct GarpPolicy {
     pub interval: Duration,
     /// `vrrp_gna_interval`: the same for unsolicited neighbour advertisements.
     pub neighbour_interval: Duration,
-    /// `garp_extra_if all`: a gratuitous ARP so often for addresses on interfaces other than the instance's; zero = never.
+    /// `garp_extra_if`: a gratuitous ARP so often for addresses on interfaces other than the instance's; zero = never.
     pub extra_interfaces: Duration,
+    /// `garp_extra_if` without `all`: of these interfaces only the virtual MACs made for addresses.
+    pub extra_only_vmacs: bool,
 }
 
 impl Default for GarpPolicy {
@@ -161,6 +163,7 @@ impl Default for GarpPolicy {
             lower_prio_repeat: 5,
             interval: Duration::ZERO,
             extra_interfaces: Duration::ZERO,
+            extra_only_vmacs: false,
             neighbour_interval: Duration::ZERO,
         }
     }

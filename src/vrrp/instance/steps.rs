@@ -333,7 +333,11 @@ impl Instance {
     /// One round on the interfaces other than its own: switches there hear no advert that tells them who is where.
     pub(super) fn queue_extra_garps(&mut self, context: &mut Context<'_>) {
         let config = self.config.clone();
-        self.queue_garps_where(1, |name| name != config.wire(), context);
+        let is_meant = |name: &str| {
+            let made = &config.vmac.others;
+            !config.garp.extra_only_vmacs || made.iter().any(|link| link.name == name)
+        };
+        self.queue_garps_where(1, |name| name != config.wire() && is_meant(name), context);
     }
 
     fn queue_garps_where(

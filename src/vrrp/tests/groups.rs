@@ -1,7 +1,9 @@
 //! Sync groups: members move together; and what tracked interfaces, their delays and `preempt_delay` do.
 
 use super::*;
-use crate::config::model::{GarpGroup, LinkDelay, SyncGroup, TrackedInterface};
+use crate::config::model::{
+    GarpGroup, LinkDelay, LinkKind, SyncGroup, TrackedInterface, VirtualLink,
+};
 
 const ETH1: u32 = 3;
 const FIRST: TimerKey = TimerKey::MasterDown(0);
@@ -575,6 +577,39 @@ fn an_owner_that_does_not_listen() {
     assert!(bench.hear(LOWER, 255).actions.is_empty());
     assert!(bench.hear(LOWER, 50).actions.is_empty());
     assert_eq!(bench.instance().stats().advert_rcvd, 2);
+}
+
+/// Without `all`, what lies on an ordinary interface is not announced; `addresses_elsewhere...` is the same with it.
+#[test]
+fn only_virtual_macs_are_announced_now_and_then() {
+    for (name, announced) in [("eth2", false), ("eth1", true)] {
+        let mut bench = Bench::unstarted(|c| {
+            c.garp.master_delay = Duration::ZERO;
+            c.garp.extra_interfaces = SECOND * 100;
+            c.garp.extra_only_vmacs = true;
+            c.vmac.others = vec![VirtualLink {
+                name: name.to_owned(),
+                base: "eth9".to_owned(),
+                kind: LinkKind::Macvlan { mac: [2; 6] },
+                group: None,
+                for_ipv6: false,
+                has_ipv6: false,
+                link_local: false,
+                notify: false,
+            }];
+            let mut elsewhere = vip(Ipv4Addr::new(10, 1, 0, 100));
+            elsewhere.interface = Some("eth1".to_owned());
+            c.virtual_addresses.push(elsewhere);
+        });
+        bench
+            .event(Event::Interface(&eth0()))
+            .event(Event::Interface(&eth1()))
+            .event(Event::Start);
+        bench.wait(SECOND * 4).timer(FIRST);
+        bench.wait(SECOND * 100).timer(TimerKey::Garp(0));
+        let sent = |action: &Action| matches!(action, Action::SendFrame { .. });
+        assert_eq!(bench.actions.iter().any(sent), announced, "{name}");
+    }
 }
 
 #[test]

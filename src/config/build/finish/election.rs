@@ -306,6 +306,9 @@ pub(super) fn garp(
         );
         context.diagnostics.say(Class::General, None, message);
     }
+    let (extra_interfaces, extra_only_vmacs) = given
+        .extra_interfaces
+        .unwrap_or((usual.extra_interfaces, usual.extra_only_vmacs));
     GarpPolicy {
         master_delay,
         master_repeat,
@@ -322,7 +325,8 @@ pub(super) fn garp(
             repeat => repeat.unwrap_or(master_repeat),
         },
         interval: usual.interval,
-        extra_interfaces: given.extra_interfaces.unwrap_or(usual.extra_interfaces),
+        extra_interfaces,
+        extra_only_vmacs,
         neighbour_interval: usual.neighbour_interval,
     }
 }
