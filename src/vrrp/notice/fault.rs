@@ -72,11 +72,11 @@ pub(super) fn word_fault(
         PacketFault::AuthFailure => write!(f, "({name}) received an invalid passwd from {source}!"),
         PacketFault::AhFailure => write!(
             f,
-            "({name}) IPSEC-AH: advert from {source} was not made with our auth_pass, or was changed on its way"
+            "({name}) IPSEC-AH : invalid IPSEC HMAC-MD5 value from {source}: another auth_pass, or changed on its way"
         ),
         PacketFault::AhReplay { got, seen } => write!(
             f,
-            "({name}) IPSEC-AH: advert from {source} with sequence number {got}, after {seen}: a replay?"
+            "({name}) IPSEC-AH : sequence number {got} already processed: {source} has sent {seen}, so this is a copy of an advert"
         ),
         PacketFault::HmacMissing => write!(
             f,

@@ -56,12 +56,12 @@ fn authentication_headers_are_checked_and_a_copy_is_dropped() {
         (
             "a copy",
             sealed(LOWER, 5, 200, KEY),
-            "(VI_1) IPSEC-AH: advert from 10.0.0.1 with sequence number 5, after 5: a replay?",
+            "(VI_1) IPSEC-AH : sequence number 5 already processed: 10.0.0.1 has sent 5, so this is a copy of an advert",
         ),
         (
             "another password",
             sealed(LOWER, 6, 200, "s3cr3"),
-            "(VI_1) IPSEC-AH: advert from 10.0.0.1 was not made with our auth_pass, or was changed on its way",
+            "(VI_1) IPSEC-AH : invalid IPSEC HMAC-MD5 value from 10.0.0.1: another auth_pass, or changed on its way",
         ),
         (
             "none",
