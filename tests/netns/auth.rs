@@ -77,7 +77,11 @@ fn ah_replay() {
     wait_until("each is counted", secs(3), || {
         counted(&statistics(backup)) == expected
     });
-    assert!(backup.log().contains("already processed"), "{}", backup.log());
+    assert!(
+        backup.log().contains("already processed"),
+        "{}",
+        backup.log()
+    );
 }
 
 /// A VRRP process that replaces a dead one goes on numbering where that one ended: peers would drop what is numbered from 1.
