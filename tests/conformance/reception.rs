@@ -2,10 +2,10 @@
 //! sections 5 and 7.1).
 
 use super::Item;
-use crate::support::bench::{Bench, Setting};
+use crate::support::bench::{Bench, Setting, VRID};
 use crate::support::packet::{Advert, Kind};
 
-pub const ITEMS: [Item; 7] = [
+pub const ITEMS: [Item; 8] = [
     ("4_1_invalid_ttl", invalid_ttl),
     ("4_2_invalid_version", invalid_version),
     ("4_3_incomplete_packet", incomplete),
@@ -13,6 +13,7 @@ pub const ITEMS: [Item; 7] = [
     ("4_5_invalid_vrid", invalid_vrid),
     ("4_8_unknown_type", unknown_type),
     ("4_9_proper_transmission", proper_transmission),
+    ("4_9_virtual_mac", virtual_mac),
 ];
 
 /// Version 3 has no authentication, and learns the interval (3_3).
@@ -257,4 +258,25 @@ fn proper_transmission(kind: Kind) {
     };
     assert_eq!(seen.advert, right);
     assert_eq!(seen.destination_mac, kind.group_mac());
+}
+
+/// The same from the virtual router's own hardware address, which keepalived gives it only if asked to.
+fn virtual_mac(kind: Kind) {
+    let lines = "use_vmac";
+    let bench = Bench::master(
+        kind,
+        Setting {
+            lines,
+            ..Setting::plain(kind, PRIORITY)
+        },
+    );
+    let mark = bench.world.capture.mark();
+    let seen = bench.next_advert(mark);
+    assert_eq!(seen.source_mac, kind.virtual_mac(VRID));
+    assert_eq!(seen.destination_mac, kind.group_mac());
+    let right = Advert {
+        source: seen.advert.source,
+        ..bench.right(PRIORITY)
+    };
+    assert_eq!(seen.advert, right);
 }

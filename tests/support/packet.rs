@@ -43,6 +43,12 @@ impl Kind {
         }
     }
 
+    /// The virtual router's Ethernet address (RFC 3768 section 7.3, RFC 9568 section 7.3).
+    pub fn virtual_mac(self, vrid: u8) -> [u8; 6] {
+        let family = if self == Kind::V6 { 2 } else { 1 };
+        [0, 0, 0x5e, 0, family, vrid]
+    }
+
     /// The group's Ethernet address (RFC 1112 section 6.4, RFC 2464 section 7).
     pub fn group_mac(self) -> [u8; 6] {
         match self {
@@ -87,6 +93,7 @@ pub struct Seen {
     /// The host that sent it.
     pub node: usize,
     pub destination_mac: [u8; 6],
+    pub source_mac: [u8; 6],
     pub advert: Advert,
 }
 
@@ -261,6 +268,7 @@ impl Seen {
             at: frame.at,
             node: frame.node,
             destination_mac: bytes[..6].try_into().expect("six"),
+            source_mac: bytes[6..12].try_into().expect("six"),
             advert,
         })
     }
