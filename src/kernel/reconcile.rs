@@ -540,5 +540,4 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
 }
 
 #[cfg(test)]
-#[path = "reconcile_tests.rs"]
 mod tests;

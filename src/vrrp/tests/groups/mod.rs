@@ -1,12 +1,17 @@
 //! Sync groups: members move together; and what tracked interfaces, their delays and `preempt_delay` do.
 
+mod tracked;
+mod waiting;
+
 use super::*;
 use crate::config::model::{
     GarpGroup, LinkDelay, LinkKind, SyncGroup, TrackedInterface, VirtualLink,
 };
 
 const ETH1: u32 = 3;
+
 const FIRST: TimerKey = TimerKey::MasterDown(0);
+
 const SECOND_DOWN: TimerKey = TimerKey::MasterDown(1);
 
 fn eth1() -> Interface {
@@ -357,228 +362,6 @@ fn stopping_resigns_everywhere() {
     assert!(bench.told().iter().all(|line| !line.contains("Syncing")));
 }
 
-fn tracking(weight: i32, reverse: bool) -> TrackedInterface {
-    TrackedInterface {
-        interface: "eth1".to_owned(),
-        weight,
-        reverse,
-        implied: false,
-    }
-}
-
-#[test]
-fn weights_of_tracked_interfaces() {
-    // Weight, reverse, priority with the interface up, and down.
-    for (weight, reverse, base, up, down_) in [
-        (30, false, 100, 130, 100),
-        (-30, false, 100, 100, 70),
-        (30, true, 100, 70, 100),
-        (-30, true, 100, 100, 130),
-        (253, false, 100, 254, 100),
-        (-253, false, 100, 100, 1),
-        (30, false, 255, 255, 255),
-    ] {
-        let mut bench = Bench::new(|c| {
-            c.priority = base;
-            c.tracked_interfaces = vec![tracking(weight, reverse)];
-        });
-        assert_eq!(
-            bench.instance().effective_priority(),
-            down_,
-            "no such interface is down"
-        );
-        bench.event(Event::Interface(&eth1()));
-        assert_eq!(bench.instance().effective_priority(), up);
-        bench.event(Event::Interface(&down(eth1())));
-        assert_eq!(bench.instance().effective_priority(), down_);
-        bench.event(Event::Interface(&eth1()));
-        assert_eq!(bench.instance().effective_priority(), up, "never counted");
-        assert!(bench.instance().unfit().is_none());
-    }
-}
-
-#[test]
-fn another_priority_waits_another_time() {
-    let mut bench = Bench::new(|c| c.tracked_interfaces = vec![tracking(64, false)]);
-    bench.wait(SECOND);
-    bench.event(Event::Interface(&eth1()));
-    assert_eq!(
-        bench.done(),
-        ["down in 2.359375s"],
-        "a second of the new interval has passed"
-    );
-    assert_eq!(
-        bench.told(),
-        ["(VI_1) Changing effective priority from 100 to 164"]
-    );
-    // Two that speak against one another: what counts is the sum, clamped once.
-    let mut bench = Bench::new(|c| {
-        c.tracked_interfaces = vec![
-            tracking(253, false),
-            TrackedInterface {
-                interface: "eth0".to_owned(),
-                weight: 200,
-                reverse: true,
-                implied: false,
-            },
-        ];
-    });
-    bench.event(Event::Interface(&eth1()));
-    assert_eq!(bench.instance().effective_priority(), 153);
-}
-
-#[test]
-fn without_weight_it_is_a_fault() {
-    let mut bench = Bench::unstarted(|c| c.tracked_interfaces = vec![tracking(0, false)]);
-    bench
-        .event(Event::Interface(&eth0()))
-        .event(Event::Interface(&eth1()))
-        .event(Event::Start);
-    assert_eq!(bench.state(), State::Backup);
-    bench.event(Event::Interface(&down(eth1())));
-    assert_eq!(
-        bench.told(),
-        [
-            "(VI_1) entering FAULT state (tracked interface eth1 down)",
-            "(VI_1) Entering FAULT STATE"
-        ]
-    );
-    bench.event(Event::InterfaceGone { index: ETH1 });
-    assert_eq!(bench.state(), State::Fault);
-    bench.event(Event::Interface(&Interface { index: 9, ..eth1() }));
-    assert_eq!(bench.state(), State::Backup, "made anew");
-
-    let mut bench = Bench::new(|c| c.tracked_interfaces = vec![tracking(0, true)]);
-    assert_eq!(bench.state(), State::Backup, "reverse: up is the failure");
-    bench.event(Event::Interface(&eth1()));
-    assert_eq!(bench.state(), State::Fault);
-}
-
-#[test]
-fn a_link_counts_as_down_after_a_while() {
-    let delays = || Vrrp {
-        instances: vec![config()],
-        link_delays: vec![LinkDelay {
-            interface: "eth0".to_owned(),
-            down: SECOND,
-            up: SECOND * 2,
-        }],
-        ..Vrrp::default()
-    };
-    let mut bench = of(&delays());
-    bench
-        .event(Event::Interface(&eth0()))
-        .event(Event::Start)
-        .event(Event::Interface(&down(eth0())));
-    assert_eq!(
-        (bench.state(), bench.done()),
-        (State::Backup, vec!["link in 1s".to_owned()])
-    );
-    bench.event(Event::Interface(&eth0()));
-    assert_eq!(bench.done(), ["disarm LinkDelay(2)"], "it was a moment");
-    bench
-        .event(Event::Interface(&down(eth0())))
-        .wait(SECOND)
-        .timer(TimerKey::LinkDelay(ETH0));
-    assert_eq!(bench.state(), State::Fault);
-    bench.event(Event::Interface(&eth0()));
-    assert_eq!(
-        (bench.state(), bench.done()),
-        (State::Fault, vec!["link in 2s".to_owned()])
-    );
-    bench.wait(SECOND * 2).timer(TimerKey::LinkDelay(ETH0));
-    assert_eq!(bench.state(), State::Backup);
-    bench.event(Event::Interface(&down(eth0())));
-    bench.event(Event::InterfaceGone { index: ETH0 });
-    assert_eq!(bench.state(), State::Fault, "gone is gone");
-    assert!(bench.done().contains(&"disarm LinkDelay(2)".to_owned()));
-}
-
-#[test]
-fn preempt_delay_runs_from_the_first_lower_advert() {
-    let mut bench = Bench::new(|c| c.preempt_delay = SECOND * 5);
-    let start = bench.now;
-    assert_eq!(bench.hear(LOWER, 50).done(), ["down in 3.609375s"]);
-    assert_eq!(
-        bench.told().first().map(String::as_str),
-        Some("(VI_1) start preempt delay (5 s)")
-    );
-    bench.wait(SECOND * 4);
-    assert_eq!(bench.hear(LOWER, 50).done(), ["down in 3.609375s"]);
-    assert_eq!(bench.instance().preempt_at(), Some(start + SECOND * 5));
-    bench.wait(SECOND);
-    assert!(
-        bench.hear(LOWER, 50).done().is_empty(),
-        "it is over: as without it"
-    );
-
-    // An advert that is to be obeyed ends it.
-    let mut bench = Bench::new(|c| c.preempt_delay = SECOND * 5);
-    bench.hear(LOWER, 50).hear(HIGHER, 200);
-    assert!(
-        bench
-            .told()
-            .contains(&"(VI_1) stop preempt delay".to_owned())
-    );
-    assert_eq!(bench.instance().preempt_at(), None);
-    // A master that resigns or dies is not waited for.
-    assert_eq!(
-        bench.hear(LOWER, 50).hear(LOWER, 0).done(),
-        ["down in 609.375ms"]
-    );
-    bench.wait(SECOND).timer(FIRST);
-    assert_eq!(bench.state(), State::Master);
-}
-
-#[test]
-fn who_overslept_gives_way_where_asked_to() {
-    for (late, gives_way) in [(SECOND * 2, false), (SECOND * 2 + SECOND / 4, true)] {
-        let mut bench = Bench::master(|c| {
-            c.nopreempt = true;
-            c.timer_expired_backup = Some(200);
-        });
-        bench.wait(SECOND / 2);
-        let deadline = bench.now;
-        bench.wait(late).event(Event::Timer {
-            key: TimerKey::Advert(0),
-            deadline,
-        });
-        assert_eq!(bench.state() == State::Backup, gives_way, "{late:?}");
-    }
-}
-
-#[test]
-fn a_garp_group_paces_its_interfaces_together() {
-    let mut config = pair(|c| c.garp.master_repeat = 1);
-    config.garp_groups = vec![GarpGroup {
-        interfaces: vec!["eth0".to_owned(), "eth1".to_owned()],
-        arp_interval: Some(SECOND / 10),
-        neighbour_interval: None,
-    }];
-    let mut bench = of(&config);
-    bench
-        .event(Event::Interface(&eth0()))
-        .event(Event::Interface(&eth1()))
-        .event(Event::Start);
-    bench.wait(SECOND * 4).timer(FIRST).timer(SECOND_DOWN);
-    let frames = |bench: &Bench| bench.done().iter().filter(|done| *done == "garp").count();
-    assert_eq!(frames(&bench), 1, "one of the two");
-    assert!(bench.done().contains(&"queue in 100ms".to_owned()));
-    bench.wait(SECOND / 10).timer(TimerKey::GarpQueue(ETH0));
-    assert_eq!(frames(&bench), 1, "{:?}", bench.done());
-}
-
-#[test]
-fn an_owner_that_does_not_listen() {
-    let mut bench = Bench::master(|c| {
-        c.priority = 255;
-        c.owner_ignore_adverts = true;
-    });
-    assert!(bench.hear(LOWER, 255).actions.is_empty());
-    assert!(bench.hear(LOWER, 50).actions.is_empty());
-    assert_eq!(bench.instance().stats().advert_rcvd, 2);
-}
-
 /// Without `all`, what lies on an ordinary interface is not announced; `addresses_elsewhere...` is the same with it.
 #[test]
 fn only_virtual_macs_are_announced_now_and_then() {
@@ -610,32 +393,4 @@ fn only_virtual_macs_are_announced_now_and_then() {
         let sent = |action: &Action| matches!(action, Action::SendFrame { .. });
         assert_eq!(bench.actions.iter().any(sent), announced, "{name}");
     }
-}
-
-#[test]
-fn addresses_elsewhere_are_announced_now_and_then() {
-    let mut bench = Bench::unstarted(|c| {
-        c.garp.master_delay = Duration::ZERO;
-        c.garp.extra_interfaces = SECOND * 100;
-        let mut elsewhere = vip(Ipv4Addr::new(10, 1, 0, 100));
-        elsewhere.interface = Some("eth1".to_owned());
-        c.virtual_addresses.push(elsewhere);
-    });
-    bench
-        .event(Event::Interface(&eth0()))
-        .event(Event::Interface(&eth1()))
-        .event(Event::Start);
-    bench.wait(SECOND * 4).timer(FIRST);
-    assert!(bench.done().contains(&"garps in 100s".to_owned()));
-    bench.wait(SECOND * 100).timer(TimerKey::Garp(0));
-    let frames: Vec<u32> = bench
-        .actions
-        .iter()
-        .filter_map(|action| match action {
-            Action::SendFrame { interface, .. } => Some(*interface),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(frames, [ETH1]);
-    assert!(bench.done().contains(&"garps in 100s".to_owned()));
 }

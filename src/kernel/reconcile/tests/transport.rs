@@ -1,0 +1,89 @@
+//! Refusals, lost messages, disturbed dumps, and very many addresses.
+
+use super::*;
+
+#[test]
+fn a_refusal_is_said_and_tried_again_later() {
+    const EPERM: i32 = 1;
+    let mut world = World::new(two_links);
+    world.kernel.refuse = Some(EPERM);
+    world.reconciler.claim(1, [claim("eth0", "10.0.0.1/32")]);
+    world.reconciler.hold(1, true);
+    world.pass(Duration::from_secs(60));
+    let notices = world.reconciler.take_notices();
+    assert!(
+        matches!(
+            notices[..],
+            [Notice::Refused {
+                adding: true,
+                errno: EPERM,
+                ..
+            }]
+        ),
+        "once: {notices:?}"
+    );
+    let told = [(1, IpAddr::from([10, 0, 0, 1]))];
+    assert_eq!(world.reconciler.take_unavailable(), told);
+    assert_eq!(world.reconciler.take_usable(), []);
+    world.kernel.refuse = None;
+    world.pass(LONGEST_DELAY);
+    assert!(world.kernel.has(2, "10.0.0.1/32"));
+    assert_eq!(world.reconciler.take_usable(), told);
+}
+
+#[test]
+fn lost_messages_are_made_up_for_by_reading_anew() {
+    let mut world = World::new(two_links);
+    world.reconciler.claim(
+        1,
+        (1..=200u8).map(|n| claim("eth0", &format!("10.0.0.{n}/32"))),
+    );
+    world.settle();
+    world.reconciler.hold(1, true);
+    world.send(50);
+    world.kernel.delete(2, address("10.0.0.3/32").placement);
+    world.kernel.unlink(3);
+    world.kernel.unread.clear();
+    world.reconciler.resync(world.now);
+    world.settle();
+    assert!(world.reconciler.is_placed(1));
+    assert_eq!(world.reconciler.known().index("eth1"), None);
+}
+
+#[test]
+fn a_disturbed_dump_is_made_again() {
+    let mut world = World::new(two_links);
+    world.send(1);
+    for message in &mut world.kernel.unread {
+        message.interrupted = true;
+    }
+    world.read(usize::MAX);
+    assert!(!world.reconciler.is_synchronised());
+    world.pass(DUMP_RETRY * 2);
+    assert!(world.reconciler.is_synchronised());
+}
+
+#[test]
+fn five_thousand_addresses_take_ten_thousand_writes_in_bounded_bites() {
+    let mut world = World::new(two_links);
+    let all = (0..5000u32).map(|n| Claim {
+        interface: "eth0".into(),
+        address: Address::new(Ipv4Addr::from(0x0a00_0000 + n).into(), 32),
+        tracked: true,
+    });
+    world.reconciler.claim(1, all);
+    world.settle();
+    for held in [true, false] {
+        world.reconciler.hold(1, held);
+        loop {
+            let sent = world.send(usize::MAX);
+            assert!(sent <= WINDOW);
+            world.read(usize::MAX);
+            if sent == 0 {
+                break;
+            }
+        }
+        assert_eq!(world.reconciler.is_placed(1), held);
+    }
+    assert_eq!(world.kernel.writes, 10_000);
+}
