@@ -223,6 +223,7 @@ fn configuration(priority: u8) -> Vrrp {
         // Whatever moves one of them by packets moves the other.
         sync_groups: vec![SyncGroup {
             name: "VG".to_owned(),
+            notify: Default::default(),
             members: vec!["VI_1".to_owned(), "VI_3".to_owned()],
         }],
         ..Vrrp::default()
