@@ -145,7 +145,8 @@ pub fn pump_some<T: Copy + PartialEq>(poll: &mut Loop<T>, token: T, lines: usize
                     output.registered = Some(fd);
                 }
             }
-            _ => {}
+            // Nothing else may wake an idle process for it.
+            Outcome::Broken => poll.wake_by(output.sink.retry_at()),
         }
     }
     left

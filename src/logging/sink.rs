@@ -108,6 +108,11 @@ impl Sink {
         }
     }
 
+    /// When a sink that is not there is looked for again.
+    pub fn retry_at(&self) -> Instant {
+        self.retry
+    }
+
     /// What tells that there is room again.
     pub fn descriptor(&self) -> Option<RawFd> {
         match self.open.as_ref()? {

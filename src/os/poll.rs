@@ -61,6 +61,8 @@ pub struct Loop<T> {
     armed: Option<Instant>,
     tokens: HashMap<RawFd, T>,
     again: Vec<Ready<T>>,
+    /// The next wait ends then, whatever the wheel says.
+    wake_by: Option<Instant>,
     soon: bool,
     wakeups: u64,
 }
@@ -82,6 +84,7 @@ impl<T: Copy + PartialEq> Loop<T> {
             armed: None,
             tokens: HashMap::new(),
             again: Vec::new(),
+            wake_by: None,
             soon: false,
             wakeups: 0,
         })
@@ -122,6 +125,11 @@ impl<T: Copy + PartialEq> Loop<T> {
     /// Work is left that is nobody's event: the next wait only looks, and does not sleep.
     pub fn soon(&mut self) {
         self.soon = true;
+    }
+
+    /// The next wait ends then at the latest: for what is tried again and has no timer in the wheel.
+    pub fn wake_by(&mut self, at: Instant) {
+        self.wake_by = Some(self.wake_by.map_or(at, |known| known.min(at)));
     }
 
     /// Sleeps until a descriptor is ready or the earliest timer is due, and fills `ready`. The caller then takes the expired
@@ -182,14 +190,19 @@ impl<T: Copy + PartialEq> Loop<T> {
     /// with every advert it hears, and a rare wake-up for nothing costs less than a search and a system call a packet. With few,
     /// the wake-ups of an idle process count.
     fn arm_timer<K: Copy + Eq + Hash>(&mut self, wheel: &Wheel<K>) -> io::Result<()> {
-        let wrong = match (self.armed, wheel.not_before()) {
-            (armed, _) if wheel.len() <= FEW_TIMERS => armed != wheel.next_deadline(),
+        let by = self.wake_by.take();
+        let sooner = |at: Option<Instant>| match (at, by) {
+            (Some(at), Some(by)) => Some(at.min(by)),
+            (at, by) => at.or(by),
+        };
+        let wrong = match (self.armed, sooner(wheel.not_before())) {
+            (armed, _) if wheel.len() <= FEW_TIMERS => armed != sooner(wheel.next_deadline()),
             (_, None) => false,
             (None, Some(_)) => true,
             (Some(armed), Some(earliest)) => earliest < armed,
         };
         if wrong {
-            let next = wheel.next_deadline();
+            let next = sooner(wheel.next_deadline());
             self.timer.set(next)?;
             self.armed = next;
         }
@@ -248,6 +261,20 @@ mod tests {
         wheel.arm('p', Instant(1));
         events.wait(&wheel, &mut ready).expect("wait");
         assert_eq!(wheel.pop_expired(clock::now()), Some(('p', Instant(1))));
+    }
+
+    #[test]
+    fn a_wait_ends_in_time_for_what_has_no_timer() {
+        let mut events = Loop::<u8>::new().expect("a loop");
+        let mut wheel = Wheel::new(clock::now());
+        wheel.arm('l', clock::now() + Duration::from_secs(3600));
+        let by = clock::now() + Duration::from_millis(10);
+        events.wake_by(by + Duration::from_secs(1800));
+        events.wake_by(by);
+        let mut ready = Vec::new();
+        events.wait(&wheel, &mut ready).expect("wait");
+        assert!(clock::now() >= by);
+        assert_eq!(ready, []);
     }
 
     #[test]
