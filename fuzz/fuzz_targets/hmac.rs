@@ -8,7 +8,7 @@
 use keepalived::config::model::{AuthHmac, Authentication, Freshness, HmacMode, Version};
 use keepalived::config::secret::Secret;
 use keepalived::time::Wall;
-use keepalived::vrrp::{Event, TimerKey};
+use keepalived::vrrp::{Event, State, TimerKey};
 use keepalived::wire::vrrp::hmac::{self, Sequence, Trailer};
 use keepalived::wire::vrrp::{Family, v2, v3};
 use keepalived::wire::{ip, ipv6};
@@ -78,12 +78,10 @@ fn listen(mode: u8, data: &[u8]) {
                 }
             }
             1 => {
-                let key = TimerKey::MasterDown(0);
+                let master = listener.router.instance(0).is_some_and(|instance| instance.state() == State::Master);
+                let key = if master { TimerKey::Advert(0) } else { TimerKey::MasterDown(0) };
                 let deadline = listener.now;
-                let mut packets = listener.event(Event::Timer { key, deadline });
-                let deadline = listener.now;
-                packets.extend(listener.event(Event::Timer { key: TimerKey::Advert(0), deadline }));
-                for packet in packets {
+                for packet in listener.event(Event::Timer { key, deadline }) {
                     let message = if ipv6 { &packet[40..] } else { &packet[20..] };
                     let family = if ipv6 { Family::V6 } else { Family::V4 };
                     let trailer = Trailer::parse(hmac::split(message, family).1);
