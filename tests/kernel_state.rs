@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use support::alike::{Held, compare, fixed, held};
 use support::stage::{self, Case};
 
-const ALL: [Held; 38] = [
+const ALL: [Held; 46] = [
     held(
         "excluded_addresses",
         "virtual_ipaddress_excluded {\n 10.75.0.1/24 dev eth1\n 10.75.1.1/24 brd + label eth0:x\n}",
@@ -159,6 +159,30 @@ const ALL: [Held; 38] = [
     fixed(
         "static_rule",
         "static_rules {\n from 10.91.0.0/16 table 100 preference 400\n to 10.92.0.0/16 lookup main preference 401\n}",
+    ),
+    held("vmac", "use_vmac"),
+    held("vmac_named", "use_vmac harbour0 02:00:00:00:01"),
+    held("vmac_xmit_base", "use_vmac\nvmac_xmit_base\nversion 3"),
+    held(
+        "vmac_addresses",
+        "use_vmac\nuse_vmac_addr\nvirtual_ipaddress_excluded {\n 10.75.0.1/24 dev eth1\n 10.75.1.1/24\n}",
+    ),
+    held(
+        "vmac_addresses_alone",
+        "use_vmac_addr\nvirtual_ipaddress_excluded {\n 10.75.0.1/24 dev eth1\n fd00:75::1/64 dev eth1\n}",
+    ),
+    held(
+        "vmac_of_an_address",
+        "use_vmac\nvirtual_ipaddress_excluded {\n 10.75.0.1/24 dev eth1 use_vmac\n 10.75.1.1/24 dev eth1\n}",
+    ),
+    Held {
+        name: "vmac_prefixes",
+        instance: "use_vmac\nuse_vmac_addr\nvirtual_ipaddress_excluded {\n 10.75.0.1/24 dev eth1\n}",
+        beside: "global_defs {\n vmac_prefix quay\n vmac_addr_prefix pier\n}",
+    },
+    fixed(
+        "vmac_ipv6",
+        "vrrp_instance SIX {\n state MASTER\n priority 255\n interface eth1\n virtual_router_id 75\n use_vmac\n virtual_ipaddress {\n fe80::75\n fd00:75::1/64\n }\n}",
     ),
 ];
 

@@ -51,6 +51,8 @@ mod tracking;
 mod unicast;
 #[path = "netns/version3.rs"]
 mod version3;
+#[path = "netns/vmac.rs"]
+mod vmac;
 
 use support::Binary::Ours;
 use support::{cases, stage};
@@ -60,6 +62,7 @@ fn main() -> std::process::ExitCode {
     for (name, body) in cases::common()
         .into_iter()
         .chain(support::version3::common())
+        .chain(support::vmac::common())
         .chain(support::groups::common())
         .chain(support::strict::common())
         .chain(support::auth::common())
@@ -95,6 +98,7 @@ fn main() -> std::process::ExitCode {
         scripts::cases(),
         statics::cases(),
         version3::cases(),
+        vmac::cases(),
     ] {
         list.extend(part);
     }

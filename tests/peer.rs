@@ -22,6 +22,7 @@ fn main() -> std::process::ExitCode {
         for (name, body) in cases::common()
             .into_iter()
             .chain(support::version3::common())
+            .chain(support::vmac::common())
             .chain(support::groups::common())
             .chain(support::strict::common())
             .chain(support::auth::common())

@@ -52,16 +52,19 @@ pub enum Setting {
     PromoteSecondaries,
     /// `accept_local`.
     AcceptLocal,
+    /// `arp_announce`.
+    ArpAnnounce,
 }
 
 impl Setting {
     /// All of them.
-    pub const ALL: [Setting; 5] = [
+    pub const ALL: [Setting; 6] = [
         Setting::RpFilter,
         Setting::ArpFilter,
         Setting::ArpIgnore,
         Setting::PromoteSecondaries,
         Setting::AcceptLocal,
+        Setting::ArpAnnounce,
     ];
 
     /// Its name as a file.
@@ -72,6 +75,7 @@ impl Setting {
             Setting::ArpIgnore => "arp_ignore",
             Setting::PromoteSecondaries => "promote_secondaries",
             Setting::AcceptLocal => "accept_local",
+            Setting::ArpAnnounce => "arp_announce",
         }
     }
 
@@ -83,6 +87,7 @@ impl Setting {
             Setting::ArpIgnore => 19,
             Setting::PromoteSecondaries => 20,
             Setting::AcceptLocal => 23,
+            Setting::ArpAnnounce => 18,
         }
     }
 }

@@ -100,7 +100,10 @@ fn settings_are_read_by_their_numbers_and_told_only_where_they_change() {
     assert!(!nature.makes_link_local(), "not told");
     nature.read(IFLA_AF_SPEC, &emitted(&[inet, inet6][..]));
     let values = Setting::ALL.map(|setting| nature.setting(setting));
-    assert_eq!(values, [Some(2), Some(0), Some(1), Some(0), Some(0)]);
+    assert_eq!(
+        values,
+        [Some(2), Some(0), Some(1), Some(0), Some(0), Some(0)]
+    );
     assert!(nature.makes_link_local());
     nature.updated(&LinkUpdate {
         settings: vec![(Setting::AcceptLocal, 1)],

@@ -81,6 +81,8 @@ pub struct Reconciler<O> {
     /// Routes and rules that the kernel refused for now.
     refused: HashSet<Policy>,
     links: links::Links,
+    /// Nothing is asked for yet but links.
+    links_only: bool,
     sequence: u32,
     sync: Sync,
     disturbed: bool,
@@ -111,6 +113,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             traces: HashMap::default(),
             refused: HashSet::default(),
             links: links::Links::default(),
+            links_only: false,
             sequence: 0,
             sync: Sync::Needed {
                 not_before: Instant(0),
@@ -324,6 +327,9 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             return requests;
         }
         self.link_requests(now, limit, &mut requests);
+        if self.links_only {
+            return requests;
+        }
         while let Some((due, key)) = self.retries.first().cloned()
             && due <= now
         {

@@ -44,11 +44,12 @@ impl World for System {
     }
 
     fn is_foreign(&self, interface: &str) -> bool {
-        let told = Path::new("/sys/class/net").join(interface).join("uevent");
-        fs::read_to_string(told).is_ok_and(|told| {
-            !told
-                .lines()
-                .any(|line| matches!(line, "DEVTYPE=macvlan" | "DEVTYPE=ipvlan"))
+        // A link that is made upon another says which.
+        let entries = fs::read_dir(Path::new("/sys/class/net").join(interface));
+        entries.is_ok_and(|entries| {
+            !entries
+                .flatten()
+                .any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"lower_"))
         })
     }
 

@@ -29,7 +29,14 @@ pub fn cases() -> Vec<Case> {
         case("frames::golden_v2_pass", || golden("v2-pass")),
         case("frames::golden_v3_ipv4", || golden("v3-ipv4")),
         case("frames::golden_v3_ipv4_100ms", || golden("v3-ipv4-100ms")),
-        case("frames::golden_v3_ipv6", golden_v3_ipv6),
+        case("frames::golden_v3_ipv6", || golden_v3_ipv6("v3-ipv6")),
+        case("frames::golden_v3_ipv4_vmac", || golden("v3-ipv4-vmac")),
+        case("frames::golden_v3_ipv4_vmac_xmit_base", || {
+            golden("v3-ipv4-vmac-xmit-base")
+        }),
+        case("frames::golden_v3_ipv6_vmac", || {
+            golden_v3_ipv6("v3-ipv6-vmac")
+        }),
         case("frames::adverts_do_not_drift", adverts_do_not_drift),
     ]
 }
@@ -158,9 +165,9 @@ fn golden(name: &str) {
 }
 
 /// The same over IPv6, whose bursts are of neighbour advertisements. The flow label is the kernel's.
-fn golden_v3_ipv6() {
+fn golden_v3_ipv6(name: &str) {
     const NA: u8 = 136;
-    let part = |suffix: &str| recording(&format!("v3-ipv6{suffix}"));
+    let part = |suffix: &str| recording(&format!("{name}{suffix}"));
     let (Some(config), Some(adverts), Some(resignation), Some(bursts)) = (
         part(".conf"),
         part(".hex"),

@@ -168,6 +168,7 @@ fn state(node: &Node) -> Vec<String> {
             let addresses = link["addr_info"].as_array().into_iter().flatten();
             let of_link: Vec<String> = addresses.map(|a| format!("addr {}", plain(a))).collect();
             lines.extend(of_link);
+            lines.extend(made(&link));
         }
         for (kind, entries) in [("route", next()), ("rule", next())] {
             lines.extend(
@@ -199,6 +200,23 @@ fn shown(family: &str) -> String {
     drop(input);
     let output = child.wait_with_output().expect("waiting for ip");
     String::from_utf8(output.stdout).expect("JSON is UTF-8")
+}
+
+/// A link that was made upon another, as far as two hosts can have it in common.
+fn made(link: &Value) -> Option<String> {
+    let kind = link["linkinfo"]["info_kind"].as_str()?;
+    let fields = [
+        "ifname",
+        "link",
+        "address",
+        "mtu",
+        "group",
+        "flags",
+        "inet6_addr_gen_mode",
+    ];
+    let fields = fields.map(|field| format!("{field} {}", link[field]));
+    let mode = &link["linkinfo"]["info_data"]["mode"];
+    matches!(kind, "macvlan" | "ipvlan").then(|| format!("link {} {kind} {mode}", fields.join(" ")))
 }
 
 /// Without what ticks and what two hosts can never have in common.

@@ -23,6 +23,7 @@ pub mod strict;
 pub mod told;
 pub mod unicast;
 pub mod version3;
+pub mod vmac;
 pub mod wire;
 pub mod world;
 

@@ -21,8 +21,8 @@ const SETTINGS_IPV4: [(Setting, u32); 4] = [
     (Setting::PromoteSecondaries, 1),
     (Setting::AcceptLocal, 1),
 ];
-/// The same for the base: else it would answer for the virtual address with its own MAC.
-const SETTINGS_BASE: [Tuning; 2] = [
+/// The same for the base: else it would answer for the virtual address with its own MAC, and ask in its name.
+const SETTINGS_BASE: [Tuning; 3] = [
     Tuning {
         setting: Setting::ArpFilter,
         at_least: 1,
@@ -30,6 +30,10 @@ const SETTINGS_BASE: [Tuning; 2] = [
     Tuning {
         setting: Setting::ArpIgnore,
         at_least: 1,
+    },
+    Tuning {
+        setting: Setting::ArpAnnounce,
+        at_least: 2,
     },
 ];
 
@@ -172,6 +176,11 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             let all = self.known.links().map(|(_, link)| link.name.clone());
             wanted.dirty.extend(all);
         }
+    }
+
+    /// From now on only links are asked for, or everything is: who holds what is known when those are there that they need.
+    pub fn only_links(&mut self, only: bool) {
+        self.links_only = only;
     }
 
     /// Settings that an earlier process changed and did not put back.
@@ -456,10 +465,16 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
     /// A link went away, or another has its name.
     pub(super) fn link_gone(&mut self, now: Instant, index: u32, name: &str) {
         let ours = |wish: &&mut Wish| wish.ours == Some(index);
+        let removing = Flight::Remove(name.to_owned());
+        let removing = self
+            .links
+            .in_flight
+            .values()
+            .any(|flight| *flight == removing);
         let wish = self.links.wishes.get_mut(name).filter(|wish| ours(&wish));
         if let Some(wish) = wish {
             wish.ours = None;
-            if !wish.busy && wish.link.is_some() {
+            if !removing && wish.link.is_some() {
                 wish.lost = true;
                 wish.backoff.attempt(now);
             }
@@ -504,7 +519,8 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                     self.links.announced.insert(base);
                 }
             }
-            (Flight::Remove(_), 0 | ENODEV) | (_, 0) => {}
+            // It, or its base, went away meanwhile: the kernel's next messages tell.
+            (Flight::Remove(_) | Flight::Change(..), ENODEV) | (_, 0) => {}
             (_, errno) => {
                 // That its base went away meanwhile shows in the kernel's next messages.
                 if errno != ENODEV

@@ -70,6 +70,7 @@ impl Kernel {
         let (vmacs, of_links) = Vmacs::recall(saved);
         let mut reconciler = Reconciler::new();
         reconciler.recall(of_links);
+        reconciler.only_links(true);
         let kernel = Kernel {
             socket: Netlink::open(ROUTE, &GROUPS)?,
             reconciler,

@@ -560,6 +560,7 @@ impl Shell {
             self.wheel.arm(Key::Begin, now + delay);
         }
         self.configure_scripts(now);
+        self.kernel.reconciler.only_links(false);
         self.context.parent.answer(Answer::Started);
     }
 
