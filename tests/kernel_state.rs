@@ -178,6 +178,7 @@ const ALL: [Held; 46] = [
     Held {
         name: "vmac_prefixes",
         instance: "use_vmac\nuse_vmac_addr\nvirtual_ipaddress_excluded {\n 10.75.0.1/24 dev eth1\n}",
+        commands: "",
         beside: "global_defs {\n vmac_prefix quay\n vmac_addr_prefix pier\n}",
     },
     fixed(
