@@ -471,7 +471,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             .in_flight
             .values()
             .any(|flight| *flight == removing);
-        let wish = self.links.wishes.get_mut(name).filter(|wish| ours(&wish));
+        let wish = self.links.wishes.get_mut(name).filter(|wish| ours(wish));
         if let Some(wish) = wish {
             wish.ours = None;
             if !removing && wish.link.is_some() {

@@ -18,7 +18,7 @@ const LINKS: &str = "net/ipv4/conf/";
 const NO_LINKS: [&str; 2] = ["all", "default"];
 
 /// A setting of a link, as the reconciler knows it.
-type OfLink = ((String, Setting), Saved);
+pub(super) type OfLink = ((String, Setting), Saved);
 
 /// What is changed, and what it was.
 pub(super) struct Sysctls {

@@ -3,9 +3,9 @@
 //! before an instance has lost it.
 
 use super::links::{Kernel, Owner};
-use super::sysctls::Sysctls;
+use super::sysctls::{OfLink, Sysctls};
 use crate::config::model::{LinkKind, VirtualLink, Vrrp};
-use crate::kernel::{Address, Claim, IFA_F_NODAD, LinkChange, LinkState, Saved, Setting, Tuning};
+use crate::kernel::{Address, Claim, IFA_F_NODAD, LinkChange, LinkState, Setting, Tuning};
 use log::warn;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
@@ -37,7 +37,7 @@ pub(super) struct Vmacs {
 
 impl Vmacs {
     /// Nothing is wanted yet; what an earlier process has left is the reconciler's to put back.
-    pub fn recall(file: PathBuf) -> (Self, Vec<((String, Setting), Saved)>) {
+    pub fn recall(file: PathBuf) -> (Self, Vec<OfLink>) {
         let (sysctls, of_links) = Sysctls::recall(file);
         let vmacs = Vmacs {
             sysctls,
