@@ -1,6 +1,11 @@
 //! The packet filter: which virtual addresses answer and which do not, and that our tables come, stay and go as they should. What is
 //! answered, and what stands in the tables, is also compared with the distribution's keepalived.
 
+#[path = "filter/reports.rs"]
+mod reports;
+#[path = "filter/scenes.rs"]
+mod scenes;
+
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::process::Stdio;
@@ -8,13 +13,15 @@ use std::process::Stdio;
 use nix::sys::signal::{Signal, kill};
 use serde_json::Value;
 
-use crate::support::Binary::{self, Ours, Peer};
+use crate::support::Binary::Ours;
 use crate::support::config::instance;
 use crate::support::node::{CONFIG, Node};
 use crate::support::stage::{Case, case, peer_case};
 use crate::support::wire::election_bound;
 use crate::support::world::{HostSpec, World};
 use crate::support::{millis, secs, stays, wait_until};
+use reports::{a_virtual_mac_made_again, local_igmp_disabled, reports_of_virtual_macs};
+use scenes::{SCENES, like_keepalived};
 
 const VIP: &str = "10.74.0.1";
 const VIP6: &str = "fd00:10::100";
@@ -228,287 +235,6 @@ fn fates(world: &World) -> Vec<(String, bool)> {
     fates.push(("ping the host".into(), pings(client, "10.10.0.1")));
     fates.push(("ping the host by IPv6".into(), pings(client, "fd00:10::1")));
     fates
-}
-
-/// A configuration that both implementations run.
-struct Scene {
-    name: &'static str,
-    config: fn() -> String,
-}
-
-const SCENES: &[Scene] = &[
-    Scene {
-        name: "accept_is_the_default",
-        config: || instance("A", VRID, 100, "", &[VIP]),
-    },
-    Scene {
-        name: "no_accept",
-        config: || {
-            instance(
-                "A",
-                VRID,
-                100,
-                "no_accept\nvirtual_ipaddress_excluded {\n10.74.9.9\nfd00:10::999/64\n}",
-                &[VIP],
-            )
-        },
-    },
-    Scene {
-        name: "strict",
-        config: || strict(&instance("A", VRID, 100, "", &[VIP])),
-    },
-    Scene {
-        name: "strict_of_one_instance",
-        config: || {
-            instance("A", VRID, 100, "strict_mode on", &[VIP])
-                + &instance("B", VRID + 1, 100, "", &["10.74.9.9"])
-        },
-    },
-    Scene {
-        name: "strict_version_3_with_accept",
-        config: || strict(&instance("A", VRID, 100, "version 3\naccept", &[VIP])),
-    },
-    Scene {
-        name: "strict_owner",
-        config: || strict(&instance("A", VRID, 255, "", &[VIP])),
-    },
-    Scene {
-        name: "no_accept_of_the_owner",
-        config: || instance("A", VRID, 255, "no_accept", &[VIP]),
-    },
-    Scene {
-        name: "no_accept_ipv6",
-        config: || ipv6_instance("no_accept"),
-    },
-    Scene {
-        name: "no_accept_ipv6_by_name",
-        config: || ipv6_instance("no_accept\ndont_track_primary"),
-    },
-    Scene {
-        name: "no_accept_ipv6_by_index",
-        config: || {
-            format!(
-                "global_defs {{\nnftables\nnftables_ifindex\n}}\n{}",
-                ipv6_instance("no_accept\ndont_track_primary")
-            )
-        },
-    },
-    Scene {
-        name: "strict_ipv6",
-        config: || strict(&ipv6_instance("")),
-    },
-    Scene {
-        name: "both_families",
-        config: || ipv6_instance("no_accept") + &instance("A", VRID, 100, "no_accept", &[VIP]),
-    },
-    Scene {
-        name: "virtual_mac",
-        config: || instance("A", VRID, 100, "use_vmac", &[VIP]),
-    },
-    Scene {
-        name: "virtual_mac_no_accept",
-        config: || instance("A", VRID, 100, "use_vmac\nno_accept", &[VIP]),
-    },
-    Scene {
-        name: "virtual_mac_xmit_base",
-        config: || {
-            instance(
-                "A",
-                VRID,
-                100,
-                "use_vmac\nvmac_xmit_base\nno_accept",
-                &[VIP],
-            )
-        },
-    },
-    Scene {
-        name: "virtual_mac_strict",
-        config: || strict(&instance("A", VRID, 100, "use_vmac", &[VIP])),
-    },
-    Scene {
-        name: "virtual_mac_ipv6",
-        config: || ipv6_instance("use_vmac"),
-    },
-    Scene {
-        name: "virtual_mac_ipv6_no_accept",
-        config: || ipv6_instance("use_vmac\nno_accept"),
-    },
-    Scene {
-        name: "virtual_mac_without_local_igmp",
-        config: || {
-            format!(
-                "global_defs {{\ndisable_local_igmp\n}}\n{}",
-                instance("A", VRID, 100, "use_vmac\nno_accept", &[VIP])
-            )
-        },
-    },
-    Scene {
-        name: "table_of_another_name",
-        config: || {
-            format!(
-                "global_defs {{\nnftables harbour\nnftables_priority 17\nnftables_counters\n}}\n{}",
-                instance("A", VRID, 100, "no_accept", &[VIP])
-            )
-        },
-    },
-];
-
-/// One implementation in a scene: the fates of packets, the tables while MASTER and after the stop, and what virtual MACs reported.
-fn played(
-    scene: &Scene,
-    binary: Binary,
-) -> (Vec<(String, bool)>, Vec<String>, Vec<String>, Vec<Report>) {
-    let world = ask_and_answer();
-    let node = &world.nodes[0];
-    node.start(binary, &(scene.config)());
-    let config = (scene.config)();
-    for address in [VIP, VIP6, ALSO] {
-        if config.contains(address) {
-            becomes_master(node, address);
-        }
-    }
-    let fates = fates(&world);
-    let stands = ["keepalived", "harbour"]
-        .map(|table| described(node, table))
-        .concat();
-    node.stop();
-    (fates, stands, tables(node), reports_from(&world, &VIRTUAL))
-}
-
-fn like_keepalived(scene: &Scene) {
-    let (ours, theirs) = (played(scene, Ours), played(scene, Peer));
-    assert!(!ours.0.is_empty());
-    assert_eq!(ours.0, theirs.0, "what is answered");
-    assert_eq!(ours.1, theirs.1, "what stands in the tables");
-    assert_eq!(ours.2, Vec::<String>::new(), "nothing is left");
-    assert_eq!(theirs.2, Vec::<String>::new());
-    assert_eq!(ours.3, [], "no virtual MAC is told of by a report");
-}
-
-/// What a frame tells switches and routers about groups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Report {
-    Igmp,
-    Mld,
-    RouterSolicit,
-}
-
-/// The frame's report, if it is one; extension headers of IPv6 are hop-by-hop options alone, as the kernel makes them.
-fn report(bytes: &[u8]) -> Option<Report> {
-    const IGMP: u8 = 2;
-    const HOP_BY_HOP: u8 = 0;
-    const ICMPV6: u8 = 58;
-    let ip = bytes.get(14..)?;
-    match bytes.get(12..14)? {
-        [0x08, 0x00] => (*ip.get(9)? == IGMP).then_some(Report::Igmp),
-        [0x86, 0xdd] => {
-            let (next, start) = match *ip.get(6)? {
-                HOP_BY_HOP => (*ip.get(40)?, 48 + 8 * usize::from(*ip.get(41)?)),
-                next => (next, 40),
-            };
-            match (next, *ip.get(start)?) {
-                (ICMPV6, 131 | 132 | 143) => Some(Report::Mld),
-                (ICMPV6, 133) => Some(Report::RouterSolicit),
-                _ => None,
-            }
-        }
-        _ => None,
-    }
-}
-
-/// The reports that came from a MAC that begins so.
-fn reports_from(world: &World, mac: &[u8]) -> Vec<Report> {
-    let frames = world.capture.frames();
-    let of_mac = frames
-        .iter()
-        .filter(|frame| frame.bytes[6..].starts_with(mac));
-    let mut reports: Vec<Report> = of_mac.filter_map(|frame| report(&frame.bytes)).collect();
-    reports.sort();
-    reports.dedup();
-    reports
-}
-
-/// What every virtual MAC begins with (RFC 9568 section 7.3).
-const VIRTUAL: [u8; 4] = [0, 0, 0x5e, 0];
-/// The first host's own.
-const OWN: [u8; 6] = [2, 0, 0, 1, 0, 0];
-
-/// A switch must not learn a virtual MAC from whoever happens to report a group on it.
-fn reports_of_virtual_macs() {
-    let world = ask_and_answer();
-    let node = &world.nodes[0];
-    let config = instance("A", VRID, 100, "use_vmac", &[VIP]) + &ipv6_instance("use_vmac");
-    node.start(Ours, &config);
-    becomes_master(node, VIP);
-    becomes_master(node, VIP6);
-    let all = described(node, "keepalived").join("\n");
-    for part in ["vmac_map", "vmac_set"] {
-        assert!(all.contains(part), "{all}");
-    }
-    // The kernel repeats its reports within some seconds.
-    std::thread::sleep(secs(3));
-    assert_eq!(reports_from(&world, &VIRTUAL), []);
-    let own = reports_from(&world, &OWN);
-    assert!(
-        own.contains(&Report::Igmp) && own.contains(&Report::Mld),
-        "{own:?}"
-    );
-    node.stop();
-    assert_eq!(
-        reports_from(&world, &VIRTUAL),
-        [],
-        "nor does it leave groups by that MAC"
-    );
-    assert_eq!(tables(node), Vec::<String>::new());
-}
-
-/// A virtual MAC that is made anew has another index, and still no report leaves by it.
-fn a_virtual_mac_made_again() {
-    let world = ask_and_answer();
-    let node = &world.nodes[0];
-    node.start(Ours, &instance("A", VRID, 100, "use_vmac", &[VIP]));
-    becomes_master(node, VIP);
-    let name = format!("vrrp.{VRID}");
-    let index = || {
-        let text = node
-            .try_run(&["cat", &format!("/sys/class/net/{name}/ifindex")])
-            .1;
-        text.trim().parse::<u32>().ok()
-    };
-    let before = index();
-    assert!(before.is_some());
-    node.run(&["ip", "link", "del", &name]);
-    wait_until("the link is there again", secs(5), || {
-        index().is_some_and(|now| Some(now) != before)
-    });
-    wait_until("the map knows it", secs(5), || {
-        described(node, "keepalived")
-            .iter()
-            .any(|line| line.contains("vmac_map") && line.contains(&name))
-    });
-    becomes_master(node, VIP);
-    std::thread::sleep(secs(2));
-    assert_eq!(reports_from(&world, &VIRTUAL), []);
-}
-
-/// With `disable_local_igmp` there is nothing to be led elsewhere, and the kernel's setting is what it was after the stop.
-fn local_igmp_disabled() {
-    let world = ask_and_answer();
-    let node = &world.nodes[0];
-    let setting = || node.run(&["cat", "/proc/sys/net/ipv4/igmp_link_local_mcast_reports"]);
-    assert_eq!(setting().trim(), "1");
-    let text = instance("A", VRID, 100, "use_vmac", &[VIP]);
-    node.start(
-        Ours,
-        &format!("global_defs {{\ndisable_local_igmp\n}}\n{text}"),
-    );
-    becomes_master(node, VIP);
-    assert_eq!(setting().trim(), "0");
-    assert_eq!(tables(node), Vec::<String>::new());
-    std::thread::sleep(secs(1));
-    assert_eq!(reports_from(&world, &VIRTUAL), []);
-    node.stop();
-    assert_eq!(setting().trim(), "1");
 }
 
 /// Only the owner answers where accept mode is off; discovery finds the addresses of all.
