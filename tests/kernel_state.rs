@@ -181,10 +181,13 @@ const ALL: [Held; 46] = [
         commands: "",
         beside: "global_defs {\n vmac_prefix quay\n vmac_addr_prefix pier\n}",
     },
-    fixed(
-        "vmac_ipv6",
-        "vrrp_instance SIX {\n state MASTER\n priority 255\n interface eth1\n virtual_router_id 75\n use_vmac\n virtual_ipaddress {\n fe80::75\n fd00:75::1/64\n }\n}",
-    ),
+    // Both hosts have one hardware address: of what the kernel makes of it, one alone is usable.
+    Held {
+        name: "vmac_ipv6",
+        instance: "",
+        beside: "vrrp_instance SIX {\n state MASTER\n priority 255\n interface eth1\n virtual_router_id 75\n use_vmac\n virtual_ipaddress {\n fe80::75\n fd00:75::1/64\n }\n}",
+        commands: "addr add fe80::75:75/64 dev eth1 nodad",
+    },
 ];
 
 fn main() -> ExitCode {
