@@ -7,7 +7,20 @@ use support::alike::{Held, compare, compare_with_commands, held};
 use support::guest;
 use support::stage::{self, Case};
 
-const AS_KEEPALIVED: [Held; 7] = [
+const AS_KEEPALIVED: [Held; 11] = [
+    held("ipvlan", "use_ipvlan harbour0 10.10.0.74/24"),
+    held("ipvlan_private", "use_ipvlan harbour0 10.10.0.74 private"),
+    Held {
+        commands: "link add blue type vrf table 900\nlink set blue up\nlink set eth0 master blue\n",
+        ..held("vmac_in_a_vrf", "use_vmac")
+    },
+    Held {
+        commands: DUMMY,
+        ..held(
+            "vmac_on_a_dummy",
+            "use_vmac_addr\nvirtual_ipaddress_excluded {\n 10.75.0.1/32 dev d0\n}",
+        )
+    },
     held(
         "encap_mpls",
         "virtual_routes {\n 10.80.0.0/16 via 10.10.0.254 dev eth0 encap mpls 100\n 10.81.0.0/16 via 10.10.0.254 dev eth0 encap mpls 100/200\n}",

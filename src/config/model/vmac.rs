@@ -6,7 +6,7 @@ use std::net::IpAddr;
 /// Everything an instance wants of links.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vmac {
-    /// `use_vmac` or `use_ipvlan`: the link that bears its addresses and, without `xmit_base`, its adverts.
+    /// `use_vmac` or `use_ipvlan`: the link that bears its adverts, but for `xmit_base`, and, with a virtual MAC, its addresses.
     pub own: Option<VirtualLink>,
     /// `vmac_xmit_base`: adverts leave and enter by the interface itself.
     pub xmit_base: bool,

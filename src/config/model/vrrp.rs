@@ -293,12 +293,12 @@ impl VrrpInstance {
         interface.into_iter().chain(own)
     }
 
-    /// The interface of addresses that do not name theirs.
+    /// The interface of addresses that do not name theirs: beside an ipvlan they stay where they would be without one.
     pub fn home(&self) -> &str {
-        self.vmac
-            .own
-            .as_ref()
-            .map_or(&self.interface, |own| &own.name)
+        match &self.vmac.own {
+            Some(own) if matches!(own.kind, LinkKind::Macvlan { .. }) => &own.name,
+            _ => &self.interface,
+        }
     }
 
     /// The interface whose address its adverts bear: a virtual MAC has none of its own, but for the virtual ones.
