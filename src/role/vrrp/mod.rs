@@ -55,6 +55,9 @@ use std::time::Duration;
 
 /// Batches of packets read from one socket in one turn: a flood on one interface must not stop the timers of the others.
 const BATCHES_PER_TURN: usize = 16;
+/// While packets wait unread, a master that seems silent is given so much longer: its advert may be among them. Not longer, or a flood
+/// would keep a dead master in office.
+const UNREAD_PATIENCE: Duration = Duration::from_millis(50);
 /// Things said, and log lines handed on, in one turn: thousands of instances that change state say thousands of things.
 const LINES_PER_TURN: usize = 16;
 /// Notices that may wait to be said; past that they are said at once, and the log's own bound counts what is lost.
@@ -265,9 +268,10 @@ impl Shell {
     /// One turn of the loop; see the module for the order.
     fn turn(&mut self, ready: &[Ready<Source>]) {
         self.router.set_wall(clock::now(), clock::wall_time());
+        let mut unread = false;
         for event in ready {
             if let Source::Vrrp(carrier, index) = event.token {
-                self.hear(*event, carrier, index);
+                unread |= self.hear(*event, carrier, index);
             }
         }
         for event in ready {
@@ -298,9 +302,15 @@ impl Shell {
             self.perform(now);
         }
         let mut first_due = None;
+        let mut unbelieved = Vec::new();
         while let Some((key, deadline)) = self.wheel.pop_expired(now) {
             first_due.get_or_insert(deadline);
             match key {
+                Key::Core(TimerKey::MasterDown(_))
+                    if unread && now.since(deadline) < UNREAD_PATIENCE =>
+                {
+                    unbelieved.push((key, deadline));
+                }
                 Key::Core(key) => {
                     self.router
                         .handle(now, Event::Timer { key, deadline }, &mut self.actions);
@@ -328,6 +338,11 @@ impl Shell {
                     self.remove_filters(now);
                     self.exit = Some(Exit::Clean);
                 }
+            }
+        }
+        for (key, deadline) in unbelieved {
+            if self.wheel.deadline(key).is_none() {
+                self.wheel.arm(key, deadline);
             }
         }
         self.send_adverts(now);
@@ -424,15 +439,15 @@ impl Shell {
         while self.filters.send(&mut self.events, now, true) {}
     }
 
-    /// Reads the packets that wait at a socket.
-    fn hear(&mut self, event: Ready<Source>, carrier: Carrier, index: u32) {
+    /// Reads the packets that wait at a socket; true when more may wait.
+    fn hear(&mut self, event: Ready<Source>, carrier: Carrier, index: u32) -> bool {
         for _ in 0..BATCHES_PER_TURN {
             let Some(socket) = self.sockets.get(carrier, index) else {
-                return;
+                return false;
             };
             match socket.receive(&mut self.batch) {
                 Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 // Told once, when the interface goes down or away (netlink says so too, and that is acted on); packets may follow.
                 Err(error) => {
                     debug!("Cannot read from a VRRP socket: {error}");
@@ -453,6 +468,7 @@ impl Shell {
             self.perform(now);
         }
         self.events.again(event);
+        true
     }
 
     fn listen_to_kernel(&mut self, event: Ready<Source>) {
