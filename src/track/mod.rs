@@ -2,6 +2,8 @@
 //! is to be done out.
 
 pub mod script;
+#[cfg(test)]
+mod script_tests;
 
 /// What something that is tracked says now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -247,7 +247,6 @@ fn system(folder: &Path) -> io::Result<()> {
     for place in ["/mnt/root/run", "/mnt/root/dev/shm"] {
         special("tmpfs", place, "mode=755")?;
     }
-    special("tmpfs", "/mnt/root/tmp", "mode=1777")?;
     chdir("/mnt/root")?;
     pivot_root(".", "mnt")?;
     chdir("/")?;

@@ -22,6 +22,7 @@ mod sockets;
 mod statics;
 mod succession;
 mod sysctls;
+mod turn;
 mod vmacs;
 
 use super::control::Answer;
@@ -39,7 +40,7 @@ use crate::wheel::Wheel;
 use adverts::Adverts;
 use dumps::Dumps;
 use filters::Filters;
-use frames::{Frames, Left};
+use frames::Frames;
 use gap::Gaps;
 use linkbeat::Linkbeats;
 use links::Kernel;
@@ -53,11 +54,6 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Batches of packets read from one socket in one turn: a flood on one interface must not stop the timers of the others.
-const BATCHES_PER_TURN: usize = 16;
-/// While packets wait unread, a master that seems silent is given so much longer: its advert may be among them. Not longer, or a flood
-/// would keep a dead master in office.
-const UNREAD_PATIENCE: Duration = Duration::from_millis(50);
 /// Things said, and log lines handed on, in one turn: thousands of instances that change state say thousands of things.
 const LINES_PER_TURN: usize = 16;
 /// Notices that may wait to be said; past that they are said at once, and the log's own bound counts what is lost.
@@ -68,10 +64,6 @@ const STOP_LIMIT: Duration = Duration::from_millis(500);
 const PROGRAMS_LIMIT: Duration = Duration::from_secs(1);
 /// How much longer for each link: the kernel waits for all processors before it takes one away.
 const STOP_PER_LINK: Duration = Duration::from_millis(50);
-/// So long at most what follows adverts waits for timers that keep coming due; then a piece of it is done.
-const CROWD_PATIENCE: Duration = Duration::from_millis(5);
-/// When gratuitous ARPs that found no room are tried again.
-const FRAMES_RETRY: Duration = Duration::from_millis(1);
 
 /// What a descriptor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -263,212 +255,6 @@ impl Shell {
                 return exit;
             }
         }
-    }
-
-    /// One turn of the loop; see the module for the order.
-    fn turn(&mut self, ready: &[Ready<Source>]) {
-        self.router.set_wall(clock::now(), clock::wall_time());
-        let mut unread = false;
-        for event in ready {
-            if let Source::Vrrp(carrier, index) = event.token {
-                unread |= self.hear(*event, carrier, index);
-            }
-        }
-        for event in ready {
-            match event.token {
-                Source::Vrrp(..) => {}
-                Source::Netlink => self.listen_to_kernel(*event),
-                Source::Filter => {
-                    if self.filters.receive(clock::now()) {
-                        self.events.again(*event);
-                    }
-                }
-                Source::Parent => self.obey(),
-                Source::Runner => self.listen_to_runner(),
-                Source::Linkbeat => self.listen_to_linkbeat(),
-                Source::Fifo => self.audience.writable(),
-                Source::Signals => {
-                    if self.context.terminated() {
-                        self.stop(clock::now());
-                    }
-                }
-                Source::Log => logging::writable(&mut self.events),
-            }
-        }
-        let now = clock::now();
-        if let Some(gap) = clock::clocks().and_then(|clocks| self.gaps.look(clocks)) {
-            self.router
-                .handle(now, Event::StoodStill { gap }, &mut self.actions);
-            self.perform(now);
-        }
-        let mut first_due = None;
-        let mut unbelieved = Vec::new();
-        while let Some((key, deadline)) = self.wheel.pop_expired(now) {
-            first_due.get_or_insert(deadline);
-            match key {
-                Key::Core(TimerKey::MasterDown(_))
-                    if unread && now.since(deadline) < UNREAD_PATIENCE =>
-                {
-                    unbelieved.push((key, deadline));
-                }
-                Key::Core(key) => {
-                    self.router
-                        .handle(now, Event::Timer { key, deadline }, &mut self.actions);
-                    self.perform(now);
-                }
-                // What they are for is looked after in every turn.
-                Key::Kernel | Key::Filter | Key::Frames => {}
-                Key::Begin => {
-                    if self.phase == Phase::Delayed {
-                        self.begin(now);
-                    }
-                }
-                Key::Script(id) => self.script_due(now, id, deadline),
-                Key::Runner => self.replace_runner(now),
-                Key::Slow(run) => self.program_is_slow(now, run),
-                Key::Statics => self.look_at_statics(now),
-                Key::StopLimit => {
-                    if !self.kernel.reconciler().is_settled() {
-                        warn!("The kernel has not confirmed in time that all addresses are gone");
-                    }
-                    if !self.has_told() {
-                        warn!("Some notify scripts have not ended in time");
-                        self.tell_the_rest(now);
-                    }
-                    self.remove_filters(now);
-                    self.exit = Some(Exit::Clean);
-                }
-            }
-        }
-        for (key, deadline) in unbelieved {
-            if self.wheel.deadline(key).is_none() {
-                self.wheel.arm(key, deadline);
-            }
-        }
-        self.send_adverts(now);
-        if let Some(due) = first_due {
-            self.context.scheduler.late(now.since(due));
-        }
-        if self.is_crowded() {
-            self.events.soon();
-            return;
-        }
-        let more = self.ask_kernel(now);
-        if self.kernel.withholds() || self.phase == Phase::Reading {
-            self.links_changed(now);
-        }
-        if !self.frames.is_empty() {
-            // The kernel has answered by now: what it refuses is not announced. What else it says is for the next turn.
-            self.kernel.receive(now);
-            self.events.again(Ready {
-                token: Source::Netlink,
-                readable: true,
-                writable: false,
-            });
-        }
-        for (instance, address) in self.kernel.take_unavailable() {
-            let event = Event::AddressUnavailable { instance, address };
-            self.router.handle(now, event, &mut self.actions);
-            self.frames.discard(address);
-        }
-        for (instance, address) in self.kernel.take_usable() {
-            let event = Event::AddressUsable { instance, address };
-            self.router.handle(now, event, &mut self.actions);
-        }
-        self.perform(now);
-        if more {
-            self.events.soon();
-        } else if let Some(retry) = self.kernel.reconciler().next_retry() {
-            self.wheel.arm(Key::Kernel, retry);
-        }
-        match self.frames.send() {
-            Left::Nothing => {}
-            Left::More => self.events.soon(),
-            Left::NoRoom => self.wheel.arm(Key::Frames, now + FRAMES_RETRY),
-        }
-        self.kernel.tell();
-        self.filters.tell();
-        self.dumps.reap();
-        self.linkbeats.reap();
-        self.runner.reap();
-        self.context.parent.alive(now);
-        if self.phase == Phase::Stopping && self.has_told() && self.kernel.reconciler().is_settled()
-        {
-            self.remove_filters(now);
-            self.exit = Some(Exit::Clean);
-        }
-    }
-
-    /// Whether timers have come due meanwhile: in a burst of takeovers the adverts of all go before the addresses of the first, for a
-    /// little while.
-    fn is_crowded(&mut self) -> bool {
-        let now = clock::now();
-        if self.wheel.next_deadline().is_none_or(|due| due > now) {
-            self.crowded_since = None;
-            return false;
-        }
-        let since = *self.crowded_since.get_or_insert(now);
-        let patient = now.since(since) < CROWD_PATIENCE;
-        if !patient {
-            self.crowded_since = None;
-        }
-        patient
-    }
-
-    /// Asks the kernel for what is wanted of it; true when there may be more for the next turn. An address that is not to be answered
-    /// comes after the filter that sees to it, and goes before it.
-    fn ask_kernel(&mut self, now: Instant) -> bool {
-        let reconciler = self.kernel.reconciler();
-        let settled = reconciler.is_settled();
-        if reconciler.is_synchronised() && self.filters.send(&mut self.events, now, settled) {
-            return true;
-        }
-        if let Some(retry) = self.filters.next_retry() {
-            self.wheel.arm(Key::Filter, retry);
-        }
-        let more = self.kernel.send(now);
-        more || self.filters.has_leaving() && self.kernel.reconciler().is_settled()
-    }
-
-    /// Removes what keeps addresses silent, as they are gone.
-    fn remove_filters(&mut self, now: Instant) {
-        if !self.context.options.release_vrrp {
-            return;
-        }
-        self.filters.end();
-        while self.filters.send(&mut self.events, now, true) {}
-    }
-
-    /// Reads the packets that wait at a socket; true when more may wait.
-    fn hear(&mut self, event: Ready<Source>, carrier: Carrier, index: u32) -> bool {
-        for _ in 0..BATCHES_PER_TURN {
-            let Some(socket) = self.sockets.get(carrier, index) else {
-                return false;
-            };
-            match socket.receive(&mut self.batch) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-                // Told once, when the interface goes down or away (netlink says so too, and that is acted on); packets may follow.
-                Err(error) => {
-                    debug!("Cannot read from a VRRP socket: {error}");
-                    continue;
-                }
-            }
-            let now = clock::now();
-            for bytes in self.batch.packets() {
-                self.router.handle(
-                    now,
-                    Event::Packet {
-                        interface: index,
-                        bytes,
-                    },
-                    &mut self.actions,
-                );
-            }
-            self.perform(now);
-        }
-        self.events.again(event);
-        true
     }
 
     fn listen_to_kernel(&mut self, event: Ready<Source>) {

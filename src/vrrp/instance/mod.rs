@@ -6,10 +6,12 @@
 
 mod change;
 mod derived;
+mod fitness;
 mod gap;
 mod hear;
 mod peers;
 mod steps;
+mod told;
 
 pub(super) use derived::Derived;
 
@@ -17,14 +19,13 @@ use super::auth::Guard;
 use super::garp::{Pacer, Schedule};
 use super::group::GroupId;
 use super::interfaces::{Interfaces, Unfit};
-use super::notice::{Limiter, Notice, Said, Topic};
+use super::notice::{Limiter, Said};
 use super::stats::Stats;
 use super::table::{Cause, State};
 use super::timing::master_down_interval;
 use super::trackers::Trackers;
 use super::{Action, Actions, InstanceId, TimerKey};
 use crate::config::model::VrrpInstance;
-use crate::notify::{self, Kind, What};
 use crate::time::{Instant, Wall, WallOffset};
 use crate::wire::vrrp::PRIORITY_OWNER;
 use gap::LATE;
@@ -280,147 +281,6 @@ impl Instance {
 
     // ---- what happens
 
-    /// Looks anew at the interfaces and the rest that is tracked: what keeps it from running by itself, and what they add to its priority. Does not change
-    /// the state; `start` or `fit` has to follow.
-    pub(super) fn look(&mut self, context: &mut Context<'_>) {
-        let from = self.effective_priority();
-        self.survey(context);
-        let to = self.effective_priority();
-        if from == to || self.state == State::Initialize {
-            return;
-        }
-        self.tell_priority(from, to, context);
-        if self.state == State::Backup {
-            self.rearm_master_down(context);
-        }
-    }
-
-    fn survey(&mut self, context: &Context<'_>) {
-        let trackers = &self.config.trackers;
-        self.own_unfit = Unfit {
-            tracker: trackers
-                .iter()
-                .any(|tracked| context.trackers.fails(tracked)),
-            // Whoever runs, or takes over from a process that did, goes on until something is known to have failed.
-            waiting: self.state == State::Initialize
-                && self.resume.is_none()
-                && trackers
-                    .iter()
-                    .any(|tracked| context.trackers.is_awaited(tracked)),
-            ..context.interfaces.unfit(&self.config)
-        };
-        let others = trackers
-            .iter()
-            .map(|tracked| i64::from(context.trackers.contribution(tracked)));
-        self.tracked_weight = self
-            .config
-            .tracked_interfaces
-            .iter()
-            .map(|tracked| i64::from(context.interfaces.contribution(tracked)))
-            .chain(others)
-            .sum();
-    }
-
-    /// Whether only something that is not known yet keeps it from running, as of the last look.
-    pub(super) fn waits(&self) -> bool {
-        self.own_unfit
-            == Unfit {
-                waiting: true,
-                ..Unfit::default()
-            }
-    }
-
-    /// Whether nothing keeps it from running by itself, as of the last look.
-    pub(super) fn is_able(&self) -> bool {
-        self.own_unfit.is_none()
-    }
-
-    /// Begins by itself (RFC 3768 6.4.1), after a look.
-    pub(super) fn start(&mut self, context: &mut Context<'_>) {
-        if self.waits() {
-            return;
-        }
-        let cause = if !self.is_able() {
-            Cause::StartUnfit
-        } else if self.can_resume(context.now) {
-            Cause::ResumeMaster
-        } else if self.config.priority == PRIORITY_OWNER {
-            Cause::StartOwner
-        } else {
-            Cause::Start
-        };
-        self.begin(cause, context);
-    }
-
-    /// Begins as its sync group does, if it has not begun.
-    pub(super) fn start_in_group(&mut self, cause: Cause, context: &mut Context<'_>) {
-        self.begin(cause, context);
-        if self.state == State::Backup {
-            self.hurry_owner(context);
-        }
-    }
-
-    fn begin(&mut self, cause: Cause, context: &mut Context<'_>) {
-        if self.state != State::Initialize {
-            return;
-        }
-        self.unfit = Unfit {
-            group: cause == Cause::StartUnfit && self.own_unfit.is_none(),
-            ..self.own_unfit
-        };
-        if let (Cause::ResumeMaster, Some(record)) = (cause, self.resume) {
-            self.ip_id = record.ip_id;
-            self.guard.resume(&self.config, record.sequence);
-        }
-        self.apply(cause, context);
-        self.resume = None;
-    }
-
-    /// Whether the process before this one left it as MASTER, and nobody can have taken over since.
-    pub(super) fn can_resume(&self, now: Instant) -> bool {
-        self.resume.is_some_and(|record| {
-            // Later than this another may have taken over: listen first.
-            let silence = now.since(record.advert_due - self.config.advert_interval);
-            let bound = self
-                .config
-                .advert_interval
-                .saturating_mul(self.config.down_timer_adverts);
-            record.state == State::Master && silence < bound
-        })
-    }
-
-    /// Lets the state follow what the last look found; `group_fault`: somebody in its sync group cannot run.
-    pub(super) fn fit(&mut self, group_fault: bool, context: &mut Context<'_>) {
-        if self.state == State::Initialize {
-            return;
-        }
-        let unfit = Unfit {
-            group: group_fault && self.own_unfit.is_none(),
-            ..self.own_unfit
-        };
-        let before = std::mem::replace(&mut self.unfit, unfit);
-        match (before.is_none(), self.unfit.is_none()) {
-            (true, false) => self.apply(Cause::BecameUnfit, context),
-            (false, true) if self.config.priority == PRIORITY_OWNER && self.group.is_none() => {
-                self.apply(Cause::BecameFitOwner, context)
-            }
-            (false, true) => {
-                self.apply(Cause::BecameFit, context);
-                self.hurry_owner(context);
-            }
-            _ => {}
-        }
-    }
-
-    /// An owner does not listen (RFC 3768 6.4.1); one in a group may have to wait for the others.
-    fn hurry_owner(&mut self, context: &mut Context<'_>) {
-        if self.effective_priority() == PRIORITY_OWNER {
-            context
-                .actions
-                .push(Action::Arm(TimerKey::MasterDown(self.id), context.now));
-        }
-    }
-
     /// Steps down because another of its sync group did.
     pub(super) fn follow_to_backup(&mut self, context: &mut Context<'_>) {
         self.apply(Cause::GroupSteppedDown, context);
@@ -544,125 +404,6 @@ impl Instance {
                 .named(self.config.sender())
                 .and_then(|interface| interface.source(self.config.family()))
         })
-    }
-
-    fn notice(&self, said: Said) -> Action {
-        Action::Tell(Notice::Instance {
-            name: self.name.clone(),
-            said,
-        })
-    }
-
-    fn tell(&self, said: Said, context: &mut Context<'_>) {
-        context.actions.push(self.notice(said));
-    }
-
-    /// Says that its priority changed.
-    fn tell_priority(&self, from: u8, to: u8, context: &mut Context<'_>) {
-        self.tell(Said::Priority { from, to }, context);
-        match self.state {
-            _ if !self.config.notify.priority_changes => {}
-            State::Master => self.notify(What::MasterPriority, context),
-            State::Backup => self.notify(What::BackupPriority, context),
-            State::Initialize | State::Fault => {}
-        }
-    }
-
-    /// Has the world told.
-    fn notify(&self, what: What, context: &mut Context<'_>) {
-        let event = notify::Event {
-            kind: Kind::Instance,
-            name: self.name.clone(),
-            what,
-            priority: self.effective_priority(),
-        };
-        let whom = self.derived.notify.clone();
-        context.actions.push(Action::Notify(event, whom));
-    }
-
-    /// What the world is told of its state.
-    fn state_told(&self) -> What {
-        match self.state {
-            State::Master => What::Master,
-            State::Backup => What::Backup,
-            State::Fault => What::Fault,
-            State::Initialize if !self.removed => What::Stop,
-            State::Initialize if self.config.notify.tells_deleted => What::Deleted,
-            State::Initialize => What::Fault,
-        }
-    }
-
-    pub(super) fn tell_limited(
-        &mut self,
-        topic: Topic,
-        context: &mut Context<'_>,
-        said: impl FnOnce(u32) -> Said,
-    ) {
-        if let Some(suppressed) = self.limiter.allow(topic, context.now) {
-            self.tell(said(suppressed), context);
-        }
-    }
-
-    /// Says something at most once in a while, without counting what was left out.
-    fn tell_once(&mut self, topic: Topic, context: &mut Context<'_>, said: Said) {
-        if self.limiter.allow(topic, context.now).is_some() {
-            self.tell(said, context);
-        }
-    }
-
-    pub(super) fn tell_removed(&self, context: &mut Context<'_>) {
-        self.tell(Said::Removed, context);
-    }
-
-    fn tell_unfit(&self, context: &mut Context<'_>) {
-        if self.unfit.group {
-            self.tell(Said::FaultGroup, context);
-        }
-        if self.unfit.tracked {
-            let failed: Vec<Said> = context
-                .interfaces
-                .failed(&self.config)
-                .map(|tracked| Said::FaultTracked {
-                    interface: tracked.interface.clone(),
-                    up: tracked.reverse,
-                })
-                .collect();
-            for said in failed {
-                self.tell(said, context);
-            }
-        }
-        for tracked in self
-            .config
-            .trackers
-            .iter()
-            .filter(|tracked| context.trackers.fails(tracked))
-        {
-            let said = Said::FaultTracker {
-                kind: tracked.kind,
-                name: tracked.name.clone(),
-                reverse: tracked.reverse,
-            };
-            context.actions.push(self.notice(said));
-        }
-        if self.unfit.missing {
-            for name in context.interfaces.missing(&self.config) {
-                self.tell(Said::FaultMissing(name), context);
-            }
-        }
-        if self.unfit.down {
-            for name in context.interfaces.down(&self.config) {
-                self.tell(Said::FaultDown(name), context);
-            }
-        }
-        if self.unfit.no_address {
-            self.tell(Said::FaultNoAddress(self.config.family()), context);
-        }
-        if let Some(source) = self.config.source.filter(|_| self.unfit.no_source) {
-            self.tell(Said::FaultNoSource(source), context);
-        }
-        if self.unfit.no_peers {
-            self.tell(Said::FaultNoPeers, context);
-        }
     }
 
     /// The name the log uses.

@@ -1,0 +1,151 @@
+//! Whether an instance can run, as what is around it says, and what follows from that: begin, fall into FAULT, come back.
+
+use super::{Context, Instance};
+use crate::time::Instant;
+use crate::vrrp::interfaces::Unfit;
+use crate::vrrp::table::{Cause, State};
+use crate::vrrp::{Action, TimerKey};
+use crate::wire::vrrp::PRIORITY_OWNER;
+
+impl Instance {
+    /// Looks anew at the interfaces and the rest that is tracked: what keeps it from running by itself, and what they add to its priority. Does not change
+    /// the state; `start` or `fit` has to follow.
+    pub(in crate::vrrp) fn look(&mut self, context: &mut Context<'_>) {
+        let from = self.effective_priority();
+        self.survey(context);
+        let to = self.effective_priority();
+        if from == to || self.state == State::Initialize {
+            return;
+        }
+        self.tell_priority(from, to, context);
+        if self.state == State::Backup {
+            self.rearm_master_down(context);
+        }
+    }
+
+    pub(super) fn survey(&mut self, context: &Context<'_>) {
+        let trackers = &self.config.trackers;
+        self.own_unfit = Unfit {
+            tracker: trackers
+                .iter()
+                .any(|tracked| context.trackers.fails(tracked)),
+            // Whoever runs, or takes over from a process that did, goes on until something is known to have failed.
+            waiting: self.state == State::Initialize
+                && self.resume.is_none()
+                && trackers
+                    .iter()
+                    .any(|tracked| context.trackers.is_awaited(tracked)),
+            ..context.interfaces.unfit(&self.config)
+        };
+        let others = trackers
+            .iter()
+            .map(|tracked| i64::from(context.trackers.contribution(tracked)));
+        self.tracked_weight = self
+            .config
+            .tracked_interfaces
+            .iter()
+            .map(|tracked| i64::from(context.interfaces.contribution(tracked)))
+            .chain(others)
+            .sum();
+    }
+
+    /// Whether only something that is not known yet keeps it from running, as of the last look.
+    pub(in crate::vrrp) fn waits(&self) -> bool {
+        self.own_unfit
+            == Unfit {
+                waiting: true,
+                ..Unfit::default()
+            }
+    }
+
+    /// Whether nothing keeps it from running by itself, as of the last look.
+    pub(in crate::vrrp) fn is_able(&self) -> bool {
+        self.own_unfit.is_none()
+    }
+
+    /// Begins by itself (RFC 3768 6.4.1), after a look.
+    pub(in crate::vrrp) fn start(&mut self, context: &mut Context<'_>) {
+        if self.waits() {
+            return;
+        }
+        let cause = if !self.is_able() {
+            Cause::StartUnfit
+        } else if self.can_resume(context.now) {
+            Cause::ResumeMaster
+        } else if self.config.priority == PRIORITY_OWNER {
+            Cause::StartOwner
+        } else {
+            Cause::Start
+        };
+        self.begin(cause, context);
+    }
+
+    /// Begins as its sync group does, if it has not begun.
+    pub(in crate::vrrp) fn start_in_group(&mut self, cause: Cause, context: &mut Context<'_>) {
+        self.begin(cause, context);
+        if self.state == State::Backup {
+            self.hurry_owner(context);
+        }
+    }
+
+    pub(super) fn begin(&mut self, cause: Cause, context: &mut Context<'_>) {
+        if self.state != State::Initialize {
+            return;
+        }
+        self.unfit = Unfit {
+            group: cause == Cause::StartUnfit && self.own_unfit.is_none(),
+            ..self.own_unfit
+        };
+        if let (Cause::ResumeMaster, Some(record)) = (cause, self.resume) {
+            self.ip_id = record.ip_id;
+            self.guard.resume(&self.config, record.sequence);
+        }
+        self.apply(cause, context);
+        self.resume = None;
+    }
+
+    /// Whether the process before this one left it as MASTER, and nobody can have taken over since.
+    pub(in crate::vrrp) fn can_resume(&self, now: Instant) -> bool {
+        self.resume.is_some_and(|record| {
+            // Later than this another may have taken over: listen first.
+            let silence = now.since(record.advert_due - self.config.advert_interval);
+            let bound = self
+                .config
+                .advert_interval
+                .saturating_mul(self.config.down_timer_adverts);
+            record.state == State::Master && silence < bound
+        })
+    }
+
+    /// Lets the state follow what the last look found; `group_fault`: somebody in its sync group cannot run.
+    pub(in crate::vrrp) fn fit(&mut self, group_fault: bool, context: &mut Context<'_>) {
+        if self.state == State::Initialize {
+            return;
+        }
+        let unfit = Unfit {
+            group: group_fault && self.own_unfit.is_none(),
+            ..self.own_unfit
+        };
+        let before = std::mem::replace(&mut self.unfit, unfit);
+        match (before.is_none(), self.unfit.is_none()) {
+            (true, false) => self.apply(Cause::BecameUnfit, context),
+            (false, true) if self.config.priority == PRIORITY_OWNER && self.group.is_none() => {
+                self.apply(Cause::BecameFitOwner, context)
+            }
+            (false, true) => {
+                self.apply(Cause::BecameFit, context);
+                self.hurry_owner(context);
+            }
+            _ => {}
+        }
+    }
+
+    /// An owner does not listen (RFC 3768 6.4.1); one in a group may have to wait for the others.
+    pub(super) fn hurry_owner(&mut self, context: &mut Context<'_>) {
+        if self.effective_priority() == PRIORITY_OWNER {
+            context
+                .actions
+                .push(Action::Arm(TimerKey::MasterDown(self.id), context.now));
+        }
+    }
+}
