@@ -19,7 +19,7 @@ use std::fmt::Write;
 use std::io;
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 use syslog::Facility;
 
@@ -53,7 +53,7 @@ pub struct Settings {
 
 /// The facade that the `log` crate calls.
 struct Facade;
-/// What the facade works with. A process has one thread, so that the lock is never waited for.
+/// What the facade works with. A process has one thread: who finds it locked was called by whoever holds the lock.
 static STATE: Mutex<Option<Logger>> = Mutex::new(None);
 
 struct Logger {
@@ -266,7 +266,12 @@ impl Log for Facade {
             None => Cow::Owned(record.args().to_string()),
         };
         let text = format::one_line(&text, MESSAGE_MAX);
-        let mut state = state();
+        // What a library says (mio, of each descriptor) may come while lines are handed on, and waiting for ourselves would be for ever.
+        let mut state = match STATE.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(state)) => state.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
         let Some(logger) = state.as_mut() else { return };
         for output in &mut logger.outputs {
             let line = output.sink.line(&logger.format, record.level(), &text);
