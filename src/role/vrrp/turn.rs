@@ -63,7 +63,6 @@ impl Shell {
         let mut first_due = None;
         let mut unbelieved = Vec::new();
         while let Some((key, deadline)) = self.wheel.pop_expired(now) {
-            first_due.get_or_insert(deadline);
             match key {
                 Key::Core(TimerKey::MasterDown(_))
                     if unread && now.since(deadline) < UNREAD_PATIENCE =>
@@ -71,6 +70,8 @@ impl Shell {
                     unbelieved.push((key, deadline));
                 }
                 Key::Core(key) => {
+                    // Of the core's alone: what has to be tried again at once has a deadline long past.
+                    first_due.get_or_insert(deadline);
                     self.router
                         .handle(now, Event::Timer { key, deadline }, &mut self.actions);
                     self.perform(now);
