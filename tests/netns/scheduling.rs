@@ -246,7 +246,7 @@ fn what_needs_no_privilege() {
 }
 
 fn late_timers_raise_it() {
-    let world = started("max_auto_priority 2\n min_auto_priority_delay 900000");
+    let world = started("max_auto_priority 2\n min_auto_priority_delay 300000");
     let node = &world.nodes[0];
     assert_eq!(run(vrrp(node)).policy, OTHER);
     let halt = || {
