@@ -146,7 +146,11 @@ pub fn pump_some<T: Copy + PartialEq>(poll: &mut Loop<T>, token: T, lines: usize
                 }
             }
             // Nothing else may wake an idle process for it.
-            Outcome::Broken => poll.wake_by(output.sink.retry_at()),
+            Outcome::Broken => {
+                if let Some(retry) = output.sink.retry_at() {
+                    poll.wake_by(retry);
+                }
+            }
         }
     }
     left

@@ -45,6 +45,8 @@ pub(super) struct Sink {
     writers: Vec<ProcessId>,
     /// Not to be opened again before.
     retry: Instant,
+    /// It could be opened once.
+    was_there: bool,
 }
 
 enum Kind {
@@ -87,6 +89,7 @@ impl Sink {
             open: None,
             writers: Vec::new(),
             retry: Instant::default(),
+            was_there: false,
         }
     }
 
@@ -108,9 +111,10 @@ impl Sink {
         }
     }
 
-    /// When a sink that is not there is looked for again.
-    pub fn retry_at(&self) -> Instant {
-        self.retry
+    /// When a sink that has gone is looked for again. One that never was there is not: a system without a syslog daemon shall not wake an
+    /// idle process every second.
+    pub fn retry_at(&self) -> Option<Instant> {
+        self.was_there.then_some(self.retry)
     }
 
     /// What tells that there is room again.
@@ -159,6 +163,7 @@ impl Sink {
             self.writers.push(writer.process);
         }
         self.open = Some(open);
+        self.was_there = true;
         Ok(())
     }
 
