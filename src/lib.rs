@@ -3,10 +3,10 @@
 //!
 //! # The house
 //!
-//! Floors, downwards only: the binary -> `role` -> `report`, `sim` -> `vrrp` (later `check`) -> `track`, `notify` -> `config`,
-//! `kernel`, `wire`. `os` holds the only `unsafe` code and the only calls that could block; `role`, and `logging` for it, use it.
+//! Floors, downwards only: the binary -> `role` -> `report`, `sim` -> `vrrp`, `check` -> `track`,
+//! `notify` -> `config`, `kernel`, `wire`. `os` holds the only `unsafe` code and the only calls that could block; `role`, and `logging` for it, use it.
 //!
-//! The cores (`vrrp`, `track`, `notify`, `wire`, `kernel`, and `config` but for `config::source`) never read a clock, a file, the environment or a
+//! The cores (`vrrp`, `check`, `track`, `notify`, `wire`, `kernel`, and `config` but for `config::source`) never read a clock, a file, the environment or a
 //! random number, and know neither mio nor libc: they are given the time and an event, and give back actions as plain values.
 //!
 //! # How data flows
@@ -17,6 +17,7 @@
 //! that come back; their outcomes return as new events. Programs of the user are started by a runner, a small process that the role
 //! forks: neither the copy of a large process nor the disk that a program lies on may delay an advert.
 
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod kernel;

@@ -88,11 +88,11 @@ pub enum Dialogue {
     /// `SMTP_CHECK`: a greeting, with this HELO name.
     Smtp(Rc<str>),
     /// `UDP_CHECK`.
-    Udp(Box<UdpProbe>),
+    Udp(Rc<UdpProbe>),
     /// `DNS_CHECK`.
-    Dns(Box<DnsProbe>),
+    Dns(Rc<DnsProbe>),
     /// `HTTP_GET` and `SSL_GET`.
-    Web(Box<WebProbe>),
+    Web(Rc<WebProbe>),
 }
 
 /// `MISC_CHECK`.

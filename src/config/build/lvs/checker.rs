@@ -265,8 +265,8 @@ impl<'t> CheckerDraft<'t> {
             Kind::Tcp => connect(Dialogue::Tcp),
             Kind::Ping => connect(Dialogue::Ping),
             Kind::Smtp(helo) => connect(Dialogue::Smtp(helo)),
-            Kind::Udp(probe) => connect(Dialogue::Udp(probe)),
-            Kind::Dns(probe) => connect(Dialogue::Dns(probe)),
+            Kind::Udp(probe) => connect(Dialogue::Udp(Rc::from(probe))),
+            Kind::Dns(probe) => connect(Dialogue::Dns(Rc::from(probe))),
             Kind::Web(mut probe, host) => {
                 let host = host.or_else(|| heritage.virtual_host.clone());
                 for url in probe
@@ -276,7 +276,7 @@ impl<'t> CheckerDraft<'t> {
                 {
                     url.virtual_host.clone_from(&host);
                 }
-                connect(Dialogue::Web(probe))
+                connect(Dialogue::Web(Rc::from(probe)))
             }
             Kind::Script(draft) => Probe::Script(Box::new(ScriptProbe {
                 command: draft.command,

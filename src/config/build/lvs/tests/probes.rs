@@ -28,7 +28,12 @@ fn dialogues() {
         panic!()
     };
     assert_eq!(
-        (udp.payload, udp.reply, udp.least_reply, udp.most_reply),
+        (
+            udp.payload.clone(),
+            udp.reply.clone(),
+            udp.least_reply,
+            udp.most_reply
+        ),
         (None, Reply::NotNeeded, 0, 255)
     );
     let Dialogue::Udp(udp) = dialogue("UDP_CHECK {\nrequire_reply\n}") else {
@@ -44,7 +49,7 @@ fn dialogues() {
     let byte = |value, mask| PatternByte { value, mask };
     let pattern = [byte(0x10, 0xf0), byte(2, 0x0f), byte(0, 0), byte(7, 0xff)];
     assert_eq!(
-        (udp.reply, udp.least_reply),
+        (udp.reply.clone(), udp.least_reply),
         (Reply::Matching(Box::new(pattern)), 2)
     );
 }
