@@ -25,6 +25,7 @@ wanted dash dash the init script under this shell
 wanted busybox busybox the init script on a minimal system
 wanted mandoc mandoc reading the manual pages
 wanted dpkg-deb dpkg unpacking the kernel of tests/guest.rs
+wanted ipvsadm ipvsadm reading the load balancer of tests/ipvs.rs
 wanted killall psmisc track scripts as people write them
 END
 }

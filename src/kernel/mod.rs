@@ -6,6 +6,7 @@ mod backoff;
 mod envelope;
 pub mod filter;
 mod filters;
+pub mod ipvs;
 mod known;
 mod link;
 pub mod netlink;
