@@ -2,7 +2,7 @@
 //!
 //! One file per protocol. Every parser takes untrusted bytes, reads them through checked accessors only, allocates nothing and
 //! returns a named fault instead of panicking; every emitter makes what its parser accepts. Whether a well-formed packet is
-//! welcome is for `vrrp` to say.
+//! welcome is for `vrrp` to say. smtp.rs reads a stream and not packets: it keeps what has arrived, within bounds.
 
 pub mod ah;
 pub mod arp;
@@ -13,6 +13,7 @@ pub mod ip;
 pub mod ipv6;
 pub mod mac;
 pub mod ndisc;
+pub mod smtp;
 pub mod vrrp;
 
 use std::net::IpAddr;
