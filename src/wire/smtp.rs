@@ -221,7 +221,11 @@ mod tests {
             ("250 \r\n", &["250"], None),
             ("250\r\n", &["250"], None),
             // Several lines; the text may begin like a code.
-            ("250-one\r\n250-250 two\r\n250 three\r\n", &["250 one 250 two three"], None),
+            (
+                "250-one\r\n250-250 two\r\n250 three\r\n",
+                &["250 one 250 two three"],
+                None,
+            ),
             ("250-\r\n250 ok\r\n", &["250 ok"], None),
             // Two at once, and one whose end is still under way.
             ("250 a\r\n354 b\r\n", &["250 a", "354 b"], None),
@@ -232,7 +236,14 @@ mod tests {
             // What would do harm in a log.
             ("550 \u{1b}[31mno\u{7}\r\n", &["550 [31mno"], None),
             // RFC 5321 section 4.2.1: the same code on every line.
-            ("250-a\r\n550 b\r\n", &[], Some(Fault::Codes { first: 250, later: 550 })),
+            (
+                "250-a\r\n550 b\r\n",
+                &[],
+                Some(Fault::Codes {
+                    first: 250,
+                    later: 550,
+                }),
+            ),
             ("SSH-2.0-OpenSSH_9.2\r\n", &[], Some(Fault::NoCode)),
             ("HTTP/1.1 400 Bad Request\r\n", &[], Some(Fault::NoCode)),
             ("\r\n", &[], Some(Fault::NoCode)),
@@ -241,13 +252,27 @@ mod tests {
             ("+50 x\r\n", &[], Some(Fault::NoCode)),
             ("150 wait\r\n", &[], Some(Fault::NoCode)),
             ("600 x\r\n", &[], Some(Fault::NoCode)),
-            ("220 hello\r\nnoise\r\n", &["220 hello"], Some(Fault::NoCode)),
+            (
+                "220 hello\r\nnoise\r\n",
+                &["220 hello"],
+                Some(Fault::NoCode),
+            ),
             (&long, &[], Some(Fault::TooLong)),
             (&endless, &[], Some(Fault::TooLong)),
         ];
         for (text, replies, fault) in cases {
             let (found, wrong) = shown(text);
-            assert_eq!((found.as_slice(), wrong), (&replies.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>()[..], *fault), "{text:?}");
+            assert_eq!(
+                (found.as_slice(), wrong),
+                (
+                    &replies
+                        .iter()
+                        .map(|text| (*text).to_owned())
+                        .collect::<Vec<_>>()[..],
+                    *fault
+                ),
+                "{text:?}"
+            );
         }
     }
 
