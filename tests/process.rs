@@ -71,6 +71,14 @@ fn main() -> std::process::ExitCode {
             children::killed_child,
         ),
         stage::case(
+            "a_stop_while_no_child_lives_leaves_nothing",
+            children::stopped_without_a_child,
+        ),
+        stage::case(
+            "what_a_dead_child_held_is_given_up_when_it_is_not_replaced",
+            children::dead_child_is_cleaned_up_after,
+        ),
+        stage::case(
             "a_child_that_hangs_is_killed_and_replaced",
             children::hanging_child,
         ),

@@ -4,7 +4,7 @@ use super::child::{self, Inheritance};
 use super::configuration;
 use super::control::{self, Answer, Order, ToChild};
 use super::handover::Handover;
-use super::parent::{Key, Parent, Phase, Source};
+use super::parent::{Key, Parent, Source};
 use super::watch::{BackOff, Verdict, Watch};
 use super::{Exit, Role};
 use crate::config::model::Model;
@@ -56,11 +56,19 @@ const FORK_RETRY: Duration = Duration::from_secs(1);
 
 impl Parent {
     pub(super) fn vacancy(&self) -> Option<Role> {
-        let stopping = matches!(self.phase, Phase::Stopping { .. });
         self.posts
             .iter()
-            .find(|post| post.vacant && post.wanted && !stopping)
+            .find(|post| post.vacant && post.wanted)
             .map(|post| post.role)
+    }
+
+    /// Nobody is to begin work any more. But what a process that died has left in the kernel is given up by another, which is
+    /// started for that alone.
+    pub(super) fn close_posts(&mut self) {
+        for post in &mut self.posts {
+            post.vacant = post.resume && post.child.is_none();
+            self.wheel.disarm(Key::Replace(post.role));
+        }
     }
 
     /// Forks a child for a role. `Some` is the child's side of it.
@@ -75,10 +83,13 @@ impl Parent {
             Ok((upper, _, Fork::Parent(pid))) => self.started(role, pid, upper, now),
             Err(error) => {
                 error!("Cannot start the {} child process: {error}", role.title());
+                let stopping = self.is_stopping();
                 let post = self.post(role);
                 post.vacant = false;
-                let delay = post.back_off.died(Duration::ZERO).max(FORK_RETRY);
-                self.wheel.arm(Key::Replace(role), now + delay);
+                if !stopping {
+                    let delay = post.back_off.died(Duration::ZERO).max(FORK_RETRY);
+                    self.wheel.arm(Key::Replace(role), now + delay);
+                }
             }
         }
         None
@@ -99,6 +110,11 @@ impl Parent {
                 "Cannot listen to the {} child process: {error}",
                 role.title()
             );
+        }
+        if self.is_stopping()
+            && let Err(error) = line.send(Order::Stop)
+        {
+            warn!("Cannot tell process {pid}: {error}");
         }
         let post = self.post(role);
         post.vacant = false;
@@ -228,7 +244,7 @@ impl Parent {
         let _ = self.events.remove(&child.line.silence);
         self.wheel.disarm(Key::Unanswered(role));
         let title = role.title();
-        if matches!(self.phase, Phase::Stopping { .. }) || child.leaving {
+        if self.is_stopping() || child.leaving {
             return;
         }
         let permanent = match end {
@@ -251,12 +267,12 @@ impl Parent {
                 warn!("{title} child process({pid}) was ended by signal {signal}")
             }
         }
+        self.post(role).resume = true;
         if !self.options.respawn {
             error!("{title} child process({pid}) died: Exiting");
             return self.stop(Exit::Fatal as i32);
         }
         let post = self.post(role);
-        post.resume = true;
         let delay = post.back_off.died(now.since(child.started));
         if delay.is_zero() {
             warn!("{title} child process({pid}) died: Respawning");

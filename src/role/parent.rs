@@ -290,14 +290,19 @@ impl Parent {
 
     // ---- the end ----
 
+    pub(super) fn is_stopping(&self) -> bool {
+        matches!(self.phase, Phase::Stopping { .. })
+    }
+
     pub(super) fn stop(&mut self, status: i32) {
-        if matches!(self.phase, Phase::Stopping { .. }) {
+        if self.is_stopping() {
             return;
         }
         info!("Stopping");
         systemd::notify(Progress::Stopping);
         self.phase = Phase::Stopping { status };
         self.tell_all(Order::Stop);
+        self.close_posts();
         let limit = Duration::from_secs(u64::from(self.model.global.child_wait_time));
         self.wheel.arm(Key::StopLimit, clock::now() + limit);
     }

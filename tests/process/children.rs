@@ -44,6 +44,41 @@ pub fn killed_child() {
     assert!(!host.holds(VIP));
 }
 
+/// Whenever the daemon is told to stop while nobody speaks VRRP, nothing is left behind and the others are told.
+pub fn stopped_without_a_child() {
+    let world = world();
+    let host = &world.nodes[0];
+    started(&world, &instances(1));
+    let first = host.vrrp_pid().expect("a VRRP process");
+    kill(first, Signal::SIGKILL).expect("kill");
+    let second = wait_for("a replacement", secs(5), || {
+        host.vrrp_pid().filter(|&pid| pid != first)
+    });
+    kill(second, Signal::SIGKILL).expect("kill");
+    host.wait_log("died: Respawning in 1 seconds", secs(5));
+    let mark = world.capture.mark();
+    assert!(host.holds(VIP));
+    host.stop();
+    assert!(!host.holds(VIP));
+    wait_until("a resignation", secs(2), || {
+        let frames = world.capture.frames_since(mark);
+        let mut adverts = frames.iter().filter_map(|frame| frame.advert());
+        adverts.any(|advert| advert.priority == 0)
+    });
+}
+
+/// The same with a daemon that does not replace its children.
+pub fn dead_child_is_cleaned_up_after() {
+    let world = world();
+    let host = &world.nodes[0];
+    host.write(CONFIG, &instances(1));
+    host.start_with(Ours, &[&FOREGROUND[..], &["-R"]].concat());
+    wait_until("the address is held", secs(10), || host.holds(VIP));
+    kill(host.vrrp_pid().expect("a VRRP process"), Signal::SIGKILL).expect("kill");
+    assert_eq!(host.wait_exit(secs(5)).code(), Some(1));
+    assert!(!host.holds(VIP));
+}
+
 pub fn hanging_child() {
     let world = world();
     let host = &world.nodes[0];

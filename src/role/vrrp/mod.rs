@@ -139,6 +139,8 @@ struct Shell {
     /// Since when what follows adverts waits for timers.
     crowded_since: Option<Instant>,
     phase: Phase,
+    /// Told to stop while `Phase::Reading`.
+    stops_once_begun: bool,
     /// How many reloads this process has seen.
     reloads: u32,
     exit: Option<Exit>,
@@ -192,6 +194,7 @@ impl Shell {
             gaps: Gaps::default(),
             crowded_since: None,
             phase: Phase::Reading,
+            stops_once_begun: false,
             reloads: 0,
             exit: None,
             model,
@@ -296,6 +299,9 @@ impl Shell {
             && reconciler.links_are_settled()
         {
             self.start(now);
+            if self.stops_once_begun {
+                self.stop(now);
+            }
         }
     }
 

@@ -39,6 +39,13 @@ impl Shell {
         if self.phase == Phase::Stopping {
             return;
         }
+        if self.phase == Phase::Reading {
+            // What a process before this one has left can be given up only when it is known.
+            if !std::mem::replace(&mut self.stops_once_begun, true) {
+                self.wheel.arm(Key::StopLimit, now + STOP_LIMIT);
+            }
+            return;
+        }
         self.phase = Phase::Stopping;
         let released = self.context.options.release_vrrp;
         self.router.keep_addresses(!released);
