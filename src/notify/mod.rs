@@ -1,5 +1,5 @@
 //! What the world is told: which programs are run for an event and in which order, and what the FIFOs say. Pure; running programs is
-//! the runner's, writing the shell's.
+//! the runner's, writing the shell's. What happens to instances and groups is worded here; `programs` and `fifo` take any event.
 
 pub mod fifo;
 pub mod programs;
@@ -7,6 +7,8 @@ pub mod programs;
 mod programs_tests;
 
 use crate::config::model::{Command, Notify};
+use fifo::Line;
+use programs::{Owner, Program};
 use std::rc::Rc;
 
 /// What an event is about.
@@ -97,4 +99,76 @@ pub struct Event {
     pub what: What,
     /// Its effective priority; 0 of a group.
     pub priority: u8,
+}
+
+impl Event {
+    /// As FIFOs are told of it.
+    pub fn line(&self) -> Line {
+        let owner = format!("{} \"{}\"", self.kind.word(), self.name);
+        Line {
+            text: format!("{owner} {} {}\n", self.what.word(), self.priority).into(),
+            state_of: self.what.is_state().then(|| owner.into()),
+        }
+    }
+
+    /// What is run for it, in this order: its own program, then `notify`, which is told more behind its own arguments.
+    pub fn programs(&self, notify: &Notify) -> impl Iterator<Item = Program> {
+        let own = self.what.command(notify).cloned();
+        let any = notify.any.clone().filter(|_| self.what.is_state());
+        let any = any.map(|mut command| {
+            command.arguments.extend([
+                self.kind.word().into(),
+                self.name.as_bytes().to_vec(),
+                self.what.word().into(),
+                self.priority.to_string().into_bytes(),
+            ]);
+            command
+        });
+        own.into_iter().chain(any).map(|command| Program {
+            owner: Owner {
+                kind: self.kind.word(),
+                name: self.name.clone(),
+            },
+            what: self.what.word(),
+            is_state: self.what.is_state(),
+            command,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_keepaliveds() {
+        let event = Event {
+            kind: Kind::Instance,
+            name: "VI_1".into(),
+            what: What::Master,
+            priority: 100,
+        };
+        let group = Event {
+            kind: Kind::Group,
+            what: What::Stop,
+            priority: 0,
+            ..event.clone()
+        };
+        let lower = Event {
+            what: What::MasterRxLowerPri,
+            ..event.clone()
+        };
+        for (event, text, owner) in [
+            (
+                event,
+                "INSTANCE \"VI_1\" MASTER 100\n",
+                Some("INSTANCE \"VI_1\""),
+            ),
+            (group, "GROUP \"VI_1\" STOP 0\n", Some("GROUP \"VI_1\"")),
+            (lower, "INSTANCE \"VI_1\" MASTER_RX_LOWER_PRI 100\n", None),
+        ] {
+            let line = event.line();
+            assert_eq!((&*line.text, line.state_of.as_deref()), (text, owner));
+        }
+    }
 }

@@ -1,11 +1,10 @@
-//! The programs that are run for events: those of one instance or group one after the other, so that what they leave behind is what
-//! happened last; those of different ones side by side.
+//! The programs that are run for events: those of one owner (an instance, a group, a server) one after the other, so that what they
+//! leave behind is what happened last; those of different ones side by side.
 //!
 //! One that takes long holds the next one up for a while only. When more waits than that, states that are already history are left
 //! out, never the last.
 
-use super::{Event, Kind, What};
-use crate::config::model::{Command, Notify};
+use crate::config::model::Command;
 use crate::time::Instant;
 use crate::track::script::{Outcome, RunId};
 use std::collections::{HashMap, VecDeque};
@@ -15,11 +14,30 @@ use std::time::Duration;
 
 /// A program that has run for so long does not hold up the next one any more.
 pub const PATIENCE: Duration = Duration::from_secs(10);
-/// Programs of one instance or group that may wait; past that, those of old states are left out.
+/// Programs of one owner that may wait; past that, those of old states are left out.
 const WAITING_MAX: usize = 16;
 
-/// Whom programs belong to.
-type Owner = (Kind, Rc<str>);
+/// To whom something happened.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Owner {
+    /// Of which kind: names are unique among those of one kind.
+    pub kind: &'static str,
+    /// As in the log.
+    pub name: Rc<str>,
+}
+
+/// A program, and what it is run for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// To whom it happened.
+    pub owner: Owner,
+    /// What happened.
+    pub what: &'static str,
+    /// It is a state, which makes earlier ones history; what is none is told once when it waits more than once.
+    pub is_state: bool,
+    /// What is run.
+    pub command: Command,
+}
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +65,7 @@ pub enum Notice {
         /// Whose it is.
         name: Rc<str>,
         /// For what it was run.
-        what: What,
+        what: &'static str,
         /// How it ended.
         outcome: Outcome,
     },
@@ -56,7 +74,7 @@ pub enum Notice {
         /// Whose it is.
         name: Rc<str>,
         /// For what it was run.
-        what: What,
+        what: &'static str,
     },
     /// Programs for states that are history were left out.
     LeftOut {
@@ -72,11 +90,11 @@ impl fmt::Display for Notice {
                 name,
                 what,
                 outcome,
-            } => write!(f, "({name}) notify script for {} {outcome}", what.word()),
+            } => write!(f, "({name}) notify script for {} {outcome}", what),
             Notice::Slow { name, what } => write!(
                 f,
                 "({name}) notify script for {} has run for {} seconds: the next one no longer waits for it",
-                what.word(),
+                what,
                 PATIENCE.as_secs()
             ),
             Notice::LeftOut { name } => write!(
@@ -89,7 +107,9 @@ impl fmt::Display for Notice {
 
 #[derive(Debug)]
 struct Waiting {
-    what: What,
+    what: &'static str,
+    /// Which event it is for, if that was a state.
+    state: Option<u64>,
     command: Command,
 }
 
@@ -100,10 +120,25 @@ struct Lane {
     waiting: VecDeque<Waiting>,
 }
 
+impl Lane {
+    /// Leaves out states that are history; false when there are none.
+    fn leave_out(&mut self) -> bool {
+        let before = self.waiting.len();
+        let last = self
+            .waiting
+            .iter()
+            .filter_map(|waiting| waiting.state)
+            .max();
+        self.waiting
+            .retain(|waiting| waiting.state.is_none() || waiting.state == last);
+        self.waiting.len() < before
+    }
+}
+
 #[derive(Debug)]
 struct Running {
     owner: Owner,
-    what: What,
+    what: &'static str,
 }
 
 /// All of them.
@@ -112,46 +147,42 @@ pub struct Programs {
     lanes: HashMap<Owner, Lane>,
     running: HashMap<RunId, Running>,
     runs: RunId,
+    events: u64,
 }
 
 impl Programs {
-    /// Runs what is configured for an event, when its turn comes: its own program, then `notify`.
+    /// Runs programs when their turn comes; those of one event, all of one owner, in this order.
     pub fn tell(
         &mut self,
         now: Instant,
-        event: &Event,
-        notify: &Notify,
+        programs: impl IntoIterator<Item = Program>,
         actions: &mut Vec<Action>,
     ) {
-        let own = event.what.command(notify).cloned();
-        let any = notify.any.as_ref().filter(|_| event.what.is_state());
-        let any = any.map(|command| with_arguments(command, event));
-        let owner: Owner = (event.kind, event.name.clone());
-        for command in own.into_iter().chain(any) {
+        self.events += 1;
+        let event = self.events;
+        for Program {
+            owner,
+            what,
+            is_state,
+            command,
+        } in programs
+        {
             let lane = self.lanes.entry(owner.clone()).or_default();
-            let told_already = !event.what.is_state()
-                && lane
-                    .waiting
-                    .iter()
-                    .any(|waiting| waiting.what == event.what);
+            let told_already = !is_state && lane.waiting.iter().any(|waiting| waiting.what == what);
             if told_already {
                 continue;
             }
             lane.waiting.push_back(Waiting {
-                what: event.what,
+                what,
+                state: is_state.then_some(event),
                 command,
             });
-            if lane.waiting.len() > WAITING_MAX {
-                let newest = event.what;
-                let before = lane.waiting.len();
-                lane.waiting.retain(|waiting| waiting.what == newest);
-                if lane.waiting.len() < before {
-                    let name = event.name.clone();
-                    actions.push(Action::Tell(Notice::LeftOut { name }));
-                }
+            if lane.waiting.len() > WAITING_MAX && lane.leave_out() {
+                let name = owner.name.clone();
+                actions.push(Action::Tell(Notice::LeftOut { name }));
             }
+            self.advance(now, &owner, actions);
         }
-        self.advance(now, &owner, actions);
     }
 
     /// A program has ended.
@@ -160,7 +191,7 @@ impl Programs {
             return;
         };
         if !outcome.is_success() {
-            let name = owner.1.clone();
+            let name = owner.name.clone();
             actions.push(Action::Tell(Notice::Failed {
                 name,
                 what,
@@ -180,7 +211,7 @@ impl Programs {
         };
         let (owner, what) = (owner.clone(), *what);
         if self.let_go(&owner, run) {
-            let name = owner.1.clone();
+            let name = owner.name.clone();
             actions.push(Action::Tell(Notice::Slow { name, what }));
             self.advance(now, &owner, actions);
         }
@@ -233,7 +264,7 @@ impl Programs {
         if lane.run.is_some() {
             return;
         }
-        let Some(Waiting { what, command }) = lane.waiting.pop_front() else {
+        let Some(Waiting { what, command, .. }) = lane.waiting.pop_front() else {
             self.lanes.remove(owner);
             return;
         };
@@ -245,16 +276,4 @@ impl Programs {
         actions.push(Action::Run { run, command });
         actions.push(Action::Arm(run, now + PATIENCE));
     }
-}
-
-/// `notify` is told what happened behind its own arguments.
-fn with_arguments(command: &Command, event: &Event) -> Command {
-    let mut command = command.clone();
-    command.arguments.extend([
-        event.kind.word().into(),
-        event.name.as_bytes().to_vec(),
-        event.what.word().into(),
-        event.priority.to_string().into_bytes(),
-    ]);
-    command
 }

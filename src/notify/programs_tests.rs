@@ -26,13 +26,14 @@ fn notify() -> Notify {
     }
 }
 
-fn event(name: &str, what: What) -> Event {
-    Event {
+fn tell(programs: &mut Programs, name: &str, what: What, actions: &mut Vec<Action>) {
+    let event = Event {
         kind: Kind::Instance,
         name: name.into(),
         what,
         priority: 150,
-    }
+    };
+    programs.tell(NOW, event.programs(&notify()), actions);
 }
 
 /// What is run, as words, and the numbers of the runs.
@@ -68,10 +69,10 @@ fn to_the_end(programs: &mut Programs, actions: Vec<Action>) -> Vec<String> {
 fn in_order_one_at_a_time_and_the_general_one_after_its_own() {
     let (mut programs, mut actions) = (Programs::default(), Vec::new());
     for what in [What::Backup, What::Master, What::Fault] {
-        programs.tell(NOW, &event("A", what), &notify(), &mut actions);
+        tell(&mut programs, "A", what, &mut actions);
     }
     assert_eq!(runs(&actions).len(), 1, "the others wait");
-    programs.tell(NOW, &event("B", What::Backup), &notify(), &mut actions);
+    tell(&mut programs, "B", What::Backup, &mut actions);
     assert_eq!(runs(&actions).len(), 2, "not for one another");
     actions.retain(|action| !matches!(action, Action::Run { run: 2, .. }));
     assert_eq!(
@@ -89,7 +90,7 @@ fn in_order_one_at_a_time_and_the_general_one_after_its_own() {
 #[test]
 fn one_that_hangs_is_waited_for_in_vain_only_so_long() {
     let (mut programs, mut actions) = (Programs::default(), Vec::new());
-    programs.tell(NOW, &event("A", What::Master), &notify(), &mut actions);
+    tell(&mut programs, "A", What::Master, &mut actions);
     let (hanging, _) = runs(&actions)[0];
     assert!(actions.contains(&Action::Arm(hanging, NOW + PATIENCE)));
     actions.clear();
@@ -113,14 +114,9 @@ fn one_that_hangs_is_waited_for_in_vain_only_so_long() {
 fn what_is_history_is_left_out_and_the_last_state_never() {
     let (mut programs, mut actions) = (Programs::default(), Vec::new());
     for _ in 0..100 {
-        programs.tell(NOW, &event("A", What::Backup), &notify(), &mut actions);
-        programs.tell(
-            NOW,
-            &event("A", What::MasterRxLowerPri),
-            &notify(),
-            &mut actions,
-        );
-        programs.tell(NOW, &event("A", What::Master), &notify(), &mut actions);
+        tell(&mut programs, "A", What::Backup, &mut actions);
+        tell(&mut programs, "A", What::MasterRxLowerPri, &mut actions);
+        tell(&mut programs, "A", What::Master, &mut actions);
     }
     assert!(
         actions
@@ -135,16 +131,33 @@ fn what_is_history_is_left_out_and_the_last_state_never() {
     );
 }
 
+/// What is no state waits at most once, and does not push the last state out.
+#[test]
+fn a_lower_priority_heard_makes_no_state_history() {
+    let (mut programs, mut actions) = (Programs::default(), Vec::new());
+    for what in [What::Backup, What::Master].into_iter().cycle().take(8) {
+        tell(&mut programs, "A", what, &mut actions);
+    }
+    for _ in 0..3 {
+        tell(&mut programs, "A", What::MasterRxLowerPri, &mut actions);
+    }
+    // 15 and 1 wait, the next one is too many.
+    tell(&mut programs, "A", What::Fault, &mut actions);
+    tell(&mut programs, "A", What::MasterRxLowerPri, &mut actions);
+    let done = to_the_end(&mut programs, actions);
+    assert_eq!(done, ["backup", "lower", "any INSTANCE A FAULT 150"]);
+}
+
 #[test]
 fn at_the_end_and_after_a_loss_nothing_waits() {
     let (mut programs, mut actions) = (Programs::default(), Vec::new());
-    programs.tell(NOW, &event("A", What::Master), &notify(), &mut actions);
-    programs.tell(NOW, &event("A", What::Backup), &notify(), &mut actions);
+    tell(&mut programs, "A", What::Master, &mut actions);
+    tell(&mut programs, "A", What::Backup, &mut actions);
     programs.flush(NOW, &mut actions);
     assert_eq!(runs(&actions).len(), 4);
     assert!(programs.is_any_running());
     let (mut programs, mut actions) = (Programs::default(), Vec::new());
-    programs.tell(NOW, &event("A", What::Master), &notify(), &mut actions);
+    tell(&mut programs, "A", What::Master, &mut actions);
     actions.clear();
     programs.lost(NOW, &mut actions);
     assert_eq!(runs(&actions)[0].1, "any INSTANCE A MASTER 150");

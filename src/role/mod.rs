@@ -13,6 +13,7 @@ pub mod dump;
 pub mod handover;
 mod parent;
 pub mod paths;
+pub mod programs;
 mod reload;
 mod reload_time;
 pub mod runner;

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::config::diagnostic::quote;
-use crate::config::model::{Command, Fifo, Notify};
+use crate::config::model::{Command, Fifo, Model, Notify};
 use crate::config::read::{Item, Script};
 use crate::config::source::path;
 
@@ -82,6 +82,8 @@ pub(super) struct DraftFifos {
     general: DraftFifo,
     /// `vrrp_notify_fifo`.
     vrrp: DraftFifo,
+    /// `lvs_notify_fifo`.
+    lvs: DraftFifo,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -96,6 +98,7 @@ impl DraftFifos {
         let fifo = match item.name() {
             "notify_fifo" | "notify_fifo_script" => &mut self.general,
             "vrrp_notify_fifo" | "vrrp_notify_fifo_script" => &mut self.vrrp,
+            "lvs_notify_fifo" | "lvs_notify_fifo_script" => &mut self.lvs,
             _ => return false,
         };
         if item.name().ends_with("_script") {
@@ -106,28 +109,41 @@ impl DraftFifos {
         true
     }
 
-    /// Those that the VRRP process writes to.
-    pub fn finish(&self, context: &mut Context<'_>) -> Vec<Fifo> {
-        let mut found: Vec<Fifo> = Vec::new();
-        for DraftFifo { fifo, reader } in [&self.general, &self.vrrp] {
-            let Some(fifo) = fifo else {
-                if let Some(reader) = reader {
-                    let message = "a script for a notify FIFO without the FIFO - ignoring";
-                    context.fault(reader.span, message, "name the FIFO, too");
-                }
-                continue;
-            };
-            if found.iter().any(|known| known.path == fifo.path) {
-                continue;
-            }
-            let reader = reader.clone().and_then(|reader| context.vouch(reader));
-            found.push(Fifo {
-                reader: reader.map(|reader| with_path(reader, fifo)),
-                ..fifo.clone()
-            });
-        }
-        found
+    /// Gives each process those that it writes to.
+    pub fn finish(self, context: &mut Context<'_>, model: &mut Model) {
+        let [general, vrrp, lvs] =
+            [self.general, self.vrrp, self.lvs].map(|draft| draft.finish(context));
+        let shared = general.clone().map(|general| Fifo {
+            with_vrrp: model.vrrp.has_work(),
+            ..general
+        });
+        model.vrrp.fifos = different(general, vrrp);
+        model.lvs.fifos = different(shared, lvs);
     }
+}
+
+impl DraftFifo {
+    fn finish(self, context: &mut Context<'_>) -> Option<Fifo> {
+        let Some(fifo) = self.fifo else {
+            if let Some(reader) = self.reader {
+                let message = "a script for a notify FIFO without the FIFO - ignoring";
+                context.fault(reader.span, message, "name the FIFO, too");
+            }
+            return None;
+        };
+        let reader = self.reader.and_then(|reader| context.vouch(reader));
+        Some(Fifo {
+            reader: reader.map(|reader| with_path(reader, &fifo)),
+            ..fifo
+        })
+    }
+}
+
+/// One of its own counts only when it is another one.
+fn different(general: Option<Fifo>, own: Option<Fifo>) -> Vec<Fifo> {
+    let path = general.as_ref().map(|general| general.path.clone());
+    let own = own.filter(|own| Some(&own.path) != path.as_ref());
+    general.into_iter().chain(own).collect()
 }
 
 fn with_path(reader: Script, fifo: &Fifo) -> Command {
@@ -175,5 +191,6 @@ fn read_fifo(context: &mut Context<'_>, item: &Item<'_>) -> Option<Fifo> {
         path: path(name.bytes()).to_owned(),
         owner,
         reader: None,
+        with_vrrp: false,
     })
 }

@@ -51,7 +51,8 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
     statics::finish_linkbeats(&mut builder);
     track_group::finish(&mut builder, &mut context);
     finish::accept::report(&builder, &mut context);
-    builder.model.vrrp.fifos = builder.defaults.fifos.finish(&mut context);
+    let fifos = std::mem::take(&mut builder.defaults.fifos);
+    fifos.finish(&mut context, &mut builder.model);
     context.report_security();
     context.report_pending();
     if builder.objects == 0 {

@@ -1,7 +1,7 @@
 //! The load balancer's part of the model: services, groups of addresses, and the servers behind them, every default and every
 //! inherited value filled in. What checks a server is `checker`'s.
 
-use super::{Checker, Command};
+use super::{Checker, Command, Fifo};
 use crate::config::secret::Secret;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -18,6 +18,8 @@ pub struct Lvs {
     pub groups: Vec<ServerGroup>,
     /// In the order of the file; each has a real server.
     pub virtual_servers: Vec<VirtualServer>,
+    /// `notify_fifo` and `lvs_notify_fifo`.
+    pub fifos: Vec<Fifo>,
 }
 
 /// `SSL`: what TLS checks present and trust.

@@ -47,10 +47,12 @@ impl Notify {
 /// One of the FIFOs that hear of everything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fifo {
-    /// `notify_fifo` or `vrrp_notify_fifo`: where it is made.
+    /// `notify_fifo`, `vrrp_notify_fifo` or `lvs_notify_fifo`: where it is made.
     pub path: PathBuf,
     /// Whose it is.
     pub owner: Account,
     /// `notify_fifo_script`: who reads it; the path is its last argument.
     pub reader: Option<Command>,
+    /// The VRRP process has work and writes to it, too: then it is the one that starts the script.
+    pub with_vrrp: bool,
 }

@@ -26,6 +26,7 @@ mod turn;
 mod vmacs;
 
 use super::control::Answer;
+use super::programs::{self, Fifos, Notifier, Runner};
 use super::{Exit, RoleContext, paths};
 use crate::config::model::Model;
 use crate::kernel::LinkChange;
@@ -45,8 +46,6 @@ use gap::Gaps;
 use linkbeat::Linkbeats;
 use links::Kernel;
 use log::{debug, error, info, warn};
-use notify::Audience;
-use runner::Runner;
 use sockets::{Place, Sockets};
 use statics::Statics;
 use std::collections::VecDeque;
@@ -74,10 +73,9 @@ enum Source {
     /// nftables.
     Filter,
     Parent,
-    Runner,
+    Programs(programs::Source),
     /// The process that polls links.
     Linkbeat,
-    Fifo,
     Signals,
     Log,
 }
@@ -94,12 +92,21 @@ enum Key {
     StopLimit,
     /// The next run of a script.
     Script(ScriptId),
-    /// Another runner may be tried.
-    Runner,
-    /// A program has run for long.
-    Slow(u64),
+    Programs(programs::Timer),
     /// Something static has been missing for a while.
     Statics,
+}
+
+impl From<programs::Source> for Source {
+    fn from(source: programs::Source) -> Self {
+        Source::Programs(source)
+    }
+}
+
+impl From<programs::Timer> for Key {
+    fn from(timer: programs::Timer) -> Self {
+        Key::Programs(timer)
+    }
 }
 
 /// How far the process has come.
@@ -128,7 +135,8 @@ struct Shell {
     dumps: Dumps,
     runner: Runner,
     scripts: Scripts,
-    audience: Audience,
+    notifier: Notifier,
+    fifos: Fifos,
     statics: Statics,
     linkbeats: Linkbeats,
     router: Router,
@@ -185,7 +193,8 @@ impl Shell {
             dumps: Dumps::default(),
             runner: Runner::default(),
             scripts: Scripts::default(),
-            audience: Audience::default(),
+            notifier: Notifier::default(),
+            fifos: Fifos::default(),
             statics: Statics::default(),
             linkbeats: Linkbeats::default(),
             router: Router::new(&model.vrrp, model.global.log_unknown_vrids),

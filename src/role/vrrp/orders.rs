@@ -57,8 +57,10 @@ impl Shell {
             self.kernel.hold_fixed(false);
             self.kernel.release_links();
         }
-        self.close_fifos();
-        let limit = if self.has_told() {
+        self.fifos.close(&mut self.events, &self.runner);
+        self.runner
+            .need(false, now, &mut self.events, &mut self.wheel);
+        let limit = if self.notifier.is_done() {
             STOP_LIMIT
         } else {
             PROGRAMS_LIMIT

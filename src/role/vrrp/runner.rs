@@ -1,116 +1,50 @@
-//! The process that runs the user's programs for this one: started when something is to be run, replaced when it dies, asked and heard.
+//! What the runner says, to whom it concerns.
 
-use super::{Key, Phase, Shell, Source};
+use super::Shell;
 use crate::os::clock;
-use crate::os::poll::{Loop, Want};
-use crate::os::process::{self, ProcessId};
-use crate::role::runner::{self, Answer, Received, Request, RunId, ToRunner};
-use crate::time::Instant;
-use log::{error, warn};
-use std::io;
-use std::time::Duration;
-
-/// A runner that dies is replaced at once, unless it has lived for less than this: then after so long.
-const RETRY: Duration = Duration::from_secs(1);
-
-/// The line to the runner, if there is one.
-#[derive(Default)]
-pub(super) struct Runner {
-    line: Option<(ProcessId, ToRunner)>,
-    /// When one was last started.
-    tried: Option<Instant>,
-    /// Processes that were runners, until they have ended.
-    leaving: Vec<ProcessId>,
-}
-
-impl Runner {
-    /// Makes sure that there is a runner.
-    pub fn start(&mut self, events: &mut Loop<Source>, now: Instant) {
-        if self.line.is_some() {
-            return;
-        }
-        self.tried = Some(now);
-        let started = runner::start().and_then(|(process, line)| {
-            events.add(&line, Source::Runner, Want::Read)?;
-            Ok((process, line))
-        });
-        match started {
-            Ok(line) => self.line = Some(line),
-            Err(error) => error!("Cannot start the process that runs programs: {error}"),
-        }
-    }
-
-    fn dismiss(&mut self, events: &mut Loop<Source>) {
-        if let Some((process, line)) = self.line.take() {
-            let _ = events.remove(&line);
-            self.leaving.push(process);
-        }
-    }
-
-    /// Takes leave of runners that have ended.
-    pub fn reap(&mut self) {
-        self.leaving.retain(|runner| !process::has_ended(*runner));
-    }
-
-    /// Asks it for something.
-    ///
-    /// # Errors
-    /// There is none, it does not read what it is told, or the request is too long.
-    pub fn ask(&self, request: &Request) -> io::Result<()> {
-        match &self.line {
-            Some((_, line)) => line.send(request),
-            None => Err(io::Error::from_raw_os_error(libc::ESRCH)),
-        }
-    }
-
-    fn receive(&mut self) -> Received<Answer> {
-        match &mut self.line {
-            Some((_, line)) => line.receive(),
-            None => Received::Nothing,
-        }
-    }
-}
+use crate::role::runner::{Answer, Received, RunId};
 
 impl Shell {
+    /// Whether anything is configured that the runner has to run.
+    fn needs_runner(&self) -> bool {
+        let vrrp = &self.model.vrrp;
+        let instances = vrrp.instances.iter().map(|instance| &instance.notify);
+        let groups = vrrp.sync_groups.iter().map(|group| &group.notify);
+        !vrrp.scripts.is_empty()
+            || vrrp.fifos.iter().any(|fifo| fifo.reader.is_some())
+            || instances.chain(groups).any(|notify| notify.runs_programs())
+    }
+
+    /// Starts the runner, if it is needed.
+    pub(super) fn prepare_runner(&mut self) {
+        let (needed, now) = (self.needs_runner(), clock::now());
+        self.runner
+            .need(needed, now, &mut self.events, &mut self.wheel);
+    }
+
     /// The runner has something to say.
     pub(super) fn listen_to_runner(&mut self) {
         let now = clock::now();
         loop {
-            match self.runner.receive() {
+            let received = self.runner.receive(now, &mut self.events, &mut self.wheel);
+            match received {
                 Received::Packet(Answer::Late(RunId::Script(run))) => self.script_late(now, run),
+                Received::Packet(Answer::Late(_)) => {}
                 Received::Packet(Answer::Ended(RunId::Script(run), outcome)) => {
                     self.script_ended(now, run, outcome);
                 }
-                Received::Packet(Answer::Ended(id, outcome)) => {
-                    self.program_ended(now, id, outcome)
+                Received::Packet(Answer::Ended(RunId::Notify(run), outcome)) => self
+                    .notifier
+                    .ended(now, run, outcome, &self.runner, &mut self.wheel),
+                Received::Packet(Answer::Ended(RunId::Reader(run), outcome)) => {
+                    self.fifos.reader_ended(run, outcome);
                 }
-                Received::Packet(Answer::Late(_)) => {}
                 Received::Nothing => return,
                 Received::Gone => {
-                    warn!("The process that runs programs has ended: starting another");
-                    self.runner.dismiss(&mut self.events);
-                    self.replace_runner(now);
                     self.scripts.lost();
-                    self.programs_lost(now);
+                    self.notifier.lost(now, &self.runner, &mut self.wheel);
                 }
             }
-        }
-    }
-
-    /// Starts a runner in the place of one that has ended, now or later.
-    pub(super) fn replace_runner(&mut self, now: Instant) {
-        if self.phase == Phase::Stopping || !self.needs_runner() {
-            return;
-        }
-        if self
-            .runner
-            .tried
-            .is_none_or(|tried| now.since(tried) >= RETRY)
-        {
-            self.runner.start(&mut self.events, now);
-        }
-        if self.runner.line.is_none() {
-            self.wheel.arm(Key::Runner, now + RETRY);
         }
     }
 }

@@ -52,9 +52,7 @@ impl Shell {
                             command: config.command.clone(),
                             limit: Some(config.timeout),
                         };
-                        if let Err(error) = self.runner.ask(&request) {
-                            let errno = error.raw_os_error().unwrap_or(libc::E2BIG);
-                            let outcome = Outcome::NotStarted(errno);
+                        if let Err(outcome) = self.runner.ask(&request) {
                             self.scripts.ended(run, outcome, &mut actions);
                         }
                     }

@@ -7,6 +7,7 @@ use crate::os::clock;
 use crate::os::poll::Ready;
 use crate::os::vrrp_socket::Carrier;
 use crate::role::Exit;
+use crate::role::programs::{self, Timer};
 use crate::time::Instant;
 use crate::vrrp::{Event, TimerKey};
 use log::{debug, warn};
@@ -43,9 +44,9 @@ impl Shell {
                     }
                 }
                 Source::Parent => self.obey(),
-                Source::Runner => self.listen_to_runner(),
+                Source::Programs(programs::Source::Runner) => self.listen_to_runner(),
+                Source::Programs(programs::Source::Fifo) => self.fifos.writable(),
                 Source::Linkbeat => self.listen_to_linkbeat(),
-                Source::Fifo => self.audience.writable(),
                 Source::Signals => {
                     if self.context.terminated() {
                         self.stop(clock::now());
@@ -84,16 +85,20 @@ impl Shell {
                     }
                 }
                 Key::Script(id) => self.script_due(now, id, deadline),
-                Key::Runner => self.replace_runner(now),
-                Key::Slow(run) => self.program_is_slow(now, run),
+                Key::Programs(Timer::Runner) => {
+                    self.runner.replace(now, &mut self.events, &mut self.wheel);
+                }
+                Key::Programs(Timer::Slow(run)) => {
+                    self.notifier.slow(now, run, &self.runner, &mut self.wheel);
+                }
                 Key::Statics => self.look_at_statics(now),
                 Key::StopLimit => {
                     if !self.kernel.reconciler().is_settled() {
                         warn!("The kernel has not confirmed in time that all addresses are gone");
                     }
-                    if !self.has_told() {
+                    if !self.notifier.is_done() {
                         warn!("Some notify scripts have not ended in time");
-                        self.tell_the_rest(now);
+                        self.notifier.flush(now, &self.runner, &mut self.wheel);
                     }
                     self.remove_filters(now);
                     self.exit = Some(Exit::Clean);
@@ -152,7 +157,9 @@ impl Shell {
         self.linkbeats.reap();
         self.runner.reap();
         self.context.parent.alive(now);
-        if self.phase == Phase::Stopping && self.has_told() && self.kernel.reconciler().is_settled()
+        if self.phase == Phase::Stopping
+            && self.notifier.is_done()
+            && self.kernel.reconciler().is_settled()
         {
             self.remove_filters(now);
             self.exit = Some(Exit::Clean);

@@ -1,0 +1,193 @@
+//! The FIFOs that hear of everything: opened, written to without ever waiting for a reader, and read by the script that is configured.
+
+use super::{Runner, Source, Token};
+use crate::config::model::Fifo as Config;
+use crate::notify::fifo::{Backlog, Line};
+use crate::os::fifo::Fifo;
+use crate::os::poll::{Loop, Want};
+use crate::role::runner::{Outcome, Request, RunId};
+use log::{error, warn};
+use std::io::{self, ErrorKind};
+
+/// How a process stands to a FIFO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// It starts the script, and takes the FIFO away if it made it.
+    Leads,
+    /// The same, and it takes it away in any case: the process that made it is gone.
+    Inherits,
+    /// It only writes: another process leads.
+    Follows,
+}
+
+/// All of them.
+#[derive(Default)]
+pub struct Fifos {
+    open: Vec<Open>,
+    readers: u64,
+}
+
+/// A FIFO that is open, what waits for it, and who reads it.
+struct Open {
+    config: Config,
+    part: Part,
+    fifo: Fifo,
+    backlog: Backlog,
+    /// Whether it was said that lines are given up.
+    told: bool,
+    reader: Option<u64>,
+}
+
+impl Open {
+    fn new<T: Token>(config: &Config, part: Part, events: &mut Loop<T>) -> io::Result<Self> {
+        let mut fifo = Fifo::open(&config.path, config.owner)?;
+        if part == Part::Inherits {
+            fifo.inherit();
+        }
+        events.add(&fifo, Source::Fifo.into(), Want::Write)?;
+        Ok(Open {
+            config: config.clone(),
+            part,
+            fifo,
+            backlog: Backlog::default(),
+            told: false,
+            reader: None,
+        })
+    }
+
+    /// Writes what there is room for.
+    fn write(&mut self) {
+        while let Some(line) = self.backlog.front() {
+            match self.fifo.write(line.text.as_bytes()) {
+                Ok(()) => self.backlog.written(),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    error!("Cannot write to {}: {error}", self.config.path.display());
+                    self.backlog.written();
+                }
+            }
+        }
+        self.told = false;
+    }
+
+    fn end_reader(&mut self, runner: &Runner) {
+        if let Some(reader) = self.reader.take() {
+            // One that cannot be told is not there any more.
+            let _ = runner.ask(&Request::End(RunId::Reader(reader)));
+        }
+    }
+
+    fn tell_reader(&self, outcome: Outcome) {
+        warn!(
+            "The script that reads {} {outcome}",
+            self.config.path.display()
+        );
+    }
+
+    fn close<T: Token>(mut self, events: &mut Loop<T>, runner: &Runner) {
+        self.write();
+        self.end_reader(runner);
+        let _ = events.remove(&self.fifo);
+        if self.part != Part::Follows {
+            self.fifo.remove();
+        }
+    }
+}
+
+impl Fifos {
+    /// Makes them those of the configuration, and has them read by whom it says; one that did not change goes on undisturbed.
+    pub fn configure<T: Token>(
+        &mut self,
+        wanted: &[Config],
+        part: impl Fn(&Config) -> Part,
+        events: &mut Loop<T>,
+        runner: &Runner,
+    ) {
+        let mut before = std::mem::take(&mut self.open);
+        for config in wanted {
+            let part = part(config);
+            let known = before.iter().position(|open| {
+                (&open.config.path, open.config.owner) == (&config.path, config.owner)
+            });
+            let opened = match known {
+                Some(place) => Ok(before.swap_remove(place)),
+                None => Open::new(config, part, events),
+            };
+            let mut open = match opened {
+                Ok(open) => open,
+                Err(error) => {
+                    error!("Cannot open the FIFO {}: {error}", config.path.display());
+                    continue;
+                }
+            };
+            if open.config.reader != config.reader || part == Part::Follows {
+                open.end_reader(runner);
+            }
+            open.config.reader.clone_from(&config.reader);
+            open.part = part;
+            self.start_reader(&mut open, runner);
+            self.open.push(open);
+        }
+        for gone in before {
+            gone.close(events, runner);
+        }
+    }
+
+    fn start_reader(&mut self, open: &mut Open, runner: &Runner) {
+        let Some(command) = &open.config.reader else {
+            return;
+        };
+        if open.reader.is_some() || open.part == Part::Follows {
+            return;
+        }
+        self.readers += 1;
+        let request = Request::Run {
+            id: RunId::Reader(self.readers),
+            command: command.clone(),
+            limit: None,
+        };
+        match runner.ask(&request) {
+            Ok(()) => open.reader = Some(self.readers),
+            Err(outcome) => open.tell_reader(outcome),
+        }
+    }
+
+    /// A script that reads one (`RunId::Reader`) has ended. When a runner is lost its readers go on, as programs without a limit do.
+    pub fn reader_ended(&mut self, run: u64, outcome: Outcome) {
+        let reader = self.open.iter_mut().find(|open| open.reader == Some(run));
+        if let Some(open) = reader {
+            open.reader = None;
+            open.tell_reader(outcome);
+        }
+    }
+
+    /// Whether there are none: nobody needs a line's wording.
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Writes a line to all of them, now or when there is room.
+    pub fn tell(&mut self, line: &Line) {
+        for open in &mut self.open {
+            if open.backlog.push(line.clone()) && !std::mem::replace(&mut open.told, true) {
+                warn!(
+                    "Nobody reads {}: states that are over are given up",
+                    open.config.path.display()
+                );
+            }
+            open.write();
+        }
+    }
+
+    /// There is room again somewhere.
+    pub fn writable(&mut self) {
+        self.open.iter_mut().for_each(Open::write);
+    }
+
+    /// Takes them away: the daemon ends.
+    pub fn close<T: Token>(&mut self, events: &mut Loop<T>, runner: &Runner) {
+        for open in std::mem::take(&mut self.open) {
+            open.close(events, runner);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The programs that are run for events: their core says which and when, the runner runs them.
+
+use super::{Key, Runner, Timer};
+use crate::notify::programs::{Action, Program, Programs};
+use crate::role::runner::{Outcome, Request, RunId};
+use crate::time::Instant;
+use crate::wheel::Wheel;
+use log::warn;
+
+/// What is run, and what waits.
+#[derive(Default)]
+pub struct Notifier {
+    programs: Programs,
+}
+
+impl Notifier {
+    /// Has programs of one owner run, in this order and after those of earlier events.
+    pub fn tell<K: Key>(
+        &mut self,
+        now: Instant,
+        programs: impl IntoIterator<Item = Program>,
+        runner: &Runner,
+        wheel: &mut Wheel<K>,
+    ) {
+        let mut actions = Vec::new();
+        self.programs.tell(now, programs, &mut actions);
+        self.perform(now, actions, runner, wheel);
+    }
+
+    /// A program (`RunId::Notify`) has ended.
+    pub fn ended<K: Key>(
+        &mut self,
+        now: Instant,
+        run: u64,
+        outcome: Outcome,
+        runner: &Runner,
+        wheel: &mut Wheel<K>,
+    ) {
+        let mut actions = Vec::new();
+        self.programs.ended(now, run, outcome, &mut actions);
+        self.perform(now, actions, runner, wheel);
+    }
+
+    /// A program has run for long.
+    pub fn slow<K: Key>(&mut self, now: Instant, run: u64, runner: &Runner, wheel: &mut Wheel<K>) {
+        let mut actions = Vec::new();
+        self.programs.slow(now, run, &mut actions);
+        self.perform(now, actions, runner, wheel);
+    }
+
+    /// The runner is gone: nobody will tell how programs end.
+    pub fn lost<K: Key>(&mut self, now: Instant, runner: &Runner, wheel: &mut Wheel<K>) {
+        let mut actions = Vec::new();
+        self.programs.lost(now, &mut actions);
+        self.perform(now, actions, runner, wheel);
+    }
+
+    /// The daemon ends and can wait no longer: what is still to be told is told now, if not in order.
+    pub fn flush<K: Key>(&mut self, now: Instant, runner: &Runner, wheel: &mut Wheel<K>) {
+        let mut actions = Vec::new();
+        self.programs.flush(now, &mut actions);
+        self.perform(now, actions, runner, wheel);
+    }
+
+    /// Whether every program that was told of something has ended.
+    pub fn is_done(&self) -> bool {
+        !self.programs.is_any_running()
+    }
+
+    fn perform<K: Key>(
+        &mut self,
+        now: Instant,
+        mut actions: Vec<Action>,
+        runner: &Runner,
+        wheel: &mut Wheel<K>,
+    ) {
+        // What cannot be run leads to more.
+        while !actions.is_empty() {
+            for action in std::mem::take(&mut actions) {
+                match action {
+                    Action::Run { run, command } => {
+                        let id = RunId::Notify(run);
+                        let request = Request::Run {
+                            id,
+                            command,
+                            limit: None,
+                        };
+                        if let Err(outcome) = runner.ask(&request) {
+                            self.programs.ended(now, run, outcome, &mut actions);
+                        }
+                    }
+                    Action::Arm(run, at) => wheel.arm(Timer::Slow(run).into(), at),
+                    Action::Disarm(run) => drop(wheel.disarm(Timer::Slow(run).into())),
+                    Action::Tell(notice) => warn!("{notice}"),
+                }
+            }
+        }
+    }
+}
