@@ -2,8 +2,7 @@
 //! The settings are those of tests/golden/*.conf.
 
 use keepalived::config::model::{
-    AuthHmac, Authentication, Freshness, GarpPolicy, HmacMode, InitialState, Version,
-    VirtualAddress, Vrrp, VrrpInstance,
+    AuthHmac, Authentication, Freshness, HmacMode, Version, VirtualAddress, Vrrp, VrrpInstance,
 };
 use keepalived::config::secret::Secret;
 use keepalived::time::{Instant, Wall};
@@ -11,10 +10,10 @@ use keepalived::vrrp::{Action, Event, Interface, Router, TimerKey};
 use keepalived::wheel::Wheel;
 use keepalived::wire::ethernet::{self, Header, TYPE_IPV4, TYPE_IPV6};
 use keepalived::wire::ndisc::{FLAG_OVERRIDE, NeighbourAdvertisement};
-use keepalived::wire::vrrp::Family;
 use keepalived::wire::vrrp::hmac::{self, Sequence};
 use keepalived::wire::vrrp::v2::{AUTH_AH, Advert};
 use keepalived::wire::vrrp::v3::{self, Coverage};
+use keepalived::wire::vrrp::{Family, MULTICAST_GROUP4, MULTICAST_GROUP6};
 use keepalived::wire::{ah, arp::Arp, destination, ip, ipv6};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -23,7 +22,6 @@ const MAC: ethernet::Mac = [0x02, 0, 0, 0x01, 0, 0];
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 10, 0, 1);
 const VIP: Ipv4Addr = Ipv4Addr::new(10, 200, 0, 51);
 const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 1, 1);
-const GROUP6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
 const VIPS6: [Ipv6Addr; 2] = [
     Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x200, 0, 0x33),
     Ipv6Addr::new(0xfd00, 0x200, 0, 0, 0, 0, 0, 0x33),
@@ -66,14 +64,14 @@ impl Settings {
             version,
             interval,
             authentication,
-            group: Ipv4Addr::new(224, 0, 0, 18).into(),
+            group: MULTICAST_GROUP4.into(),
             addresses: vec![VIP.into()],
         }
     }
 
     fn ipv6() -> Self {
         Settings {
-            group: GROUP6.into(),
+            group: MULTICAST_GROUP6.into(),
             addresses: VIPS6.map(IpAddr::V6).into(),
             ..Settings::ipv4(Version::V3, SECOND, Authentication::None)
         }
@@ -81,37 +79,13 @@ impl Settings {
 
     fn config(&self) -> Vrrp {
         let instance = VrrpInstance {
-            name: "V0_51".to_owned(),
-            interface: "e0".to_owned(),
-            virtual_router_id: 51,
             priority: 200,
-            initial_state: InitialState::Backup,
             version: self.version,
             advert_interval: self.interval,
-            nopreempt: false,
-            down_timer_adverts: 3,
             authentication: self.authentication.clone(),
             multicast_group: self.group,
-            source: None,
-            vmac: Default::default(),
-            transport: Default::default(),
-            receive_buffer: None,
-            checksum_as_v2: false,
-            dont_track_primary: false,
-            preempt_delay: Duration::ZERO,
-            timer_expired_backup: None,
-            owner_ignore_adverts: false,
-            tracked_interfaces: Vec::new(),
-            trackers: Vec::new(),
-            notify: Default::default(),
-            strict: false,
-            accept: true,
-            skip_check_adv_addr: false,
-            lower_prio_no_advert: false,
-            higher_prio_send_advert: false,
-            garp: GarpPolicy::default(),
-            holdings: Default::default(),
             virtual_addresses: self.addresses.iter().copied().map(line).collect(),
+            ..VrrpInstance::named("V0_51", "e0", 51)
         };
         Vrrp {
             instances: vec![instance],
@@ -121,18 +95,10 @@ impl Settings {
 }
 
 fn line(address: IpAddr) -> VirtualAddress {
-    const NODAD: u32 = 2;
+    let prefix = if address.is_ipv4() { 32 } else { 128 };
     VirtualAddress {
-        address,
-        prefix: if address.is_ipv4() { 32 } else { 128 },
         interface: Some("e0".to_owned()),
-        label: None,
-        scope: 0,
-        broadcast: None,
-        peer: None,
-        flags: if address.is_ipv4() { 0 } else { NODAD },
-        preferred_lifetime: None,
-        tracked: true,
+        ..VirtualAddress::new(address, prefix)
     }
 }
 
@@ -470,7 +436,10 @@ fn golden_frames_of_version_3_survive_reading_and_writing() {
         for frame in golden(name) {
             let (ethernet, packet) = Header::parse(&frame).expect(name);
             let (header, message) = ipv6::Header::parse(packet).expect(name);
-            assert_eq!((header.source, header.destination), (LINK_LOCAL, GROUP6));
+            assert_eq!(
+                (header.source, header.destination),
+                (LINK_LOCAL, MULTICAST_GROUP6)
+            );
             assert_eq!(
                 (header.traffic_class, header.hop_limit),
                 (0xc0, 255),

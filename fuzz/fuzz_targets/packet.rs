@@ -5,8 +5,8 @@
 #![no_main]
 
 use keepalived::config::model::{
-    Authentication, GarpPolicy, InitialState, OldChecksum, SyncGroup, Unicast, UnicastPeer, Version,
-    VirtualAddress, Vrrp, VrrpInstance,
+    Authentication, OldChecksum, SyncGroup, Unicast, UnicastPeer, Version, VirtualAddress, Vrrp,
+    VrrpInstance,
 };
 use keepalived::config::secret::Secret;
 use keepalived::time::Instant;
@@ -17,20 +17,16 @@ use keepalived::wire::checksum::pseudo_header;
 use keepalived::wire::ndisc::NeighbourAdvertisement;
 use keepalived::wire::vrrp::v2::Advert;
 use keepalived::wire::vrrp::v3::{self, Coverage};
-use keepalived::wire::vrrp::Family;
+use keepalived::wire::vrrp::{Family, MULTICAST_GROUP4 as GROUP, MULTICAST_GROUP6 as GROUP6};
 use keepalived::wire::{arp::Arp, ethernet, ip, ipv6};
 use libfuzzer_sys::fuzz_target;
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
-const GROUP6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
 /// The other node of the unicast instance, and how far our adverts to it go.
 const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 9);
 const UNICAST_TTL: u8 = 64;
-/// `IFA_F_NODAD`.
-const NODAD: u32 = 2;
 /// Nothing else that is said looks like it.
 const PASSWORD: &[u8] = b"geheim";
 
@@ -135,48 +131,12 @@ fn mended(host: u8, message: &[u8]) -> Vec<u8> {
 
 fn instance(vrid: u8, priority: u8, nopreempt: bool, authentication: Authentication) -> VrrpInstance {
     VrrpInstance {
-        name: format!("VI_{vrid}"),
-        interface: "eth0".to_owned(),
-        virtual_router_id: vrid,
         priority,
-        initial_state: InitialState::Backup,
-        version: Version::V2,
-        advert_interval: Duration::from_secs(1),
         nopreempt,
-        down_timer_adverts: 3,
         authentication,
-        multicast_group: GROUP.into(),
-        source: None,
-        vmac: Default::default(),
-        transport: Default::default(),
-        receive_buffer: None,
-        checksum_as_v2: false,
-        dont_track_primary: false,
-        preempt_delay: Duration::ZERO,
-        timer_expired_backup: None,
-        owner_ignore_adverts: false,
-        tracked_interfaces: Vec::new(),
-        trackers: Vec::new(),
-        notify: Default::default(),
-        strict: false,
-        accept: true,
-        skip_check_adv_addr: false,
-        lower_prio_no_advert: false,
         higher_prio_send_advert: true,
-        garp: GarpPolicy::default(),
-        holdings: Default::default(),
-        virtual_addresses: vec![VirtualAddress {
-            address: IpAddr::V4(Ipv4Addr::new(10, 0, 1, vrid)),
-            prefix: 24,
-            interface: None,
-            label: None,
-            scope: 0,
-            broadcast: None,
-            peer: None,
-            flags: 0,
-            preferred_lifetime: None,
-            tracked: true,
-        }],
+        virtual_addresses: vec![VirtualAddress::new(Ipv4Addr::new(10, 0, 1, vrid).into(), 24)],
+        ..VrrpInstance::named(format!("VI_{vrid}"), "eth0", vrid)
     }
 }
 
@@ -186,7 +146,7 @@ fn newer(mut instance: VrrpInstance, version: Version, family: Family) -> VrrpIn
     instance.advert_interval = Duration::from_millis(if version == Version::V3 { 250 } else { 1000 });
     if family == Family::V6 {
         instance.multicast_group = GROUP6.into();
-        for (host, flags) in [(1, NODAD), (2, 0)] {
+        for (host, flags) in [(1, VirtualAddress::NODAD), (2, 0)] {
             let line = instance.virtual_addresses[0].clone();
             let address = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, host, u16::from(instance.virtual_router_id));
             instance.virtual_addresses.push(VirtualAddress { address: address.into(), flags, ..line });

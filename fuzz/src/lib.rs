@@ -1,17 +1,14 @@
 //! What targets share that look at one decoder each: a router with one instance, and what it made of a packet.
 
 use keepalived::config::model::{
-    Authentication, GarpPolicy, InitialState, Version, VirtualAddress, Vrrp, VrrpInstance,
+    Authentication, Version, VirtualAddress, Vrrp, VrrpInstance,
 };
 use keepalived::time::{Instant, Wall};
+pub use keepalived::wire::vrrp::{MULTICAST_GROUP4 as GROUP, MULTICAST_GROUP6 as GROUP6};
 use keepalived::vrrp::{Action, Actions, Event, Interface, Router, Stats};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-/// Where VRRP is sent over IPv4.
-pub const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
-/// The same over IPv6.
-pub const GROUP6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
 /// The virtual router ID of every instance, that of the recorded frames.
 pub const VRID: u8 = 51;
 /// Our addresses.
@@ -27,48 +24,12 @@ pub fn instance(version: Version, ipv6: bool, authentication: Authentication) ->
         Ipv4Addr::new(10, 200, 0, 51).into()
     };
     VrrpInstance {
-        name: "VI".to_owned(),
-        interface: "e0".to_owned(),
-        virtual_router_id: VRID,
-        priority: 100,
-        initial_state: InitialState::Backup,
         version,
-        advert_interval: Duration::from_secs(1),
-        nopreempt: false,
-        down_timer_adverts: 3,
         authentication,
         multicast_group: if ipv6 { GROUP6.into() } else { GROUP.into() },
-        source: None,
-        transport: Default::default(),
-        checksum_as_v2: false,
-        dont_track_primary: false,
-        preempt_delay: Duration::ZERO,
-        timer_expired_backup: None,
-        owner_ignore_adverts: false,
-        tracked_interfaces: Vec::new(),
-        trackers: Vec::new(),
-        strict: false,
-        accept: true,
-        receive_buffer: None,
-        vmac: Default::default(),
-        notify: Default::default(),
-        skip_check_adv_addr: false,
-        lower_prio_no_advert: false,
         higher_prio_send_advert: true,
-        garp: GarpPolicy::default(),
-        holdings: Default::default(),
-        virtual_addresses: vec![VirtualAddress {
-            address,
-            prefix: if ipv6 { 128 } else { 32 },
-            interface: None,
-            label: None,
-            scope: 0,
-            broadcast: None,
-            peer: None,
-            flags: 0,
-            preferred_lifetime: None,
-            tracked: true,
-        }],
+        virtual_addresses: vec![VirtualAddress::new(address, if ipv6 { 128 } else { 32 })],
+        ..VrrpInstance::named("VI", "e0", VRID)
     }
 }
 

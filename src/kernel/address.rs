@@ -246,16 +246,9 @@ mod tests {
     #[test]
     fn a_peer_brings_its_prefix() {
         let line = VirtualAddress {
-            address: "10.0.0.1".parse().unwrap(),
-            prefix: 32,
             interface: Some("tun0".into()),
-            label: None,
-            scope: 0,
-            broadcast: None,
             peer: Some(("10.9.0.2".parse().unwrap(), 24)),
-            flags: 0,
-            preferred_lifetime: None,
-            tracked: true,
+            ..VirtualAddress::new("10.0.0.1".parse().unwrap(), 32)
         };
         let claim = Claim::from_virtual(&line, "eth0");
         assert_eq!(claim.interface, "tun0");

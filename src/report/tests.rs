@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::config::model::{
-    Authentication, GarpPolicy, InitialState, Model, OldChecksum, Unicast, UnicastPeer, Version,
-    VrrpInstance,
+    Authentication, InitialState, Model, OldChecksum, Unicast, UnicastPeer, VrrpInstance,
 };
 use crate::config::secret::Secret;
 use crate::vrrp::{Actions, Event, Interface};
@@ -17,7 +16,6 @@ fn model() -> Model {
     model.vrrp.instances.push(VrrpInstance {
         authentication: Authentication::Pass(Secret::new(PASSWORD)),
         initial_state: InitialState::Master,
-        holdings: Default::default(),
         virtual_addresses: vec![
             VirtualAddress {
                 interface: Some("eth0".into()),
@@ -26,50 +24,14 @@ fn model() -> Model {
             },
             line("10.0.0.1", 32),
         ],
-        name: "VI_\"1\"".into(),
-        interface: "eth0".into(),
-        virtual_router_id: 6,
-        priority: 255,
-        version: Version::V2,
-        advert_interval: Duration::from_secs(1),
-        nopreempt: false,
-        down_timer_adverts: 3,
-        multicast_group: Ipv4Addr::new(224, 0, 0, 18).into(),
-        checksum_as_v2: false,
-        source: None,
-        vmac: Default::default(),
-        transport: Default::default(),
-        receive_buffer: None,
-        dont_track_primary: false,
-        preempt_delay: Duration::ZERO,
-        timer_expired_backup: None,
-        owner_ignore_adverts: false,
-        tracked_interfaces: Vec::new(),
-        trackers: Vec::new(),
-        notify: Default::default(),
-        strict: false,
-        accept: true,
-        skip_check_adv_addr: false,
-        lower_prio_no_advert: false,
-        higher_prio_send_advert: false,
-        garp: GarpPolicy::default(),
+        priority: VrrpInstance::OWNER,
+        ..VrrpInstance::named("VI_\"1\"", "eth0", 6)
     });
     model
 }
 
 fn line(address: &str, prefix: u8) -> VirtualAddress {
-    VirtualAddress {
-        address: address.parse().expect("an address"),
-        prefix,
-        interface: None,
-        label: None,
-        scope: 0,
-        broadcast: None,
-        peer: None,
-        flags: 0,
-        preferred_lifetime: None,
-        tracked: true,
-    }
+    VirtualAddress::new(address.parse().expect("an address"), prefix)
 }
 
 /// One owner that became MASTER ten seconds ago, at 1,000,000 s of the wall clock.

@@ -7,7 +7,7 @@ use crate::config::model::{
     Unicast, UnicastPeer, Version, VirtualAddress, Vrrp, VrrpInstance,
 };
 use crate::config::secret::Secret;
-use crate::wire::vrrp::{Family, PRIORITY_OWNER};
+use crate::wire::vrrp::{Family, MULTICAST_GROUP4, MULTICAST_GROUP6, PRIORITY_OWNER};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -17,8 +17,6 @@ const LONG_GARP_INTERVAL: Duration = Duration::from_millis(700);
 pub(super) const LONGEST_PREEMPT_DELAY: Duration = Duration::from_secs(8);
 /// What a tracked interface is worth.
 const TRACK_WEIGHT: i32 = -40;
-/// `IFA_F_NODAD`: as addresses of IPv6 are added.
-const NODAD: u32 = 2;
 /// The names of the instances on every node, one on each segment; the first alone in simple lives.
 pub(super) const NAMES: [&str; 2] = ["VI_1", "VI_2"];
 
@@ -214,9 +212,6 @@ fn random_instance(random: &mut Random, protocol: Protocol, owners: bool) -> Vrr
     let nopreempt = !eager && priority != PRIORITY_OWNER && random.percent(30);
     let delayed = !eager && !nopreempt && priority != PRIORITY_OWNER && random.percent(30);
     VrrpInstance {
-        name: NAMES[0].to_owned(),
-        interface: "eth0".to_owned(),
-        virtual_router_id: 51,
         priority,
         initial_state: if eager {
             InitialState::Master
@@ -226,19 +221,14 @@ fn random_instance(random: &mut Random, protocol: Protocol, owners: bool) -> Vrr
         version: protocol.version,
         advert_interval: protocol.interval(random),
         nopreempt,
-        down_timer_adverts: 3,
         authentication: match protocol.version {
             Version::V2 => Authentication::Pass(Secret::new("s3cr3t")),
             Version::V3 => Authentication::None,
         },
         multicast_group: match protocol.family {
-            Family::V4 => Ipv4Addr::new(224, 0, 0, 18).into(),
-            Family::V6 => Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12).into(),
+            Family::V4 => MULTICAST_GROUP4.into(),
+            Family::V6 => MULTICAST_GROUP6.into(),
         },
-        source: None,
-        vmac: Default::default(),
-        transport: Default::default(),
-        receive_buffer: None,
         checksum_as_v2: protocol.version == Version::V3 && random.percent(50),
         dont_track_primary: random.percent(20),
         preempt_delay: if delayed {
@@ -247,12 +237,6 @@ fn random_instance(random: &mut Random, protocol: Protocol, owners: bool) -> Vrr
             Duration::ZERO
         },
         timer_expired_backup: (nopreempt && random.percent(50)).then_some(254),
-        owner_ignore_adverts: false,
-        tracked_interfaces: Vec::new(),
-        trackers: Vec::new(),
-        notify: Default::default(),
-        strict: false,
-        accept: true,
         skip_check_adv_addr: random.percent(20),
         lower_prio_no_advert: random.percent(20),
         higher_prio_send_advert: random.percent(20),
@@ -264,18 +248,7 @@ fn random_instance(random: &mut Random, protocol: Protocol, owners: bool) -> Vrr
             },
             ..GarpPolicy::default()
         },
-        holdings: Default::default(),
-        virtual_addresses: vec![VirtualAddress {
-            address: protocol.virtual_address(0),
-            prefix: 24,
-            interface: None,
-            label: None,
-            scope: 0,
-            broadcast: None,
-            peer: None,
-            flags: NODAD,
-            preferred_lifetime: None,
-            tracked: true,
-        }],
+        virtual_addresses: vec![VirtualAddress::new(protocol.virtual_address(0), 24)],
+        ..VrrpInstance::named(NAMES[0], "eth0", 51)
     }
 }

@@ -4,11 +4,11 @@ use crate::time::Instant;
 use crate::vrrp::{Cause, Instance, InstanceId, State, master_down_interval};
 use crate::wire::vrrp::v2;
 use crate::wire::vrrp::v3::{self, CENTISECOND};
-use crate::wire::vrrp::{PRIORITY_OWNER, PRIORITY_RESIGN};
+use crate::wire::vrrp::{MULTICAST_GROUP4, PRIORITY_OWNER, PRIORITY_RESIGN};
 use crate::wire::{destination, ip, ipv6};
 use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// What did not hold, where and when.
@@ -27,7 +27,7 @@ impl fmt::Display for Violation {
 }
 
 /// Where version 3 over IPv4 goes in every scenario that multicasts.
-const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
+const GROUP: IpAddr = IpAddr::V4(MULTICAST_GROUP4);
 
 /// Lateness that a router takes for having stood still.
 const NOTICED: Duration = Duration::from_millis(100);

@@ -16,8 +16,8 @@ use crate::config::diagnostic::{Class, Span};
 use crate::config::model::{LinkMethod, Linkbeat, Transport, Version, VrrpInstance};
 use std::net::IpAddr;
 
-/// The priority of an instance that does not say (RFC 3768 section 5.3.4).
-pub(super) const PRIORITY: u8 = 100;
+/// The priority of an instance that does not say.
+pub(super) const PRIORITY: u8 = VrrpInstance::PRIORITY;
 /// The priority of the owner of the addresses.
 pub(super) const OWNER: u8 = VrrpInstance::OWNER;
 /// Judges a draft; what can run goes to the model.

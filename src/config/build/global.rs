@@ -6,7 +6,7 @@ use super::state::Builder;
 use super::{Context, buffers, files, firewall, lines, process, vmac};
 use crate::config::diagnostic::{Class, quote};
 use crate::config::keywords::Block;
-use crate::config::model::GarpPolicy;
+use crate::config::model::{GarpPolicy, VrrpInstance};
 use crate::config::read::Item;
 use crate::config::world::Account;
 use std::net::{IpAddr, Ipv6Addr};
@@ -50,7 +50,7 @@ impl Default for Defaults {
             skip_check_adv_addr: false,
             lower_prio_no_advert: None,
             higher_prio_send_advert: false,
-            down_timer_adverts: 3,
+            down_timer_adverts: VrrpInstance::DOWN_TIMER_ADVERTS,
             owner_ignore_adverts: false,
             checksum_as_v2: false,
             check_unicast_src: false,

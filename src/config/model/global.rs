@@ -1,6 +1,7 @@
 //! Daemon-wide settings: `global_defs` and the statements outside any block.
 
 use super::{Files, Firewall, Processes, ReceiveBuffers};
+use crate::wire::vrrp::{MULTICAST_GROUP4, MULTICAST_GROUP6};
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -65,8 +66,8 @@ impl Default for Global {
     fn default() -> Self {
         Global {
             router_id: None,
-            vrrp_mcast_group4: Ipv4Addr::new(224, 0, 0, 18),
-            vrrp_mcast_group6: Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12),
+            vrrp_mcast_group4: MULTICAST_GROUP4,
+            vrrp_mcast_group6: MULTICAST_GROUP6,
             net_namespace: None,
             instance: None,
             use_pid_dir: false,

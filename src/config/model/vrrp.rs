@@ -5,9 +5,9 @@ use super::{
     Vmac,
 };
 use crate::config::secret::Secret;
-use crate::wire::vrrp::{Family, hmac};
+use crate::wire::vrrp::{Family, MULTICAST_GROUP4, hmac};
 use serde::{Deserialize, Serialize};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 /// Everything the VRRP role runs.
@@ -194,6 +194,29 @@ pub struct VirtualAddress {
     pub tracked: bool,
 }
 
+impl VirtualAddress {
+    /// `IFA_F_NODAD`: an address of IPv6 is usable as soon as it is there.
+    pub const NODAD: u32 = 0x02;
+
+    /// What a line means that says nothing else: an address of IPv6 waits for nobody, and one that is no part of a network is
+    /// never what the kernel sends from.
+    pub fn new(address: IpAddr, prefix: u8) -> Self {
+        let ipv6 = address.is_ipv6();
+        VirtualAddress {
+            address,
+            prefix,
+            interface: None,
+            label: None,
+            scope: 0,
+            broadcast: None,
+            peer: None,
+            flags: if ipv6 { Self::NODAD } else { 0 },
+            preferred_lifetime: (ipv6 && u32::from(prefix) == Ipv6Addr::BITS).then_some(0),
+            tracked: true,
+        }
+    }
+}
+
 /// One `vrrp_instance`, with every inherited default filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VrrpInstance {
@@ -267,6 +290,53 @@ pub struct VrrpInstance {
 impl VrrpInstance {
     /// Priority of the router whose own addresses the virtual ones are (RFC 9568 section 6.1).
     pub const OWNER: u8 = 255;
+    /// Priority of an instance that does not say (RFC 9568 section 6.1).
+    pub const PRIORITY: u8 = 100;
+    /// `advert_int` of an instance that does not say.
+    pub const ADVERT_INTERVAL: Duration = Duration::from_secs(1);
+    /// `vrrp_down_timer_adverts` of a file that does not say.
+    pub const DOWN_TIMER_ADVERTS: u32 = 3;
+
+    /// An instance of version 2 over IPv4 that says no more than who it is: everything else is as in a file that does not say.
+    pub fn named(
+        name: impl Into<String>,
+        interface: impl Into<String>,
+        virtual_router_id: u8,
+    ) -> Self {
+        VrrpInstance {
+            name: name.into(),
+            interface: interface.into(),
+            virtual_router_id,
+            priority: Self::PRIORITY,
+            initial_state: InitialState::Backup,
+            version: Version::V2,
+            advert_interval: Self::ADVERT_INTERVAL,
+            nopreempt: false,
+            preempt_delay: Duration::ZERO,
+            timer_expired_backup: None,
+            owner_ignore_adverts: false,
+            down_timer_adverts: Self::DOWN_TIMER_ADVERTS,
+            authentication: Authentication::None,
+            multicast_group: MULTICAST_GROUP4.into(),
+            source: None,
+            transport: Transport::default(),
+            receive_buffer: None,
+            vmac: Vmac::default(),
+            checksum_as_v2: false,
+            dont_track_primary: false,
+            tracked_interfaces: Vec::new(),
+            trackers: Vec::new(),
+            notify: Notify::default(),
+            strict: false,
+            accept: true,
+            skip_check_adv_addr: false,
+            lower_prio_no_advert: false,
+            higher_prio_send_advert: false,
+            garp: GarpPolicy::default(),
+            virtual_addresses: Vec::new(),
+            holdings: Holdings::default(),
+        }
+    }
 
     /// Whether this host answers what is sent to the virtual addresses while it is MASTER: the owner always does.
     pub fn answers(&self) -> bool {

@@ -11,7 +11,6 @@ use std::net::{IpAddr, Ipv4Addr};
 
 /// Flags of an address, as the kernel numbers them (IFA_F_*, linux/if_addr.h).
 mod flag {
-    pub const NODAD: u32 = 0x02;
     pub const HOMEADDRESS: u32 = 0x10;
     pub const MANAGETEMPADDR: u32 = 0x100;
     pub const NOPREFIXROUTE: u32 = 0x200;
@@ -127,24 +126,7 @@ impl<'c, 'w, 't> Reader<'c, 'w, 't> {
                 help,
             );
         }
-        let address = VirtualAddress {
-            address: prefixed.address,
-            prefix: prefixed.length(),
-            interface: None,
-            label: None,
-            scope: 0,
-            broadcast: None,
-            peer: None,
-            flags: if prefixed.address.is_ipv6() {
-                flag::NODAD
-            } else {
-                0
-            },
-            preferred_lifetime: (prefixed.address.is_ipv6()
-                && prefixed.length() == super::full_length(prefixed.address))
-            .then_some(0),
-            tracked: true,
-        };
+        let address = VirtualAddress::new(prefixed.address, prefixed.length());
         let line = AddressLine {
             address,
             use_vmac: None,
@@ -184,7 +166,7 @@ impl<'c, 'w, 't> Reader<'c, 'w, 't> {
         let flags = &mut self.line.address.flags;
         match word.bytes() {
             b"home" => *flags |= flag::HOMEADDRESS,
-            b"-nodad" => *flags &= !flag::NODAD,
+            b"-nodad" => *flags &= !VirtualAddress::NODAD,
             b"mngtmpaddr" => *flags |= flag::MANAGETEMPADDR,
             b"noprefixroute" => *flags |= flag::NOPREFIXROUTE,
             b"autojoin" => *flags |= flag::MCAUTOJOIN,

@@ -8,9 +8,6 @@ use crate::wire::vrrp::{Family, MAX_ADDRESSES, address_bytes, ipv6_addresses_max
 use std::net::IpAddr;
 use std::rc::Rc;
 
-/// `IFA_F_NODAD`: the address is usable as soon as it is there.
-const NO_DETECTION: u32 = 0x02;
-
 /// What follows from the configuration alone, computed once.
 #[derive(Debug)]
 pub(in crate::vrrp) struct Derived {
@@ -91,7 +88,7 @@ impl Derived {
 
 /// Whether the kernel runs duplicate address detection for an address.
 pub(super) fn undergoes_detection(line: &VirtualAddress) -> bool {
-    line.address.is_ipv6() && line.flags & NO_DETECTION == 0
+    line.address.is_ipv6() && line.flags & VirtualAddress::NODAD == 0
 }
 
 fn announced(config: &VrrpInstance) -> Vec<Announced> {

@@ -15,11 +15,10 @@ mod version3;
 
 use super::receive::Envelope;
 use super::*;
-use crate::config::model::{
-    Authentication, GarpPolicy, InitialState, Version, VirtualAddress, VrrpInstance,
-};
+use crate::config::model::{Authentication, InitialState, Version, VirtualAddress, VrrpInstance};
 use crate::config::secret::Secret;
 use crate::wire::ip;
+use crate::wire::vrrp::MULTICAST_GROUP4;
 use crate::wire::vrrp::v2::{self, Advert};
 use crate::wire::vrrp::v3;
 use std::net::IpAddr;
@@ -32,56 +31,16 @@ const OWN: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
 const LOWER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const HIGHER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 9);
 const VIP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 100);
-const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+const GROUP: Ipv4Addr = MULTICAST_GROUP4;
 
 fn vip(address: Ipv4Addr) -> VirtualAddress {
-    VirtualAddress {
-        address: IpAddr::V4(address),
-        prefix: 32,
-        interface: None,
-        label: None,
-        scope: 0,
-        broadcast: None,
-        peer: None,
-        flags: 0,
-        preferred_lifetime: None,
-        tracked: true,
-    }
+    VirtualAddress::new(address.into(), 32)
 }
 
 pub(super) fn config() -> VrrpInstance {
     VrrpInstance {
-        name: "VI_1".to_owned(),
-        interface: "eth0".to_owned(),
-        virtual_router_id: 51,
-        priority: 100,
-        initial_state: InitialState::Backup,
-        version: Version::V2,
-        advert_interval: SECOND,
-        nopreempt: false,
-        down_timer_adverts: 3,
-        authentication: Authentication::None,
-        multicast_group: IpAddr::V4(GROUP),
-        source: None,
-        vmac: Default::default(),
-        transport: Default::default(),
-        receive_buffer: None,
-        checksum_as_v2: false,
-        dont_track_primary: false,
-        preempt_delay: Duration::ZERO,
-        timer_expired_backup: None,
-        owner_ignore_adverts: false,
-        tracked_interfaces: Vec::new(),
-        trackers: Vec::new(),
-        notify: Default::default(),
-        strict: false,
-        accept: true,
-        skip_check_adv_addr: false,
-        lower_prio_no_advert: false,
-        higher_prio_send_advert: false,
-        garp: GarpPolicy::default(),
-        holdings: Default::default(),
         virtual_addresses: vec![vip(VIP)],
+        ..VrrpInstance::named("VI_1", "eth0", 51)
     }
 }
 

@@ -296,10 +296,7 @@ fn over_ipv6_from_a_global_address() {
             c.version = version;
             c.multicast_group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12).into();
             c.source = Some(OWN6.into());
-            c.virtual_addresses = vec![VirtualAddress {
-                address: HIGHER6.into(),
-                ..vip(VIP)
-            }];
+            c.virtual_addresses = vec![VirtualAddress::new(HIGHER6.into(), 128)];
             c.transport.unicast = Some(to(&[peer(HIGHER6)]));
             changed(c).old_checksum = OldChecksum::Always;
         });

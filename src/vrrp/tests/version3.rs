@@ -13,8 +13,6 @@ const OWN6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 5);
 const LOWER6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 const HIGHER6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 9);
 const VIP6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x100);
-/// `IFA_F_NODAD`, with which addresses of virtual_ipaddress are added unless they say otherwise.
-const NODAD: u32 = 2;
 
 fn three(config: &mut VrrpInstance) {
     config.version = Version::V3;
@@ -24,17 +22,13 @@ fn three(config: &mut VrrpInstance) {
 fn six(config: &mut VrrpInstance) {
     three(config);
     config.multicast_group = GROUP6.into();
-    config.virtual_addresses = vec![vip6(VIP6, NODAD)];
+    config.virtual_addresses = vec![vip6(VIP6, VirtualAddress::NODAD)];
 }
 
 fn vip6(address: Ipv6Addr, flags: u32) -> VirtualAddress {
     VirtualAddress {
-        address: address.into(),
-        prefix: 128,
         flags,
-        preferred_lifetime: Some(0),
-        tracked: true,
-        ..vip(VIP)
+        ..VirtualAddress::new(address.into(), 128)
     }
 }
 
@@ -391,7 +385,12 @@ fn as_many_ipv6_addresses_as_fit() {
     let bench = mastered(|config| {
         six(config);
         config.virtual_addresses = (0..120)
-            .map(|host| vip6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 1, host), NODAD))
+            .map(|host| {
+                vip6(
+                    Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 1, host),
+                    VirtualAddress::NODAD,
+                )
+            })
             .collect();
     });
     assert_eq!(sent(&bench).len(), 1488);

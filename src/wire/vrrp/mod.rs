@@ -7,7 +7,7 @@ pub mod v3;
 
 use super::bytes::u8_at;
 use super::ipv6;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The only packet type there is (RFC 9568 section 5.2.2).
 pub const TYPE_ADVERTISEMENT: u8 = 1;
@@ -17,6 +17,10 @@ pub const TTL: u8 = 255;
 pub const PRIORITY_OWNER: u8 = 255;
 /// The priority of a master that resigns (RFC 9568 section 5.2.4).
 pub const PRIORITY_RESIGN: u8 = 0;
+/// Where adverts go over IPv4 (RFC 9568 section 5.1.1.2).
+pub const MULTICAST_GROUP4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+/// Where adverts go over IPv6 (RFC 9568 section 5.1.2.2).
+pub const MULTICAST_GROUP6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
 /// As many addresses as the count field can say.
 pub const MAX_ADDRESSES: usize = 255;
 

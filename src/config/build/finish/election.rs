@@ -5,7 +5,9 @@ use super::super::instance::Draft;
 use super::super::state::Builder;
 use super::{OWNER, PRIORITY, addresses};
 use crate::config::diagnostic::{Class, Span};
-use crate::config::model::{GarpPolicy, InitialState, Tracked, TrackedInterface, Version};
+use crate::config::model::{
+    GarpPolicy, InitialState, Tracked, TrackedInterface, Version, VrrpInstance,
+};
 use crate::config::phrase::TrackerKind;
 use std::time::Duration;
 
@@ -256,7 +258,7 @@ pub(super) fn advert_interval(
     const HUNDREDTH: u128 = 10_000;
     const V3_MAX: Duration = Duration::from_millis(40_950);
     let Some((given, span)) = draft.advert_interval else {
-        return SECOND;
+        return VrrpInstance::ADVERT_INTERVAL;
     };
     let (used, why) = match version {
         Version::V2 => {
