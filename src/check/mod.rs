@@ -4,3 +4,8 @@
 //! connects, times and repeats is not here but in `role::checker`.
 
 pub mod dialogue;
+pub mod dns;
+pub mod http;
+pub mod ping;
+pub mod smtp;
+pub mod udp;

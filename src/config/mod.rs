@@ -8,6 +8,7 @@ pub mod expanded;
 pub mod keywords;
 pub mod line;
 pub mod model;
+pub mod pattern;
 pub mod phrase;
 pub mod read;
 pub mod secret;

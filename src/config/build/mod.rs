@@ -38,6 +38,7 @@ pub use root::{Built, build};
 
 use super::diagnostic::{Class, Diagnostics, Span};
 use super::keywords::{Block, Keyword};
+use super::pattern::Patterns;
 use super::read::Item;
 use super::world::{NameDirectories, Names, World};
 use std::cell::RefCell;
@@ -63,6 +64,8 @@ pub struct Context<'w> {
     pending: Vec<Pending>,
     /// Greater than zero inside a block that nothing acts on: its keywords are not reported one by one.
     inside_pending: u32,
+    /// Patterns of web checks.
+    patterns: Patterns,
     /// Preferences for rules that have none, by family (IPv4, IPv6).
     preferences: [u32; 2],
 }
@@ -91,6 +94,7 @@ impl<'w> Context<'w> {
             interfaces: HashMap::new(),
             pending: Vec::new(),
             inside_pending: 0,
+            patterns: Patterns::default(),
             preferences: [FIRST_PREFERENCE; 2],
         }
     }

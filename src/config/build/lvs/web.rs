@@ -119,26 +119,30 @@ struct UrlDraft {
 
 impl UrlDraft {
     fn finish(self, tls_compliant: bool) -> Url {
+        let regex = self.regex().map(Box::new);
         let codes = if self.status_codes.is_empty() {
             vec![SUCCESS]
         } else {
             self.status_codes
         };
-        let regex = self.pattern.map(|pattern| Regex {
-            pattern,
-            no_match: self.no_match,
-            options: self.options.into_iter().map(Box::from).collect(),
-            least_offset: self.least_offset.unwrap_or(0),
-            most_offset: self.most_offset,
-        });
         Url {
             path: self.path.unwrap_or_default(),
             virtual_host: self.virtual_host,
             digest: self.digest,
             status_codes: codes.into_boxed_slice(),
-            regex: regex.map(Box::new),
+            regex,
             tls_compliant: self.tls_compliant.unwrap_or(tls_compliant),
         }
+    }
+
+    fn regex(&self) -> Option<Regex> {
+        Some(Regex {
+            pattern: self.pattern.clone()?,
+            no_match: self.no_match,
+            options: self.options.iter().copied().map(Box::from).collect(),
+            least_offset: self.least_offset.unwrap_or(0),
+            most_offset: self.most_offset,
+        })
     }
 
     fn take(&mut self, context: &mut Context<'_>, item: &Item<'_>) {
@@ -256,6 +260,18 @@ fn url(context: &mut Context<'_>, item: &Item<'_>) -> Option<UrlDraft> {
         let message = format!("regex min offset {least} > regex_max_offset {most} - ignoring");
         context.fault(span, message, "swap the two offsets; both are ignored");
         (draft.least_offset, draft.most_offset) = (None, None);
+    }
+    if let Some(regex) = draft.regex()
+        && let Err(why) = context.patterns.get(&regex)
+    {
+        let shown = quote(&regex.pattern);
+        let message = format!("regex \"{shown}\" cannot be used: {why}");
+        context.fault(
+            span,
+            message,
+            "the page is checked without it; see regex in the manual",
+        );
+        draft.pattern = None;
     }
     Some(draft)
 }

@@ -222,6 +222,12 @@ fn pages() {
             &[],
         ),
         (web("regex a b"), 5, &["regex missing or too many fields"]),
+        (web("regex \"(a\""), 5, &["regex \"(a\" cannot be used"]),
+        (
+            web("regex \"a\"\nregex_options alt_bsux"),
+            5,
+            &["regex \"a\" cannot be used: regex option alt_bsux is not supported"],
+        ),
         (
             web("regex \"a\"\nregex_options foo"),
             0,
