@@ -1,5 +1,19 @@
-//! IPVS, the kernel's load balancer: what we want of its table, as values. Here are the values and how they are shown; who wants which of
-//! them is `check`'s to say.
+//! IPVS, the kernel's load balancer (linux/ip_vs.h): what we want of its table, as values, the messages of generic netlink that
+//! say so, and the reconciler that makes the table what is wanted. Here are the values and how they are shown; who wants which of them
+//! is `check`'s to say.
+
+mod constants;
+mod decode;
+mod encode;
+mod message;
+mod notice;
+mod reconcile;
+
+pub use decode::decode;
+pub use encode::{datagram, resolve};
+pub use message::{Connections, Message, Received, Request, Traffic};
+pub use notice::{Notice, Wish};
+pub use reconcile::{Leave, Read, Reconciler};
 
 use crate::config::model::{Family, Forwarding, Granularity, Protocol, SchedulerFlags};
 use std::fmt;
@@ -155,3 +169,6 @@ pub struct SyncDaemon {
     /// Multicast group; None = 224.0.0.81.
     pub group: Option<IpAddr>,
 }
+
+#[cfg(test)]
+mod codec_tests;

@@ -1,0 +1,295 @@
+//! Reading the kernel's table back. The kernel tells nobody when the table changes, so it is read: a service that was there before us
+//! as soon as possible, and each of ours in turn, at a pace that costs next to nothing, to find what somebody else has changed. One
+//! service is read at a time, as a socket can have one dump.
+//!
+//! What we change while we read is not taken from the reading.
+
+use super::{Known, Notice, Reconciler, Request, Wish};
+use crate::kernel::ipvs::{
+    Connections, Destination, DestinationKey, Service, ServiceKey, Traffic,
+};
+use crate::time::Instant;
+use rustc_hash::FxHashSet as HashSet;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Each service of ours is read so often ...
+const CYCLE: Duration = Duration::from_secs(60);
+/// ... but no sooner than so long after another: a table of thousands takes longer.
+const LEAST_PAUSE: Duration = Duration::from_millis(10);
+
+const ESRCH: i32 = 3;
+
+/// What a service carries, as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Which service.
+    pub key: ServiceKey,
+    /// All it has carried.
+    pub traffic: Traffic,
+    /// Its destinations, with what each carries and has carried.
+    pub destinations: Vec<(DestinationKey, Connections, Traffic)>,
+}
+
+/// A reading under way.
+#[derive(Debug)]
+struct Open {
+    service: u32,
+    dump: u32,
+    /// There was a change of the service itself meanwhile: nothing of this counts.
+    void: bool,
+    /// There before us: that it is not as we want it is nobody's doing.
+    first: bool,
+    seen: HashSet<DestinationKey>,
+    /// Changed by us meanwhile.
+    touched: HashSet<DestinationKey>,
+    /// Destinations that are not as we left them.
+    surprises: usize,
+    reading: Reading,
+}
+
+/// What is to be read, and how far that is.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    open: Option<Open>,
+    soon: VecDeque<ServiceKey>,
+    /// The services whose turn is still to come.
+    cycle: VecDeque<ServiceKey>,
+    next: Instant,
+    asked: HashSet<ServiceKey>,
+    readings: Vec<Reading>,
+}
+
+impl Reader {
+    /// We change something.
+    pub fn touch(&mut self, wish: &Wish) {
+        let Some(open) = &mut self.open else { return };
+        match wish {
+            Wish::Service(key, _) if *key == open.reading.key => open.void = true,
+            Wish::Destination(key, server, _) if *key == open.reading.key => {
+                open.touched.insert(*server);
+            }
+            _ => {}
+        }
+    }
+
+    pub fn is_reading(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// The reading under way is not believed; the service is read again.
+    pub fn give_up(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.soon.push_front(open.reading.key);
+        }
+    }
+}
+
+impl Reconciler {
+    /// Has what a service carries read; `take_readings` gives it.
+    pub fn ask(&mut self, key: ServiceKey) {
+        if self.slots.contains_key(&key) && self.reader.asked.insert(key) {
+            self.read_soon(key);
+        }
+    }
+
+    /// What was asked for and has been read since the last call.
+    pub fn take_readings(&mut self) -> Vec<Reading> {
+        std::mem::take(&mut self.reader.readings)
+    }
+
+    pub(super) fn read_soon(&mut self, key: ServiceKey) {
+        self.reader.soon.push_back(key);
+    }
+
+    pub(super) fn has_to_read(&self) -> bool {
+        !self.reader.soon.is_empty() && self.reader.open.is_none()
+    }
+
+    /// When the next service is read in its turn.
+    pub(super) fn next_read(&self) -> Option<Instant> {
+        (self.reader.open.is_none() && !self.slots.is_empty()).then_some(self.reader.next)
+    }
+
+    pub(super) fn read_requests(&mut self, now: Instant, requests: &mut Vec<(u32, Request)>) {
+        if self.reader.open.is_some() {
+            return;
+        }
+        let Some(key) = self.next_to_read(now) else {
+            return;
+        };
+        let (service, dump) = (self.next_sequence(), self.next_sequence());
+        requests.push((service, Request::GetService(key)));
+        requests.push((dump, Request::DumpDestinations(key)));
+        self.reader.open = Some(Open {
+            service,
+            dump,
+            void: false,
+            first: self.slots.get(&key).is_some_and(|slot| slot.unread),
+            seen: HashSet::default(),
+            touched: HashSet::default(),
+            surprises: 0,
+            reading: Reading {
+                key,
+                traffic: Traffic::default(),
+                destinations: Vec::new(),
+            },
+        });
+    }
+
+    fn next_to_read(&mut self, now: Instant) -> Option<ServiceKey> {
+        while let Some(key) = self.reader.soon.pop_front() {
+            if self.is_to_be_read(&key) {
+                return Some(key);
+            }
+        }
+        if now < self.reader.next {
+            return None;
+        }
+        let count = u32::try_from(self.slots.len()).unwrap_or(u32::MAX).max(1);
+        // What we have just written need not be read back at once.
+        let first = self.reader.next == Instant::default();
+        self.reader.next = now + (CYCLE / count).max(LEAST_PAUSE);
+        if first {
+            return None;
+        }
+        if self.reader.cycle.is_empty() {
+            self.reader.cycle.extend(self.slots.keys());
+        }
+        while let Some(key) = self.reader.cycle.pop_front() {
+            if self.is_to_be_read(&key) {
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    fn is_to_be_read(&self, key: &ServiceKey) -> bool {
+        self.slots
+            .get(key)
+            .is_some_and(|slot| slot.known.is_present() && slot.wanted.is_some())
+    }
+
+    /// The service itself, as the kernel has it.
+    pub(super) fn service_read(
+        &mut self,
+        sequence: u32,
+        key: ServiceKey,
+        told: Option<Service>,
+        traffic: Traffic,
+    ) {
+        let Some(open) = &mut self.reader.open else {
+            return;
+        };
+        if open.service != sequence || open.reading.key != key || open.void {
+            return;
+        }
+        open.reading.traffic = traffic;
+        let Some(slot) = self.slots.get_mut(&key) else {
+            return;
+        };
+        let told = Known::Present(told);
+        if slot.known != told {
+            if !open.first {
+                self.notices.push(Notice::ServiceRepaired(key));
+            }
+            slot.known = told;
+        }
+    }
+
+    /// A request of a reading has failed, or it was acknowledged besides being answered.
+    pub(super) fn read_answered(&mut self, now: Instant, sequence: u32, errno: i32) {
+        let Some(open) = &mut self.reader.open else {
+            return;
+        };
+        if sequence == open.service && errno == ESRCH {
+            let key = open.reading.key;
+            // The dump that follows is empty.
+            if !std::mem::replace(&mut open.void, true) {
+                if !open.first {
+                    self.notices.push(Notice::ServiceRepaired(key));
+                }
+                self.service_is_gone(key);
+            }
+        } else if sequence == open.dump && errno != 0 {
+            self.dump_done(now, sequence, errno);
+        }
+    }
+
+    pub(super) fn destination_read(
+        &mut self,
+        sequence: u32,
+        server: DestinationKey,
+        told: Option<Destination>,
+        connections: Connections,
+        traffic: Traffic,
+    ) {
+        let Some(open) = &mut self.reader.open else {
+            return;
+        };
+        if open.dump != sequence || open.void {
+            return;
+        }
+        let (key, first) = (open.reading.key, open.first);
+        open.reading.destinations.push((server, connections, traffic));
+        let Some(slot) = self.slots.get_mut(&key) else {
+            return;
+        };
+        if !open.seen.insert(server) || open.touched.contains(&server) {
+            return;
+        }
+        let told = Known::Present(told);
+        let place = slot.destinations.entry(server).or_default();
+        if place.known != told {
+            if !first && !place.in_flight {
+                open.surprises += 1;
+            }
+            place.known = told;
+            self.mark_destination(key, server);
+        }
+    }
+
+    pub(super) fn dump_done(&mut self, now: Instant, sequence: u32, errno: i32) {
+        let Some(open) = self.reader.open.take_if(|open| open.dump == sequence) else {
+            return;
+        };
+        let key = open.reading.key;
+        if errno != 0 || open.void {
+            // Another one is asked for when it is still there and has to be known.
+            if self.slots.get(&key).is_some_and(|slot| slot.unread) || self.reader.asked.contains(&key)
+            {
+                self.reader.soon.push_back(key);
+            }
+            if errno != 0 {
+                self.reader.next = now + LEAST_PAUSE;
+            }
+            return;
+        }
+        if self.reader.asked.remove(&key) {
+            self.reader.readings.push(open.reading);
+        }
+        let Some(slot) = self.slots.get_mut(&key) else {
+            return;
+        };
+        slot.unread = false;
+        let mut lost = Vec::new();
+        for (server, place) in &mut slot.destinations {
+            let ours = open.touched.contains(server) || open.seen.contains(server);
+            if !ours && place.known.is_present() {
+                place.known = Known::Absent;
+                lost.push(*server);
+            }
+        }
+        lost.sort_unstable();
+        let surprises = open.surprises.saturating_add(lost.len());
+        if surprises > 0 && !open.first {
+            self.notices
+                .push(Notice::DestinationsRepaired(key, surprises));
+        }
+        for server in lost {
+            self.mark_destination(key, server);
+        }
+        self.mark_service(key);
+        self.service_is_there(key);
+    }
+}
