@@ -184,13 +184,14 @@ fn any_service(family: Family) -> impl Strategy<Value = Service> {
         Family::Inet6 => (1..=128u8).prop_map(Granularity::Prefix).boxed(),
     };
     let engine = proptest::option::of("[a-z]{1,15}".prop_map(Rc::from));
-    let persistence = (any::<u32>(), granularity, engine).prop_map(
-        |(timeout, granularity, engine)| Persistence {
-            timeout,
-            granularity,
-            engine,
-        },
-    );
+    let persistence =
+        (any::<u32>(), granularity, engine).prop_map(|(timeout, granularity, engine)| {
+            Persistence {
+                timeout,
+                granularity,
+                engine,
+            }
+        });
     (
         "[a-z]{1,15}",
         any::<[bool; 4]>(),

@@ -90,9 +90,7 @@ fn body(out: &mut Vec<u8>, request: &Request) {
                 put_service(out, key.family(), service);
             });
         }
-        Request::DeleteService(key)
-        | Request::GetService(key)
-        | Request::DumpDestinations(key) => {
+        Request::DeleteService(key) | Request::GetService(key) | Request::DumpDestinations(key) => {
             out.nest(attribute::SERVICE, |out| put_key(out, key));
         }
         Request::NewDestination(key, server, destination)

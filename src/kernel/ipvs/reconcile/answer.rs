@@ -30,9 +30,7 @@ impl Trouble {
         self.attempts = self.attempts.saturating_add(1);
         match self.attempts.checked_sub(PATIENCE + 1) {
             None => Duration::ZERO,
-            Some(doublings) => {
-                FIRST_DELAY.saturating_mul(1u32 << doublings.min(MOST_DOUBLINGS))
-            }
+            Some(doublings) => FIRST_DELAY.saturating_mul(1u32 << doublings.min(MOST_DOUBLINGS)),
         }
     }
 }

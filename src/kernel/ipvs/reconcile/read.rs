@@ -5,9 +5,7 @@
 //! What we change while we read is not taken from the reading.
 
 use super::{Known, Notice, Reconciler, Request, Wish};
-use crate::kernel::ipvs::{
-    Connections, Destination, DestinationKey, Service, ServiceKey, Traffic,
-};
+use crate::kernel::ipvs::{Connections, Destination, DestinationKey, Service, ServiceKey, Traffic};
 use crate::time::Instant;
 use rustc_hash::FxHashSet as HashSet;
 use std::collections::VecDeque;
@@ -231,7 +229,9 @@ impl Reconciler {
             return;
         }
         let (key, first) = (open.reading.key, open.first);
-        open.reading.destinations.push((server, connections, traffic));
+        open.reading
+            .destinations
+            .push((server, connections, traffic));
         let Some(slot) = self.slots.get_mut(&key) else {
             return;
         };
@@ -256,7 +256,8 @@ impl Reconciler {
         let key = open.reading.key;
         if errno != 0 || open.void {
             // Another one is asked for when it is still there and has to be known.
-            if self.slots.get(&key).is_some_and(|slot| slot.unread) || self.reader.asked.contains(&key)
+            if self.slots.get(&key).is_some_and(|slot| slot.unread)
+                || self.reader.asked.contains(&key)
             {
                 self.reader.soon.push_back(key);
             }

@@ -180,7 +180,8 @@ impl World {
     }
 
     fn want(&mut self, last: u8, servers: &[(u8, u32)]) {
-        self.reconciler.want_service(service_key(last), Some(service("rr")));
+        self.reconciler
+            .want_service(service_key(last), Some(service("rr")));
         for &(server, weight) in servers {
             self.want_server(last, server, Some(weight));
         }
@@ -193,7 +194,9 @@ impl World {
     }
 
     fn put(&mut self, last: u8, scheduler: &str, servers: &[(u8, u32)]) {
-        let servers = servers.iter().map(|&(s, w)| (server_key(s), destination(w)));
+        let servers = servers
+            .iter()
+            .map(|&(s, w)| (server_key(s), destination(w)));
         let entry = (service(scheduler), servers.collect());
         self.kernel.table.insert(service_key(last), entry);
     }
@@ -273,7 +276,9 @@ fn changes_are_made_in_place() {
     world.run();
     world.kernel.take_commands();
     world.want_server(1, 2, Some(0));
-    world.reconciler.want_service(service_key(1), Some(service("sh")));
+    world
+        .reconciler
+        .want_service(service_key(1), Some(service("sh")));
     world.run();
     assert_eq!(
         world.kernel.take_commands(),
@@ -325,15 +330,26 @@ fn what_is_there_before_us_is_taken_over_and_what_is_not_ours_is_left() {
     assert_eq!(world.kernel.table[&service_key(2)].0, service("rr"));
     assert_eq!(world.servers(200), weights(&[(1, 1)]));
     let made = world.kernel.take_commands();
-    assert!(!made.iter().any(|made| matches!(made, Request::DeleteService(_))));
     assert!(
-        !made.contains(&Request::SetDestination(service_key(1), server_key(1), destination(1))),
+        !made
+            .iter()
+            .any(|made| matches!(made, Request::DeleteService(_)))
+    );
+    assert!(
+        !made.contains(&Request::SetDestination(
+            service_key(1),
+            server_key(1),
+            destination(1)
+        )),
         "as it should be: its connections are not disturbed"
     );
     assert_eq!(world.reconciler.take_notices(), [Notice::TakenOver(2)]);
     world.reconciler.end(Leave::Others);
     world.run();
-    assert_eq!(world.kernel.table.keys().collect::<Vec<_>>(), [&service_key(200)]);
+    assert_eq!(
+        world.kernel.table.keys().collect::<Vec<_>>(),
+        [&service_key(200)]
+    );
 }
 
 #[test]
@@ -494,7 +510,9 @@ fn what_a_service_carries_is_told_when_asked() {
 fn many_are_programmed_in_full_windows() {
     let mut world = World::new();
     for service in 0..20 {
-        world.reconciler.want_service(service_key(service), Some(super::tests::service("rr")));
+        world
+            .reconciler
+            .want_service(service_key(service), Some(super::tests::service("rr")));
         for server in 0..100 {
             world.want_server(service, server, Some(1));
         }
