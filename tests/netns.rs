@@ -45,6 +45,8 @@ mod scripts;
 mod statics;
 #[path = "netns/timing.rs"]
 mod timing;
+#[path = "netns/track_files.rs"]
+mod track_files;
 #[path = "netns/tracking.rs"]
 mod tracking;
 #[path = "netns/unicast.rs"]
@@ -93,6 +95,7 @@ fn main() -> std::process::ExitCode {
         scheduling::cases(),
         rivals::cases(),
         timing::cases(),
+        track_files::cases(),
         tracking::cases(),
         unicast::cases(),
         scripts::cases(),

@@ -5,8 +5,10 @@
 
 pub mod batch;
 pub mod clock;
+pub mod directory_watch;
 pub mod fifo;
 pub mod file_watch;
+mod filesystem;
 pub mod link_socket;
 pub mod linkbeat;
 pub mod memory;
@@ -17,6 +19,7 @@ pub mod process;
 pub mod schedule;
 pub mod shared;
 pub mod signals;
+pub mod small_file;
 mod socket;
 pub mod spawn;
 pub mod sysctl;

@@ -2,7 +2,7 @@
 //!
 //! Some of these calls may take their time (name servers, network accounts): `-t` and the parent alone let them.
 
-use super::process;
+use super::{filesystem, process};
 use crate::config::secret::Secret;
 use crate::config::world::{Account, KeyFile, NameDirectories, Names, Program, World};
 use nix::ifaddrs::getifaddrs;
@@ -163,6 +163,10 @@ impl World for System {
 
     fn directory_exists(&self, path: &Path) -> bool {
         path.is_dir()
+    }
+
+    fn unwatched_filesystem(&self, directory: &Path) -> Option<&'static str> {
+        filesystem::unwatched(directory)
     }
 
     fn key_file(&self, path: &Path) -> KeyFile {

@@ -202,13 +202,15 @@ fn running(out: &mut Outline, view: &View<'_>, instance: &Instance) {
         let (level, adds) = view.router.tracked(tracked);
         let what = match tracked.kind {
             TrackerKind::Script => "Tracked script",
+            TrackerKind::File => "Tracked file",
+            TrackerKind::Process => "Tracked process",
             TrackerKind::Statics => "Tracked statics of group",
         };
         out.value(
             3,
             what,
             format_args!(
-                "{} weight {}{} {level:?} now {adds:+}",
+                "{} weight {}{} {level} now {adds:+}",
                 tracked.name,
                 tracked.weight,
                 if tracked.reverse { " reverse" } else { "" },

@@ -337,7 +337,7 @@ impl Script {
             actions.push(self.notice(Said::Now(outcome)));
         }
         let needed = match (before, self.level, success) {
-            (None, ..) | (_, Level::Unknown, _) => 1,
+            (None, ..) | (_, Level::Unknown | Level::Value(_), _) => 1,
             (_, Level::Up, false) => self.config.fall,
             (_, Level::Down, true) => self.config.rise,
             (_, Level::Up, true) | (_, Level::Down, false) => {

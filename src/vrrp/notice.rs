@@ -11,6 +11,7 @@ pub(super) use limit::{Limiter, Topic};
 use super::receive::{AddressFault, PacketFault};
 use super::table::{Cause, State};
 use crate::config::model::{TrackerKind, VrrpInstance};
+use crate::track::Level;
 use crate::wire::vrrp::Family;
 use crate::wire::vrrp::v3::Coverage;
 use fault::word_fault;
@@ -98,14 +99,14 @@ pub enum Said {
         /// It is up.
         up: bool,
     },
-    /// Cannot run: a tracked script has failed, or succeeded where it has to fail; or something static is missing.
+    /// Cannot run: a tracked script has failed, or succeeded where it has to fail, and the like; or something static is missing.
     FaultTracker {
         /// What it is.
         kind: TrackerKind,
         /// Its name.
         name: String,
-        /// It succeeded.
-        reverse: bool,
+        /// What it says.
+        level: Level,
     },
     /// Cannot run: another member of its sync group cannot.
     FaultGroup,
@@ -410,11 +411,36 @@ impl Said {
             Said::FaultTracker {
                 kind: TrackerKind::Script,
                 name: script,
-                reverse,
+                level,
             } => write!(
                 f,
                 "({name}) entering FAULT state (tracked script {script} {})",
-                if *reverse { "succeeded" } else { "failed" }
+                if *level == Level::Up {
+                    "succeeded"
+                } else {
+                    "failed"
+                }
+            ),
+            Said::FaultTracker {
+                kind: TrackerKind::File,
+                name: file,
+                level,
+            } => write!(
+                f,
+                "({name}) entering FAULT state (tracked file {file} says {level})"
+            ),
+            Said::FaultTracker {
+                kind: TrackerKind::Process,
+                name: process,
+                level,
+            } => write!(
+                f,
+                "({name}) entering FAULT state (tracked process {process} {})",
+                if *level == Level::Up {
+                    "has its quorum"
+                } else {
+                    "lacks its quorum"
+                }
             ),
             Said::FaultGroup => write!(
                 f,

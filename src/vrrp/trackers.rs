@@ -1,10 +1,15 @@
-//! What scripts and the like say, as the shell has told it: a snapshot, from which what keeps an instance from running and what adds
+//! What scripts, files and the like say, as the shell has told it: a snapshot, from which what keeps an instance from running and what adds
 //! to its priority is always computed anew, as from that of the interfaces.
 
 use super::InstanceId;
 use crate::config::model::{Tracked, TrackerKind};
 use crate::track::Level;
 use std::collections::HashMap;
+
+/// A number times its weight that is no more than this keeps an instance from running.
+const FAILS: i32 = -254;
+/// The most that a file adds to a priority.
+const MOST: i32 = 253;
 
 /// All that is tracked besides interfaces, and by whom.
 #[derive(Debug, Default)]
@@ -17,7 +22,8 @@ impl Trackers {
     /// Learns what something says; those who track it have to look anew.
     pub fn learn(&mut self, kind: TrackerKind, name: &str, level: Level) -> Vec<InstanceId> {
         let levels = self.levels.entry(kind).or_default();
-        if levels.insert(name.to_owned(), level) == Some(level) {
+        let before = levels.insert(name.to_owned(), level);
+        if before.unwrap_or(Level::Unknown) == level {
             return Vec::new();
         }
         let watchers = self.watchers.get(&kind).and_then(|named| named.get(name));
@@ -49,12 +55,19 @@ impl Trackers {
 
     /// Whether it keeps an instance from running.
     pub fn fails(&self, tracked: &Tracked) -> bool {
-        let bad = if tracked.reverse {
-            Level::Up
-        } else {
-            Level::Down
-        };
-        tracked.weight == 0 && self.level(tracked) == bad
+        match (self.level(tracked), tracked.weight) {
+            (Level::Value(value), 0) => (value != 0) != tracked.reverse,
+            (Level::Value(value), weight) => product(value, weight, tracked.reverse) <= FAILS,
+            (level, 0) => {
+                let bad = if tracked.reverse {
+                    Level::Up
+                } else {
+                    Level::Down
+                };
+                level == bad
+            }
+            _ => false,
+        }
     }
 
     /// Whether an instance cannot know yet if it can run.
@@ -64,15 +77,29 @@ impl Trackers {
 
     /// What it adds to a priority now.
     pub fn contribution(&self, tracked: &Tracked) -> i32 {
+        let level = self.level(tracked);
+        if let Level::Value(value) = level {
+            let product = product(value, tracked.weight, tracked.reverse);
+            // What is a fault weighs nothing.
+            return if product <= FAILS { 0 } else { product };
+        }
         let deciding = if tracked.weight > 0 {
             Level::Up
         } else {
             Level::Down
         };
-        match (self.level(tracked) == deciding, tracked.reverse) {
+        match (level == deciding, tracked.reverse) {
             (false, _) => 0,
             (true, false) => tracked.weight,
             (true, true) => -tracked.weight,
         }
     }
+}
+
+/// What the number in a file amounts to.
+fn product(value: i32, weight: i32, reverse: bool) -> i32 {
+    let product = i64::from(value) * i64::from(weight);
+    let product = if reverse { -product } else { product };
+    let clamped = product.clamp(FAILS.into(), MOST.into());
+    i32::try_from(clamped).unwrap_or_default()
 }

@@ -161,7 +161,8 @@ fn runner_dies() {
     });
 }
 
-fn runner(node: &Node) -> Option<Pid> {
+/// The process that runs programs and reads files.
+pub fn runner(node: &Node) -> Option<Pid> {
     let vrrp = node.vrrp_pid()?;
     Node::children(vrrp).into_iter().find(|pid| {
         fs::read_to_string(format!("/proc/{pid}/comm"))

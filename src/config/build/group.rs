@@ -177,12 +177,12 @@ fn without_weights(
         .tracked_interfaces
         .iter_mut()
         .map(|tracked| ("interface", &tracked.interface, &mut tracked.weight));
-    let scripts = instance
+    let others = instance
         .trackers
         .iter_mut()
-        .map(|tracked| ("script", &tracked.name, &mut tracked.weight));
+        .map(|tracked| (tracked.kind.name(), &tracked.name, &mut tracked.weight));
     for (what, name, weight) in interfaces
-        .chain(scripts)
+        .chain(others)
         .filter(|(.., weight)| **weight != 0)
     {
         let message = format!(

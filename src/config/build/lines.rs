@@ -183,7 +183,8 @@ impl TrackedLine {
     pub fn object(self) -> Option<TrackedObject> {
         let kind = match self.kind {
             TrackerKind::Script => ObjectKind::Script,
-            _ => return None,
+            TrackerKind::File => ObjectKind::File,
+            TrackerKind::Interface | TrackerKind::Process | TrackerKind::Bfd => return None,
         };
         Some(TrackedObject {
             kind,

@@ -25,7 +25,9 @@ mod state;
 mod statics;
 #[cfg(test)]
 mod strict_tests;
+mod track_file;
 mod track_group;
+mod track_process;
 mod tracked;
 mod unicast;
 #[cfg(test)]

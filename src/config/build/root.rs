@@ -3,7 +3,8 @@
 
 use super::state::Builder;
 use super::{
-    Context, finish, firewall, global, group, instance, lvs, statics, track_group, tracked,
+    Context, finish, firewall, global, group, instance, lvs, statics, track_file, track_group,
+    track_process, tracked,
 };
 use crate::config::diagnostic::{Class, Diagnostics, quote, status};
 use crate::config::keywords::Block;
@@ -46,7 +47,7 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
     }
     balancer.finish(&mut builder.model);
     group::finish_sync_groups(&mut builder, &mut context);
-    tracked::finish_scripts(&mut builder, &mut context);
+    tracked::finish(&mut builder, &mut context);
     statics::finish_link_delays(&mut builder, &mut context);
     statics::finish_linkbeats(&mut builder);
     track_group::finish(&mut builder, &mut context);
@@ -130,8 +131,8 @@ fn block(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
         "vrrp_instance" => instance::instance(builder, context, item),
         "vrrp_sync_group" => group::sync_group(builder, context, item),
         "vrrp_script" => tracked::script(builder, context, item),
-        "vrrp_track_process" => tracked::process(builder, context, item),
-        "track_file" => tracked::file(builder, context, item),
+        "vrrp_track_process" => track_process::read(builder, context, item),
+        "track_file" => track_file::read(builder, context, item),
         "track_group" => track_group::read(builder, context, item),
         "garp_group" => group::garp_group(builder, context, item),
         "static_ipaddress" => statics::addresses(builder, context, item),

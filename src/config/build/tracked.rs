@@ -1,17 +1,14 @@
-//! What instances can track: `vrrp_script`, `vrrp_track_process`, `track_file`. Processes and files are checked
-//! in full, but nothing watches them yet.
+//! `vrrp_script`, and what becomes of what can be tracked when it is known who tracks it. Files and processes have files of their own.
 
 use super::Context;
 use super::state::Builder;
-use crate::config::diagnostic::{Class, quote};
+use crate::config::diagnostic::Class;
 use crate::config::keywords::Block;
 use crate::config::model::{Script, TrackerKind};
 use crate::config::read::Item;
-use crate::config::source::directory;
 use crate::config::world::Account;
 use std::collections::HashSet;
 use std::collections::hash_map::Entry;
-use std::path::Path;
 use std::time::Duration;
 
 /// `vrrp_script`.
@@ -102,18 +99,17 @@ impl DraftScript {
     }
 }
 
-/// Says which scripts no instance tracks, once all are known: they are not run.
-pub(super) fn finish_scripts(builder: &mut Builder, context: &mut Context<'_>) {
+/// Leaves out what nobody tracks, once all are known: it is neither run nor watched. Says so of scripts, which somebody wrote for this.
+pub(super) fn finish(builder: &mut Builder, context: &mut Context<'_>) {
     let vrrp = &mut builder.model.vrrp;
-    let tracked: HashSet<&str> = vrrp
+    let tracked: HashSet<(TrackerKind, &str)> = vrrp
         .instances
         .iter()
         .flat_map(|instance| &instance.trackers)
-        .filter(|tracked| tracked.kind == TrackerKind::Script)
-        .map(|tracked| tracked.name.as_str())
+        .map(|tracked| (tracked.kind, tracked.name.as_str()))
         .collect();
     vrrp.scripts.retain(|script| {
-        let used = tracked.contains(script.name.as_str());
+        let used = tracked.contains(&(TrackerKind::Script, script.name.as_str()));
         if !used {
             let message = format!(
                 "vrrp_script {} is tracked by nobody: it is not run",
@@ -123,122 +119,8 @@ pub(super) fn finish_scripts(builder: &mut Builder, context: &mut Context<'_>) {
         }
         used
     });
-}
-
-/// `vrrp_track_process`.
-pub(super) fn process(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
-    let (Some(name), Some(statements)) = (item.block_name(context), item.open(context)) else {
-        return;
-    };
-    let (mut process, mut quorum, mut quorum_max) = (false, None, None);
-    let mut weight = (0, false);
-    context.each_statement(
-        Block::VrrpTrackProcess,
-        statements,
-        |context, item| match item.name() {
-            "process" => process |= item.text(context).is_some(),
-            "weight" => weight = item.weight(context).unwrap_or(weight),
-            "quorum" => quorum = item.int(context),
-            "quorum_max" => quorum_max = item.int(context),
-            _ => item.check(context),
-        },
-    );
-    if let (Some(least), Some(most)) = (quorum, quorum_max)
-        && least > most
-        && most != 0
-    {
-        context.fault(
-            item.span(),
-            format!("({name}) quorum {least} is above quorum_max {most}"),
-            "quorum_max is ignored",
-        );
-    }
-    if process {
-        builder
-            .tracked
-            .processes
-            .entry(name.to_owned())
-            .or_insert(weight);
-    } else {
-        context.fault(
-            item.span(),
-            format!("No process set for vrrp_track_process {name} - removing"),
-            "add: process NAME",
-        );
-    }
-}
-
-/// `track_file`.
-pub(super) fn file(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) {
-    let (Some(name), Some(statements)) = (item.block_name(context), item.open(context)) else {
-        return;
-    };
-    const DEFAULT_WEIGHT: (i32, bool) = (1, false);
-    let (mut path, mut weight) = (None, DEFAULT_WEIGHT);
-    context.each_statement(Block::TrackFile, statements, |context, item| {
-        match item.name() {
-            "file" => path = item.text(context).map(str::to_owned),
-            "weight" => weight = item.weight(context).unwrap_or(weight),
-            "init_file" => init_file(context, &item),
-            _ => item.check(context),
-        }
-    });
-    let Some(path) = path else {
-        context.fault(
-            item.span(),
-            format!("No file set for track_file {name} - removing"),
-            "add: file /full/path",
-        );
-        return;
-    };
-    let path = Path::new(&path);
-    let here = item.statement.path().map_or(Path::new(""), directory);
-    if !context.world.directory_exists(&here.join(directory(path))) {
-        let message = format!(
-            "track_file {name}: the directory of {} does not exist - removing",
-            path.display()
-        );
-        context.fault(
-            item.span(),
-            message,
-            "create the directory before keepalived starts",
-        );
-        return;
-    }
-    builder
-        .tracked
-        .files
-        .entry(name.to_owned())
-        .or_insert(weight);
-}
-
-/// `init_file [INT] [overwrite]`.
-fn init_file(context: &mut Context<'_>, item: &Item<'_>) {
-    const USUAL: std::ops::RangeInclusive<i64> = -254..=254;
-    for word in item
-        .statement
-        .arguments()
-        .filter(|word| *word != "overwrite")
-    {
-        match crate::config::read::parse_integer(word.bytes()) {
-            Ok(value) if USUAL.contains(&value) => {}
-            Ok(value) => {
-                let message = format!("init_file value {value} is outside [-254, 254]");
-                context.diagnostics.advise(
-                    Class::Warning,
-                    word.span(),
-                    message,
-                    "it is used, but weights beyond 254 have no more effect",
-                );
-            }
-            Err(_) => {
-                let message = format!("invalid init_file option '{}'", quote(word.bytes()));
-                context.fault(
-                    word.span(),
-                    message,
-                    "write: init_file [NUMBER] [overwrite]",
-                );
-            }
-        }
-    }
+    vrrp.files
+        .retain(|file| tracked.contains(&(TrackerKind::File, file.name.as_str())));
+    vrrp.processes
+        .retain(|process| tracked.contains(&(TrackerKind::Process, process.name.as_str())));
 }

@@ -38,7 +38,7 @@ pub(super) static VRRP_INSTANCE: &[Keyword] = &[
     k("track_script", "{ <SCRIPT> [weight <-253..253> [reverse or noreverse]] ... }", Lines(TrackScripts), "none", "1.1.13", 1,
       "Scripts; vrrp_script must already be defined above").repeated(Appends).acts(),
     k("track_file", "{ <FILE> [weight <-254..254> [reverse or noreverse]] ... }", Lines(TrackFiles), "none", "2.0.0", 2,
-      "Files; track_file must already be defined above").repeated(Appends),
+      "Files; track_file must already be defined above").repeated(Appends).acts(),
     k("track_process", "{ <PROC> [weight <-254..254> [reverse or noreverse]] ... }", Lines(TrackProcesses), "none", "2.0.11", 2,
       "Processes; vrrp_track_process must already be defined above").repeated(Appends),
     k("track_bfd", "{ <BFD> [weight <-253..253> [reverse or noreverse]] ... }", Lines(TrackBfds), "none", "2.0.0", 2,

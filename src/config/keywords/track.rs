@@ -14,7 +14,7 @@ pub(super) static VRRP_SYNC_GROUP: &[Keyword] = &[
     k("track_script", "{ <SCRIPT> [weight <-253..253> [reverse or noreverse]] ... }", Lines(TrackScripts), "none", "2.0.0", 2,
       "Scripts tracked on behalf of all members").repeated(Appends).acts(),
     k("track_file", "{ <FILE> [weight <-254..254> [reverse or noreverse]] ... }", Lines(TrackFiles), "none", "2.0.0", 2,
-      "Files tracked on behalf of all members").repeated(Appends),
+      "Files tracked on behalf of all members").repeated(Appends).acts(),
     k("track_process", "{ <PROC> [weight <-254..254> [reverse or noreverse]] ... }", Lines(TrackProcesses), "none", "2.0.11", 2,
       "Processes tracked on behalf of all members").repeated(Appends),
     k("track_bfd", "{ <BFD> [weight <-253..253> [reverse or noreverse]] ... }", Lines(TrackBfds), "none", "2.0.0", 2,
@@ -107,22 +107,22 @@ pub(super) static VRRP_TRACK_PROCESS: &[Keyword] = &[
 #[rustfmt::skip]
 pub(super) static TRACK_FILE: &[Keyword] = &[
     k("file", "<PATH>", Word, "none, required", "2.1.0", 2,
-      "File to watch with inotify; directory must exist, filesystem must support it").missing(Warns).repeated(KeepsFirst),
+      "File to watch with inotify; directory must exist, filesystem must support it").missing(Warns).repeated(KeepsFirst).acts(),
     k("weight", "<INT -254..254> [reverse]", Weight(-254, 254), "1", "2.1.0", 2,
-      "Multiplier of the value; 0 = non-zero value means FAULT; man claims 32-bit range").missing(Warns).repeated(KeepsFirst),
+      "Multiplier of the value; 0 = non-zero value means FAULT; man claims 32-bit range").missing(Warns).repeated(KeepsFirst).acts(),
     k("init_file", "[<INT>] [overwrite]", Custom(InitFile), "no init; value 0", "2.1.0", 2,
-      "Create file at start; overwrite replaces content; never at reload or -t"),
+      "Create file at start; overwrite replaces content; never at reload or -t").acts(),
 ];
 
 /// `vrrp_track_file`.
 #[rustfmt::skip]
 pub(super) static VRRP_TRACK_FILE: &[Keyword] = &[
     k("file", "<PATH>", Word, "none, required", "2.0.0", 3,
-      "As track_file.file"),
+      "As track_file.file").acts(),
     k("weight", "<INT -254..254> [reverse]", Weight(-254, 254), "1", "2.0.0", 3,
-      "As track_file.weight"),
+      "As track_file.weight").acts(),
     k("init_file", "[<INT>] [overwrite]", Custom(InitFile), "no init; value 0", "2.0.0", 3,
-      "As track_file.init_file"),
+      "As track_file.init_file").acts(),
 ];
 
 /// `bfd_instance`.

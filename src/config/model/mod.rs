@@ -19,6 +19,7 @@ mod track;
 mod unicast;
 mod vmac;
 mod vrrp;
+mod watched;
 
 pub use auth_hmac::{AuthHmac, Freshness, HmacMode};
 pub use bfd::BfdInstance;
@@ -50,6 +51,7 @@ pub use vrrp::{
     Authentication, GarpGroup, GarpPolicy, InitialState, LinkDelay, SyncGroup, TrackedInterface,
     Version, VirtualAddress, Vrrp, VrrpInstance,
 };
+pub use watched::{InitFile, ParameterMatch, ProcessMatch, TrackFile, TrackProcess};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -28,8 +28,24 @@ pub struct Script {
 pub enum TrackerKind {
     /// A `vrrp_script`.
     Script,
+    /// A `track_file`.
+    File,
+    /// A `vrrp_track_process`.
+    Process,
     /// The static addresses, routes and rules of a `track_group`.
     Statics,
+}
+
+impl TrackerKind {
+    /// As messages call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            TrackerKind::Script => "script",
+            TrackerKind::File => "file",
+            TrackerKind::Process => "process",
+            TrackerKind::Statics => "group",
+        }
+    }
 }
 
 /// One such line, with the default weight of what it names filled in.

@@ -1,8 +1,8 @@
 //! The VRRP part of the model: instances and what they hold.
 
 use super::{
-    AuthHmac, Fifo, Holdings, LinkKind, Linkbeat, Notify, Script, TrackGroup, Tracked, Transport,
-    Vmac,
+    AuthHmac, Fifo, Holdings, LinkKind, Linkbeat, Notify, Script, TrackFile, TrackGroup,
+    TrackProcess, Tracked, Transport, Vmac,
 };
 use crate::config::secret::Secret;
 use crate::wire::vrrp::{Family, MULTICAST_GROUP4, hmac};
@@ -27,6 +27,10 @@ pub struct Vrrp {
     pub fifos: Vec<Fifo>,
     /// `vrrp_script`, those that an instance tracks, in the order of the file; names are unique.
     pub scripts: Vec<Script>,
+    /// `track_file`, likewise.
+    pub files: Vec<TrackFile>,
+    /// `vrrp_track_process`, likewise.
+    pub processes: Vec<TrackProcess>,
     /// `static_ipaddress`, `static_routes`, `static_rules`: on this host for as long as the daemon runs.
     pub fixed: Holdings,
     /// `track_group`, those that have members and are named, in the order of the file; names are unique.

@@ -5,6 +5,7 @@ mod globals;
 mod instances;
 mod messages;
 mod versions;
+mod watched;
 
 use super::diagnostic::{Class, status};
 use super::model::{

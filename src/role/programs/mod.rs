@@ -1,16 +1,19 @@
 //! What a role has the user's programs do, and what it writes to their FIFOs: never waiting for either. The parts know no role: what
 //! a run was for, and what its end means, is for the role to say.
 //!
-//! `runner` is the line to the process that runs programs, `notify` has the programs of events run in order, `fifo` writes lines.
+//! `runner` is the line to the process that runs programs, `notify` has the programs of events run in order, `fifo` writes lines,
+//! `watched` knows the files that the runner reads.
 //! A role's tokens and timer keys have a place for those of this room, so that one loop serves them all.
 
 mod fifo;
 mod notify;
 mod runner;
+mod watched;
 
 pub use fifo::{Fifos, Part};
 pub use notify::Notifier;
 pub use runner::Runner;
+pub use watched::{Watched, Word};
 
 use std::hash::Hash;
 
@@ -30,6 +33,8 @@ pub enum Timer {
     Runner,
     /// A program has run for long: `Notifier::slow`.
     Slow(u64),
+    /// The runner may be told again what it is to watch: `Watched::send`.
+    Watched,
 }
 
 /// What a descriptor is to a role.

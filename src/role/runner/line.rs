@@ -1,6 +1,7 @@
 //! What a role and its runner tell each other, over one pair of packet sockets: a request or an answer a packet.
 
-use crate::config::model::Command;
+use crate::config::model::{Command, InitFile};
+use crate::track::file::{FileId, Reading};
 pub use crate::track::script::Outcome;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use serde::de::DeserializeOwned;
@@ -9,6 +10,7 @@ use std::io::{self, ErrorKind};
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A program that runs, by the number its role gave it; no other run has the same.
@@ -39,6 +41,17 @@ pub enum Request {
     },
     /// End this program with everything it started.
     End(RunId),
+    /// About a file with a number.
+    File(FileId, FileRequest),
+}
+
+/// What a role wants of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FileRequest {
+    /// Tell what it says, now and whenever that changes; write it first when there is something to write.
+    Watch(PathBuf, Option<InitFile>),
+    /// Tell no more.
+    Forget,
 }
 
 /// What a runner tells its role.
@@ -48,6 +61,8 @@ pub enum Answer {
     Late(RunId),
     /// This run is over.
     Ended(RunId, Outcome),
+    /// This is what a file that is watched says.
+    File(FileId, Reading),
 }
 
 /// One end of the line: sends `S`, receives `R`. Never blocks.

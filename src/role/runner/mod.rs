@@ -1,18 +1,20 @@
-//! The runner: a process that starts and ends the user's programs for a role.
+//! The runner: a process that starts and ends the user's programs for a role, and reads the files that it tracks.
 //!
 //! Starting a program means copying a process and waiting for a disk, and the process that speaks VRRP may do neither. So it tells
 //! its runner, which was forked from it before it grew, and hears how each program ended. A runner ends with its role.
 
+mod files;
 mod line;
 mod runs;
 
-pub use line::{Answer, Outcome, Received, Request, RunId, ToRunner};
+pub use line::{Answer, FileRequest, Outcome, Received, Request, RunId, ToRunner};
 
 use crate::os::poll::{Loop, Want};
 use crate::os::process::{self, Fork, ProcessId};
 use crate::os::signals::ChildrenEnded;
 use crate::os::{clock, memory, spawn};
 use crate::wheel::Wheel;
+use files::Files;
 use line::ToRole;
 use nix::sys::signal::Signal;
 use runs::Runs;
@@ -23,6 +25,8 @@ use std::time::Duration;
 
 /// How long a program that takes too long may take to end by itself.
 const GRACE: Duration = Duration::from_secs(1);
+/// How often files are looked at of which nobody tells.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// The name of the process in lists of processes.
 const NAME: &str = "keepalived_run";
 /// What a program's beginning with this means: only whether the file behind it can be opened for reading is asked.
@@ -48,6 +52,7 @@ pub fn start() -> io::Result<(ProcessId, ToRunner)> {
 enum Source {
     Role,
     Children,
+    Files,
 }
 
 /// What a timer is for.
@@ -57,6 +62,8 @@ enum Key {
     Limit(RunId),
     /// It was asked to end, and may take no longer.
     Kill(RunId),
+    /// Files of which nobody tells are to be looked at.
+    Files,
 }
 
 struct Runner {
@@ -65,6 +72,7 @@ struct Runner {
     children: ChildrenEnded,
     role: ToRole,
     runs: Runs,
+    files: Files,
     /// What the role has no room for now.
     answers: VecDeque<Answer>,
     gone: bool,
@@ -84,6 +92,7 @@ impl Runner {
             children,
             role,
             runs: Runs::default(),
+            files: Files::default(),
             answers: VecDeque::new(),
             gone: false,
         })
@@ -98,8 +107,10 @@ impl Runner {
                 match event.token {
                     Source::Role => self.obey(),
                     Source::Children => self.children.clear(),
+                    Source::Files => self.answers.extend(self.files.changed()),
                 }
             }
+            self.watch_files();
             self.reap();
             while let Some((key, _)) = self.wheel.pop_expired(clock::now()) {
                 self.expired(key);
@@ -138,14 +149,43 @@ impl Runner {
                     }
                 }
                 Received::Packet(Request::End(id)) => self.end(id),
+                Received::Packet(Request::File(id, FileRequest::Watch(path, init))) => {
+                    let answer = self.files.watch(id, path, init);
+                    self.answers.push_back(answer);
+                }
+                Received::Packet(Request::File(id, FileRequest::Forget)) => self.files.forget(id),
                 Received::Nothing => return,
                 Received::Gone => return self.role_has_gone(),
             }
         }
     }
 
+    /// Sees that changes of files are told, or that they are looked for.
+    fn watch_files(&mut self) {
+        if self.files.needs_source() {
+            if let Some(source) = self.files.source() {
+                let _ = self.events.remove(source);
+            }
+            self.answers.extend(self.files.renew());
+            if let Some(source) = self.files.source()
+                && self.events.add(source, Source::Files, Want::Read).is_err()
+            {
+                self.files.stop_listening();
+            }
+        }
+        if !self.files.is_deaf() {
+            self.wheel.disarm(Key::Files);
+        } else if self.wheel.deadline(Key::Files).is_none() {
+            self.wheel.arm(Key::Files, clock::now() + LOOK_INTERVAL);
+        }
+    }
+
     fn expired(&mut self, key: Key) {
         match key {
+            Key::Files => {
+                self.answers.extend(self.files.look_at_deaf());
+                self.watch_files();
+            }
             Key::Limit(id) => {
                 self.runs.is_late(id);
                 self.answers.push_back(Answer::Late(id));

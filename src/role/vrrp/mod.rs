@@ -24,9 +24,10 @@ mod succession;
 mod sysctls;
 mod turn;
 mod vmacs;
+mod watched;
 
 use super::control::Answer;
-use super::programs::{self, Fifos, Notifier, Runner};
+use super::programs::{self, Fifos, Notifier, Runner, Watched};
 use super::{Exit, RoleContext, paths};
 use crate::config::model::Model;
 use crate::kernel::LinkChange;
@@ -134,6 +135,7 @@ struct Shell {
     batch: Batch,
     dumps: Dumps,
     runner: Runner,
+    watched: Watched,
     scripts: Scripts,
     notifier: Notifier,
     fifos: Fifos,
@@ -192,6 +194,7 @@ impl Shell {
             batch: Batch::default(),
             dumps: Dumps::default(),
             runner: Runner::default(),
+            watched: Watched::default(),
             scripts: Scripts::default(),
             notifier: Notifier::default(),
             fifos: Fifos::default(),
@@ -377,6 +380,7 @@ impl Shell {
             self.wheel.arm(Key::Begin, now + delay);
         }
         self.configure_scripts(now);
+        self.configure_watched(now, !self.context.resume);
         self.kernel.reconciler.only_links(false);
         self.context.parent.answer(Answer::Started);
     }

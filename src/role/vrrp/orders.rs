@@ -142,6 +142,7 @@ impl Shell {
         self.perform(now);
         self.sweep_board();
         self.configure_scripts(now);
+        self.configure_watched(now, false);
         let known = self.kernel.reconciler().known();
         self.filters.reload(&self.model, &self.router, known);
     }

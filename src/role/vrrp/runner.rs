@@ -11,6 +11,7 @@ impl Shell {
         let instances = vrrp.instances.iter().map(|instance| &instance.notify);
         let groups = vrrp.sync_groups.iter().map(|group| &group.notify);
         !vrrp.scripts.is_empty()
+            || !vrrp.files.is_empty()
             || vrrp.fifos.iter().any(|fifo| fifo.reader.is_some())
             || instances.chain(groups).any(|notify| notify.runs_programs())
     }
@@ -39,9 +40,11 @@ impl Shell {
                 Received::Packet(Answer::Ended(RunId::Reader(run), outcome)) => {
                     self.fifos.reader_ended(run, outcome);
                 }
+                Received::Packet(Answer::File(id, reading)) => self.file_found(now, id, reading),
                 Received::Nothing => return,
                 Received::Gone => {
                     self.scripts.lost();
+                    self.watched.lost(now, &self.runner, &mut self.wheel);
                     self.notifier.lost(now, &self.runner, &mut self.wheel);
                 }
             }

@@ -85,6 +85,9 @@ impl Shell {
                     }
                 }
                 Key::Script(id) => self.script_due(now, id, deadline),
+                Key::Programs(Timer::Watched) => {
+                    self.watched.send(now, &self.runner, &mut self.wheel);
+                }
                 Key::Programs(Timer::Runner) => {
                     self.runner.replace(now, &mut self.events, &mut self.wheel);
                 }

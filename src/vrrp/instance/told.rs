@@ -101,7 +101,7 @@ impl Instance {
             let said = Said::FaultTracker {
                 kind: tracked.kind,
                 name: tracked.name.clone(),
-                reverse: tracked.reverse,
+                level: context.trackers.level(tracked),
             };
             context.actions.push(self.notice(said));
         }

@@ -5,8 +5,12 @@ use crate::config::model::Tracked;
 use crate::track::Level;
 
 fn tracked(name: &str, weight: i32, reverse: bool) -> Tracked {
+    of(TrackerKind::Script, name, weight, reverse)
+}
+
+fn of(kind: TrackerKind, name: &str, weight: i32, reverse: bool) -> Tracked {
     Tracked {
-        kind: TrackerKind::Script,
+        kind,
         name: name.to_owned(),
         weight,
         reverse,
@@ -43,6 +47,72 @@ fn what_each_weight_adds() {
         assert_eq!(bench.instance().effective_priority(), priority, "{case}");
         assert_eq!(bench.instance().state(), State::Backup, "{case}");
     }
+}
+
+#[test]
+fn what_a_number_in_a_file_amounts_to() {
+    use State::{Backup, Fault};
+    // Weight, reverse, what the file says, priority (base 100), state.
+    for (weight, reverse, value, priority, state) in [
+        (1, false, 0, 100, Backup),
+        (1, false, 20, 120, Backup),
+        (1, false, -20, 80, Backup),
+        (1, true, 20, 80, Backup),
+        (-2, false, 20, 60, Backup),
+        (-2, true, 20, 140, Backup),
+        (3, false, 1000, 254, Backup),
+        (1, false, i32::MAX, 254, Backup),
+        (1, false, -253, 1, Backup),
+        (1, false, -254, 100, Fault),
+        (1, false, i32::MIN, 100, Fault),
+        (254, false, -1, 100, Fault),
+        (254, true, 1, 100, Fault),
+        (254, false, 1, 254, Backup),
+        (0, false, 0, 100, Backup),
+        (0, false, 1, 100, Fault),
+        (0, false, -1, 100, Fault),
+        (0, true, 0, 100, Fault),
+        (0, true, 3, 100, Backup),
+    ] {
+        let kind = TrackerKind::File;
+        let mut bench = bench(&[of(kind, "f", weight, reverse)]);
+        let level = Level::Value(value);
+        bench.event(Event::Tracker {
+            kind,
+            name: "f",
+            level,
+        });
+        let case = format!("{value} by {weight} {reverse}");
+        assert_eq!(bench.instance().effective_priority(), priority, "{case}");
+        assert_eq!(bench.state(), state, "{case}");
+        // Back to what is well.
+        let level = Level::Value(i32::from(weight == 0 && reverse));
+        bench.event(Event::Tracker {
+            kind,
+            name: "f",
+            level,
+        });
+        assert_eq!(bench.state(), Backup, "{case}");
+        assert_eq!(bench.instance().effective_priority(), 100, "{case}");
+    }
+}
+
+#[test]
+fn a_file_that_is_a_fault_is_named_with_what_it_says() {
+    let kind = TrackerKind::File;
+    let mut bench = bench(&[of(kind, "f", 0, false)]);
+    assert_eq!(bench.state(), State::Initialize, "nobody has read it yet");
+    let level = Level::Value(3);
+    bench.event(Event::Tracker {
+        kind,
+        name: "f",
+        level,
+    });
+    let told = bench.told();
+    assert_eq!(
+        told.first().map(String::as_str),
+        Some("(VI_1) entering FAULT state (tracked file f says 3)")
+    );
 }
 
 #[test]

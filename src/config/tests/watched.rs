@@ -1,0 +1,103 @@
+//! Files and processes that are tracked.
+
+use super::*;
+use crate::config::model::{InitFile, TrackerKind};
+
+/// Definitions, and an instance that tracks these lines.
+fn tracking(definitions: &str, kind: &str, lines: &str) -> Loaded {
+    read(format!(
+        "{definitions}\nvrrp_instance VI_1 {{\n interface eth0\n virtual_router_id 51\n virtual_ipaddress {{\n 10.0.0.1/24\n }}\n\
+         {kind} {{\n{lines}\n}}\n}}\n"
+    ))
+}
+
+#[test]
+fn files_and_what_they_weigh() {
+    let definitions = "track_file a {\n file /run/a\n init_file 5 overwrite\n}\n\
+        track_file b {\n file b\n weight 2 reverse\n init_file\n}\n\
+        track_file c {\n file /run/c\n weight 3 reverse\n}\ntrack_file c {\n file /run/second\n}\n\
+        track_file unused {\n file /run/d\n}\n";
+    let loaded = tracking(definitions, "track_file", "a\nb\nc weight 0 noreverse");
+    let weights: Vec<(&str, i32, bool)> = only(&loaded)
+        .trackers
+        .iter()
+        .inspect(|tracked| assert_eq!(tracked.kind, TrackerKind::File))
+        .map(|tracked| (tracked.name.as_str(), tracked.weight, tracked.reverse))
+        .collect();
+    assert_eq!(weights, [("a", 1, false), ("b", 2, true), ("c", 0, false)]);
+    let files: Vec<_> = loaded
+        .model
+        .vrrp
+        .files
+        .iter()
+        .map(|file| (file.path.to_str().unwrap_or_default(), file.init))
+        .collect();
+    let init = |value, overwrite| Some(InitFile { value, overwrite });
+    assert_eq!(
+        files,
+        [
+            ("/run/a", init(5, true)),
+            ("/etc/keepalived/b", init(0, false)),
+            ("/run/c", None),
+        ],
+        "the first of a name counts, and what nobody tracks is not watched"
+    );
+}
+
+#[test]
+fn files_that_cannot_be_watched() {
+    for (block, status, message) in [
+        ("vrrp_track_file f {\n file /run/f\n}", 0, ""),
+        ("track_file f {\n file /proc/uptime\n}", 5, "(proc)"),
+        (
+            "track_file f {\n file /run/f\n init_file 5x\n}",
+            5,
+            "invalid init_file option '5x'",
+        ),
+        (
+            "track_file f {\n file /run/f\n init_file 99999999999\n}",
+            5,
+            "invalid init_file option",
+        ),
+        (
+            "track_file f {\n file /run/f\n init_file 300\n}",
+            5,
+            "outside [-254, 254]",
+        ),
+        (
+            "track_file f {\n file /run/f\n file /run/g\n}",
+            5,
+            "already been specified",
+        ),
+        (
+            "track_file f {\n file /run/f\n weight 300\n}",
+            5,
+            "outside range",
+        ),
+    ] {
+        let loaded = tracking(block, "track_file", "f");
+        assert_eq!(loaded.diagnostics.exit_status(), status, "{block}");
+        assert!(message.is_empty() || said(&loaded, message), "{block}");
+        let watched = message != "(proc)";
+        assert_eq!(
+            loaded.model.vrrp.files.len(),
+            usize::from(watched),
+            "{block}"
+        );
+    }
+}
+
+#[test]
+fn an_owner_and_a_member_of_a_group_have_no_weights() {
+    let definitions = "track_file f {\n file /run/f\n}\n";
+    let loaded = tracking(definitions, "priority 255\ntrack_file", "f");
+    assert!(only(&loaded).trackers.is_empty());
+    assert!(said(&loaded, "ignoring tracked file f with weights"));
+    let group = "vrrp_sync_group G {\n group {\n VI_1\n }\n}\n";
+    let loaded = tracking(&format!("{definitions}{group}"), "track_file", "f");
+    assert_eq!(only(&loaded).trackers[0].weight, 0);
+    assert!(said(&loaded, "weight of tracked file f is not used"));
+    let group = "vrrp_sync_group G {\n group {\n VI_1\n }\n track_file {\n f weight 7\n }\n}\n";
+    let loaded = tracking(&format!("{definitions}{group}"), "track_interface", "");
+    assert_eq!(only(&loaded).trackers[0].weight, 7, "the group's own is");
+}

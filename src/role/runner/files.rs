@@ -1,0 +1,156 @@
+//! Watches files with numbers for the role: reading one may take as long as a disk does. What the numbers mean is not known here.
+
+use super::line::Answer;
+use crate::config::model::InitFile;
+use crate::os::directory_watch::DirectoryWatch;
+use crate::os::small_file;
+use crate::track::file::{self, CONTENT_MAX, FileId, Reading};
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::OsStr;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// One file.
+struct Watched {
+    path: PathBuf,
+    /// What was told of it last.
+    told: Option<Reading>,
+}
+
+/// All files that are watched.
+#[derive(Default)]
+pub(super) struct Files {
+    files: HashMap<FileId, Watched>,
+    watch: Option<DirectoryWatch>,
+    /// Directories that nothing is heard of: they are missing, or the system watches no more.
+    deaf: BTreeSet<PathBuf>,
+    /// Something is watched that need not be, or is not where it was.
+    is_stale: bool,
+}
+
+impl Files {
+    /// Watches a file from now on; what it says is told at once.
+    pub fn watch(&mut self, id: FileId, path: PathBuf, init: Option<InitFile>) -> Answer {
+        match &self.watch {
+            // Before it is read: nobody could tell of a change in between.
+            Some(watch) if watch.add(directory(&path)).is_ok() => {}
+            Some(_) => drop(self.deaf.insert(directory(&path).to_owned())),
+            None => self.is_stale = true,
+        }
+        let written = init.map_or(Ok(()), |init| {
+            small_file::write(&path, &format!("{}\n", init.value), init.overwrite)
+        });
+        let reading = match written {
+            Err(error) if error.kind() != ErrorKind::NotFound => unreadable(&error),
+            _ => read(&path),
+        };
+        let told = Some(reading);
+        self.files.insert(id, Watched { path, told });
+        Answer::File(id, reading)
+    }
+
+    /// Watches a file no longer.
+    pub fn forget(&mut self, id: FileId) {
+        self.is_stale |= self.files.remove(&id).is_some();
+    }
+
+    /// What tells of changes, once there is something to be told; to be asked for again after each change of what is watched.
+    pub fn source(&self) -> Option<&DirectoryWatch> {
+        self.watch.as_ref()
+    }
+
+    /// Whether another source has to be made: there is none, or it tells what nobody asks for.
+    pub fn needs_source(&self) -> bool {
+        self.is_stale
+    }
+
+    /// Makes a source, or lets it go when nothing is watched. Whatever changed meanwhile is in the answers.
+    pub fn renew(&mut self) -> Vec<Answer> {
+        self.is_stale = false;
+        self.stop_listening();
+        if !self.files.is_empty() {
+            // Without it the files are looked at every now and then.
+            self.watch = DirectoryWatch::new().ok();
+            self.listen();
+        }
+        self.look(|_| true)
+    }
+
+    /// Lets the source go.
+    pub fn stop_listening(&mut self) {
+        self.watch = None;
+        let files = self.files.values();
+        self.deaf = files.map(|file| directory(&file.path).to_owned()).collect();
+    }
+
+    /// Whether files have to be looked at every now and then, as nobody tells of changes.
+    pub fn is_deaf(&self) -> bool {
+        !self.deaf.is_empty()
+    }
+
+    /// Looks at those files.
+    pub fn look_at_deaf(&mut self) -> Vec<Answer> {
+        self.is_stale |= self.watch.is_none();
+        let before = self.deaf.clone();
+        self.listen();
+        self.look(|path| before.contains(directory(path)))
+    }
+
+    /// Takes what the source tells.
+    pub fn changed(&mut self) -> Vec<Answer> {
+        let Some(watch) = &self.watch else {
+            return Vec::new();
+        };
+        let told = watch.take();
+        self.is_stale |= told.is_stale;
+        if told.names.is_empty() {
+            return Vec::new();
+        }
+        self.look(|path| {
+            path.file_name()
+                .is_some_and(|name| told.names.contains(name))
+        })
+    }
+
+    /// Watches those directories that can be.
+    fn listen(&mut self) {
+        if let Some(watch) = &self.watch {
+            self.deaf.retain(|directory| watch.add(directory).is_err());
+        }
+    }
+
+    /// Reads some files; what is new.
+    fn look(&mut self, which: impl Fn(&Path) -> bool) -> Vec<Answer> {
+        let mut answers = Vec::new();
+        for (id, file) in self.files.iter_mut().filter(|(_, file)| which(&file.path)) {
+            let reading = read(&file.path);
+            if file.told.replace(reading) != Some(reading) {
+                answers.push(Answer::File(*id, reading));
+            }
+        }
+        answers
+    }
+}
+
+/// The directory of a file; that of a bare name is where we are.
+fn directory(path: &Path) -> &Path {
+    let parent = path.parent().unwrap_or(path);
+    if parent.as_os_str().is_empty() {
+        Path::new(OsStr::new("."))
+    } else {
+        parent
+    }
+}
+
+fn read(path: &Path) -> Reading {
+    match small_file::read(path, CONTENT_MAX) {
+        Ok(Some(content)) => file::read(&content),
+        Ok(None) => Reading::NoFile,
+        Err(error) if error.kind() == ErrorKind::NotFound => Reading::Missing,
+        Err(error) => unreadable(&error),
+    }
+}
+
+fn unreadable(error: &std::io::Error) -> Reading {
+    Reading::Unreadable(error.raw_os_error().unwrap_or(libc::EINVAL))
+}
