@@ -1,10 +1,14 @@
 //! Reading configurations of the sizes that keepalived is slow with, from text to model.
 
+#[path = "text/real_servers.rs"]
+mod text;
+
 use divan::Bencher;
 use keepalived::config::source::Memory;
 use keepalived::config::world::Imagined;
 use keepalived::config::{Options, load};
 use std::fmt::Write;
+use text::real_servers;
 
 const FILE: &str = "/keepalived.conf";
 
@@ -21,29 +25,6 @@ fn instances(count: usize) -> String {
             "vrrp_instance V{n} {{\n  interface eth{}\n  virtual_router_id {vrid}\n  priority 100\n  advert_int 1\n  virtual_ipaddress {{\n    10.100.{high}.{low}/24\n  }}\n}}",
             n / 255
         );
-    }
-    text
-}
-
-fn real_servers(servers: usize, each: usize) -> String {
-    let mut text = String::new();
-    for server in 0..servers {
-        let _ = writeln!(
-            text,
-            "virtual_server 10.{}.{}.1 80 {{\n  lb_algo rr\n  lb_kind NAT\n  protocol TCP",
-            server / 250,
-            server % 250
-        );
-        for n in 0..each {
-            let _ = writeln!(
-                text,
-                "  real_server 10.{}.{}.{} 80 {{\n    weight 1\n  }}",
-                100 + n / 62500,
-                n / 250 % 250,
-                n % 250 + 1
-            );
-        }
-        text.push_str("}\n");
     }
     text
 }

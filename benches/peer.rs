@@ -7,6 +7,8 @@ mod support;
 
 #[path = "peer/fast.rs"]
 mod fast;
+#[path = "text/real_servers.rs"]
+mod text;
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -22,6 +24,7 @@ use support::node::{CONFIG, Node};
 use support::stage;
 use support::world::{HostSpec, World};
 use support::{millis, secs, wait_until};
+use text::real_servers;
 
 const VIP: &str = "10.90.0.1";
 const VRID: u8 = 90;
@@ -195,29 +198,6 @@ fn instances(count: usize) -> String {
             100 + interface / 250,
             interface % 250
         );
-    }
-    text
-}
-
-fn real_servers(servers: usize, each: usize) -> String {
-    let mut text = String::new();
-    for server in 0..servers {
-        let _ = writeln!(
-            text,
-            "virtual_server 10.{}.{}.1 80 {{\n  lb_algo rr\n  lb_kind NAT\n  protocol TCP",
-            server / 250,
-            server % 250
-        );
-        for n in 0..each {
-            let _ = writeln!(
-                text,
-                "  real_server 10.{}.{}.{} 80 {{\n    weight 1\n  }}",
-                100 + n / 62500,
-                n / 250 % 250,
-                n % 250 + 1
-            );
-        }
-        text.push_str("}\n");
     }
     text
 }

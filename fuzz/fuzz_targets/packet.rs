@@ -21,7 +21,7 @@ use keepalived::wire::vrrp::{Family, MULTICAST_GROUP4 as GROUP, MULTICAST_GROUP6
 use keepalived::wire::{arp::Arp, ethernet, ip, ipv6};
 use libfuzzer_sys::fuzz_target;
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 /// The other node of the unicast instance, and how far our adverts to it go.

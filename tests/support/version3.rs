@@ -156,6 +156,22 @@ fn crash_and_takeover(world: &World, vip: &str, interval: Duration, priority: u3
     });
 }
 
+/// The adverts of three seconds, more than `least`, in which the first host rules alone.
+fn undisputed(world: &World, vip: &str, least: usize) -> Vec<Advert3> {
+    let mark = world.capture.mark();
+    stays("the better host rules", secs(3), || {
+        world.holders(vip) == [0]
+    });
+    let adverts = adverts3(world, mark, 0);
+    let number = adverts.len();
+    assert!(number > least, "{number} adverts in three seconds");
+    assert!(
+        adverts3(world, mark, 1).is_empty(),
+        "only the master announces itself"
+    );
+    adverts
+}
+
 /// Ten adverts a second over IPv4: the better host rules, crashes, is replaced within the time of version 3, and comes back.
 pub fn ipv4_at_100_ms(pair: Pair) {
     const VIP: &str = "10.81.0.1";
@@ -172,20 +188,7 @@ pub fn ipv4_at_100_ms(pair: Pair) {
     world.nodes[0].start(pair[0], &config(200));
     world.nodes[1].start(pair[1], &config(100));
     settles(&world, VIP, 0);
-    let mark = world.capture.mark();
-    stays("the better host rules", secs(3), || {
-        world.holders(VIP) == [0]
-    });
-    let adverts = adverts3(&world, mark, 0);
-    assert!(
-        adverts.len() > 20,
-        "{} adverts in three seconds",
-        adverts.len()
-    );
-    assert!(
-        adverts3(&world, mark, 1).is_empty(),
-        "only the master announces itself"
-    );
+    let adverts = undisputed(&world, VIP, 20);
     for advert in &adverts {
         let seen = (
             advert.interval,
@@ -251,20 +254,7 @@ pub fn ipv6(pair: Pair) {
     world.nodes[1].start(pair[1], &config(100));
     settles(&world, VIP, 0);
     settles(&world, LOCAL, 0);
-    let mark = world.capture.mark();
-    stays("the better host rules", secs(3), || {
-        world.holders(VIP) == [0]
-    });
-    let adverts = adverts3(&world, mark, 0);
-    assert!(
-        adverts.len() > 10,
-        "{} adverts in three seconds",
-        adverts.len()
-    );
-    assert!(
-        adverts3(&world, mark, 1).is_empty(),
-        "only the master announces itself"
-    );
+    let adverts = undisputed(&world, VIP, 10);
     for advert in &adverts {
         let seen = (
             advert.interval,

@@ -1,11 +1,10 @@
 //! `auth_hmac` blocks as people may write them, and what is made of them. No message shows a key.
 
+use crate::config::Loaded;
 use crate::config::diagnostic::status;
 use crate::config::model::{AuthHmac, Authentication, Freshness, HmacMode};
-use crate::config::source::Memory;
+use crate::config::tests::read_on;
 use crate::config::world::Imagined;
-use crate::config::{Loaded, Options, load};
-use std::path::PathBuf;
 use std::time::Duration;
 
 const ASCII: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
@@ -26,15 +25,10 @@ fn read(lines: &str) -> Loaded {
             .into(),
         ..Imagined::generous()
     };
-    let path = "/etc/keepalived/keepalived.conf";
     let text = format!(
         "vrrp_instance VI_1 {{\n interface eth0\n virtual_router_id 51\n virtual_ipaddress {{\n 10.0.0.1/24\n }}\n{lines}\n}}\n"
     );
-    let options = Options {
-        path: PathBuf::from(path),
-        ..Options::default()
-    };
-    load(&options, &Memory::default().with(path, text), &world)
+    read_on(&world, text)
 }
 
 fn hmac(lines: &str) -> Loaded {

@@ -1,24 +1,16 @@
 //! Sync groups, trackers, delays and timing: what is made of the text, and what is said of it.
 
+use crate::config::Loaded;
 use crate::config::diagnostic::{Class, status};
 use crate::config::model::{
     Holdings, LinkDelay, LinkMethod, SyncGroup, TrackedInterface, VrrpInstance,
 };
-use crate::config::source::Memory;
+use crate::config::tests::read_on;
 use crate::config::world::Imagined;
-use crate::config::{Loaded, Options, load};
 use std::time::Duration;
 
 fn read(text: &str) -> Loaded {
-    let options = Options {
-        path: "k.conf".into(),
-        ..Options::default()
-    };
-    load(
-        &options,
-        &Memory::default().with("k.conf", text),
-        &Imagined::generous(),
-    )
+    read_on(&Imagined::generous(), text)
 }
 
 fn instance(number: u8, lines: &str) -> String {

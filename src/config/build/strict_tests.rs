@@ -1,23 +1,15 @@
 //! Accept mode, strict mode and the words about the packet filter: what they mean together, and what is said of them.
 
+use crate::config::Loaded;
 use crate::config::model::{Firewall, VrrpInstance};
-use crate::config::source::Memory;
+use crate::config::tests::read_on;
 use crate::config::world::Imagined;
-use crate::config::{Loaded, Options, load};
 
 fn read(global: &str, lines: &str, address: &str) -> Loaded {
     let text = format!(
         "global_defs {{\n{global}\n}}\nvrrp_instance A {{\n interface eth0\n virtual_router_id 51\n{lines}\n virtual_ipaddress {{\n {address}\n }}\n}}\n"
     );
-    let options = Options {
-        path: "f".into(),
-        ..Options::default()
-    };
-    load(
-        &options,
-        &Memory::default().with("f", text),
-        &Imagined::generous(),
-    )
+    read_on(&Imagined::generous(), text)
 }
 
 fn said(loaded: &Loaded, part: &str) -> bool {
@@ -82,15 +74,7 @@ fn many_silent_instances_are_one_warning() {
         .map(|n| format!("vrrp_instance N{n} {{\n interface eth0\n virtual_router_id {n}\n virtual_ipaddress {{\n 10.0.0.{n}\n }}\n}}\n"))
         .collect();
     let text = format!("global_defs {{\n vrrp_strict\n}}\n{more}");
-    let options = Options {
-        path: "f".into(),
-        ..Options::default()
-    };
-    let loaded = load(
-        &options,
-        &Memory::default().with("f", text),
-        &Imagined::generous(),
-    );
+    let loaded = read_on(&Imagined::generous(), text);
     assert!(said(&loaded, "of N2, N3, N4 and 5 more will not answer"));
     assert_eq!(
         loaded

@@ -1,21 +1,13 @@
 //! Unicast, source addresses, instances without interface, shared virtual router IDs: what is made of the text, and what is said.
 
+use crate::config::Loaded;
 use crate::config::diagnostic::{Class, status};
 use crate::config::model::{OldChecksum, Transport, UnicastPeer, VrrpInstance};
-use crate::config::source::Memory;
+use crate::config::tests::read_on;
 use crate::config::world::Imagined;
-use crate::config::{Loaded, Options, load};
 
 fn read(text: &str) -> Loaded {
-    let options = Options {
-        path: "k.conf".into(),
-        ..Options::default()
-    };
-    load(
-        &options,
-        &Memory::default().with("k.conf", text),
-        &Imagined::generous(),
-    )
+    read_on(&Imagined::generous(), text)
 }
 
 /// An instance without interface.

@@ -31,13 +31,18 @@ fn world() -> Imagined {
     }
 }
 
-fn read(text: impl Into<Vec<u8>>) -> Loaded {
+/// Reads a file on a host; how the tests of the rooms below read theirs too.
+pub(super) fn read_on(world: &Imagined, text: impl Into<Vec<u8>>) -> Loaded {
     let path = "/etc/keepalived/keepalived.conf";
     let options = Options {
         path: PathBuf::from(path),
         ..Options::default()
     };
-    load(&options, &Memory::default().with(path, text), &world())
+    load(&options, &Memory::default().with(path, text), world)
+}
+
+fn read(text: impl Into<Vec<u8>>) -> Loaded {
+    read_on(&world(), text)
 }
 
 /// An instance that has all it needs, and some more lines.
@@ -59,4 +64,24 @@ fn only(loaded: &Loaded) -> &VrrpInstance {
 
 fn said(loaded: &Loaded, part: &str) -> bool {
     loaded.diagnostics.iter().any(|d| d.message.contains(part))
+}
+
+/// Some lines, the exit status of -t and a part of a message of theirs, if they draw any.
+type Row = (&'static str, i32, &'static str);
+
+/// What was said is what a row says; gives it back for the tests that know more of it.
+#[track_caller]
+fn judge(loaded: &Loaded, (lines, expected, message): Row) -> Vec<String> {
+    let shown: Vec<_> = loaded
+        .diagnostics
+        .iter()
+        .map(|d| format!("{:?}: {}", d.class, d.message))
+        .collect();
+    let status = loaded.diagnostics.exit_status();
+    assert_eq!(status, expected, "{lines}\n{shown:#?}");
+    assert!(
+        message.is_empty() || said(loaded, message),
+        "{lines}\n{shown:#?}"
+    );
+    shown
 }

@@ -192,13 +192,22 @@ fn only(bytes: &[u8]) -> Result<Received, Malformed> {
 
 #[test]
 fn what_the_kernel_says() {
-    let removed = |family| {
-        Ok(Message::Removed {
-            family,
-            table: "harbour".into(),
-        })
-    };
     let nft = |kind: u16| 10 << 8 | kind;
+    let removed = |family| Message::Removed {
+        family,
+        table: "harbour".into(),
+    };
+    let objects = [
+        ("a table", nft(2), 2, removed(Family::Ip)),
+        ("a chain", nft(5), 10, removed(Family::Ip6)),
+        ("a rule", nft(8), 2, removed(Family::Ip)),
+        ("a set", nft(11), 2, removed(Family::Ip)),
+        ("an element", nft(14), 2, removed(Family::Ip)),
+        ("something new", nft(6), 2, Message::Other),
+        ("of a bridge", nft(2), 7, Message::Other),
+        ("conntrack", 1 << 8 | 2, 2, Message::Other),
+    ]
+    .map(|(what, kind, family, wanted)| (what, event(kind, family, b"harbour\0"), Ok(wanted)));
     let error = |errno: i32| {
         let mut bytes = event(2, 0, b"");
         bytes[16..20].copy_from_slice(&(-errno).to_ne_bytes());
@@ -206,54 +215,14 @@ fn what_the_kernel_says() {
     };
     let mut cut = event(nft(2), 2, b"harbour\0");
     cut[20] = 200;
-    let rows: Vec<(&str, Vec<u8>, Result<Message, Malformed>)> = vec![
-        (
-            "a table",
-            event(nft(2), 2, b"harbour\0"),
-            removed(Family::Ip),
-        ),
-        (
-            "a chain",
-            event(nft(5), 10, b"harbour\0"),
-            removed(Family::Ip6),
-        ),
-        (
-            "a rule",
-            event(nft(8), 2, b"harbour\0"),
-            removed(Family::Ip),
-        ),
-        (
-            "a set",
-            event(nft(11), 2, b"harbour\0"),
-            removed(Family::Ip),
-        ),
-        (
-            "an element",
-            event(nft(14), 2, b"harbour\0"),
-            removed(Family::Ip),
-        ),
-        (
-            "something new",
-            event(nft(6), 2, b"harbour\0"),
-            Ok(Message::Other),
-        ),
-        (
-            "of a bridge",
-            event(nft(2), 7, b"harbour\0"),
-            Ok(Message::Other),
-        ),
-        (
-            "conntrack",
-            event(1 << 8 | 2, 2, b"harbour\0"),
-            Ok(Message::Other),
-        ),
+    let others = [
         ("without a name", event(nft(2), 2, b""), Ok(Message::Other)),
         ("done", error(0), Ok(Message::Answer(0))),
         ("refused", error(95), Ok(Message::Answer(95))),
         ("lost", event(4, 0, b""), Ok(Message::Overrun)),
         ("an attribute too long", cut, Err(Malformed::Attribute)),
     ];
-    for (what, bytes, wanted) in rows {
+    for (what, bytes, wanted) in objects.into_iter().chain(others) {
         let received = only(&bytes);
         if let Ok(received) = &received {
             assert_eq!((received.sequence, received.port), (9, 77), "{what}");

@@ -7,11 +7,11 @@ mod model;
 mod probes;
 mod soup;
 
+use crate::config::Loaded;
 use crate::config::diagnostic::Class;
 use crate::config::model::{Checker, Model, RealServer, VirtualServer};
-use crate::config::source::Memory;
+use crate::config::tests::read_on;
 use crate::config::world::Imagined;
-use crate::config::{Loaded, Options, load};
 
 /// Three lines without which a service draws messages.
 pub(super) const PLAIN: &str = "protocol TCP\nlb_algo rr\nlb_kind NAT\n";
@@ -21,15 +21,7 @@ pub(super) const SERVER: &str = "real_server 10.0.0.2 80 {\nTCP_CHECK {\n}\n}\n"
 
 /// Reads a text on a host that has everything.
 pub(super) fn read(text: &str) -> Loaded {
-    let options = Options {
-        path: "k.conf".into(),
-        ..Options::default()
-    };
-    load(
-        &options,
-        &Memory::default().with("k.conf", text),
-        &Imagined::generous(),
-    )
+    read_on(&Imagined::generous(), text)
 }
 
 /// What is said of a text, without what every text with a virtual server draws.
