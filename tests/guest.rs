@@ -1,6 +1,11 @@
-//! What this machine's own kernel may lack, in the guest of `support::guest`: routes with encapsulation, VRF devices, dummies.
+//! What this machine's own kernel may lack, in the guest of `support::guest`: routes with encapsulation, VRF devices, dummies, and
+//! what stands in them beside the distribution's keepalived. Pairs of hosts are in the modules.
 
+#[path = "guest/ipvlan.rs"]
+mod ipvlan;
 mod support;
+#[path = "guest/vrf.rs"]
+mod vrf;
 
 use std::process::ExitCode;
 use support::alike::{Held, compare, compare_with_commands, held};
@@ -104,5 +109,6 @@ fn main() -> ExitCode {
     let by_hand = AS_IPROUTE2
         .iter()
         .map(|(held, commands)| stage::case(held.name, || compare_with_commands(held, commands)));
-    guest::run(theirs.chain(by_hand).collect::<Vec<Case>>())
+    let pairs = vrf::cases().into_iter().chain(ipvlan::cases());
+    guest::run(theirs.chain(by_hand).chain(pairs).collect::<Vec<Case>>())
 }

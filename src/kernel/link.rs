@@ -166,6 +166,31 @@ impl Nature {
         }
     }
 
+    /// What the kernel gives to a link that is new.
+    #[cfg(test)]
+    pub(super) fn new(kind: Kind) -> Self {
+        Nature {
+            kind,
+            settings: [Some(0); Setting::ALL.len()],
+            addr_gen_mode: Some(0),
+            ..Nature::default()
+        }
+    }
+
+    /// The same to one that was asked for.
+    #[cfg(test)]
+    pub(super) fn made(wish: &VirtualLink, base: u32, group: u32) -> Self {
+        let kind = match wish.kind {
+            LinkKind::Macvlan { .. } => Kind::Macvlan(MACVLAN_PRIVATE),
+            LinkKind::Ipvlan { mode, .. } => Kind::Ipvlan(IPVLAN_L2, flags(mode)),
+        };
+        Nature {
+            base: Some(base),
+            group,
+            ..Nature::new(kind)
+        }
+    }
+
     /// The kernel may give it a link-local address.
     pub(super) fn makes_link_local(&self) -> bool {
         self.addr_gen_mode.is_some_and(|mode| mode != NO_LINK_LOCAL)

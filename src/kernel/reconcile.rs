@@ -1,26 +1,26 @@
 //! The reconciler: who wants which addresses, routes and rules, what the kernel has, and the requests that make the second like the
 //! first. Start, reload, an address deleted by hand and an interface made anew are all the same code: something became dirty, look
-//! again. Here are the claims, the requests under way and the addresses; `entry` counts attempts, `sync` reads the kernel's state,
-//! `policies` is what differs for routes and rules.
+//! again. Here are the requests under way and what becomes of messages; `claims` says who wants what, `entry` counts attempts, `sync`
+//! reads the kernel's state, `addresses`, `policies` (routes and rules), `links` and `tunings` are what differs between those.
 //!
 //! An address is touched only when a claim names it and it is ours: we added it, adopted it while it was wanted, or found it when
 //! the claim was made (the leftover of a crash). What somebody else adds later, or anything no claim names, is left alone.
 
 mod addresses;
+mod claims;
 mod entry;
 mod links;
 mod policies;
 mod sync;
+mod tunings;
 
-use super::address::{Address, Claim, Placement};
-use super::backoff::{FIRST_DELAY, PATIENCE};
+use super::address::Placement;
 use super::known::{Known, Link, LinkChange};
 use super::netlink::{Message, Received, Request};
 use super::notice::Notice;
 use super::policy::{Policy, Trace};
 use crate::time::Instant;
 use entry::Entry;
-use policies::HOST;
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use std::collections::{BTreeSet, VecDeque};
 use std::hash::Hash;
@@ -28,7 +28,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 use sync::Sync;
 
-pub use links::{Saved, Tuning};
+pub use tunings::{Saved, Tuning};
 
 /// Requests that may be unanswered at once: each holds the kernel's rtnl lock for some ten microseconds while `sendmsg` waits.
 const WINDOW: usize = 64;
@@ -131,114 +131,6 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
     /// These addresses are to be told of where they are on a link (`LinkState::watched`), and no others.
     pub fn watch(&mut self, addresses: BTreeSet<IpAddr>) {
         self.known.watch(addresses);
-    }
-
-    /// Says which addresses, routes and rules `owner` may come to hold, replacing what it said before; nothing forgets the owner. What
-    /// it already holds and still claims stays held; what it no longer claims is taken away if it is ours and no other owner holds
-    /// it. A new claim starts out not held.
-    pub fn claim_all(
-        &mut self,
-        owner: O,
-        addresses: impl IntoIterator<Item = Claim>,
-        policies: impl IntoIterator<Item = Policy>,
-    ) {
-        let before = self.owners.remove(&owner).unwrap_or_default();
-        let mut held: HashMap<Key, bool> =
-            HashMap::with_capacity_and_hasher(before.len(), Default::default());
-        // In the order in which a master lays things down.
-        for key in before.into_iter().rev() {
-            if let Some(entry) = self.entries.get_mut(&key) {
-                held.insert(key.clone(), entry.release(owner));
-            }
-            self.mark(&key);
-        }
-        let mut keys = Vec::new();
-        for Claim {
-            interface,
-            address,
-            tracked,
-        } in addresses
-        {
-            let spot = Spot {
-                interface,
-                placement: address.placement,
-            };
-            let key = Key::Address(spot.clone());
-            let index = self.known.index(&spot.interface);
-            let present =
-                index.filter(|index| self.known.address(*index, &spot.placement).is_some());
-            let entry = self
-                .entries
-                .entry(key.clone())
-                .or_insert_with(|| Entry::new(present));
-            let claim = Some((address, tracked));
-            if !entry.claim(owner, claim, held.get(&key).copied()) {
-                continue;
-            }
-            let claimed = self.names.entry(spot.interface.clone()).or_default();
-            if claimed.insert(spot.placement) {
-                self.known.touch(&spot.interface);
-            }
-            self.mark(&key);
-            keys.push(key);
-        }
-        for policy in policies {
-            let key = Key::Policy(policy.clone());
-            if !self.entries.contains_key(&key) {
-                self.trace(&policy);
-            }
-            let entry = self
-                .entries
-                .entry(key.clone())
-                .or_insert_with(|| Entry::new(policy.is_marked().then_some(HOST)));
-            if entry.claim(owner, None, held.get(&key).copied()) {
-                self.mark(&key);
-                keys.push(key);
-            }
-        }
-        if !keys.is_empty() {
-            self.owners.insert(owner, keys);
-        }
-    }
-
-    /// The same for an owner of addresses alone.
-    pub fn claim(&mut self, owner: O, addresses: impl IntoIterator<Item = Claim>) {
-        self.claim_all(owner, addresses, []);
-    }
-
-    /// From now on `owner` does, or does not, hold what it claims. Addresses come before the routes that may need them, and these
-    /// before the rules that lead to them; they go the other way round.
-    pub fn hold(&mut self, owner: O, held: bool) {
-        let mut keys = self.owners.get(&owner).cloned().unwrap_or_default();
-        if !held {
-            keys.reverse();
-        }
-        for key in keys {
-            if self
-                .entries
-                .get_mut(&key)
-                .is_some_and(|entry| entry.hold(owner, held))
-            {
-                self.mark(&key);
-            }
-        }
-    }
-
-    /// True when `owner` holds what it claims and the kernel has all of it.
-    pub fn is_placed(&self, owner: O) -> bool {
-        self.owners.get(&owner).into_iter().flatten().all(|key| {
-            let Some(entry) = self.entries.get(key) else {
-                return false;
-            };
-            let present = match key {
-                Key::Policy(_) => entry.present,
-                Key::Address(spot) => self
-                    .known
-                    .index(&spot.interface)
-                    .is_some_and(|index| self.known.address(index, &spot.placement).is_some()),
-            };
-            present && entry.is_held_by(owner)
-        })
     }
 
     /// Messages were lost (ENOBUFS): forget what is under way and read everything anew, not before the given moment.
@@ -450,65 +342,10 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         let Some((key, op)) = self.in_flight.remove(&sequence) else {
             return;
         };
-        let spot = match &key {
-            Key::Address(spot) => spot.clone(),
-            Key::Policy(policy) => return self.policy_answered(now, policy.clone(), op, errno),
-        };
-        let Some(entry) = self.entries.get_mut(&key) else {
-            return;
-        };
-        entry.in_flight = None;
-        match (op, errno) {
-            (Op::Add(_), 0) => {
-                if std::mem::take(&mut entry.lost) {
-                    // One that is being detected is told of when that is over.
-                    if !entry.wanted_address().is_some_and(Address::is_detected) {
-                        self.restored.extend(entry.holders());
-                    }
-                }
-            }
-            (Op::Delete(_), 0) => {}
-            (Op::Add(index), EEXIST) => {
-                // It is there, so its event was lost or it stands under another prefix (IPv6): only a dump can tell.
-                if self.known.address(index, &spot.placement).is_none() {
-                    entry.backoff.attempt(now);
-                    self.sync = Sync::Needed {
-                        not_before: now + DUMP_RETRY,
-                    };
-                }
-            }
-            (Op::Delete(index), EADDRNOTAVAIL | ENODEV) => {
-                self.known.remove_address(index, &spot.placement);
-            }
-            (op, errno) => {
-                let adding = matches!(op, Op::Add(_));
-                let first = if adding {
-                    !std::mem::replace(&mut entry.refused, true)
-                } else {
-                    entry.backoff.attempts == 0
-                };
-                if first {
-                    let Spot {
-                        interface,
-                        placement,
-                    } = spot;
-                    if adding {
-                        let holders = entry.holders().map(|owner| (owner, placement.address));
-                        self.unavailable.extend(holders);
-                    }
-                    self.notices.push(Notice::Refused {
-                        adding,
-                        interface,
-                        placement,
-                        errno,
-                    });
-                }
-                // A refusal is not a fight: asking again at once would only be refused again.
-                entry.backoff.attempt(now);
-                entry.backoff.wait(now, FIRST_DELAY);
-            }
+        match key {
+            Key::Address(spot) => self.address_answered(now, spot, op, errno),
+            Key::Policy(policy) => self.policy_answered(now, policy, op, errno),
         }
-        self.mark(&key);
     }
 
     /// Compares what is wanted with what is there.

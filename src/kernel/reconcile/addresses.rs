@@ -1,8 +1,9 @@
 //! What of an address is wanted and what is there: what follows when they differ, and when one goes that is ours.
 
-use super::PATIENCE;
-use super::{Key, Op, Reconciler, Spot};
-use crate::kernel::address::{IFA_F_DADFAILED, Placement};
+use super::sync::Sync;
+use super::{DUMP_RETRY, EADDRNOTAVAIL, EEXIST, ENODEV, Key, Op, Reconciler, Spot};
+use crate::kernel::address::{Address, IFA_F_DADFAILED, Placement};
+use crate::kernel::backoff::{FIRST_DELAY, PATIENCE};
 use crate::kernel::netlink::Request;
 use crate::kernel::notice::Notice;
 use crate::kernel::policy::Trace;
@@ -24,6 +25,66 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             };
             self.mark(&Key::Address(spot));
         }
+    }
+
+    /// Takes in the answer to a request about an address.
+    pub(super) fn address_answered(&mut self, now: Instant, spot: Spot, op: Op, errno: i32) {
+        let key = Key::Address(spot.clone());
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return;
+        };
+        entry.in_flight = None;
+        match (op, errno) {
+            (Op::Add(_), 0) => {
+                if std::mem::take(&mut entry.lost) {
+                    // One that is being detected is told of when that is over.
+                    if !entry.wanted_address().is_some_and(Address::is_detected) {
+                        self.restored.extend(entry.holders());
+                    }
+                }
+            }
+            (Op::Delete(_), 0) => {}
+            (Op::Add(index), EEXIST) => {
+                // It is there, so its event was lost or it stands under another prefix (IPv6): only a dump can tell.
+                if self.known.address(index, &spot.placement).is_none() {
+                    entry.backoff.attempt(now);
+                    self.sync = Sync::Needed {
+                        not_before: now + DUMP_RETRY,
+                    };
+                }
+            }
+            (Op::Delete(index), EADDRNOTAVAIL | ENODEV) => {
+                self.known.remove_address(index, &spot.placement);
+            }
+            (op, errno) => {
+                let adding = matches!(op, Op::Add(_));
+                let first = if adding {
+                    !std::mem::replace(&mut entry.refused, true)
+                } else {
+                    entry.backoff.attempts == 0
+                };
+                if first {
+                    let Spot {
+                        interface,
+                        placement,
+                    } = spot;
+                    if adding {
+                        let holders = entry.holders().map(|owner| (owner, placement.address));
+                        self.unavailable.extend(holders);
+                    }
+                    self.notices.push(Notice::Refused {
+                        adding,
+                        interface,
+                        placement,
+                        errno,
+                    });
+                }
+                // A refusal is not a fight: asking again at once would only be refused again.
+                entry.backoff.attempt(now);
+                entry.backoff.wait(now, FIRST_DELAY);
+            }
+        }
+        self.mark(&key);
     }
 
     pub(super) fn address_gone(&mut self, now: Instant, index: u32, placement: Placement) {

@@ -1,8 +1,8 @@
-//! Links that we make (virtual MACs), and settings of links that we find: what is wanted, what is there, and the request that comes
-//! next. A link is made, then set up as it has to be, then switched on; one that was made by somebody else is left alone.
-//!
-//! What settings were before is kept in `Saved`, and put back when nobody wants them any more and nobody else has changed them.
+//! Links that we make (virtual MACs): what is wanted, what is there, and the request that comes next. A link is made, then set up as
+//! it has to be, then switched on; one that was made by somebody else is left alone. Settings of links that we find are in
+//! `tunings`; their requests go with those of links.
 
+use super::tunings::{SETTINGS_BASE, Saved, Tuning, Tunings};
 use super::{EEXIST, ENODEV, Reconciler};
 use crate::config::model::{LinkKind, VirtualLink};
 use crate::kernel::backoff::{Backoff, FIRST_DELAY, PATIENCE};
@@ -21,42 +21,8 @@ const SETTINGS_IPV4: [(Setting, u32); 4] = [
     (Setting::PromoteSecondaries, 1),
     (Setting::AcceptLocal, 1),
 ];
-/// The same for the base: else it would answer for the virtual address with its own MAC, and ask in its name.
-const SETTINGS_BASE: [Tuning; 3] = [
-    Tuning {
-        setting: Setting::ArpFilter,
-        at_least: 1,
-    },
-    Tuning {
-        setting: Setting::ArpIgnore,
-        at_least: 1,
-    },
-    Tuning {
-        setting: Setting::ArpAnnounce,
-        at_least: 2,
-    },
-];
-
 /// A kernel that does not do as it is asked is believed after so many changes of one link.
-const CHANGES_MAX: u32 = 8;
-
-/// A setting that a link needs which is not ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tuning {
-    /// Which.
-    pub setting: Setting,
-    /// Its least value.
-    pub at_least: u32,
-}
-
-/// What a setting was before we changed it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Saved {
-    /// What it was.
-    pub before: u32,
-    /// What we made of it.
-    pub now: u32,
-}
+pub(super) const CHANGES_MAX: u32 = 8;
 
 /// A link that is wanted, or was.
 #[derive(Debug, Default)]
@@ -91,17 +57,11 @@ pub(super) struct Links {
     wishes: BTreeMap<String, Wish>,
     /// By the name of the base: whose wishes depend on it.
     upon: HashMap<String, BTreeSet<String>>,
-    tunings: HashMap<String, Vec<Tuning>>,
-    /// Settings that every link needs which is not ours.
-    everywhere: Vec<Tuning>,
-    saved: BTreeMap<(String, Setting), Saved>,
-    saved_changed: bool,
+    tunings: Tunings,
     /// Names to look at.
     dirty: BTreeSet<String>,
     in_flight: HashMap<u32, Flight>,
     retries: BTreeSet<(Instant, String)>,
-    /// Bases whose watchers are to be told that something is new about them.
-    announced: BTreeSet<String>,
     /// Made, and not yet told.
     made: Vec<VirtualLink>,
 }
@@ -118,11 +78,7 @@ impl Links {
 
     /// Something about a link of this name is new.
     pub fn mark(&mut self, name: &str) {
-        let tuned = || {
-            let mut saved = self.saved.range((name.to_owned(), Setting::RpFilter)..);
-            self.tunings.contains_key(name) || saved.next().is_some_and(|((of, _), _)| of == name)
-        };
-        if self.wishes.contains_key(name) || !self.everywhere.is_empty() || tuned() {
+        if self.wishes.contains_key(name) || self.tunings.concerns(name) {
             self.dirty.insert(name.to_owned());
         }
         if let Some(upon) = self.upon.get(name) {
@@ -142,14 +98,12 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
     ) {
         let wanted = &mut self.links;
         let mut before: BTreeSet<String> = wanted.wishes.keys().cloned().collect();
-        wanted.dirty.extend(wanted.tunings.keys().cloned());
         wanted.upon.clear();
-        wanted.tunings.clear();
+        let mut settings = Vec::new();
         for link in links {
             before.remove(&link.name);
             if matches!(link.kind, LinkKind::Macvlan { .. }) && !link.for_ipv6 {
-                let tunings = wanted.tunings.entry(link.base.clone()).or_default();
-                tunings.extend(SETTINGS_BASE);
+                settings.extend(SETTINGS_BASE.map(|tuning| (link.base.clone(), tuning)));
             }
             let upon = wanted.upon.entry(link.base.clone()).or_default();
             upon.insert(link.name.clone());
@@ -167,12 +121,12 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             }
             wanted.dirty.insert(name);
         }
-        for (name, tuning) in tunings {
-            wanted.tunings.entry(name).or_default().push(tuning);
-        }
-        wanted.dirty.extend(wanted.tunings.keys().cloned());
-        if wanted.everywhere != everywhere {
-            wanted.everywhere = everywhere;
+        let everywhere = wanted.tunings.want(
+            settings.into_iter().chain(tunings),
+            everywhere,
+            &mut wanted.dirty,
+        );
+        if everywhere {
             let all = self.known.links().map(|(_, link)| link.name.clone());
             wanted.dirty.extend(all);
         }
@@ -185,16 +139,12 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
 
     /// Settings that an earlier process changed and did not put back.
     pub fn recall(&mut self, saved: impl IntoIterator<Item = ((String, Setting), Saved)>) {
-        for (key, saved) in saved {
-            self.links.dirty.insert(key.0.clone());
-            self.links.saved.insert(key, saved);
-        }
+        self.links.tunings.recall(saved, &mut self.links.dirty);
     }
 
     /// What settings were before we changed them; nothing when that is as it was at the last call.
     pub fn take_saved(&mut self) -> Option<Vec<((String, Setting), Saved)>> {
-        std::mem::take(&mut self.links.saved_changed)
-            .then(|| self.links.saved.clone().into_iter().collect())
+        self.links.tunings.take_saved()
     }
 
     /// The links that have been made, or found as they have to be, since the last call.
@@ -418,48 +368,11 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         Some((request, flight))
     }
 
-    /// Settings of a link that is not ours: what is wanted is made so, what is not is put back.
     fn tune(&mut self, name: &str) -> Option<(u32, LinkUpdate)> {
         let index = self.known.index(name)?;
         let nature = &self.known.link(index)?.nature;
-        let own = self.links.tunings.get(name).into_iter().flatten();
-        let mut least: BTreeMap<Setting, u32> = BTreeMap::new();
-        for tuning in own.chain(&self.links.everywhere) {
-            let value = least.entry(tuning.setting).or_default();
-            *value = tuning.at_least.max(*value);
-        }
-        let mut settings = Vec::new();
-        for setting in Setting::ALL {
-            let Some(is) = nature.setting(setting) else {
-                continue;
-            };
-            let key = (name.to_owned(), setting);
-            match (least.get(&setting), self.links.saved.get(&key).copied()) {
-                (Some(&least), saved) if is < least => {
-                    let before = saved.map_or(is, |saved| saved.before);
-                    let now = Saved { before, now: least };
-                    self.links.saved.insert(key, now);
-                    self.links.saved_changed = true;
-                    settings.push((setting, least));
-                }
-                (None, Some(saved)) => {
-                    self.links.saved.remove(&key);
-                    self.links.saved_changed = true;
-                    if is == saved.now {
-                        settings.push((setting, saved.before));
-                    }
-                }
-                _ => {}
-            }
-        }
-        // Of a group that is set the kernel tells, whether it is new or not.
-        let group = self.links.announced.remove(name).then_some(nature.group);
-        let update = LinkUpdate {
-            group,
-            settings,
-            ..LinkUpdate::default()
-        };
-        (!update.is_empty()).then_some((index, update))
+        let update = self.links.tunings.look(name, nature)?;
+        Some((index, update))
     }
 
     /// A link went away, or another has its name.
@@ -479,10 +392,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 wish.backoff.attempt(now);
             }
         }
-        // One that is made anew begins with what the kernel gives to all.
-        let before = self.links.saved.len();
-        self.links.saved.retain(|(of, _), _| of != name);
-        self.links.saved_changed |= before != self.links.saved.len();
+        self.links.tunings.forget(name);
         self.links.mark(name);
     }
 
@@ -516,7 +426,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 }
                 if let Some(base) = base {
                     self.links.dirty.insert(base.clone());
-                    self.links.announced.insert(base);
+                    self.links.tunings.announce(base);
                 }
             }
             // It, or its base, went away meanwhile: the kernel's next messages tell.
@@ -551,6 +461,6 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             wish.busy = false;
         }
         links.dirty.extend(links.wishes.keys().cloned());
-        links.dirty.extend(links.tunings.keys().cloned());
+        links.dirty.extend(links.tunings.names());
     }
 }

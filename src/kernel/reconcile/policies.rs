@@ -3,8 +3,9 @@
 //! IPv4 routes vanish without a word when their link goes down or their source address goes away, so such an event makes doubtful
 //! what it may have taken along: it is asked for again, and the kernel says whether it was there.
 
-use super::{EEXIST, FIRST_DELAY, Key, Op, PATIENCE, Reconciler, Request};
+use super::{EEXIST, Key, Op, Reconciler, Request};
 use crate::kernel::Notice;
+use crate::kernel::backoff::{FIRST_DELAY, PATIENCE};
 use crate::kernel::policy::{Policy, Trace};
 use crate::kernel::policy_netlink::body;
 use crate::time::Instant;

@@ -80,7 +80,7 @@ proptest! {
                 }
                 Step::Link(index, name) => {
                     let name = format!("if{name}");
-                    if !world.kernel.links.values().any(|taken| *taken == name) {
+                    if world.kernel.named(&name).is_none() {
                         world.kernel.link(index, &name);
                     }
                 }
@@ -96,7 +96,7 @@ proptest! {
             }
         }
         world.pass(LONGEST_DELAY * 3);
-        let names: HashMap<String, u32> = world.kernel.links.iter().map(|(index, name)| (name.clone(), *index)).collect();
+        let names: HashMap<String, u32> = world.kernel.links.iter().map(|(index, there)| (there.name.clone(), *index)).collect();
         let wanted: HashSet<(u32, Placement)> = claimed
             .iter()
             .filter(|(owner, _)| held.get(owner).copied().unwrap_or(false))

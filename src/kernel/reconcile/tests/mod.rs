@@ -3,14 +3,17 @@
 mod history;
 mod holding;
 mod links;
+mod made;
 mod others;
 mod policies;
 mod transport;
 
 use super::*;
-use crate::config::model::{NextHop, Prefix, Route};
+use crate::config::model::{LinkKind, NextHop, Prefix, Route, VirtualLink};
 use crate::kernel::Address;
+use crate::kernel::address::Claim;
 use crate::kernel::backoff::LONGEST_DELAY;
+use crate::kernel::link::{Kind, LinkUpdate, Nature};
 use crate::kernel::netlink::LinkReport;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,10 +22,36 @@ use std::rc::Rc;
 
 const UP: u32 = 0x1_0043;
 
+const IFF_UP: u32 = 1;
+const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+
+/// A link as this kernel has it.
+#[derive(Clone, Debug)]
+struct There {
+    name: String,
+    nature: Nature,
+    flags: u32,
+    mac: [u8; 6],
+}
+
+impl There {
+    fn report(&self, index: u32) -> LinkReport {
+        LinkReport {
+            index,
+            nature: self.nature.clone(),
+            name: Some(self.name.clone()),
+            flags: self.flags,
+            mac: Some(self.mac),
+            mtu: Some(1500),
+            hardware: 1,
+        }
+    }
+}
+
 /// Links, addresses, and the messages the reconciler has not read yet.
 #[derive(Debug, Default)]
 struct Kernel {
-    links: BTreeMap<u32, String>,
+    links: BTreeMap<u32, There>,
     addresses: BTreeMap<(u32, Placement), Address>,
     policies: BTreeSet<Policy>,
     unread: VecDeque<Received>,
@@ -39,21 +68,28 @@ impl Kernel {
             message,
         });
     }
-    fn report(index: u32, name: &str) -> Message {
-        let name = Some(name.to_owned());
-        Message::Link(LinkReport {
-            index,
-            nature: Default::default(),
-            name,
-            flags: UP,
-            mac: Some([2, 0, 0, 0, 0, 1]),
-            mtu: Some(1500),
-            hardware: 1,
-        })
+    fn tell(&mut self, index: u32) {
+        if let Some(there) = self.links.get(&index) {
+            let report = there.report(index);
+            self.say(0, Message::Link(report));
+        }
     }
+    /// A link of the host appears, or gets another name.
     fn link(&mut self, index: u32, name: &str) {
-        self.links.insert(index, name.to_owned());
-        self.say(0, Self::report(index, name));
+        let there = There {
+            name: name.to_owned(),
+            nature: Nature::new(Kind::Other),
+            flags: UP,
+            mac: MAC,
+        };
+        let there = self.links.entry(index).or_insert(there);
+        name.clone_into(&mut there.name);
+        self.tell(index);
+    }
+    /// The index of the link of this name.
+    fn named(&self, name: &str) -> Option<u32> {
+        let mut links = self.links.iter();
+        links.find_map(|(index, there)| (there.name == name).then_some(*index))
     }
     fn unlink(&mut self, index: u32) {
         let gone: Vec<_> = self
@@ -65,14 +101,19 @@ impl Kernel {
         for (index, placement) in gone {
             self.delete(index, placement);
         }
+        let upon = |there: &There| there.nature.base == Some(index);
+        let upon = self.links.iter().filter(|(_, there)| upon(there));
+        for index in upon.map(|(index, _)| *index).collect::<Vec<_>>() {
+            self.unlink(index);
+        }
         if self.links.remove(&index).is_some() {
             self.say(0, Message::LinkGone(index));
         }
     }
     fn add(&mut self, index: u32, mut address: Address) {
         address.flags |= 0x80;
-        if let Some(name) = self.links.get(&index) {
-            address.label.get_or_insert(name.clone());
+        if let Some(there) = self.links.get(&index) {
+            address.label.get_or_insert(there.name.clone());
             self.addresses
                 .insert((index, address.placement), address.clone());
             self.say(0, Message::Address { index, address });
@@ -86,8 +127,8 @@ impl Kernel {
     fn perform(&mut self, sequence: u32, request: Request) {
         let errno = match request {
             Request::DumpLinks => {
-                for (index, name) in self.links.clone() {
-                    self.say(sequence, Self::report(index, &name));
+                for (index, there) in self.links.clone() {
+                    self.say(sequence, Message::Link(there.report(index)));
                 }
                 return self.say(sequence, Message::Done(0));
             }
@@ -98,8 +139,12 @@ impl Kernel {
                 return self.say(sequence, Message::Done(0));
             }
             _ if self.refuse.is_some() => self.refuse.unwrap_or(0),
-            Request::NewLink { .. } | Request::SetLink { .. } | Request::DeleteLink { .. } => {
-                unreachable!("nobody wants links here")
+            Request::NewLink { link, base, group } => self.make(&link, base, group),
+            Request::SetLink { index, update } => self.change(index, &update),
+            Request::DeleteLink { index } => {
+                let there = self.links.contains_key(&index);
+                self.unlink(index);
+                if there { 0 } else { ENODEV }
             }
             Request::AddAddress { index, address } => {
                 self.writes += 1;
@@ -143,6 +188,45 @@ impl Kernel {
             }
         };
         self.say(sequence, Message::Ack(errno));
+    }
+    fn make(&mut self, link: &VirtualLink, base: u32, group: u32) -> i32 {
+        if self.named(&link.name).is_some() {
+            return EEXIST;
+        }
+        let Some(below) = self.links.get(&base) else {
+            return ENODEV;
+        };
+        let there = There {
+            name: link.name.clone(),
+            nature: Nature::made(link, base, group),
+            flags: UP & !IFF_UP,
+            mac: match link.kind {
+                LinkKind::Macvlan { mac } => mac,
+                LinkKind::Ipvlan { .. } => below.mac,
+            },
+        };
+        let index = self.links.keys().next_back().map_or(1, |last| last + 1);
+        self.links.insert(index, there);
+        self.tell(index);
+        0
+    }
+    fn change(&mut self, index: u32, update: &LinkUpdate) -> i32 {
+        let Some(there) = self.links.get_mut(&index) else {
+            return ENODEV;
+        };
+        there.nature.updated(update);
+        there.nature.group = update.group.unwrap_or(there.nature.group);
+        if let Some(master) = update.master {
+            there.nature.master = Some(master).filter(|master| *master != 0);
+        }
+        if update.up {
+            there.flags |= IFF_UP;
+        }
+        // Of settings it does not tell.
+        if update.up || update.group.is_some() || update.master.is_some() {
+            self.tell(index);
+        }
+        0
     }
     fn has(&self, index: u32, text: &str) -> bool {
         self.addresses

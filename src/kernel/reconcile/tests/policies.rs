@@ -57,9 +57,7 @@ fn a_route_removed_by_others_is_put_back() {
     let writes = world.kernel.writes;
     for flags in [0x1002, UP] {
         world.kernel.policies.clear();
-        let Message::Link(report) = Kernel::report(2, "eth0") else {
-            panic!("a link's report");
-        };
+        let report = world.kernel.links[&2].report(2);
         world
             .kernel
             .say(0, Message::Link(LinkReport { flags, ..report }));
