@@ -19,6 +19,8 @@ mod groups;
 mod holdings;
 #[path = "netns/kernel.rs"]
 mod kernel;
+#[path = "netns/lifecycle.rs"]
+mod lifecycle;
 #[path = "netns/linkbeat.rs"]
 mod linkbeat;
 #[path = "netns/namespaces.rs"]
@@ -39,6 +41,8 @@ mod reload_files;
 mod rivals;
 #[path = "netns/scheduling.rs"]
 mod scheduling;
+#[path = "netns/script_security.rs"]
+mod script_security;
 #[path = "netns/scripts.rs"]
 mod scripts;
 #[path = "netns/statics.rs"]
@@ -84,6 +88,7 @@ fn main() -> std::process::ExitCode {
         groups::cases(),
         holdings::cases(),
         kernel::cases(),
+        lifecycle::cases(),
         linkbeat::cases(),
         namespaces::cases(),
         notify::cases(),
@@ -98,6 +103,7 @@ fn main() -> std::process::ExitCode {
         track_files::cases(),
         tracking::cases(),
         unicast::cases(),
+        script_security::cases(),
         scripts::cases(),
         statics::cases(),
         version3::cases(),

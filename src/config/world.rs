@@ -6,36 +6,53 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// A user and its primary group.
+/// A user and a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// User id.
     pub uid: u32,
-    /// Group id.
+    /// Group id: the user's primary group, when no other was named.
     pub gid: u32,
+    /// A `:` asked for the user's other groups, too.
+    pub all_groups: bool,
 }
 
 impl Account {
     /// The superuser.
-    pub const ROOT: Account = Account { uid: 0, gid: 0 };
+    pub const ROOT: Account = Account {
+        uid: 0,
+        gid: 0,
+        all_groups: false,
+    };
 }
 
 /// What is known of a program that a configuration wants to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// It is there, and only root can change it.
-    Sound,
+    /// It is there.
+    Found {
+        /// Where, as it was written: an absolute path, if the directory is one.
+        path: PathBuf,
+        /// Where that leads when every symbolic link is followed.
+        real: PathBuf,
+        /// How someone other than root could change what root runs.
+        flaw: Option<Flaw>,
+    },
     /// No such file, or not in PATH.
     Missing,
     /// A file that this user cannot execute.
     NotExecutable,
-    /// Someone other than root could change what runs.
-    Insecure {
-        /// The part of the path that others can change.
-        component: String,
-        /// Why, as in "is writable by its group".
-        reason: &'static str,
-    },
+}
+
+/// What is wrong with the path of a program that runs with root's powers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// The part of the path that others can change.
+    pub component: String,
+    /// Why, as in "is writable by its group".
+    pub reason: &'static str,
+    /// What to type against it.
+    pub remedy: String,
 }
 
 /// What came of reading a file with a key.
@@ -99,6 +116,8 @@ pub trait World {
     fn user(&self, name: &str) -> Option<Account>;
     /// The id of a group, by name or number.
     fn group(&self, name: &str) -> Option<u32>;
+    /// All groups of an account's user besides the account's own.
+    fn groups(&self, account: Account) -> Vec<u32>;
     /// The account this daemon runs as.
     fn own_account(&self) -> Account;
     /// A program by path, or by name to be looked for in PATH; relative paths count from `directory`.
@@ -127,7 +146,7 @@ pub struct Imagined {
     pub foreign: BTreeSet<String>,
     /// The users, each with a group of the same name and number.
     pub users: BTreeMap<String, u32>,
-    /// The programs, all sound; `None` = any.
+    /// The programs, none with a flaw; `None` = any.
     pub programs: Option<BTreeSet<String>>,
     /// The host names that resolve.
     pub hosts: BTreeSet<String>,
@@ -163,19 +182,30 @@ impl World for Imagined {
             .get(name)
             .copied()
             .or_else(|| name.parse().ok())?;
-        Some(Account { uid: id, gid: id })
+        Some(Account {
+            uid: id,
+            gid: id,
+            all_groups: false,
+        })
     }
     fn group(&self, name: &str) -> Option<u32> {
         self.users.get(name).copied().or_else(|| name.parse().ok())
+    }
+    fn groups(&self, account: Account) -> Vec<u32> {
+        vec![account.uid.saturating_add(1)]
     }
     fn own_account(&self) -> Account {
         Account::ROOT
     }
     fn program(&self, program: &Path, _directory: &Path, _account: Account) -> Program {
-        match (&self.programs, program.to_str()) {
-            (None, _) => Program::Sound,
-            (Some(known), Some(program)) if known.contains(program) => Program::Sound,
-            _ => Program::Missing,
+        let known = self.programs.as_ref();
+        if known.is_some_and(|known| !program.to_str().is_some_and(|name| known.contains(name))) {
+            return Program::Missing;
+        }
+        Program::Found {
+            path: program.to_owned(),
+            real: Path::new("/real").join(program.strip_prefix("/").unwrap_or(program)),
+            flaw: None,
         }
     }
     fn resolves(&self, host: &str) -> bool {

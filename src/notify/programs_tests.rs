@@ -10,8 +10,10 @@ const NOW: Instant = Instant(0);
 
 fn command(name: &str) -> Command {
     Command {
+        program: name.into(),
         arguments: vec![name.into()],
         account: Account::ROOT,
+        groups: Vec::new(),
         directory: PathBuf::new(),
     }
 }

@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod clock;
 pub mod directory_watch;
+pub mod family;
 pub mod fifo;
 pub mod file_watch;
 mod filesystem;

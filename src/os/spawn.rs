@@ -1,5 +1,5 @@
-//! Starting a program of the user: in a session of its own, as another account, with nothing of ours in its hands; and the end of
-//! such programs with everything they started.
+//! Starting a program of the user: in a session of its own, as another account, with nothing of ours in its hands; and learning how
+//! such programs end.
 //!
 //! Only a process that may wait calls this: the kernel reads the program from a disk before the call returns.
 
@@ -7,9 +7,9 @@ use super::check;
 use super::process::{End, ProcessId};
 use crate::config::model::Command;
 use nix::errno::Errno;
-use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, killpg, signal, sigprocmask};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
-use nix::unistd::{Gid, Pid, Uid, geteuid, setgid, setgroups, setsid, setuid};
+use nix::unistd::{Gid, Uid, geteuid, setgid, setgroups, setsid, setuid};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -45,13 +45,20 @@ const SIGNALS_END: i32 = 32;
 /// # Errors
 /// The account cannot be taken on, or the program cannot be run.
 pub fn spawn(command: &Command) -> io::Result<ProcessId> {
-    let (program, arguments) = command
+    let (name, arguments) = command
         .arguments
         .split_first()
         .ok_or(ErrorKind::InvalidInput)?;
-    let account = command.account;
-    let mut child = std::process::Command::new(OsStr::from_bytes(program));
+    let user = Uid::from_raw(command.account.uid);
+    let own = std::iter::once(&command.account.gid);
+    let groups: Vec<Gid> = own
+        .chain(&command.groups)
+        .copied()
+        .map(Gid::from_raw)
+        .collect();
+    let mut child = std::process::Command::new(&command.program);
     child
+        .arg0(OsStr::from_bytes(name))
         .args(arguments.iter().map(|argument| OsStr::from_bytes(argument)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -73,12 +80,12 @@ pub fn spawn(command: &Command) -> io::Result<ProcessId> {
         child.env("PATH", PATH);
     }
     // SAFETY: between fork and exec only system calls are made: nothing is allocated and no lock is taken.
-    unsafe { child.pre_exec(move || become_program(account.uid, account.gid)) };
+    unsafe { child.pre_exec(move || become_program(user, &groups)) };
     let child = child.spawn()?;
     ProcessId::try_from(child.id()).map_err(io::Error::other)
 }
 
-fn become_program(uid: u32, gid: u32) -> io::Result<()> {
+fn become_program(user: Uid, groups: &[Gid]) -> io::Result<()> {
     setsid()?;
     // A handled signal is back at its default after exec by itself; one that is ignored is not.
     for number in 1..SIGNALS_END {
@@ -98,7 +105,7 @@ fn become_program(uid: u32, gid: u32) -> io::Result<()> {
         ) as i32
     })
     .or_else(without_close_range)?;
-    take_on(uid, gid)
+    take_on(user, groups)
 }
 
 /// Kernels before 5.11: every descriptor of ours is closed at exec anyway.
@@ -109,26 +116,21 @@ fn without_close_range(error: io::Error) -> io::Result<i32> {
     }
 }
 
-/// Becomes a user with one group. A process that is that user already and may not set groups stays as it is.
-fn take_on(uid: u32, gid: u32) -> io::Result<()> {
-    let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
-    match setgroups(&[gid]) {
-        Err(Errno::EPERM) if geteuid() == uid => return Ok(()),
+/// Becomes a user with these groups, its own the first. A process that is that user already and may not set groups stays as it is.
+fn take_on(user: Uid, groups: &[Gid]) -> io::Result<()> {
+    match setgroups(groups) {
+        Err(Errno::EPERM) if geteuid() == user => return Ok(()),
         result => result?,
     }
-    setgid(gid)?;
-    Ok(setuid(uid)?)
+    if let Some(own) = groups.first() {
+        setgid(*own)?;
+    }
+    Ok(setuid(user)?)
 }
 
 /// Asks whether a file can be opened for reading, as `</path` does.
 pub fn can_be_read(path: &[u8]) -> io::Result<()> {
     File::open(OsStr::from_bytes(path)).map(drop)
-}
-
-/// Sends a signal to a program and everything that it started and that did not go into a session of its own.
-pub fn signal_all(leader: ProcessId, signal: Signal) {
-    // Whoever has ended meanwhile needs no signal.
-    let _ = killpg(Pid::from_raw(leader), signal);
 }
 
 /// The programs that have ended are told one by one. `last_word` is called before the number of one is free for another process, so

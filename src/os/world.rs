@@ -4,10 +4,11 @@
 
 use super::{filesystem, process};
 use crate::config::secret::Secret;
-use crate::config::world::{Account, KeyFile, NameDirectories, Names, Program, World};
+use crate::config::world::{Account, Flaw, KeyFile, NameDirectories, Names, Program, World};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::{InterfaceFlags, if_nametoindex};
-use nix::unistd::{Group, User, getgid, getuid};
+use nix::unistd::{Gid, Group, Uid, User, getgid, getgrouplist, getuid};
+use std::ffi::CString;
 use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::net::ToSocketAddrs;
@@ -21,6 +22,11 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 const KEY_FILE_MAX: u64 = 4096;
 /// The bits of a mode by which its group or others may read a file.
 const READABLE_BY_OTHERS: u32 = 0o044;
+
+/// `S_ISUID`, `S_ISGID` and `S_ISVTX`.
+const SET_UID: u32 = 0o4000;
+const SET_GID: u32 = 0o2000;
+const STICKY: u32 = 0o1000;
 
 /// This host.
 pub struct System {
@@ -62,6 +68,7 @@ impl World for System {
         Some(Account {
             uid: user.uid.as_raw(),
             gid: user.gid.as_raw(),
+            all_groups: false,
         })
     }
 
@@ -76,7 +83,16 @@ impl World for System {
         Account {
             uid: getuid().as_raw(),
             gid: getgid().as_raw(),
+            all_groups: false,
         }
+    }
+
+    fn groups(&self, account: Account) -> Vec<u32> {
+        let user = User::from_uid(Uid::from_raw(account.uid)).ok().flatten();
+        let name = user.and_then(|user| CString::new(user.name).ok());
+        let all = name.and_then(|name| getgrouplist(&name, Gid::from_raw(account.gid)).ok());
+        let all = all.unwrap_or_default().into_iter().map(Gid::as_raw);
+        all.filter(|group| *group != account.gid).collect()
     }
 
     fn program(&self, program: &Path, directory: &Path, account: Account) -> Program {
@@ -90,12 +106,17 @@ impl World for System {
         let Ok(metadata) = fs::metadata(&real) else {
             return Program::Missing;
         };
-        if !metadata.is_file() || !may_execute(&metadata, account) {
+        if !metadata.is_file() || !self.may_execute(&metadata, account) {
             return Program::NotExecutable;
         }
-        insecure_component(&path)
-            .or_else(|| insecure_component(&real))
-            .unwrap_or(Program::Sound)
+        // What others run is theirs to keep safe; unless it makes itself root.
+        let as_root = account.uid == 0 || makes_root(&metadata);
+        let flaw = as_root.then(|| flaw(&path).or_else(|| flaw(&real)));
+        Program::Found {
+            path,
+            real,
+            flaw: flaw.flatten(),
+        }
     }
 
     fn resolves(&self, host: &str) -> bool {
@@ -225,23 +246,34 @@ fn find_program(program: &Path, directory: &Path) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-fn may_execute(metadata: &Metadata, account: Account) -> bool {
-    let mode = metadata.permissions().mode();
-    if account.uid == 0 {
-        return mode & 0o111 != 0;
+impl System {
+    fn may_execute(&self, metadata: &Metadata, account: Account) -> bool {
+        let mode = metadata.permissions().mode();
+        let is_in = |group| {
+            group == account.gid || account.all_groups && self.groups(account).contains(&group)
+        };
+        if account.uid == 0 {
+            return mode & 0o111 != 0;
+        }
+        let bit = if metadata.uid() == account.uid {
+            0o100
+        } else if is_in(metadata.gid()) {
+            0o010
+        } else {
+            0o001
+        };
+        mode & bit != 0
     }
-    let bit = if metadata.uid() == account.uid {
-        0o100
-    } else if metadata.gid() == account.gid {
-        0o010
-    } else {
-        0o001
-    };
-    mode & bit != 0
+}
+
+/// Whether a program runs with root's powers whoever starts it.
+fn makes_root(metadata: &Metadata) -> bool {
+    let mode = metadata.permissions().mode();
+    mode & SET_UID != 0 && metadata.uid() == 0 || mode & SET_GID != 0 && metadata.gid() == 0
 }
 
 /// The first part of a path that someone other than root could change.
-fn insecure_component(path: &Path) -> Option<Program> {
+fn flaw(path: &Path) -> Option<Flaw> {
     let mut so_far = PathBuf::new();
     for component in path.components() {
         so_far.push(component);
@@ -249,24 +281,23 @@ fn insecure_component(path: &Path) -> Option<Program> {
             continue;
         }
         let metadata = fs::symlink_metadata(&so_far).ok()?;
-        // The mode of a symbolic link means nothing; its owner and its directory do.
-        let mode = if metadata.is_symlink() {
-            0
-        } else {
-            metadata.permissions().mode()
-        };
-        let reason = if metadata.uid() != 0 {
-            "is not owned by root"
-        } else if mode & 0o002 != 0 {
-            "is writable by everybody"
-        } else if mode & 0o020 != 0 && metadata.gid() != 0 {
-            "is writable by its group"
+        let mode = metadata.permissions().mode();
+        // The mode of a symbolic link means nothing; its owner and its directory do. In a sticky directory nobody can replace what is
+        // root's.
+        let open = !(metadata.is_symlink() || metadata.is_dir() && mode & STICKY != 0);
+        let (reason, remedy) = if metadata.uid() != 0 {
+            ("is not owned by root", "chown -h root")
+        } else if open && mode & 0o002 != 0 {
+            ("is writable by everybody", "chmod o-w")
+        } else if open && mode & 0o020 != 0 && metadata.gid() != 0 {
+            ("is writable by its group", "chmod g-w")
         } else {
             continue;
         };
-        return Some(Program::Insecure {
+        return Some(Flaw {
             component: so_far.display().to_string(),
             reason,
+            remedy: format!("{remedy} {}", so_far.display()),
         });
     }
     None
@@ -343,10 +374,27 @@ mod tests {
             Program::Missing,
             "a bare name is looked for in PATH alone"
         );
-        assert!(matches!(
-            HERE.program(&script, Path::new("/"), root),
-            Program::Insecure { .. }
-        ));
+        let flaw = |account| match HERE.program(&script, Path::new("/"), account) {
+            Program::Found { flaw, .. } => flaw,
+            other => panic!("{other:?}"),
+        };
+        assert!(flaw(root).is_some());
+        let user = Account { uid: 12345, ..root };
+        assert_eq!(
+            flaw(user),
+            None,
+            "what is not root's is not root's business"
+        );
+        // Two links: where they lead is what is judged and run.
+        let link = directory.join("link");
+        std::os::unix::fs::symlink("/bin/sh", &link).expect("a link");
+        match HERE.program(&link, Path::new("/"), user) {
+            Program::Found { path, real, .. } => {
+                assert_eq!(path, link);
+                assert_eq!(real, Path::new("/bin/sh").canonicalize().expect("a shell"));
+            }
+            other => panic!("{other:?}"),
+        }
         fs::remove_dir_all(&directory).expect("clean up");
     }
 

@@ -229,8 +229,9 @@ impl Parent {
                 .posts
                 .iter()
                 .find(|post| post.child.as_ref().is_some_and(|child| child.pid == pid));
-            if let Some(role) = role.map(|post| post.role) {
-                self.ended(role, pid, end);
+            match role.map(|post| post.role) {
+                Some(role) => self.ended(role, pid, end),
+                None => self.own_script_ended(pid, end),
             }
         }
     }

@@ -11,6 +11,7 @@ pub mod configuration;
 pub mod control;
 pub mod dump;
 pub mod handover;
+mod lifecycle;
 mod parent;
 pub mod paths;
 pub mod programs;

@@ -5,6 +5,7 @@ use super::board::Board;
 use super::children::Post;
 use super::control::Order;
 use super::handover::Handover;
+use super::lifecycle::Lifecycle;
 use super::reload_time::Appointment;
 use super::systemd::{self, Progress};
 use super::watch::BackOff;
@@ -50,6 +51,8 @@ pub(super) enum Key {
     Unanswered(Role),
     /// The children had their time to stop.
     StopLimit,
+    /// A script of the daemon's own had its time.
+    OwnScript,
 }
 
 /// What the daemon is about.
@@ -83,6 +86,7 @@ pub(super) struct Parent {
     pub(super) posts: [Post; Role::ALL.len()],
     pub(super) phase: Phase,
     pub(super) appointment: Appointment,
+    pub(super) lifecycle: Lifecycle,
     /// How many reloads there were.
     pub(super) reloads: u32,
 }
@@ -127,6 +131,7 @@ impl Parent {
             posts,
             phase: Phase::Starting { again: false },
             appointment,
+            lifecycle: Lifecycle::default(),
             reloads: 0,
         })
     }
@@ -136,7 +141,9 @@ impl Parent {
         let mut ready = Vec::new();
         self.save_configuration();
         loop {
-            if let Some(role) = self.vacancy() {
+            if !self.is_opening()
+                && let Some(role) = self.vacancy()
+            {
                 match self.fill(role) {
                     None => continue,
                     Some((line, held)) => return self.into_child(role, line, held),
@@ -183,6 +190,7 @@ impl Parent {
                 Key::Replace(role) => self.post(role).vacant = true,
                 Key::Unanswered(role) => self.silent(role, now),
                 Key::StopLimit => self.kill_all(),
+                Key::OwnScript => self.own_script_is_late(),
             }
         }
     }
@@ -303,6 +311,7 @@ impl Parent {
         self.phase = Phase::Stopping { status };
         self.tell_all(Order::Stop);
         self.close_posts();
+        self.end_own_script();
         let limit = Duration::from_secs(u64::from(self.model.global.child_wait_time));
         self.wheel.arm(Key::StopLimit, clock::now() + limit);
     }
@@ -316,14 +325,12 @@ impl Parent {
         }
     }
 
-    fn finished(&self) -> Option<i32> {
+    fn finished(&mut self) -> Option<i32> {
         let Phase::Stopping { status } = self.phase else {
             return None;
         };
-        self.posts
-            .iter()
-            .all(|post| post.child.is_none())
-            .then_some(status)
+        let are_alone = self.posts.iter().all(|post| post.child.is_none());
+        (are_alone && !self.is_closing()).then_some(status)
     }
 }
 

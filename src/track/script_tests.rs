@@ -13,6 +13,8 @@ fn config(name: &str, rise: u32, fall: u32) -> Config {
     Config {
         name: name.to_owned(),
         command: Command {
+            program: "/bin/true".into(),
+            groups: Vec::new(),
             arguments: vec![b"/bin/true".to_vec()],
             account: Account::ROOT,
             directory: PathBuf::new(),

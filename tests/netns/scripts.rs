@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 
 use crate::support::Binary::Ours;
 use crate::support::config::{instance, password};
-use crate::support::node::Node;
+use crate::support::node::{CONFIG, Node};
 use crate::support::stage::{Case, case};
 use crate::support::wire::election_bound;
 use crate::support::world::{HostSpec, World};
@@ -96,7 +96,7 @@ fn fault() {
     });
 }
 
-/// It starts a process of its own, both are deaf to SIGTERM, and it is over its time every time.
+/// It starts processes, one of them in a session of its own, all are deaf to SIGTERM, and it is over its time every time.
 fn hanging() {
     let scripts = r#"vrrp_script chk { script "/etc/keepalived/hang.sh"
  interval 1
@@ -107,7 +107,7 @@ fn hanging() {
     let node = &world.nodes[0];
     node.write_script(
         "/etc/keepalived/hang.sh",
-        "#!/bin/sh\ntrap '' TERM\nsleep 4711 &\nwait\nsleep 4711\n",
+        "#!/bin/sh\ntrap '' TERM\nsetsid sleep 4711 &\nsleep 4711\n",
     );
     node.start(Ours, &config(100, scripts, "chk"));
     node.wait_log("VRRP_Script(chk) timed_out", secs(15));
@@ -115,18 +115,13 @@ fn hanging() {
         node.holds(VIP)
     });
     node.wait_log("Track script chk is already running", secs(15));
-    stays("at most one run at a time", secs(4), || sleepers(node) <= 1);
+    stays("at most one run at a time", secs(4), || {
+        node.sleepers("4711") <= 2
+    });
     node.stop();
-    wait_until("nothing of it is left", secs(5), || sleepers(node) == 0);
-}
-
-/// Runs under way, by their long sleep.
-fn sleepers(node: &Node) -> usize {
-    let sleeps = |pid: &Pid| {
-        fs::read(format!("/proc/{pid}/cmdline"))
-            .is_ok_and(|line| line.starts_with(b"sleep\x004711"))
-    };
-    node.processes().iter().filter(|pid| sleeps(pid)).count()
+    wait_until("nothing of it is left", secs(5), || {
+        node.sleepers("4711") == 0
+    });
 }
 
 fn runner_dies() {
@@ -170,7 +165,7 @@ pub fn runner(node: &Node) -> Option<Pid> {
     })
 }
 
-/// No descriptor of ours, no blocked signal, a session of its own, no sockets of the service manager.
+/// No descriptor of ours, no blocked signal, nothing of the service manager or a loader in its environment.
 fn environment() {
     let scripts = r#"vrrp_script chk { script "/etc/keepalived/look.sh"
  interval 1
@@ -179,24 +174,45 @@ fn environment() {
     let node = &world.nodes[0];
     node.write_script(
         "/etc/keepalived/look.sh",
-        "#!/bin/sh\nexec >/run/seen.new\nls -l /proc/self/fd | grep -c socket:\ngrep SigBlk /proc/self/status\n\
-         grep SigIgn /proc/self/status\nenv | grep -c -e NOTIFY_SOCKET -e LD_PRELOAD\nmv /run/seen.new /run/seen\n",
+        "#!/bin/sh\nls -v /proc/self/fd > /run/descriptors\nfor number in 0 1 2; do readlink /proc/self/fd/$number; done > /run/standard\n\
+         grep -e SigBlk -e SigIgn /proc/self/status > /run/signals\ntr '\\0' '\\n' < /proc/self/environ > /run/environ\ntouch /run/seen\n",
     );
-    node.start(Ours, &config(100, scripts, "chk"));
+    node.write(CONFIG, &config(100, scripts, "chk"));
+    let private = [
+        "NOTIFY_SOCKET=/run/nowhere",
+        "LISTEN_FDS=1",
+        "LD_BIND_NOW=1",
+        "LD_LIBRARY_PATH=/nowhere",
+        "BASH_ENV=/nowhere",
+        "ENV=/nowhere",
+        "IFS=x",
+    ];
+    let public = ["LANG=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"];
+    let daemon = [Ours.inside(), "-n", "-l", "-D", "-f", CONFIG];
+    let words = [&["env", "-i"][..], &private, &public, &daemon].concat();
+    node.start_program(&words, node.open_log());
     wait_until("the script ran", secs(10), || {
-        !node.read("/run/seen").is_empty()
+        node.path("/run/seen").exists()
     });
-    let seen = node.read("/run/seen");
-    let lines: Vec<&str> = seen.lines().collect();
-    let [sockets, blocked, ignored, private] = lines[..] else {
-        panic!("{seen}");
-    };
-    assert_eq!((sockets, private), ("0", "0"), "{seen}");
-    for set in [blocked, ignored] {
-        let (_, digits) = set.split_once('\t').expect("a set of signals");
+    // The last one is the folder that is being read.
+    assert_eq!(node.read("/run/descriptors"), "0\n1\n2\n3\n");
+    assert_eq!(
+        node.read("/run/standard"),
+        "/dev/null\n/run/standard\n/dev/null\n"
+    );
+    for line in node.read("/run/signals").lines() {
+        let (_, digits) = line.split_once('\t').expect("a set of signals");
         // Two more belong to the C library, and whoever started the tests decides about them.
         let set = u64::from_str_radix(digits, 16).expect("a number") & 0x7fff_ffff;
-        assert_eq!(set, 0, "{seen}");
+        assert_eq!(set, 0, "{line}");
     }
+    let environ = node.read("/run/environ");
+    // What a shell sets itself.
+    let mut names: Vec<&str> = environ
+        .lines()
+        .filter(|line| !line.starts_with("PWD="))
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, public, "{environ}");
     stays("it goes on", millis(1500), || node.runs());
 }

@@ -310,6 +310,15 @@ impl Node {
             .collect()
     }
 
+    /// How many processes sleep for so many seconds.
+    pub fn sleepers(&self, seconds: &str) -> usize {
+        let line = format!("sleep\0{seconds}\0");
+        let sleeps = |pid: &Pid| {
+            fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|words| words == line.as_bytes())
+        };
+        self.processes().iter().filter(|pid| sleeps(pid)).count()
+    }
+
     /// The host's programs all die at once, as in a crash; its addresses stay.
     pub fn kill_all(&self) {
         // A host loses all its processes in one instant. Killed one by one, a child would hear of its parent's death and resign.

@@ -1,6 +1,7 @@
 //! `global_defs`: daemon-wide settings, and the defaults that instances inherit.
 
 use super::buffers::NetlinkWords;
+use super::lifecycle::DraftLifecycle;
 use super::notify::DraftFifos;
 use super::state::Builder;
 use super::{Context, buffers, files, firewall, lines, process, vmac};
@@ -31,6 +32,7 @@ pub(super) struct Defaults {
     pub check_unicast_src: bool,
     pub priority_changes: bool,
     pub fifos: DraftFifos,
+    pub lifecycle: DraftLifecycle,
     pub firewall: firewall::Draft,
     pub netlink: NetlinkWords,
     /// `default_interface`: where addresses go that neither have `dev` nor belong to an instance with an interface.
@@ -56,6 +58,7 @@ impl Default for Defaults {
             check_unicast_src: false,
             priority_changes: false,
             fifos: DraftFifos::default(),
+            lifecycle: DraftLifecycle::default(),
             firewall: firewall::Draft::default(),
             netlink: NetlinkWords::default(),
             interface: "eth0".to_owned(),
@@ -98,7 +101,9 @@ fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
     if firewall.statement(&mut global.firewall, context, item) {
         return;
     }
-    if builder.defaults.fifos.statement(context, item) {
+    if builder.defaults.fifos.statement(context, item)
+        || builder.defaults.lifecycle.statement(context, item)
+    {
         return;
     }
     match item.name() {
@@ -155,6 +160,14 @@ fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
             global.dynamic_interfaces = true;
         }
         "enable_script_security" => context.accounts.script_security = true,
+        "use_symlink_paths" => {
+            let keep = item.bool(context);
+            set(&mut context.accounts.keep_links, keep);
+        }
+        "set_supplementary_groups" => {
+            let all = item.bool(context);
+            set(&mut context.accounts.all_groups, all);
+        }
         "script_user" => script_user(context, item),
         "iproute_etc_dir" => {
             let given = directory(context, item);

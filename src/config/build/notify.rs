@@ -52,7 +52,7 @@ impl DraftNotify {
             ..Notify::default()
         };
         for (word, script) in self.scripts {
-            let Some(script) = context.vouch(script) else {
+            let Some(command) = context.vouch(script) else {
                 continue;
             };
             let place = match word {
@@ -64,7 +64,7 @@ impl DraftNotify {
                 "notify_master_rx_lower_pri" => &mut notify.master_rx_lower_pri,
                 _ => &mut notify.any,
             };
-            *place = Some(script.into());
+            *place = Some(command);
         }
         notify
     }
@@ -146,9 +146,8 @@ fn different(general: Option<Fifo>, own: Option<Fifo>) -> Vec<Fifo> {
     general.into_iter().chain(own).collect()
 }
 
-fn with_path(reader: Script, fifo: &Fifo) -> Command {
+fn with_path(mut command: Command, fifo: &Fifo) -> Command {
     use std::os::unix::ffi::OsStrExt;
-    let mut command = Command::from(reader);
     command
         .arguments
         .push(fifo.path.as_os_str().as_bytes().to_vec());

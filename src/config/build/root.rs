@@ -54,6 +54,8 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
     finish::accept::report(&builder, &mut context);
     let fifos = std::mem::take(&mut builder.defaults.fifos);
     fifos.finish(&mut context, &mut builder.model);
+    let lifecycle = std::mem::take(&mut builder.defaults.lifecycle);
+    builder.model.global.lifecycle = lifecycle.finish(&mut context);
     context.report_security();
     context.report_pending();
     if builder.objects == 0 {

@@ -45,7 +45,7 @@ pub(super) fn script(builder: &mut Builder, context: &mut Context<'_>, item: &It
         }
     };
     let Some(account) = account else { return };
-    let Some(script) = context.vouch(item.make_script(command, account)) else {
+    let Some(command) = context.vouch(item.make_script(command, account)) else {
         return;
     };
     if let Entry::Vacant(place) = builder.tracked.scripts.entry(name.to_owned()) {
@@ -53,7 +53,7 @@ pub(super) fn script(builder: &mut Builder, context: &mut Context<'_>, item: &It
         let interval = draft.interval.unwrap_or(SCRIPT_INTERVAL);
         builder.model.vrrp.scripts.push(Script {
             name: name.to_owned(),
-            command: script.into(),
+            command,
             interval,
             timeout: draft.timeout.unwrap_or(interval),
             rise: draft.rise.unwrap_or(1),

@@ -1,6 +1,6 @@
 //! Daemon-wide settings: `global_defs` and the statements outside any block.
 
-use super::{Files, Firewall, Processes, ReceiveBuffers};
+use super::{Files, Firewall, Lifecycle, Processes, ReceiveBuffers};
 use crate::wire::vrrp::{MULTICAST_GROUP4, MULTICAST_GROUP6};
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -43,6 +43,8 @@ pub struct Global {
     pub processes: Processes,
     /// Files for people, and how a reload goes.
     pub files: Files,
+    /// The daemon's own scripts.
+    pub lifecycle: Lifecycle,
     /// The packet filter.
     pub firewall: Firewall,
     /// How much may wait at the sockets of the VRRP process.
@@ -82,6 +84,7 @@ impl Default for Global {
             process_names: ProcessNames::default(),
             processes: Processes::default(),
             files: Files::default(),
+            lifecycle: Lifecycle::default(),
             firewall: Firewall::default(),
             buffers: ReceiveBuffers::default(),
         }

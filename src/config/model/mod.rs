@@ -10,6 +10,7 @@ mod command;
 mod files;
 mod filter;
 mod global;
+mod lifecycle;
 mod linkbeat;
 mod lvs;
 mod notify;
@@ -32,6 +33,7 @@ pub use command::Command;
 pub use files::{DumpPlace, Files, ReloadCheck, ReloadFile};
 pub use filter::Firewall;
 pub use global::{Global, ProcessNames};
+pub use lifecycle::{BoundedCommand, Lifecycle};
 pub use linkbeat::{LinkMethod, Linkbeat};
 pub use lvs::{
     Encapsulation, EndpointName, Family, Forwarding, Granularity, Lvs, Member, Persistence,

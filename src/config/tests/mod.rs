@@ -4,6 +4,7 @@ mod around;
 mod globals;
 mod instances;
 mod messages;
+mod scripts;
 mod versions;
 mod watched;
 

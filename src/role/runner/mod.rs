@@ -9,6 +9,7 @@ mod runs;
 
 pub use line::{Answer, FileRequest, Outcome, Received, Request, RunId, ToRunner};
 
+use crate::os::family::{Census, Member};
 use crate::os::poll::{Loop, Want};
 use crate::os::process::{self, Fork, ProcessId};
 use crate::os::signals::ChildrenEnded;
@@ -76,6 +77,8 @@ struct Runner {
     /// What the role has no room for now.
     answers: VecDeque<Answer>,
     gone: bool,
+    /// All processes as they are in this turn, once somebody wanted to know.
+    census: Option<Census>,
 }
 
 impl Runner {
@@ -95,6 +98,7 @@ impl Runner {
             files: Files::default(),
             answers: VecDeque::new(),
             gone: false,
+            census: None,
         })
     }
 
@@ -103,6 +107,7 @@ impl Runner {
         // Programs that may take as long as they like go on without this process: they were told of something that happened.
         while !self.gone || self.runs.is_any_limited() {
             self.events.wait(&self.wheel, &mut ready)?;
+            self.census = None;
             for event in &ready {
                 match event.token {
                     Source::Role => self.obey(),
@@ -193,7 +198,8 @@ impl Runner {
             }
             Key::Kill(id) => {
                 if let Some(leader) = self.runs.leader(id) {
-                    spawn::signal_all(leader, Signal::SIGKILL);
+                    let family = self.runs.ending(leader).unwrap_or_default();
+                    kill_family(leader, family, &mut self.census);
                     if self.gone {
                         self.runs.forget(leader);
                     }
@@ -214,19 +220,24 @@ impl Runner {
     }
 
     fn end(&mut self, id: RunId) {
-        if let Some(leader) = self.runs.ends(id) {
-            spawn::signal_all(leader, Signal::SIGTERM);
+        if let Some(leader) = self.runs.leader(id) {
+            let census = self.census.get_or_insert_with(Census::take);
+            let family = census.family(leader, &[]);
+            for member in &family {
+                member.signal(Signal::SIGTERM);
+            }
+            self.runs.ends(id, family);
             self.wheel.arm(Key::Kill(id), clock::now() + GRACE);
         }
     }
 
     fn reap(&mut self) {
         loop {
-            let runs = &self.runs;
+            let (runs, census) = (&self.runs, &mut self.census);
             let ended = spawn::reap(|process| {
                 // What it started and left behind shall end with it.
-                if runs.is_ending(process) {
-                    spawn::signal_all(process, Signal::SIGKILL);
+                if let Some(family) = runs.ending(process) {
+                    kill_family(process, family, census);
                 }
             });
             let Some((process, end)) = ended else {
@@ -251,5 +262,13 @@ impl Runner {
                 Err(_) => return self.role_has_gone(),
             }
         }
+    }
+}
+
+/// Ends a program at once, with everything it started.
+fn kill_family(leader: ProcessId, known: &[Member], census: &mut Option<Census>) {
+    let census = census.get_or_insert_with(Census::take);
+    for member in census.family(leader, known) {
+        member.signal(Signal::SIGKILL);
     }
 }

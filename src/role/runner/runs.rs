@@ -1,16 +1,18 @@
 //! The programs that run: which process is whose run, and which of them are to end. Knows, does nothing.
 
 use super::line::{Outcome, RunId};
+use crate::os::family::Member;
 use crate::os::process::{End, ProcessId};
 use std::collections::HashMap;
 
 /// A program that runs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Run {
     id: RunId,
     limited: bool,
     late: bool,
-    ending: bool,
+    /// What it had started when it was asked to end.
+    ending: Option<Vec<Member>>,
 }
 
 /// All of them, by their process and by their number.
@@ -30,7 +32,7 @@ impl Runs {
                 id,
                 limited,
                 late: false,
-                ending: false,
+                ending: None,
             },
         );
     }
@@ -42,10 +44,11 @@ impl Runs {
         }
     }
 
-    /// It is to end: its process, when it has not ended already.
-    pub fn ends(&mut self, id: RunId) -> Option<ProcessId> {
-        self.run(id)?.ending = true;
-        self.leader(id)
+    /// It is to end, with these.
+    pub fn ends(&mut self, id: RunId, family: Vec<Member>) {
+        if let Some(run) = self.run(id) {
+            run.ending = Some(family);
+        }
     }
 
     /// Its process.
@@ -53,9 +56,9 @@ impl Runs {
         self.by_id.get(&id).copied()
     }
 
-    /// Whether this process was to end.
-    pub fn is_ending(&self, process: ProcessId) -> bool {
-        self.by_process.get(&process).is_some_and(|run| run.ending)
+    /// With which others this process was to end, if it was.
+    pub fn ending(&self, process: ProcessId) -> Option<&[Member]> {
+        self.by_process.get(&process)?.ending.as_deref()
     }
 
     /// A process has ended: whose run it was and how that went, when it was one.

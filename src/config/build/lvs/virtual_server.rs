@@ -441,5 +441,5 @@ impl<'t> Draft<'t> {
 /// A script that may run, else None, which is said.
 pub(super) fn command(context: &mut Context<'_>, item: &Item<'_>) -> Option<Command> {
     let script = item.script(context)?;
-    context.vouch(script).map(Command::from)
+    context.vouch(script)
 }

@@ -161,7 +161,7 @@ pub(super) fn script<'t>(
         Some(account) => account?,
         None => context.default_account(item.span())?,
     };
-    let command = context.vouch(item.make_script(arguments, account))?.into();
+    let command = context.vouch(item.make_script(arguments, account))?;
     Some(Kind::Script(Box::new(ScriptDraft {
         command,
         timeout,
