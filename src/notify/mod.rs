@@ -124,7 +124,8 @@ impl Event {
             ]);
             command
         });
-        own.into_iter().chain(any).map(|command| Program {
+        let limit = notify.timeout;
+        own.into_iter().chain(any).map(move |command| Program {
             owner: Owner {
                 kind: self.kind.word(),
                 name: self.name.clone(),
@@ -132,6 +133,7 @@ impl Event {
             what: self.what.word(),
             is_state: self.what.is_state(),
             command,
+            limit,
         })
     }
 }

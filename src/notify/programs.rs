@@ -1,7 +1,7 @@
 //! The programs that are run for events: those of one owner (an instance, a group, a server) one after the other, so that what they
 //! leave behind is what happened last; those of different ones side by side.
 //!
-//! One that takes long holds the next one up for a while only. When more waits than that, states that are already history are left
+//! One that takes long and has no limit of its own holds the next one up for a while only. When more waits than that, states that are already history are left
 //! out, never the last.
 
 use crate::config::model::Command;
@@ -37,6 +37,8 @@ pub struct Program {
     pub is_state: bool,
     /// What is run.
     pub command: Command,
+    /// How long it may take; the next one waits for it then until it has ended, however long that is.
+    pub limit: Option<Duration>,
 }
 
 /// What is to be done.
@@ -48,6 +50,8 @@ pub enum Action {
         run: RunId,
         /// What.
         command: Command,
+        /// How long it may take.
+        limit: Option<Duration>,
     },
     /// Say when it has run for `PATIENCE`.
     Arm(RunId, Instant),
@@ -60,8 +64,8 @@ pub enum Action {
 /// A log line about a program. `Display` words it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// It failed.
-    Failed {
+    /// It has ended.
+    Ended {
         /// Whose it is.
         name: Rc<str>,
         /// For what it was run.
@@ -83,10 +87,17 @@ pub enum Notice {
     },
 }
 
+impl Notice {
+    /// Whether it is nothing to worry about.
+    pub fn is_good(&self) -> bool {
+        matches!(self, Notice::Ended { outcome, .. } if outcome.is_success())
+    }
+}
+
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Notice::Failed {
+            Notice::Ended {
                 name,
                 what,
                 outcome,
@@ -111,6 +122,7 @@ struct Waiting {
     /// Which event it is for, if that was a state.
     state: Option<u64>,
     command: Command,
+    limit: Option<Duration>,
 }
 
 #[derive(Debug, Default)]
@@ -165,6 +177,7 @@ impl Programs {
             what,
             is_state,
             command,
+            limit,
         } in programs
         {
             let lane = self.lanes.entry(owner.clone()).or_default();
@@ -176,6 +189,7 @@ impl Programs {
                 what,
                 state: is_state.then_some(event),
                 command,
+                limit,
             });
             if lane.waiting.len() > WAITING_MAX && lane.leave_out() {
                 let name = owner.name.clone();
@@ -190,14 +204,12 @@ impl Programs {
         let Some(Running { owner, what }) = self.running.remove(&run) else {
             return;
         };
-        if !outcome.is_success() {
-            let name = owner.name.clone();
-            actions.push(Action::Tell(Notice::Failed {
-                name,
-                what,
-                outcome,
-            }));
-        }
+        let name = owner.name.clone();
+        actions.push(Action::Tell(Notice::Ended {
+            name,
+            what,
+            outcome,
+        }));
         if self.let_go(&owner, run) {
             actions.push(Action::Disarm(run));
             self.advance(now, &owner, actions);
@@ -264,7 +276,13 @@ impl Programs {
         if lane.run.is_some() {
             return;
         }
-        let Some(Waiting { what, command, .. }) = lane.waiting.pop_front() else {
+        let Some(Waiting {
+            what,
+            command,
+            limit,
+            ..
+        }) = lane.waiting.pop_front()
+        else {
             self.lanes.remove(owner);
             return;
         };
@@ -273,7 +291,13 @@ impl Programs {
         lane.run = Some(run);
         let owner = owner.clone();
         self.running.insert(run, Running { owner, what });
-        actions.push(Action::Run { run, command });
-        actions.push(Action::Arm(run, now + PATIENCE));
+        actions.push(Action::Run {
+            run,
+            command,
+            limit,
+        });
+        if limit.is_none() {
+            actions.push(Action::Arm(run, now + PATIENCE));
+        }
     }
 }

@@ -29,19 +29,29 @@ fn notify() -> Notify {
 }
 
 fn tell(programs: &mut Programs, name: &str, what: What, actions: &mut Vec<Action>) {
+    tell_with(programs, name, what, &notify(), actions);
+}
+
+fn tell_with(
+    programs: &mut Programs,
+    name: &str,
+    what: What,
+    whom: &Notify,
+    actions: &mut Vec<Action>,
+) {
     let event = Event {
         kind: Kind::Instance,
         name: name.into(),
         what,
         priority: 150,
     };
-    programs.tell(NOW, event.programs(&notify()), actions);
+    programs.tell(NOW, event.programs(whom), actions);
 }
 
 /// What is run, as words, and the numbers of the runs.
 fn runs(actions: &[Action]) -> Vec<(RunId, String)> {
     let run = |action: &Action| match action {
-        Action::Run { run, command } => {
+        Action::Run { run, command, .. } => {
             let words: Vec<_> = command
                 .arguments
                 .iter()
@@ -163,4 +173,36 @@ fn at_the_end_and_after_a_loss_nothing_waits() {
     actions.clear();
     programs.lost(NOW, &mut actions);
     assert_eq!(runs(&actions)[0].1, "any INSTANCE A MASTER 150");
+}
+
+/// With a limit the next one waits until the end is certain, and the order is kept whatever happens.
+#[test]
+fn a_limit_is_waited_for() {
+    let (mut programs, mut actions) = (Programs::default(), Vec::new());
+    let limit = Some(PATIENCE * 2);
+    let whom = Notify {
+        timeout: limit,
+        ..notify()
+    };
+    tell_with(&mut programs, "A", What::Backup, &whom, &mut actions);
+    let [
+        Action::Run {
+            run, limit: told, ..
+        },
+    ] = actions[..]
+    else {
+        panic!("{actions:?}");
+    };
+    assert_eq!(told, limit);
+    actions.clear();
+    programs.ended(NOW, run, Outcome::TimedOut, &mut actions);
+    let words: Vec<String> = actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Tell(notice) => Some(notice.to_string()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(words, ["(A) notify script for BACKUP timed out"]);
+    assert_eq!(runs(&actions)[0].1, "any INSTANCE A BACKUP 150");
 }

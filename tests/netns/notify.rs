@@ -21,6 +21,7 @@ pub fn cases() -> Vec<Case> {
         case("notify::programs_are_told_in_order", programs),
         case("notify::a_late_reader_misses_nothing", late_reader),
         case("notify::a_program_that_hangs_holds_nothing_up", hanging),
+        case("notify::a_limit_ends_a_program_and_keeps_the_order", limited),
         case("notify::the_script_of_a_fifo_reads_it", fifo_script),
     ]
 }
@@ -135,6 +136,33 @@ fn hanging() {
     let log = node.log();
     assert!(
         log.contains("(LOCK) notify script for MASTER has run for 10 seconds"),
+        "{log}"
+    );
+    node.stop();
+}
+
+/// The instance's own limit counts, not that of all; the next program waits for the end of the one before, and of what it started.
+fn limited() {
+    let head = "notify_timeout 2.5\n notify_master \"/etc/keepalived/hang.sh\"\n notify_fault \"/etc/keepalived/tell.sh fault\"\n \
+                notify_backup \"/etc/keepalived/tell.sh backup\"";
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.write_script("/etc/keepalived/tell.sh", TELL);
+    node.write_script(
+        "/etc/keepalived/hang.sh",
+        "#!/bin/sh\nsetsid sleep 4715 &\necho master >> /run/told\nsleep 4715\n",
+    );
+    node.start(Ours, &config(head, "notify_timeout 0.1"));
+    is_master(node);
+    node.run(&["ip", "link", "set", "eth0", "down"]);
+    node.wait_log("(LOCK) notify script for MASTER timed out", secs(10));
+    wait_until("the next one is run", secs(5), || {
+        node.read("/run/told") == "backup\nmaster\nfault\n"
+    });
+    assert_eq!(node.sleepers("4715"), 0);
+    let log = node.log();
+    assert!(
+        log.contains("(LOCK) notify script for BACKUP exited with status 0"),
         "{log}"
     );
     node.stop();

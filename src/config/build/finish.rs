@@ -106,9 +106,11 @@ pub(super) fn instance(
         lower_prio_no_advert: strict::lower_prio_no_advert(builder, context, &draft, strict),
         higher_prio_send_advert: strict::higher_prio_send_advert(builder, context, &draft, strict),
         garp: election::garp(builder, context, &draft, strict),
-        notify: draft
-            .notify
-            .finish(context, builder.defaults.priority_changes),
+        notify: draft.notify.finish(
+            context,
+            builder.defaults.priority_changes,
+            builder.model.global.notify_timeout,
+        ),
         holdings: draft.holdings,
         name: draft.name,
     };

@@ -110,6 +110,9 @@ fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
         "vrrp_notify_priority_changes" => {
             set(&mut builder.defaults.priority_changes, item.bool(context));
         }
+        "notify_timeout" => {
+            global.notify_timeout = item.duration(context).or(global.notify_timeout);
+        }
         "fifo_write_vrrp_states_on_reload" => global.fifo_states_on_reload = true,
         "router_id" => {
             global.router_id = item

@@ -5,6 +5,7 @@ use crate::config::diagnostic::quote;
 use crate::config::model::{Command, Fifo, Model, Notify};
 use crate::config::read::{Item, Script};
 use crate::config::source::path;
+use std::time::Duration;
 
 /// The notifications of an instance or a group as they were read.
 #[derive(Default)]
@@ -12,6 +13,7 @@ pub(super) struct DraftNotify {
     scripts: Vec<(&'static str, Script)>,
     tells_deleted: bool,
     priority_changes: Option<bool>,
+    timeout: Option<Duration>,
 }
 
 impl DraftNotify {
@@ -21,6 +23,7 @@ impl DraftNotify {
             "notify_priority_changes" => {
                 self.priority_changes = item.bool(context).or(self.priority_changes);
             }
+            "notify_timeout" => self.timeout = item.duration(context).or(self.timeout),
             "notify_deleted" => {
                 self.tells_deleted = true;
                 if item.count() > 0 {
@@ -44,11 +47,17 @@ impl DraftNotify {
             .extend(script.map(|script| (item.name(), script)));
     }
 
-    /// What of it can be run. `priority_changes` holds where nothing was said.
-    pub fn finish(self, context: &mut Context<'_>, priority_changes: bool) -> Notify {
+    /// What of it can be run. `priority_changes` and `timeout` hold where nothing was said.
+    pub fn finish(
+        self,
+        context: &mut Context<'_>,
+        priority_changes: bool,
+        timeout: Option<Duration>,
+    ) -> Notify {
         let mut notify = Notify {
             tells_deleted: self.tells_deleted,
             priority_changes: self.priority_changes.unwrap_or(priority_changes),
+            timeout: self.timeout.or(timeout),
             ..Notify::default()
         };
         for (word, script) in self.scripts {

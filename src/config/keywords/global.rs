@@ -2,7 +2,7 @@
 //! columns mean and finds a row. The rows are data: what they do is in `config::build`.
 
 use super::form::prelude::*;
-use super::{Keyword, k};
+use super::{Keyword, NOTIFY_TIMEOUT, OURS, k};
 
 /// `global_defs`.
 #[rustfmt::skip]
@@ -149,6 +149,8 @@ pub(super) static GLOBAL_DEFS: &[Keyword] = &[
       "FIFO receiving VRRP and LVS events").missing(Warns).repeated(KeepsFirst).acts(),
     k("notify_fifo_script", "<SCRIPT> [<USER> [[:]<GROUP>]]", Script, "none", "1.3.6", 2,
       "Script started to read notify_fifo; FIFO path appended as last arg").missing(Warns).repeated(KeepsFirst).acts(),
+    k("notify_timeout", "<SECS[.usec] 0.1..3600>", NOTIFY_TIMEOUT, "none", OURS, 3,
+      "How long a notify program may run, unless its instance or group says otherwise").acts(),
     k("vrrp_notify_fifo", "<PATH> [<USER> [<GROUP>]]", Fifo, "none", "1.3.6", 2,
       "FIFO receiving VRRP events only; ignored if same as notify_fifo").missing(Warns).repeated(KeepsFirst).acts(),
     k("vrrp_notify_fifo_script", "<SCRIPT> [<USER> [[:]<GROUP>]]", Script, "none", "1.3.6", 2,

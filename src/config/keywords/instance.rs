@@ -2,7 +2,7 @@
 //! columns mean and finds a row. The rows are data: what they do is in `config::build`.
 
 use super::form::prelude::*;
-use super::{Keyword, k};
+use super::{Keyword, NOTIFY_TIMEOUT, OURS, k};
 
 /// `vrrp_instance`.
 #[rustfmt::skip]
@@ -111,6 +111,8 @@ pub(super) static VRRP_INSTANCE: &[Keyword] = &[
       "Mail on state change"),
     k("notify_priority_changes", "[<BOOL>]", Bool, "sync group setting, then global", "2.0.16", 3,
       "FIFO lines for priority changes").acts(),
+    k("notify_timeout", "<SECS[.usec] 0.1..3600>", NOTIFY_TIMEOUT, "that of global_defs", OURS, 3,
+      "How long a notify program may run").acts(),
     k("lvs_sync_daemon_interface", "<IFNAME>", Interface, "none", "<=0.7.6", 2,
       "IPVS sync daemon following this instance").deprecated(Counted).see("deprecated after 1.2.19, use lvs_sync_daemon in global_defs"),
     k("garp_master_delay", "<INT 0..4294 seconds>", Int(0, 4294, Lenient), "global vrrp_garp_master_delay (5)", "<=0.7.6", 1,

@@ -136,6 +136,11 @@ pub struct Keyword {
     pub acts: bool,
 }
 
+/// `since` of what keepalived does not have.
+const OURS: &str = "not in keepalived";
+/// `notify_timeout`, wherever it stands: a tenth of a second to an hour.
+const NOTIFY_TIMEOUT: Form = Form::Seconds(100_000, 3_600_000_000, 6);
+
 /// A row with the usual values in the rare columns.
 const fn k(
     word: &'static str,

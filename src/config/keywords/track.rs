@@ -2,7 +2,7 @@
 //! columns mean and finds a row. The rows are data: what they do is in `config::build`.
 
 use super::form::prelude::*;
-use super::{Keyword, k};
+use super::{Keyword, NOTIFY_TIMEOUT, OURS, k};
 
 /// `vrrp_sync_group`.
 #[rustfmt::skip]
@@ -37,6 +37,8 @@ pub(super) static VRRP_SYNC_GROUP: &[Keyword] = &[
       "Permit weights on member trackers instead of zeroing them").acts(),
     k("notify_priority_changes", "[<BOOL>]", Bool, "global vrrp_notify_priority_changes", "2.2.0", 3,
       "FIFO priority lines for members").acts(),
+    k("notify_timeout", "<SECS[.usec] 0.1..3600>", NOTIFY_TIMEOUT, "that of global_defs", OURS, 3,
+      "How long a notify program of the group may run").acts(),
 ];
 
 /// `track_group`.

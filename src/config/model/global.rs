@@ -23,6 +23,8 @@ pub struct Global {
     pub use_pid_dir: bool,
     /// `child_wait_time`, seconds to wait for children at stop.
     pub child_wait_time: u32,
+    /// `notify_timeout`: how long a program that is told of something may run, where nothing else is said.
+    pub notify_timeout: Option<Duration>,
     /// `fifo_write_vrrp_states_on_reload`.
     pub fifo_states_on_reload: bool,
     /// `log_unknown_vrids`.
@@ -74,6 +76,7 @@ impl Default for Global {
             instance: None,
             use_pid_dir: false,
             child_wait_time: 5,
+            notify_timeout: None,
             fifo_states_on_reload: false,
             log_unknown_vrids: false,
             vrrp_startup_delay: Duration::ZERO,

@@ -4,6 +4,7 @@ use super::Command;
 use crate::config::world::Account;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// `notify` and its kin, of an instance or a group.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,8 @@ pub struct Notify {
     pub master_rx_lower_pri: Option<Command>,
     /// `notify_priority_changes`: the FIFOs hear of changes of priority, too.
     pub priority_changes: bool,
+    /// `notify_timeout`: how long a program may run; `None` = for as long as it likes.
+    pub timeout: Option<Duration>,
 }
 
 impl Notify {

@@ -5,7 +5,7 @@ use crate::notify::programs::{Action, Program, Programs};
 use crate::role::runner::{Outcome, Request, RunId};
 use crate::time::Instant;
 use crate::wheel::Wheel;
-use log::warn;
+use log::{debug, warn};
 
 /// What is run, and what waits.
 #[derive(Default)]
@@ -78,19 +78,20 @@ impl Notifier {
         while !actions.is_empty() {
             for action in std::mem::take(&mut actions) {
                 match action {
-                    Action::Run { run, command } => {
+                    Action::Run {
+                        run,
+                        command,
+                        limit,
+                    } => {
                         let id = RunId::Notify(run);
-                        let request = Request::Run {
-                            id,
-                            command,
-                            limit: None,
-                        };
+                        let request = Request::Run { id, command, limit };
                         if let Err(outcome) = runner.ask(&request) {
                             self.programs.ended(now, run, outcome, &mut actions);
                         }
                     }
                     Action::Arm(run, at) => wheel.arm(Timer::Slow(run).into(), at),
                     Action::Disarm(run) => drop(wheel.disarm(Timer::Slow(run).into())),
+                    Action::Tell(notice) if notice.is_good() => debug!("{notice}"),
                     Action::Tell(notice) => warn!("{notice}"),
                 }
             }
