@@ -21,7 +21,10 @@ pub fn cases() -> Vec<Case> {
         case("notify::programs_are_told_in_order", programs),
         case("notify::a_late_reader_misses_nothing", late_reader),
         case("notify::a_program_that_hangs_holds_nothing_up", hanging),
-        case("notify::a_limit_ends_a_program_and_keeps_the_order", limited),
+        case(
+            "notify::a_limit_ends_a_program_and_keeps_the_order",
+            limited,
+        ),
         case("notify::the_script_of_a_fifo_reads_it", fifo_script),
     ]
 }
