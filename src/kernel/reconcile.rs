@@ -258,6 +258,11 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             && self.links.is_settled()
     }
 
+    /// True when the kernel was asked for something that it has not answered.
+    pub fn awaits_answers(&self) -> bool {
+        !self.in_flight.is_empty()
+    }
+
     /// True once the kernel's state has been read.
     pub fn is_synchronised(&self) -> bool {
         self.sync == Sync::Complete

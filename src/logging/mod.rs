@@ -28,7 +28,9 @@ const FINISH_LIMIT: Duration = Duration::from_millis(10);
 /// How long `finish` waits for each process that writes for this one: on a disk that stands still the lines arrive later, or never.
 const WRITER_LIMIT: Duration = Duration::from_millis(100);
 /// Lines handed on with one system call.
-const LINES_AT_ONCE: usize = 16;
+const LINES_AT_ONCE: usize = 64;
+/// Room that most messages need, in bytes.
+const MESSAGE_USUAL: usize = 160;
 /// Longest message in bytes; the rest is cut. Syslog daemons take at least this much.
 const MESSAGE_MAX: usize = 4000;
 
@@ -267,7 +269,13 @@ impl Log for Facade {
         // Before the lock: a panic in here is logged, too.
         let text = match record.args().as_str() {
             Some(text) => Cow::Borrowed(text),
-            None => Cow::Owned(record.args().to_string()),
+            None => {
+                // Room at once: text that grows with every piece is moved about.
+                let mut text = String::with_capacity(MESSAGE_USUAL);
+                // Writing to memory cannot fail.
+                let _ = text.write_fmt(*record.args());
+                Cow::Owned(text)
+            }
         };
         let text = format::one_line(&text, MESSAGE_MAX);
         // What a library says (mio, of each descriptor) may come while lines are handed on, and waiting for ourselves would be for ever.

@@ -1,18 +1,21 @@
 //! The VRRP process: descriptors and the time in, the core, what it wants done out. No decision about the protocol is made here.
 //!
-//! A turn of the loop has an order, and the order matters: packets are heard before timers are believed, so that a process that
-//! slept does not take over from a master whose adverts wait unread; adverts of every timer that is due leave first; then addresses
-//! are asked of the kernel; gratuitous ARPs follow; dumps and log lines come last. What comes after the adverts is done a small
-//! piece a turn (some hundred microseconds in all), and the next turn begins with the timers that have become due meanwhile: when
-//! a thousand instances take over within milliseconds, the work of the first does not delay the adverts of the last.
+//! A turn of the loop has an order, and the order matters. Packets are heard before timers are believed, so that a process that slept
+//! does not take over from a master whose adverts wait unread; so is what is said of the links they come by. Adverts of every timer that
+//! is due leave next; then come orders, programs and whatever else happened, then addresses are asked of the kernel; gratuitous ARPs
+//! follow, log lines come last. What comes after the adverts is done a small piece a turn (some hundred microseconds in all), and the
+//! next turn begins with the timers that have become due meanwhile: when a thousand instances take over within milliseconds, the work
+//! of the first does not delay the adverts of the last.
 
 mod adverts;
+mod doubt;
 mod dumps;
 mod filters;
 mod frames;
 mod gap;
 mod linkbeat;
 mod links;
+mod news;
 mod notify;
 mod orders;
 mod room;
@@ -32,7 +35,7 @@ use super::{Exit, RoleContext, paths};
 use crate::config::model::Model;
 use crate::kernel::LinkChange;
 use crate::logging;
-use crate::os::poll::{Loop, Ready, Want};
+use crate::os::poll::{Loop, Want};
 use crate::os::vrrp_socket::{Batch, Carrier};
 use crate::os::{clock, memory};
 use crate::time::Instant;
@@ -40,6 +43,7 @@ use crate::track::script::{ScriptId, Scripts};
 use crate::vrrp::{Action, Actions, Event, Notice, Router, Severity, TimerKey};
 use crate::wheel::Wheel;
 use adverts::Adverts;
+use doubt::Doubts;
 use dumps::Dumps;
 use filters::Filters;
 use frames::Frames;
@@ -54,8 +58,9 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Things said, and log lines handed on, in one turn: thousands of instances that change state say thousands of things.
-const LINES_PER_TURN: usize = 16;
+/// Things said, and log lines handed on, in one turn: thousands of instances that change state say thousands of things. Each costs about
+/// a microsecond, and each time lines are handed on some ten more.
+const LINES_PER_TURN: usize = 64;
 /// Notices that may wait to be said; past that they are said at once, and the log's own bound counts what is lost.
 const NOTICES_MAX: usize = 16 * 1024;
 /// How long a stop waits for the kernel to confirm that the addresses are gone.
@@ -146,6 +151,9 @@ struct Shell {
     /// What is still to be said in the log.
     notices: VecDeque<Notice>,
     gaps: Gaps,
+    doubts: Doubts,
+    /// Links of which is still to be told.
+    untold: VecDeque<LinkChange>,
     /// Since when what follows adverts waits for timers.
     crowded_since: Option<Instant>,
     phase: Phase,
@@ -204,6 +212,8 @@ impl Shell {
             actions: Actions::new(),
             notices: VecDeque::new(),
             gaps: Gaps::default(),
+            doubts: Doubts::default(),
+            untold: VecDeque::new(),
             crowded_since: None,
             phase: Phase::Reading,
             stops_once_begun: false,
@@ -224,7 +234,7 @@ impl Shell {
         shell
             .sockets
             .plan(&shell.model.vrrp, &shell.model.global.buffers);
-        shell.fit_unbound();
+        shell.fit_sockets(&Place::EVERYWHERE);
         shell.kernel.watch_sources(&shell.model.vrrp);
         shell.want_links();
         shell.kernel.claim_fixed(&shell.model.vrrp);
@@ -253,12 +263,8 @@ impl Shell {
     fn run(&mut self) -> Exit {
         let mut ready = Vec::new();
         self.kernel.send(clock::now());
+        self.hand_on_lines();
         loop {
-            self.say(LINES_PER_TURN);
-            let unwritten = logging::pump_some(&mut self.events, Source::Log, LINES_PER_TURN);
-            if unwritten || !self.notices.is_empty() {
-                self.events.soon();
-            }
             if let Err(error) = self.events.wait(&self.wheel, &mut ready) {
                 error!("Cannot wait for events: {error}");
                 return Exit::Internal;
@@ -270,97 +276,6 @@ impl Shell {
                 return exit;
             }
         }
-    }
-
-    fn listen_to_kernel(&mut self, event: Ready<Source>) {
-        let now = clock::now();
-        if self.kernel.receive(now) {
-            self.events.again(event);
-        }
-        self.links_changed(now);
-        self.look_at_statics(now);
-        for instance in self.kernel.take_restored() {
-            self.router.handle(
-                now,
-                Event::AddressesRestored { instance },
-                &mut self.actions,
-            );
-        }
-        self.perform(now);
-    }
-
-    /// Tells of links what is new, and begins when they are known and those that had to be made are there.
-    fn links_changed(&mut self, now: Instant) {
-        let mut names = self.kernel.set_up_links();
-        let changes = self.kernel.take_link_changes();
-        names.extend(changes.iter().map(|change| change.name().to_owned()));
-        let known = self.kernel.reconciler().known();
-        for name in names {
-            self.filters.interface_changed(&name, &self.router, known);
-        }
-        if !changes.is_empty() {
-            // A socket that joins a group on a virtual MAC has the kernel report that at once.
-            while self.filters.send(&mut self.events, now, false) {}
-        }
-        for change in changes {
-            self.link_changed(now, change);
-        }
-        let reconciler = self.kernel.reconciler();
-        if self.phase == Phase::Reading
-            && reconciler.is_synchronised()
-            && reconciler.links_are_settled()
-        {
-            self.start(now);
-            if self.stops_once_begun {
-                self.stop(now);
-            }
-        }
-    }
-
-    /// Says which links there have to be.
-    fn want_links(&mut self) {
-        let model = self.model.clone();
-        let disable = model.global.disable_local_igmp;
-        self.kernel.want_links(&model.vrrp, disable);
-    }
-
-    /// Opens or closes the sockets of the instances that run on no interface in particular.
-    fn fit_unbound(&mut self) {
-        if let Err(error) = self.sockets.fit(&mut self.events, &Place::EVERYWHERE) {
-            self.exit = Some(refused(&error));
-        }
-    }
-
-    fn link_changed(&mut self, now: Instant, change: LinkChange) {
-        match change {
-            LinkChange::Gone { index, name } => {
-                debug!("Interface {name} deleted");
-                self.sockets.close(&mut self.events, index);
-                self.router
-                    .handle(now, Event::InterfaceGone { index }, &mut self.actions);
-            }
-            LinkChange::Changed(link) => {
-                debug!(
-                    "Netlink reports {} {}",
-                    link.name,
-                    if link.up { "up" } else { "down" }
-                );
-                let place = Place {
-                    index: link.index,
-                    name: &link.name,
-                    mtu: usize::try_from(link.mtu).unwrap_or(usize::MAX),
-                };
-                if let Err(error) = self.sockets.fit(&mut self.events, &place) {
-                    self.exit = Some(refused(&error));
-                }
-                self.router.handle(
-                    now,
-                    Event::Interface(&self.linkbeats.believe(links::interface(link))),
-                    &mut self.actions,
-                );
-            }
-        }
-        self.perform(now);
     }
 
     /// The interfaces are known: begin.
@@ -465,6 +380,15 @@ impl Shell {
                 }
                 self.notices.push_back(notice);
             }
+        }
+    }
+
+    /// Says something of what was told, and hands on lines of the log as far as they are taken.
+    fn hand_on_lines(&mut self) {
+        self.say(LINES_PER_TURN);
+        let unwritten = logging::pump_some(&mut self.events, Source::Log, LINES_PER_TURN);
+        if unwritten || !self.notices.is_empty() {
+            self.events.soon();
         }
     }
 

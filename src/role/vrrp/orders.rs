@@ -107,16 +107,10 @@ impl Shell {
         self.kernel.size(self.model.global.buffers.netlink);
         // Told before anybody needs it: a source address that is there must not look missing.
         self.kernel.watch_sources(&self.model.vrrp);
-        for change in self.kernel.take_link_changes() {
-            self.link_changed(now, change);
-        }
-        self.fit_unbound();
+        self.tell_all_of_links(now);
+        self.fit_sockets(&Place::EVERYWHERE);
         for (index, link) in self.kernel.reconciler().known().links() {
-            let place = Place {
-                index,
-                name: &link.name,
-                mtu: usize::try_from(link.mtu).unwrap_or(usize::MAX),
-            };
+            let place = Place::of(index, &link.name, link.mtu);
             if let Err(error) = self.sockets.fit(&mut self.events, &place) {
                 self.exit = Some(refused(&error));
             }

@@ -39,7 +39,16 @@ pub(super) struct Place<'a> {
     pub mtu: usize,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    /// A link that the kernel tells of.
+    pub fn of(index: u32, name: &'a str, mtu: u32) -> Self {
+        Place {
+            index,
+            name,
+            mtu: usize::try_from(mtu).unwrap_or(usize::MAX),
+        }
+    }
+
     /// All links at once, as if each were Ethernet.
     pub const EVERYWHERE: Place<'static> = Place {
         index: UNBOUND,
