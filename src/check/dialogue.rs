@@ -27,7 +27,7 @@ pub trait Dialogue {
 pub enum Step {
     /// What it has put in `out` sent, and what the server says to it.
     GoOn,
-    /// An end: this is what the check has found.
+    /// An end: this is what the check has found. What it has put in `out` is a goodbye, sent if it can be without waiting.
     Done(Verdict),
 }
 

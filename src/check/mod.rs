@@ -6,6 +6,8 @@
 pub mod dialogue;
 pub mod dns;
 pub mod http;
+pub mod kinds;
 pub mod ping;
 pub mod smtp;
+pub mod tls;
 pub mod udp;

@@ -133,8 +133,8 @@ pub trait World {
     fn directory_exists(&self, path: &Path) -> bool;
     /// The kind of filesystem that a directory is on, when nobody is told of changes there.
     fn unwatched_filesystem(&self, directory: &Path) -> Option<&'static str>;
-    /// The text of a file with a key. Does not wait for whatever is no plain file.
-    fn key_file(&self, path: &Path) -> KeyFile;
+    /// The text of a file with a key, of at most so many bytes. Does not wait for whatever is no plain file.
+    fn key_file(&self, path: &Path, most: u64) -> KeyFile;
 }
 
 /// A world that is written down: for tests, fuzzing and checks of a configuration that is meant for another host.
@@ -231,7 +231,7 @@ impl World for Imagined {
         // What is mounted there on any host.
         directory.starts_with("/proc").then_some("proc")
     }
-    fn key_file(&self, path: &Path) -> KeyFile {
+    fn key_file(&self, path: &Path, _: u64) -> KeyFile {
         let known = path.to_str().and_then(|path| self.key_files.get(path));
         match known {
             Some((text, exposed)) => KeyFile::Read {

@@ -18,8 +18,6 @@ use zeroize::Zeroizing;
 
 /// Where programs are looked for when PATH is not set.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// A longer file, in bytes, holds no key.
-const KEY_FILE_MAX: u64 = 4096;
 /// The bits of a mode by which its group or others may read a file.
 const READABLE_BY_OTHERS: u32 = 0o044;
 
@@ -190,12 +188,12 @@ impl World for System {
         filesystem::unwatched(directory)
     }
 
-    fn key_file(&self, path: &Path) -> KeyFile {
-        read_key(path).unwrap_or_else(|error| KeyFile::Refused(error.to_string()))
+    fn key_file(&self, path: &Path, most: u64) -> KeyFile {
+        read_key(path, most).unwrap_or_else(|error| KeyFile::Refused(error.to_string()))
     }
 }
 
-fn read_key(path: &Path) -> io::Result<KeyFile> {
+fn read_key(path: &Path, most: u64) -> io::Result<KeyFile> {
     // A pipe without a writer would keep us waiting.
     let file = OpenOptions::new()
         .read(true)
@@ -205,14 +203,13 @@ fn read_key(path: &Path) -> io::Result<KeyFile> {
     if !metadata.is_file() {
         return Ok(KeyFile::Refused("it is no plain file".to_owned()));
     }
-    if metadata.len() > KEY_FILE_MAX {
-        return Ok(KeyFile::Refused(format!(
-            "it has more than {KEY_FILE_MAX} bytes"
-        )));
+    if metadata.len() > most {
+        return Ok(KeyFile::Refused(format!("it has more than {most} bytes")));
     }
     // Room for all of it at once: no copy is left behind in memory by growing.
-    let mut text = Zeroizing::new(Vec::with_capacity(KEY_FILE_MAX as usize));
-    file.take(KEY_FILE_MAX).read_to_end(&mut text)?;
+    let room = usize::try_from(metadata.len()).unwrap_or_default();
+    let mut text = Zeroizing::new(Vec::with_capacity(room));
+    file.take(metadata.len()).read_to_end(&mut text)?;
     Ok(KeyFile::Read {
         text: Secret::new(text.as_slice()),
         exposed: metadata.permissions().mode() & READABLE_BY_OTHERS != 0,

@@ -17,6 +17,8 @@ use std::path::Path;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
+/// A longer file, in bytes, holds no key.
+const KEY_FILE_MAX: u64 = 4096;
 /// Leads a key written as hexadecimal digits.
 const HEX: &[u8] = b"hex:";
 /// Leads the name of a file with a key.
@@ -127,7 +129,7 @@ fn read(
     path: &Path,
 ) -> Result<Secret, String> {
     let shown = path.display();
-    let (text, exposed) = match context.world.key_file(path) {
+    let (text, exposed) = match context.world.key_file(path, KEY_FILE_MAX) {
         KeyFile::Read { text, exposed } => (text, exposed),
         KeyFile::Refused(why) => return Err(format!("cannot be read from {shown}: {why}")),
     };

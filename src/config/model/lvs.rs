@@ -27,12 +27,21 @@ pub struct Lvs {
 pub struct Tls {
     /// `password` of the key.
     pub password: Option<Secret>,
-    /// `ca`: path.
-    pub ca: Option<String>,
-    /// `certificate`: path.
-    pub certificate: Option<String>,
-    /// `key`: path.
-    pub key: Option<String>,
+    /// `ca`.
+    pub ca: Option<PemFile>,
+    /// `certificate`.
+    pub certificate: Option<PemFile>,
+    /// `key`.
+    pub key: Option<PemFile>,
+}
+
+/// A file with certificates or keys. Its text is part of the configuration, so that a reload takes up a renewed one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PemFile {
+    /// Where it is.
+    pub path: String,
+    /// All of it, which may hold a key.
+    pub text: Secret,
 }
 
 /// An address family.

@@ -36,9 +36,9 @@ pub use global::{Global, ProcessNames};
 pub use lifecycle::{BoundedCommand, Lifecycle};
 pub use linkbeat::{LinkMethod, Linkbeat};
 pub use lvs::{
-    Encapsulation, EndpointName, Family, Forwarding, Granularity, Lvs, Member, Persistence,
-    Protocol, RealServer, RealServerExtra, SchedulerFlags, ServerGroup, Service, ServiceName,
-    SorryServer, Tls, TunnelChecksum, VirtualServer,
+    Encapsulation, EndpointName, Family, Forwarding, Granularity, Lvs, Member, PemFile,
+    Persistence, Protocol, RealServer, RealServerExtra, SchedulerFlags, ServerGroup, Service,
+    ServiceName, SorryServer, Tls, TunnelChecksum, VirtualServer,
 };
 pub use notify::{Fifo, Notify};
 pub use process::{AutoPriority, Processes, Scheduling};

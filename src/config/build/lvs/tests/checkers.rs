@@ -460,7 +460,7 @@ fn tls() {
     let with = |statements: &str| format!("SSL {{\n{statements}\n}}\n{plain}");
     check(&[
         (
-            with("password geheim\nca /a\ncertificate /b\nkey /c"),
+            with("password geheim\nca /ca\ncertificate /certificate\nkey /key"),
             0,
             &[],
         ),
@@ -468,6 +468,11 @@ fn tls() {
             with("password geheim\npassword geheim2"),
             5,
             &["password has already been specified - replacing"],
+        ),
+        (
+            with("key /missing"),
+            5,
+            &["SSL key /missing cannot be read: No such file"],
         ),
         (with("ca"), 5, &["ca needs a value"]),
         (

@@ -21,7 +21,12 @@ pub(super) const SERVER: &str = "real_server 10.0.0.2 80 {\nTCP_CHECK {\n}\n}\n"
 
 /// Reads a text on a host that has everything.
 pub(super) fn read(text: &str) -> Loaded {
-    read_on(&Imagined::generous(), text)
+    let mut world = Imagined::generous();
+    let files = ["/ca", "/certificate", "/key"];
+    world.key_files = files
+        .map(|path| (path.to_owned(), (format!("text of {path}"), true)))
+        .into();
+    read_on(&world, text)
 }
 
 /// What is said of a text, without what every text with a virtual server draws.

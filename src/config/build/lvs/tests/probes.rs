@@ -221,13 +221,20 @@ fn what_follows_files_and_sessions() {
 #[test]
 fn secrets_of_tls_are_kept_and_never_shown() {
     let model = clean(&format!(
-        "SSL {{\npassword geheim\nca /ca\n}}\n{}",
+        "SSL {{\npassword geheim\nca /ca\nkey /key\n}}\n{}",
         text("", "")
     ));
     let tls = &model.lvs.tls;
     assert_eq!(tls.password.as_ref().unwrap().expose(), b"geheim");
-    assert_eq!((tls.ca.as_deref(), tls.key.as_deref()), (Some("/ca"), None));
-    assert!(!format!("{model:?}").contains("geheim"));
+    let key = tls.key.as_ref().unwrap();
+    assert_eq!(
+        (&*key.path, key.text.expose()),
+        ("/key", &b"text of /key"[..])
+    );
+    assert_eq!(tls.ca.as_ref().unwrap().path, "/ca");
+    assert_eq!(tls.certificate, None);
+    let shown = format!("{model:?}");
+    assert!(!shown.contains("geheim") && !shown.contains("text of"));
 }
 
 #[test]
