@@ -4,7 +4,9 @@
 //! what they mean, and what to do about them, is for the role to say.
 
 pub mod batch;
+pub mod check_socket;
 pub mod clock;
+pub mod descriptors;
 pub mod directory_watch;
 pub mod family;
 pub mod fifo;
@@ -17,6 +19,7 @@ pub mod netlink;
 pub mod pid_file;
 pub mod poll;
 pub mod process;
+pub mod random;
 pub mod schedule;
 pub mod shared;
 pub mod signals;

@@ -154,6 +154,7 @@ impl<T: Copy + PartialEq> Loop<T> {
         }
         self.wakeups += 1;
         ready.append(&mut self.again);
+        let told_again = ready.len();
         for event in &self.events {
             let fd = event.token().0 as RawFd;
             if fd == self.timer.as_raw_fd() {
@@ -170,7 +171,9 @@ impl<T: Copy + PartialEq> Loop<T> {
                 readable: event.is_readable() || broken,
                 writable: event.is_writable() || broken,
             };
-            match ready.iter_mut().find(|earlier| earlier.token == what) {
+            // The kernel tells a descriptor once a wait.
+            let mut earlier = ready.iter_mut().take(told_again);
+            match earlier.find(|earlier| earlier.token == what) {
                 Some(earlier) => {
                     earlier.readable |= told.readable;
                     earlier.writable |= told.writable;

@@ -10,6 +10,7 @@ pub mod config_test;
 pub mod configuration;
 pub mod control;
 pub mod dump;
+mod dumps;
 pub mod handover;
 mod lifecycle;
 mod parent;

@@ -106,6 +106,16 @@ pub struct ScriptProbe {
     pub dynamic: bool,
 }
 
+impl ScriptProbe {
+    /// The program, as logs name it.
+    pub fn shown(&self) -> String {
+        let program = self.command.arguments.first();
+        program.map_or_else(String::new, |program| {
+            String::from_utf8_lossy(program).into_owned()
+        })
+    }
+}
+
 /// `UDP_CHECK`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UdpProbe {

@@ -13,7 +13,7 @@ use crate::os::family::{Census, Member};
 use crate::os::poll::{Loop, Want};
 use crate::os::process::{self, Fork, ProcessId};
 use crate::os::signals::ChildrenEnded;
-use crate::os::{clock, memory, spawn};
+use crate::os::{clock, descriptors, memory, spawn};
 use crate::wheel::Wheel;
 use files::Files;
 use line::ToRole;
@@ -41,6 +41,7 @@ pub fn start() -> io::Result<(ProcessId, ToRunner)> {
         // Signals stay held back: this process ends with its role.
         Fork::Child(_held) => {
             process::close_all_but(theirs.as_raw_fd());
+            descriptors::as_started();
             process::set_name(NAME);
             let end = Runner::new(theirs).and_then(|mut runner| runner.run());
             process::exit_at_once(i32::from(end.is_err()))

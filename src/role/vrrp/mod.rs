@@ -9,7 +9,6 @@
 
 mod adverts;
 mod doubt;
-mod dumps;
 mod filters;
 mod frames;
 mod gap;
@@ -38,13 +37,13 @@ use crate::logging;
 use crate::os::poll::{Loop, Want};
 use crate::os::vrrp_socket::{Batch, Carrier};
 use crate::os::{clock, memory};
+use crate::role::dumps::Dumps;
 use crate::time::Instant;
 use crate::track::script::{ScriptId, Scripts};
 use crate::vrrp::{Action, Actions, Event, Notice, Router, Severity, TimerKey};
 use crate::wheel::Wheel;
 use adverts::Adverts;
 use doubt::Doubts;
-use dumps::Dumps;
 use filters::Filters;
 use frames::Frames;
 use gap::Gaps;

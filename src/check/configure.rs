@@ -1,0 +1,280 @@
+//! A configuration takes the place of another: what stays keeps its state, so that a reload neither lets a dead server in nor takes a
+//! living one out, runs no program and changes nothing in the kernel that was not changed in the file.
+//!
+//! A service stays by its address and protocol, a server by address and port, a check by what it does. A check that is new to a server
+//! that stays says of it what was known before.
+
+use super::director::{At, Check, Director, is_done, is_timed};
+use super::notice::{Names, Notice, Why};
+use super::schedule::Plan;
+use super::service::{Scene, Server, Service};
+use super::{Action, CheckId, notice};
+use crate::config::model::{Checker, Lvs, Probe, RealServer, VirtualServer};
+use crate::time::Instant;
+use std::collections::HashMap;
+use std::hash::Hash;
+
+/// What was there before, to be found by its place or by its key: places hardly ever change.
+struct Before<'m, K, C, S> {
+    configs: &'m [C],
+    states: Vec<Option<S>>,
+    key: fn(&'m C) -> K,
+    /// Made when a place was not enough.
+    by_key: Option<HashMap<K, usize>>,
+}
+
+impl<'m, K: Eq + Hash, C, S> Before<'m, K, C, S> {
+    fn new(configs: &'m [C], states: Vec<S>, key: fn(&'m C) -> K) -> Self {
+        Before {
+            configs,
+            states: states.into_iter().map(Some).collect(),
+            key,
+            by_key: None,
+        }
+    }
+
+    fn take(&mut self, place: usize, key: K) -> Option<(&'m C, S)> {
+        let stays = |config| (self.key)(config) == key;
+        let found = if self.configs.get(place).is_some_and(stays) {
+            place
+        } else {
+            let (configs, of) = (self.configs, self.key);
+            let by_key = self.by_key.get_or_insert_with(|| {
+                let keys = configs.iter().enumerate();
+                keys.map(|(place, config)| (of(config), place)).collect()
+            });
+            *by_key.get(&key)?
+        };
+        let state = self.states.get_mut(found)?.take()?;
+        Some((self.configs.get(found)?, state))
+    }
+
+    /// Those that nobody took, with their places.
+    fn rest(self) -> impl Iterator<Item = (usize, &'m C, S)> {
+        let all = self.states.into_iter().zip(self.configs).enumerate();
+        all.filter_map(|(place, (state, config))| Some((place, config, state?)))
+    }
+}
+
+/// The numbers and the rest that every step needs.
+struct Step<'a> {
+    now: Instant,
+    random: &'a mut dyn FnMut() -> u64,
+    actions: &'a mut Vec<Action>,
+}
+
+impl Step<'_> {
+    fn scene<'s>(&'s mut self, service: usize, config: &'s VirtualServer) -> Scene<'s> {
+        Scene {
+            now: self.now,
+            service,
+            config,
+            actions: self.actions,
+        }
+    }
+}
+
+impl Director {
+    /// Works by the configuration `new` from now on, in the place of `old`, which is empty at start. `random` gives any numbers.
+    ///
+    /// What is told of what is gone comes first; places in actions are those of `new`.
+    pub fn configure(
+        &mut self,
+        now: Instant,
+        old: &Lvs,
+        new: &Lvs,
+        random: &mut dyn FnMut() -> u64,
+        actions: &mut Vec<Action>,
+    ) {
+        let mut step = Step {
+            now,
+            random,
+            actions,
+        };
+        let states = std::mem::take(&mut self.services);
+        let mut before = Before::new(&old.virtual_servers, states, |config| {
+            (&config.service, config.protocol)
+        });
+        let taken: Vec<_> = new
+            .virtual_servers
+            .iter()
+            .enumerate()
+            .map(|(place, config)| before.take(place, (&config.service, config.protocol)))
+            .collect();
+        for (place, config, service) in before.rest() {
+            service.end(&mut step.scene(place, config));
+            for id in service.servers.iter().flat_map(|server| &*server.checks) {
+                self.remove(*id, step.actions);
+            }
+        }
+        for (place, (config, taken)) in new.virtual_servers.iter().zip(taken).enumerate() {
+            let service = match taken {
+                Some((was, service)) => self.keep(&mut step, place, was, config, service),
+                None => self.start(&mut step, place, config),
+            };
+            self.services.push(service);
+        }
+    }
+
+    fn start(&mut self, step: &mut Step<'_>, place: usize, config: &VirtualServer) -> Service {
+        let mut service = Service::new(step.now);
+        let servers = config.real_servers.iter().enumerate();
+        service.servers = servers
+            .map(|(server, of_server)| self.new_server(step, (place, server), config, of_server))
+            .collect();
+        service.begin(&mut step.scene(place, config));
+        service
+    }
+
+    fn keep(
+        &mut self,
+        step: &mut Step<'_>,
+        place: usize,
+        was: &VirtualServer,
+        config: &VirtualServer,
+        mut service: Service,
+    ) -> Service {
+        let states = std::mem::take(&mut service.servers);
+        let key = |server: &RealServer| (server.address, server.port);
+        let mut before = Before::new(&was.real_servers, states, key);
+        // Checks that paused begin again when the shell says how the address stands.
+        let mut risen = Vec::new();
+        for (server, of_server) in config.real_servers.iter().enumerate() {
+            let state = match before.take(server, key(of_server)) {
+                Some((of_old, state)) => {
+                    let was_up = state.is_up();
+                    let at = (place, server);
+                    let state = self.keep_server(step, at, config, (of_old, of_server), state);
+                    if state.is_up() && !was_up {
+                        risen.push(server);
+                    }
+                    state
+                }
+                None => self.new_server(step, (place, server), config, of_server),
+            };
+            service.servers.push(state);
+        }
+        for (gone, _, state) in before.rest() {
+            Service::server_gone(&state, gone, &mut step.scene(place, was));
+            for id in &state.checks {
+                self.remove(*id, step.actions);
+            }
+        }
+        let mut scene = step.scene(place, config);
+        for server in risen {
+            service.rises(&mut scene, server, Why::Unchecked);
+        }
+        service.reconsider(&mut scene);
+        service
+    }
+
+    fn new_server(
+        &mut self,
+        step: &mut Step<'_>,
+        (place, server): (usize, usize),
+        config: &VirtualServer,
+        of_server: &RealServer,
+    ) -> Server {
+        if !of_server.checkers.is_empty() {
+            step.actions.push(Action::Say(Notice::Activating(Names {
+                server: notice::server_name(config, of_server),
+                service: notice::service_name(config),
+            })));
+        }
+        let mut failing = 0;
+        let checkers = of_server.checkers.iter().enumerate();
+        let checks = checkers
+            .map(|(index, checker)| {
+                let up = !checker.alpha || !is_done(&checker.probe);
+                failing += u16::from(!up);
+                self.new_check(step, At::new(place, server, index), checker, up)
+            })
+            .collect();
+        Server::new(step.now, checks, failing)
+    }
+
+    fn new_check(&mut self, step: &mut Step<'_>, at: At, checker: &Checker, up: bool) -> CheckId {
+        let mut check = Check::new(at, up);
+        let due = is_timed(&checker.probe).then(|| {
+            let random = (step.random)();
+            check.schedule.begin(step.now, Plan::from(checker), random)
+        });
+        let id = self.add(check);
+        if let Some(due) = due {
+            step.actions.push(Action::Arm(id, due));
+        }
+        id
+    }
+
+    fn keep_server(
+        &mut self,
+        step: &mut Step<'_>,
+        (place, server): (usize, usize),
+        config: &VirtualServer,
+        (of_old, of_new): (&RealServer, &RealServer),
+        mut state: Server,
+    ) -> Server {
+        let (was_up, before) = (state.is_up(), state.weight(of_old));
+        let mut old: Vec<Option<CheckId>> = state.checks.iter().copied().map(Some).collect();
+        let mut extra = 0;
+        let mut failing = 0;
+        let mut checks = Vec::with_capacity(of_new.checkers.len());
+        for (index, checker) in of_new.checkers.iter().enumerate() {
+            let same = |(_, other): &(usize, &Checker)| other.probe == checker.probe;
+            let stays = of_old
+                .checkers
+                .iter()
+                .enumerate()
+                .filter(same)
+                .find_map(|(place, other)| Some((old.get_mut(place)?.take()?, other)));
+            let at = At::new(place, server, index);
+            let id = match stays {
+                Some((id, other)) => {
+                    self.keep_check(step, id, at, (other, checker), (of_old, of_new));
+                    id
+                }
+                None => self.new_check(step, at, checker, was_up || !is_done(&checker.probe)),
+            };
+            if let Some(check) = self.check(id) {
+                extra += check.extra;
+                failing += u16::from(!check.schedule.is_up());
+            }
+            checks.push(id);
+        }
+        for id in old.into_iter().flatten() {
+            self.remove(id, step.actions);
+        }
+        state.checks = checks.into();
+        (state.failing, state.extra) = (failing, extra);
+        let after = state.weight(of_new);
+        if before != after {
+            let names = step.scene(place, config).names(of_new);
+            let notice = Notice::Weight(names, before, after, state.is_up());
+            step.actions.push(Action::Say(notice));
+        }
+        state
+    }
+
+    fn keep_check(
+        &mut self,
+        step: &mut Step<'_>,
+        id: CheckId,
+        at: At,
+        (old, new): (&Checker, &Checker),
+        (of_old, of_new): (&RealServer, &RealServer),
+    ) {
+        let Some(check) = self.check_mut(id) else {
+            return;
+        };
+        check.at = at;
+        // A script says what the weight is, not what is added.
+        if check.extra != 0 && matches!(new.probe, Probe::Script(_)) {
+            check.extra += i64::from(of_old.weight) - i64::from(of_new.weight);
+        }
+        if old.timing != new.timing
+            && let Some(due) = check.schedule.hasten(step.now, Plan::from(new))
+        {
+            step.actions.push(Action::Arm(id, due));
+        }
+    }
+}

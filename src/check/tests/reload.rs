@@ -1,0 +1,124 @@
+//! A configuration after another: what stays is left alone.
+
+use super::{Play, secs, server, service, whole};
+
+#[test]
+fn what_did_not_change_is_not_touched() {
+    let text = service("sorry_server 10.0.0.99 80\nomega", 3);
+    let mut play = Play::new(&text);
+    play.ends(0, false);
+    play.ends(1, true);
+    let (due, kernel) = (play.due.clone(), play.kernel());
+    play.configure(&text);
+    assert_eq!(play.done, [""; 0]);
+    assert_eq!((play.due.clone(), play.kernel()), (due, kernel));
+    // A dead server stays dead when others come before it and its service has other settings.
+    let more = whole(
+        "omega\nquorum 2",
+        &(server(7, "TCP_CHECK {\n}\n")
+            + &server(3, "weight 3\nTCP_CHECK {\n}\n")
+            + &server(1, "weight 1\nTCP_CHECK {\n}\n")
+            + &server(2, "weight 8\nTCP_CHECK {\n}\n")),
+    );
+    play.configure(&more);
+    assert_eq!(
+        play.done,
+        [
+            "# Changing weight from 2 to 8 for active service [10.0.0.2]:tcp:80 of VS [10.9.9.9]:tcp:80",
+            "10.0.0.7=1",
+            "10.0.0.2=8",
+        ]
+    );
+    let dead = play.director.services()[0].servers()[2].is_up();
+    assert!(!dead);
+    // Its check goes on where it was.
+    let log = play.ends(0, true);
+    assert_eq!(
+        log[1],
+        "# Adding service [10.0.0.1]:tcp:80 to VS [10.9.9.9]:tcp:80"
+    );
+}
+
+#[test]
+fn what_is_gone_is_told_only_where_that_is_wanted() {
+    for (omega, told) in [
+        ("", &[] as &[&str]),
+        (
+            "omega",
+            &["RS [10.0.0.2]:tcp:80 [10.9.9.9]:tcp:80 DOWN", "/bin/down 2"],
+        ),
+    ] {
+        let mut play = Play::new(&service(omega, 2));
+        play.configure(&service(omega, 1));
+        assert_eq!(
+            play.done[..2],
+            [
+                "# service [10.0.0.2]:tcp:80 no longer exist",
+                "# Removing service [10.0.0.2]:tcp:80 from VS [10.9.9.9]:tcp:80"
+            ]
+        );
+        assert_eq!(play.told()[..told.len()], *told);
+        assert!(play.done.contains(&"abandon 1".to_owned()));
+        assert_eq!(play.due.len(), 1);
+        assert_eq!(play.director.services()[0].live_weight(), 1);
+    }
+}
+
+#[test]
+fn a_service_that_is_gone_ends_as_the_daemon_does() {
+    let other = service("omega", 1).replace("10.9.9.9", "10.9.9.8");
+    let mut play = Play::new(&(service("", 1) + &other));
+    assert_eq!(play.due.len(), 2);
+    play.configure(&service("", 1));
+    assert_eq!(
+        play.told(),
+        [
+            "RS [10.0.0.1]:tcp:80 [10.9.9.8]:tcp:80 DOWN",
+            "/bin/down 1",
+            "VS [10.9.9.8]:tcp:80 DOWN",
+            "/bin/vs-down",
+            "abandon 1",
+        ]
+    );
+}
+
+#[test]
+fn a_check_that_is_new_says_what_was_known() {
+    let with = |check: &str| whole("", &server(1, check));
+    // Up: alpha is for servers that nobody knows.
+    let mut play = Play::new(&with("TCP_CHECK {\n}\n"));
+    play.ends(0, true);
+    play.configure(&with(
+        "alpha\nTCP_CHECK {\n}\nTCP_CHECK {\nconnect_port 81\n}\n",
+    ));
+    assert_eq!(play.kernel(), "10.0.0.1=1");
+    play.ends(1, false);
+    assert_eq!(play.kernel(), "", "a first failure counts at once");
+    // Down: another check has to say that it is up.
+    play.configure(&with("TCP_CHECK {\n}\nTCP_CHECK {\nconnect_port 82\n}\n"));
+    assert_eq!(play.kernel(), "");
+    play.ends(2, true);
+    assert_eq!(play.kernel(), "10.0.0.1=1");
+    // The only check that failed goes: nothing says that it is down.
+    play.ends(0, false);
+    play.ends(0, false);
+    play.ends(0, false);
+    assert_eq!(play.kernel(), "");
+    play.configure(&with("TCP_CHECK {\nconnect_port 82\n}\n"));
+    assert_eq!(play.kernel(), "10.0.0.1=1");
+    assert!(play.told().contains(&"/bin/up 1"), "{:?}", play.done);
+}
+
+#[test]
+fn shorter_times_count_at_once() {
+    let with = |times: &str| {
+        whole(
+            "",
+            &server(1, &format!("TCP_CHECK {{\nwarmup 0\n{times}\n}}\n")),
+        )
+    };
+    let mut play = Play::new(&with("delay_loop 3600"));
+    play.ends(0, true);
+    play.configure(&with("delay_loop 2"));
+    assert_eq!(play.due[&0], play.now + secs(2));
+}

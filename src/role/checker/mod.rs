@@ -1,0 +1,252 @@
+//! The checker process: sockets, programs and the time in, the checkers' cores, what the kernel and the world are to know out. No
+//! decision about a server is made here.
+//!
+//! A turn has an order: what has happened is heard, and reaches the kernel in the same turn; then checks that are due begin, a few at a
+//! time, so that the verdict of one is not delayed by the beginning of a thousand others.
+
+mod connect;
+mod orders;
+mod runs;
+mod turn;
+
+use super::control::Answer;
+use super::dumps::Dumps;
+use super::programs::{self, Fifos, Notifier, Part, Runner};
+use super::{Exit, RoleContext};
+use crate::check::director::Director;
+use crate::check::{Action, CheckId};
+use crate::config::model::{Dialogue, Lvs, Model, Probe};
+use crate::logging;
+use crate::os::poll::{Loop, Want};
+use crate::os::{clock, descriptors, memory, random};
+use crate::time::Instant;
+use crate::wheel::Wheel;
+use connect::Connections;
+use log::{debug, error, info, warn};
+use runs::Runs;
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How long a stop waits for programs that are told of the end.
+const PROGRAMS_LIMIT: Duration = Duration::from_secs(1);
+/// Descriptors that are not for connections: the log, the parent, the kernel, FIFOs, the runner.
+const DESCRIPTORS_KEPT: u64 = 64;
+/// More connections than that at once are of no use to anybody.
+const CONNECTIONS_MAX: usize = 32 * 1024;
+
+/// What a descriptor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// A connection of a check.
+    Check(u32),
+    Parent,
+    Programs(programs::Source),
+    Signals,
+    Log,
+}
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    /// A check is due.
+    Check(CheckId),
+    /// The time of a connection is over.
+    Limit(u32),
+    Programs(programs::Timer),
+    /// Checks that found no room are tried again.
+    Room,
+    StopLimit,
+}
+
+impl From<programs::Source> for Source {
+    fn from(source: programs::Source) -> Self {
+        Source::Programs(source)
+    }
+}
+
+impl From<programs::Timer> for Key {
+    fn from(timer: programs::Timer) -> Self {
+        Key::Programs(timer)
+    }
+}
+
+struct Shell {
+    context: RoleContext,
+    model: Rc<Model>,
+    events: Loop<Source>,
+    wheel: Wheel<Key>,
+    director: Director,
+    connections: Connections,
+    runs: Runs,
+    runner: Runner,
+    notifier: Notifier,
+    fifos: Fifos,
+    dumps: Dumps,
+    actions: Vec<Action>,
+    stopping: bool,
+    exit: Option<Exit>,
+}
+
+/// Runs until told to stop.
+pub fn run(context: RoleContext) -> Exit {
+    match Shell::new(context) {
+        Ok(mut shell) => shell.run(),
+        Err(error) => {
+            error!("The checker process cannot go on: {error}");
+            Exit::Internal
+        }
+    }
+}
+
+impl Shell {
+    fn new(context: RoleContext) -> io::Result<Self> {
+        let model = context.model.clone();
+        let mut shell = Shell {
+            events: Loop::new()?,
+            wheel: Wheel::new(clock::now()),
+            director: Director::default(),
+            connections: Connections::new(1),
+            runs: Runs::default(),
+            runner: Runner::default(),
+            notifier: Notifier::default(),
+            fifos: Fifos::default(),
+            dumps: Dumps::default(),
+            actions: Vec::new(),
+            stopping: false,
+            exit: None,
+            model,
+            context,
+        };
+        shell
+            .events
+            .add(&shell.context.parent, Source::Parent, Want::Read)?;
+        shell
+            .events
+            .add(&shell.context.signals, Source::Signals, Want::Read)?;
+        // Sooner than anything that makes this process larger: the runner begins as a copy of it.
+        shell.prepare_runner();
+        shell.configure_fifos();
+        shell.connections = Connections::new(connections_max());
+        Ok(shell)
+    }
+
+    fn run(&mut self) -> Exit {
+        let now = clock::now();
+        say_what_is_missing(&self.model.lvs);
+        let model = self.model.clone();
+        let nothing = Lvs::default();
+        self.director.configure(
+            now,
+            &nothing,
+            &model.lvs,
+            &mut random::number,
+            &mut self.actions,
+        );
+        self.perform(now);
+        memory::give_back();
+        self.context.parent.answer(Answer::Started);
+        let mut ready = Vec::new();
+        loop {
+            logging::pump(&mut self.events, Source::Log);
+            if let Err(error) = self.events.wait(&self.wheel, &mut ready) {
+                error!("Cannot wait for events: {error}");
+                return Exit::Internal;
+            }
+            self.turn(&ready);
+            if let Some(exit) = self.exit {
+                logging::finish();
+                return exit;
+            }
+        }
+    }
+
+    /// Does what the cores want done, in order.
+    fn perform(&mut self, now: Instant) {
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
+            self.act(now, action);
+        }
+        // Nothing that is done here leads to more; the room is used again.
+        self.actions = actions;
+    }
+
+    fn act(&mut self, now: Instant, action: Action) {
+        match action {
+            // The kernel's part comes with the reconciler of its table.
+            Action::Destination { .. } | Action::Service(_) => {}
+            Action::Arm(check, at) => self.wheel.arm(Key::Check(check), at),
+            Action::Disarm(check) => drop(self.wheel.disarm(Key::Check(check))),
+            Action::Abandon(check) => {
+                self.connections
+                    .abandon(check, &mut self.events, &mut self.wheel);
+                self.runs.abandon(check, &self.runner);
+            }
+            Action::Tell(told) => {
+                if !self.fifos.is_empty() {
+                    self.fifos.tell(&told.line());
+                }
+                let program = told.program(self.model.global.notify_timeout);
+                self.notifier
+                    .tell(now, program, &self.runner, &mut self.wheel);
+            }
+            Action::Say(notice) if notice.is_detail() => debug!("{notice}"),
+            Action::Say(notice) if notice.is_warning() => warn!("{notice}"),
+            Action::Say(notice) => info!("{notice}"),
+        }
+    }
+
+    fn configure_fifos(&mut self) {
+        let (leads, vrrp) = match self.context.resume {
+            true => (Part::Inherits, self.context.options.vrrp),
+            false => (Part::Leads, self.context.options.vrrp),
+        };
+        // Where both processes write to one, that of VRRP sees to it.
+        self.fifos.configure(
+            &self.model.lvs.fifos,
+            |fifo| match fifo.with_vrrp && vrrp {
+                true => Part::Follows,
+                false => leads,
+            },
+            &mut self.events,
+            &self.runner,
+        );
+    }
+}
+
+/// How many connections there may be at once.
+fn connections_max() -> usize {
+    let most = descriptors::raise().unwrap_or_else(|error| {
+        warn!("Cannot raise the limit of open files: {error}");
+        DESCRIPTORS_KEPT * 2
+    });
+    let most = usize::try_from(most.saturating_sub(DESCRIPTORS_KEPT)).unwrap_or(usize::MAX);
+    most.clamp(1, CONNECTIONS_MAX)
+}
+
+/// Says once a configuration what it asks for in vain.
+fn say_what_is_missing(lvs: &Lvs) {
+    let servers = lvs.virtual_servers.iter().flat_map(|it| &it.real_servers);
+    let mut missing: BTreeMap<&str, usize> = BTreeMap::new();
+    for checker in servers.flat_map(|server| &server.checkers) {
+        let done = match &checker.probe {
+            Probe::Connect(_, kind) => connect::is_done(kind),
+            Probe::Script(_) => true,
+            Probe::File { .. } | Probe::Bfd(_) => false,
+        };
+        if !done {
+            let keyword = match &checker.probe {
+                Probe::Connect(_, Dialogue::Web(web)) if web.tls => "SSL_GET",
+                Probe::Connect(_, Dialogue::Web(_)) => "HTTP_GET",
+                probe => crate::check::notice::Kind::from(probe).keyword,
+            };
+            *missing.entry(keyword).or_default() += 1;
+        }
+    }
+    for (keyword, count) in missing {
+        warn!(
+            "{keyword} is not implemented yet: {count} servers are taken to be up as far as it goes"
+        );
+    }
+}

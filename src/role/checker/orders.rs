@@ -1,0 +1,62 @@
+//! What the parent orders: to stop, to take another configuration, to write what is known.
+
+use super::{Key, PROGRAMS_LIMIT, Shell, say_what_is_missing};
+use crate::config::model::Model;
+use crate::os::{clock, random};
+use crate::role::control::{Answer, Order};
+use crate::time::Instant;
+use log::error;
+use std::rc::Rc;
+
+impl Shell {
+    /// What the parent says.
+    pub(super) fn obey(&mut self) {
+        let now = clock::now();
+        while let Some(order) = self.context.parent.receive(now) {
+            match order {
+                Order::Stop => self.stop(now),
+                Order::Reload(length) => {
+                    match self.context.handed_over(length) {
+                        Ok(model) if !self.stopping => self.take(now, model),
+                        Ok(_) => {}
+                        Err(error) => error!(
+                            "The new configuration cannot be taken over, the old one stays: {error}"
+                        ),
+                    }
+                    self.context.parent.answer(Answer::Reloaded);
+                }
+                Order::Data | Order::Stats | Order::StatsClear | Order::Json => {}
+                // Answered where it is read.
+                Order::AreYouAlive => {}
+            }
+        }
+    }
+
+    pub(super) fn stop(&mut self, now: Instant) {
+        if std::mem::replace(&mut self.stopping, true) {
+            return;
+        }
+        let lvs = &self.model.lvs;
+        self.director.stop(now, lvs, &mut self.actions);
+        self.perform(now);
+        self.fifos.close(&mut self.events, &self.runner);
+        self.runner
+            .need(false, now, &mut self.events, &mut self.wheel);
+        self.wheel.arm(Key::StopLimit, now + PROGRAMS_LIMIT);
+    }
+
+    /// Goes over to another configuration. What did not change is not touched.
+    fn take(&mut self, now: Instant, model: Rc<Model>) {
+        let old = std::mem::replace(&mut self.model, model);
+        if old.lvs == self.model.lvs {
+            return;
+        }
+        say_what_is_missing(&self.model.lvs);
+        self.prepare_runner();
+        self.configure_fifos();
+        let new = &self.model.lvs;
+        self.director
+            .configure(now, &old.lvs, new, &mut random::number, &mut self.actions);
+        self.perform(now);
+    }
+}

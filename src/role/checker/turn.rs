@@ -1,0 +1,159 @@
+//! One turn of the loop, whose order is told in mod.rs: what has happened, the kernel, checks that begin.
+
+use super::connect::{Outcome, Wish};
+use super::{Key, Shell, Source};
+use crate::check::CheckId;
+use crate::check::dialogue::Verdict;
+use crate::config::model::Probe;
+use crate::logging;
+use crate::os::clock;
+use crate::os::poll::Ready;
+use crate::role::{Exit, programs};
+use crate::time::Instant;
+use log::warn;
+use std::time::Duration;
+
+/// Checks that begin in one turn.
+const BEGIN_PER_TURN: usize = 32;
+/// When checks that found no room are tried again, where no other makes room by ending.
+const ROOM_RETRY: Duration = Duration::from_millis(100);
+
+impl Shell {
+    /// One turn of the loop; see the module for the order.
+    pub(super) fn turn(&mut self, ready: &[Ready<Source>]) {
+        for event in ready {
+            match event.token {
+                Source::Check(slot) => {
+                    let now = clock::now();
+                    let (events, wheel) = (&mut self.events, &mut self.wheel);
+                    let over = self.connections.ready(now, slot, *event, events, wheel);
+                    if let Some((check, verdict)) = over {
+                        self.ended(now, check, verdict, None);
+                    }
+                }
+                Source::Parent => self.obey(),
+                Source::Programs(programs::Source::Runner) => self.listen_to_runner(),
+                Source::Programs(programs::Source::Fifo) => self.fifos.writable(),
+                Source::Signals => {
+                    if self.context.terminated() {
+                        self.stop(clock::now());
+                    }
+                }
+                Source::Log => logging::writable(&mut self.events),
+            }
+        }
+        let now = clock::now();
+        let mut begun = 0;
+        let mut first_due = None;
+        while let Some((key, deadline)) = self.wheel.pop_expired(now) {
+            match key {
+                Key::Check(check) => {
+                    first_due.get_or_insert(deadline);
+                    self.begin(now, check, deadline);
+                    begun += 1;
+                    if begun >= BEGIN_PER_TURN {
+                        self.events.soon();
+                        break;
+                    }
+                }
+                Key::Limit(slot) => {
+                    let (events, wheel) = (&mut self.events, &mut self.wheel);
+                    if let Some((check, verdict)) = self.connections.expired(slot, events, wheel) {
+                        self.ended(now, check, verdict, None);
+                    }
+                }
+                Key::Programs(programs::Timer::Runner) => {
+                    self.runner.replace(now, &mut self.events, &mut self.wheel);
+                }
+                Key::Programs(programs::Timer::Slow(run)) => {
+                    self.notifier.slow(now, run, &self.runner, &mut self.wheel);
+                }
+                // Looked after below; nothing is watched.
+                Key::Room | Key::Programs(programs::Timer::Watched) => {}
+                Key::StopLimit => {
+                    warn!("Some notify scripts have not ended in time");
+                    self.notifier.flush(now, &self.runner, &mut self.wheel);
+                    self.exit = Some(Exit::Clean);
+                }
+            }
+        }
+        if let Some(due) = first_due {
+            self.context.scheduler.late(now.since(due));
+        }
+        while let Some((check, deadline)) = self.connections.next_waiting() {
+            self.begin_now(now, check, deadline);
+        }
+        if self.connections.is_stuck() {
+            self.wheel.arm(Key::Room, now + ROOM_RETRY);
+        }
+        self.runner.reap();
+        self.dumps.reap();
+        self.context.parent.alive(now);
+        if self.stopping && self.notifier.is_done() {
+            self.exit = Some(Exit::Clean);
+        }
+    }
+
+    /// A check has found something.
+    pub(super) fn ended(
+        &mut self,
+        now: Instant,
+        check: CheckId,
+        verdict: Verdict,
+        weight: Option<u32>,
+    ) {
+        let lvs = &self.model.lvs;
+        self.director
+            .ended(now, lvs, check, verdict, weight, &mut self.actions);
+        self.perform(now);
+    }
+
+    /// A check is due.
+    fn begin(&mut self, now: Instant, check: CheckId, deadline: Instant) {
+        if !self.stopping {
+            self.begin_now(now, check, deadline);
+        }
+    }
+
+    fn begin_now(&mut self, now: Instant, check: CheckId, deadline: Instant) {
+        let model = self.model.clone();
+        let found = self.director.check(check).map(|check| check.at());
+        let Some((_, _, checker)) = found.and_then(|at| at.find(&model.lvs)) else {
+            return;
+        };
+        let Some(page) = self.director.due(check, deadline) else {
+            return;
+        };
+        match &checker.probe {
+            Probe::Connect(connection, kind) => {
+                let wish = Wish {
+                    check,
+                    page,
+                    connection,
+                    kind,
+                    limit: checker.timing.connect_timeout,
+                };
+                let (events, wheel) = (&mut self.events, &mut self.wheel);
+                match self.connections.begin(now, wish, events, wheel) {
+                    Outcome::Begun => {}
+                    Outcome::Over(verdict) => self.ended(now, check, verdict, None),
+                    Outcome::NoRoom => {
+                        self.director.withdraw(check);
+                        self.connections.wait(check, deadline);
+                    }
+                    Outcome::NotDone => self.postpone(now, check),
+                }
+            }
+            Probe::Script(script) => self.run_script(now, check, script),
+            // They are told, not asked.
+            Probe::File { .. } | Probe::Bfd(_) => {}
+        }
+    }
+
+    /// A check that is due cannot be done, for a reason that says nothing about the server.
+    pub(super) fn postpone(&mut self, now: Instant, check: CheckId) {
+        let lvs = &self.model.lvs;
+        self.director.postpone(now, lvs, check, &mut self.actions);
+        self.perform(now);
+    }
+}
