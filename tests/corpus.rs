@@ -1,5 +1,8 @@
 //! Real configuration files and the owner's own: the exit status of `-t` is keepalived's for every one of them, but for the
-//! deviations that contrib/doc/differences.md names. The files lie beside the checkout; KEEPALIVED_SHARED names another place.
+//! deviations that contrib/doc/differences.md names.
+
+#[path = "support/shared.rs"]
+mod shared;
 
 use keepalived::config::diagnostic::{Class, Diagnostic};
 use keepalived::config::source::Disk;
@@ -7,29 +10,12 @@ use keepalived::config::world::Imagined;
 use keepalived::config::{Loaded, Options, load};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use shared::shared;
 
 /// Files whose status differs, with the entry of the ledger that says why.
 const DIFFERENCES: [(&str, i32, &str); 0] = [];
-
-/// The shared files; none when they are not there, which is a failure where everything must be tested.
-fn shared(part: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("KEEPALIVED_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
-    let path = root.join(part);
-    if path.is_dir() {
-        return Some(path);
-    }
-    assert!(
-        std::env::var_os("KEEPALIVED_TEST_ALL").is_none_or(|all| all != "1"),
-        "{} is missing",
-        path.display()
-    );
-    eprintln!("not run: {} is missing", path.display());
-    None
-}
 
 /// The host that the statuses were found on.
 fn world(corpus: &Path) -> Imagined {

@@ -27,6 +27,7 @@ wanted mandoc mandoc reading the manual pages
 wanted dpkg-deb dpkg unpacking the kernel of tests/guest.rs
 wanted ipvsadm ipvsadm reading the load balancer of tests/ipvs.rs
 wanted killall psmisc track scripts as people write them
+wanted nginx nginx a service whose end moves an address
 END
 }
 

@@ -25,6 +25,8 @@ mod lifecycle;
 mod linkbeat;
 #[path = "netns/namespaces.rs"]
 mod namespaces;
+#[path = "netns/nginx.rs"]
+mod nginx;
 #[path = "netns/notify.rs"]
 mod notify;
 #[path = "netns/outside.rs"]
@@ -91,6 +93,7 @@ fn main() -> std::process::ExitCode {
         lifecycle::cases(),
         linkbeat::cases(),
         namespaces::cases(),
+        nginx::cases(),
         notify::cases(),
         outside::cases(),
         packets::cases(),

@@ -18,6 +18,7 @@ pub mod guest;
 pub mod node;
 pub mod owners;
 pub mod packet;
+pub mod shared;
 pub mod stage;
 pub mod strict;
 pub mod told;
