@@ -23,6 +23,8 @@ mod kernel;
 mod lifecycle;
 #[path = "netns/linkbeat.rs"]
 mod linkbeat;
+#[path = "netns/many_runs.rs"]
+mod many_runs;
 #[path = "netns/namespaces.rs"]
 mod namespaces;
 #[path = "netns/nginx.rs"]
@@ -92,6 +94,7 @@ fn main() -> std::process::ExitCode {
         kernel::cases(),
         lifecycle::cases(),
         linkbeat::cases(),
+        many_runs::cases(),
         namespaces::cases(),
         nginx::cases(),
         notify::cases(),

@@ -9,19 +9,100 @@ use nix::unistd::Pid;
 use std::collections::HashSet;
 use std::fs;
 
+/// Looks at all processes when families are halted: each may show children that were started since the one before.
+const LOOKS_MAX: usize = 16;
+
 /// A process that cannot be taken for another one with the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Member {
+struct Member {
     process: ProcessId,
     /// When it began, in the kernel's ticks.
     began: u64,
 }
 
 impl Member {
-    /// Sends it a signal, if it is still there.
-    pub fn signal(self, signal: Signal) {
+    fn signal(self, signal: Signal) {
         if look_at(self.process).is_some_and(|row| row.member == self) {
             let _ = kill(Pid::from_raw(self.process), signal);
+        }
+    }
+}
+
+/// A program and all that it is known to have started.
+#[derive(Clone, Debug)]
+pub struct Family {
+    leader: ProcessId,
+    members: HashSet<Member>,
+}
+
+impl Family {
+    /// Of a program that leads its session; who else belongs to it is found when it is halted.
+    pub fn of(leader: ProcessId) -> Self {
+        Family {
+            leader,
+            members: HashSet::new(),
+        }
+    }
+
+    /// Those of it that are there; also those whose parents have gone since they were found.
+    fn find(&self, rows: &[Row]) -> HashSet<Member> {
+        let mut numbers: HashSet<ProcessId> = [self.leader].into();
+        // A number is in use for as long as a session or a group has it.
+        numbers.extend(self.members.iter().map(|member| member.process));
+        let own = numbers.clone();
+        let mut found = HashSet::new();
+        loop {
+            let before = found.len();
+            for row in rows {
+                let process = row.member.process;
+                let is_of = process == self.leader
+                    || self.members.contains(&row.member)
+                    || own.contains(&row.group)
+                    || own.contains(&row.session)
+                    || numbers.contains(&row.parent);
+                if is_of && found.insert(row.member) {
+                    numbers.insert(process);
+                }
+            }
+            if found.len() == before {
+                return found;
+            }
+        }
+    }
+
+    /// Asks all of it to end, and lets it go on for that.
+    pub fn ask(&self) {
+        for member in &self.members {
+            member.signal(Signal::SIGTERM);
+            member.signal(Signal::SIGCONT);
+        }
+    }
+
+    /// Ends all of it.
+    pub fn kill(&self) {
+        for member in &self.members {
+            member.signal(Signal::SIGKILL);
+        }
+    }
+}
+
+/// Stops the processes of families, again and again until nobody is left who could start another one, and learns who they are. They
+/// are to be asked or killed next. One look at all processes serves all families.
+pub fn halt(families: &mut [Family]) {
+    let mut halted = HashSet::new();
+    for _ in 0..LOOKS_MAX {
+        let rows = census();
+        let before = halted.len();
+        for family in &mut *families {
+            let found = family.find(&rows);
+            for member in found.difference(&halted) {
+                member.signal(Signal::SIGSTOP);
+            }
+            halted.extend(&found);
+            family.members.extend(found);
+        }
+        if halted.len() == before {
+            return;
         }
     }
 }
@@ -34,40 +115,11 @@ struct Row {
     session: ProcessId,
 }
 
-/// All processes at one moment.
-#[derive(Debug, Default)]
-pub struct Census(Vec<Row>);
-
-impl Census {
-    /// Looks at all processes; those that may not be seen are not there.
-    pub fn take() -> Self {
-        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        Census(numbers.filter_map(look_at).collect())
-    }
-
-    /// What a program started, itself included. `known` are those it was known to have started before: their parents may be gone.
-    pub fn family(&self, leader: ProcessId, known: &[Member]) -> Vec<Member> {
-        let is_of = |row: &&Row| {
-            row.member.process == leader
-                || row.group == leader
-                || row.session == leader
-                || known.contains(&row.member)
-        };
-        let mut found: Vec<Member> = self.0.iter().filter(is_of).map(|row| row.member).collect();
-        let mut numbers: HashSet<ProcessId> = found.iter().map(|member| member.process).collect();
-        loop {
-            let before = found.len();
-            for row in &self.0 {
-                if numbers.contains(&row.parent) && numbers.insert(row.member.process) {
-                    found.push(row.member);
-                }
-            }
-            if found.len() == before {
-                return found;
-            }
-        }
-    }
+/// All processes; those that may not be seen are not there.
+fn census() -> Vec<Row> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers.filter_map(look_at).collect()
 }
 
 /// What `/proc` tells of a process.
@@ -112,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_family_is_a_group_a_session_and_all_descendants() {
-        let census = Census(vec![
+        let rows = [
             process(1, 0, 1, 1),
             // A grandchild in a session of its own comes before its parent here.
             process(12, 11, 12, 12),
@@ -124,22 +176,54 @@ mod tests {
             // Another program, and a service that was started.
             process(20, 1, 20, 20),
             process(21, 1, 21, 21),
-        ]);
+            // In the session of that service.
+            process(22, 1, 21, 21),
+        ];
         let numbers = |known: &[Member]| {
-            let family = census.family(10, known);
-            let mut numbers: Vec<_> = family.iter().map(|member| member.process).collect();
+            let family = Family {
+                leader: 10,
+                members: known.iter().copied().collect(),
+            };
+            let found = family.find(&rows);
+            let mut numbers: Vec<_> = found.iter().map(|member| member.process).collect();
             numbers.sort_unstable();
             numbers
         };
         assert_eq!(numbers(&[]), [10, 11, 12, 13, 14]);
         let before = process(21, 11, 21, 21).member;
-        assert_eq!(numbers(&[before]), [10, 11, 12, 13, 14, 21]);
-        let other = Member { began: 6, ..before };
-        assert_eq!(
-            numbers(&[other]),
-            [10, 11, 12, 13, 14],
-            "its number was given to another"
-        );
+        assert_eq!(numbers(&[before]), [10, 11, 12, 13, 14, 21, 22]);
+    }
+
+    /// A shell with a grandchild in a session of its own, in this process's hands.
+    #[test]
+    fn all_of_a_family_is_halted_and_killed() {
+        use std::os::unix::process::{CommandExt, ExitStatusExt};
+        let mut shell = std::process::Command::new("sh");
+        shell
+            .args(["-c", "setsid sleep 4717 & sleep 4717"])
+            .process_group(0);
+        let mut child = shell.spawn().expect("a shell");
+        let leader = ProcessId::try_from(child.id()).expect("a number");
+        let mut families = [Family::of(leader), Family::of(ProcessId::MAX)];
+        while families[0].members.len() < 3 {
+            halt(&mut families);
+            // Two sleepers at last.
+            families[0]
+                .members
+                .iter()
+                .for_each(|member| member.signal(Signal::SIGCONT));
+        }
+        assert!(families[1].members.is_empty());
+        halt(&mut families);
+        families[0].kill();
+        assert_eq!(child.wait().expect("its end").signal(), Some(libc::SIGKILL));
+        let gone = |member: &Member| {
+            let stat = fs::read_to_string(format!("/proc/{}/stat", member.process));
+            stat.map_or(true, |stat| stat.contains(") Z "))
+        };
+        while !families[0].members.iter().all(gone) {
+            std::thread::yield_now();
+        }
     }
 
     #[test]
@@ -152,7 +236,6 @@ mod tests {
             assert!(super::row(bad.as_bytes()).is_none(), "{bad}");
         }
         let myself = ProcessId::try_from(std::process::id()).expect("a number");
-        let family = Census::take().family(myself, &[]);
-        assert!(family.iter().any(|member| member.process == myself));
+        assert!(census().iter().any(|row| row.member.process == myself));
     }
 }

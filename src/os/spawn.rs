@@ -1,14 +1,12 @@
-//! Starting a program of the user: in a session of its own, as another account, with nothing of ours in its hands; and learning how
-//! such programs end.
+//! Starting a program of the user: in a session of its own, as another account, with nothing of ours in its hands.
 //!
 //! Only a process that may wait calls this: the kernel reads the program from a disk before the call returns.
 
 use super::check;
-use super::process::{End, ProcessId};
+use super::process::ProcessId;
 use crate::config::model::Command;
 use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Gid, Uid, geteuid, setgid, setgroups, setsid, setuid};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -131,29 +129,6 @@ fn take_on(user: Uid, groups: &[Gid]) -> io::Result<()> {
 /// Asks whether a file can be opened for reading, as `</path` does.
 pub fn can_be_read(path: &[u8]) -> io::Result<()> {
     File::open(OsStr::from_bytes(path)).map(drop)
-}
-
-/// The programs that have ended are told one by one. `last_word` is called before the number of one is free for another process, so
-/// that what it left behind can still be signalled by that number.
-pub fn reap(mut last_word: impl FnMut(ProcessId)) -> Option<(ProcessId, End)> {
-    loop {
-        let peek = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-        let ended = match waitid(Id::All, peek) {
-            Err(Errno::EINTR) => continue,
-            status => status.ok()?.pid()?,
-        };
-        last_word(ended.as_raw());
-        match waitpid(ended, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, status)) => {
-                return Some((pid.as_raw(), End::Status(status)));
-            }
-            Ok(WaitStatus::Signaled(pid, signal, _)) => {
-                return Some((pid.as_raw(), End::Signal(signal as i32)));
-            }
-            Err(Errno::EINTR) => {}
-            Ok(_) | Err(_) => return None,
-        }
-    }
 }
 
 /// What programs leave behind when they end becomes a child of this process, so that it is taken leave of here.

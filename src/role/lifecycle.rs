@@ -3,12 +3,11 @@
 
 use super::parent::{Key, Parent};
 use crate::config::model::BoundedCommand;
-use crate::os::family::{Census, Member};
+use crate::os::family::{self, Family};
 use crate::os::process::{End, ProcessId};
 use crate::os::{clock, spawn};
 use crate::track::script::Outcome;
 use log::{info, warn};
-use nix::sys::signal::Signal;
 use std::time::Duration;
 
 /// How long a script that takes too long may take to end by itself.
@@ -28,8 +27,8 @@ struct Running {
     process: ProcessId,
     /// It took too long.
     late: bool,
-    /// It is being ended, with these.
-    ending: Option<Vec<Member>>,
+    /// It is being ended, with all of it.
+    ending: Option<Family>,
 }
 
 impl Parent {
@@ -86,16 +85,18 @@ impl Parent {
         let Some(running) = &mut self.lifecycle.running else {
             return;
         };
-        let known = running.ending.as_deref();
-        let signal = match known {
-            None => Signal::SIGTERM,
-            Some(_) => Signal::SIGKILL,
-        };
-        let family = Census::take().family(running.process, known.unwrap_or_default());
-        for member in &family {
-            member.signal(signal);
+        match &mut running.ending {
+            None => {
+                let mut family = Family::of(running.process);
+                family::halt(std::slice::from_mut(&mut family));
+                family.ask();
+                running.ending = Some(family);
+            }
+            Some(family) => {
+                family::halt(std::slice::from_mut(family));
+                family.kill();
+            }
         }
-        running.ending = Some(family);
         self.wheel.arm(Key::OwnScript, clock::now() + GRACE);
     }
 
@@ -115,8 +116,9 @@ impl Parent {
             End::Signal(signal) => Outcome::Killed(signal),
         };
         // Those that did not end with it when they were asked to.
-        for member in ending.unwrap_or_default() {
-            member.signal(Signal::SIGKILL);
+        if let Some(mut family) = ending {
+            family::halt(std::slice::from_mut(&mut family));
+            family.kill();
         }
         match outcome.is_success() {
             true => info!("The {name} {outcome}"),

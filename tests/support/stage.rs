@@ -20,7 +20,7 @@ use super::{Binary, must_run_all};
 /// What the re-executed binary is to do: `ROLE` or `ROLE:ARGUMENT`.
 pub const STAGE: &str = "KEEPALIVED_TEST_STAGE";
 
-/// A case may take this long before it is ended as hung.
+/// A case may take this long before it is ended as hung, unless it says otherwise.
 const CASE_LIMIT: Duration = Duration::from_secs(100);
 
 /// Cases spend their time waiting for timers of seconds, so many run at once even on two processors.
@@ -39,6 +39,14 @@ pub struct Case {
     program: Option<PathBuf>,
     outside: bool,
     privileged: bool,
+    limit: Duration,
+}
+
+impl Case {
+    /// It may take longer than others do.
+    pub fn within(self, limit: Duration) -> Self {
+        Case { limit, ..self }
+    }
 }
 
 /// A case whose hosts run our daemon.
@@ -49,6 +57,7 @@ pub fn case(name: &str, body: impl Fn() + Send + Sync + 'static) -> Case {
         program: None,
         outside: false,
         privileged: false,
+        limit: CASE_LIMIT,
     }
 }
 
@@ -269,9 +278,10 @@ fn be_case(cases: &[Case], name: &str) -> io::Result<i32> {
         .find(|case| case.name == name)
         .ok_or_else(|| io::Error::other("no such case"))?;
     if name != "single" && name != super::guest::BOOT {
-        std::thread::spawn(|| {
-            std::thread::sleep(CASE_LIMIT);
-            eprintln!("the case did not end within {CASE_LIMIT:?}");
+        let limit = case.limit;
+        std::thread::spawn(move || {
+            std::thread::sleep(limit);
+            eprintln!("the case did not end within {limit:?}");
             std::process::exit(HUNG);
         });
     }

@@ -9,7 +9,7 @@ mod runs;
 
 pub use line::{Answer, FileRequest, Outcome, Received, Request, RunId, ToRunner};
 
-use crate::os::family::{Census, Member};
+use crate::os::family::{self, Family};
 use crate::os::poll::{Loop, Want};
 use crate::os::process::{self, Fork, ProcessId};
 use crate::os::signals::ChildrenEnded;
@@ -17,7 +17,6 @@ use crate::os::{clock, descriptors, memory, spawn};
 use crate::wheel::Wheel;
 use files::Files;
 use line::ToRole;
-use nix::sys::signal::Signal;
 use runs::Runs;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -78,8 +77,10 @@ struct Runner {
     /// What the role has no room for now.
     answers: VecDeque<Answer>,
     gone: bool,
-    /// All processes as they are in this turn, once somebody wanted to know.
-    census: Option<Census>,
+    /// Runs that are to be asked to end in this turn.
+    asked: Vec<RunId>,
+    /// Programs that are to be killed in this turn, or that have ended and may have left something behind.
+    killed: Vec<Family>,
 }
 
 impl Runner {
@@ -99,7 +100,8 @@ impl Runner {
             files: Files::default(),
             answers: VecDeque::new(),
             gone: false,
-            census: None,
+            asked: Vec::new(),
+            killed: Vec::new(),
         })
     }
 
@@ -108,7 +110,6 @@ impl Runner {
         // Programs that may take as long as they like go on without this process: they were told of something that happened.
         while !self.gone || self.runs.is_any_limited() {
             self.events.wait(&self.wheel, &mut ready)?;
-            self.census = None;
             for event in &ready {
                 match event.token {
                     Source::Role => self.obey(),
@@ -121,6 +122,7 @@ impl Runner {
             while let Some((key, _)) = self.wheel.pop_expired(clock::now()) {
                 self.expired(key);
             }
+            self.end_families();
             self.answer();
         }
         Ok(())
@@ -198,12 +200,11 @@ impl Runner {
                 self.end(id);
             }
             Key::Kill(id) => {
-                if let Some(leader) = self.runs.leader(id) {
-                    let family = self.runs.ending(leader).unwrap_or_default();
-                    kill_family(leader, family, &mut self.census);
-                    if self.gone {
-                        self.runs.forget(leader);
-                    }
+                self.killed.extend(self.runs.ending(id).cloned());
+                if self.gone
+                    && let Some(leader) = self.runs.leader(id)
+                {
+                    self.runs.forget(leader);
                 }
             }
         }
@@ -221,35 +222,46 @@ impl Runner {
     }
 
     fn end(&mut self, id: RunId) {
-        if let Some(leader) = self.runs.leader(id) {
-            let census = self.census.get_or_insert_with(Census::take);
-            let family = census.family(leader, &[]);
-            for member in &family {
-                member.signal(Signal::SIGTERM);
-            }
-            self.runs.ends(id, family);
+        if self.runs.ends(id) {
+            self.asked.push(id);
             self.wheel.arm(Key::Kill(id), clock::now() + GRACE);
         }
     }
 
     fn reap(&mut self) {
-        loop {
-            let (runs, census) = (&self.runs, &mut self.census);
-            let ended = spawn::reap(|process| {
-                // What it started and left behind shall end with it.
-                if let Some(family) = runs.ending(process) {
-                    kill_family(process, family, census);
-                }
-            });
-            let Some((process, end)) = ended else {
-                return;
-            };
-            if let Some((id, outcome)) = self.runs.ended(process, end) {
+        while let Some((process, end)) = process::ended_child() {
+            if let Some((id, outcome, family)) = self.runs.ended(process, end) {
                 self.wheel.disarm(Key::Limit(id));
                 self.wheel.disarm(Key::Kill(id));
+                self.killed.extend(family);
                 self.answers.push_back(Answer::Ended(id, outcome));
             }
         }
+    }
+
+    /// Asks and kills who is to be asked and killed, with all they started.
+    fn end_families(&mut self) {
+        let runs = &mut self.runs;
+        // Who has ended meanwhile is among the killed.
+        let mut asked = std::mem::take(&mut self.asked);
+        asked.retain(|id| runs.ending(*id).is_some());
+        let mut families: Vec<Family> = asked
+            .iter()
+            .filter_map(|id| runs.ending(*id).cloned())
+            .collect();
+        families.append(&mut self.killed);
+        if families.is_empty() {
+            return;
+        }
+        family::halt(&mut families);
+        let mut families = families.into_iter();
+        for (id, family) in asked.into_iter().zip(&mut families) {
+            family.ask();
+            if let Some(known) = runs.ending(id) {
+                *known = family;
+            }
+        }
+        families.for_each(|family| family.kill());
     }
 
     fn answer(&mut self) {
@@ -263,13 +275,5 @@ impl Runner {
                 Err(_) => return self.role_has_gone(),
             }
         }
-    }
-}
-
-/// Ends a program at once, with everything it started.
-fn kill_family(leader: ProcessId, known: &[Member], census: &mut Option<Census>) {
-    let census = census.get_or_insert_with(Census::take);
-    for member in census.family(leader, known) {
-        member.signal(Signal::SIGKILL);
     }
 }

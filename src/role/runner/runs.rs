@@ -1,7 +1,7 @@
 //! The programs that run: which process is whose run, and which of them are to end. Knows, does nothing.
 
 use super::line::{Outcome, RunId};
-use crate::os::family::Member;
+use crate::os::family::Family;
 use crate::os::process::{End, ProcessId};
 use std::collections::HashMap;
 
@@ -11,8 +11,8 @@ struct Run {
     id: RunId,
     limited: bool,
     late: bool,
-    /// What it had started when it was asked to end.
-    ending: Option<Vec<Member>>,
+    /// What is to end with it.
+    ending: Option<Family>,
 }
 
 /// All of them, by their process and by their number.
@@ -44,10 +44,15 @@ impl Runs {
         }
     }
 
-    /// It is to end, with these.
-    pub fn ends(&mut self, id: RunId, family: Vec<Member>) {
-        if let Some(run) = self.run(id) {
-            run.ending = Some(family);
+    /// It is to end, with all it started. False when it has ended already.
+    pub fn ends(&mut self, id: RunId) -> bool {
+        let leader = self.leader(id);
+        match (self.run(id), leader) {
+            (Some(run), Some(leader)) => {
+                run.ending.get_or_insert_with(|| Family::of(leader));
+                true
+            }
+            _ => false,
         }
     }
 
@@ -56,13 +61,17 @@ impl Runs {
         self.by_id.get(&id).copied()
     }
 
-    /// With which others this process was to end, if it was.
-    pub fn ending(&self, process: ProcessId) -> Option<&[Member]> {
-        self.by_process.get(&process)?.ending.as_deref()
+    /// What is to end with it, if it is to end.
+    pub fn ending(&mut self, id: RunId) -> Option<&mut Family> {
+        self.run(id)?.ending.as_mut()
     }
 
-    /// A process has ended: whose run it was and how that went, when it was one.
-    pub fn ended(&mut self, process: ProcessId, end: End) -> Option<(RunId, Outcome)> {
+    /// A process has ended: whose run it was and how that went, when it was one; and what was to end with it.
+    pub fn ended(
+        &mut self,
+        process: ProcessId,
+        end: End,
+    ) -> Option<(RunId, Outcome, Option<Family>)> {
         let run = self.by_process.remove(&process)?;
         self.by_id.remove(&run.id);
         let outcome = match end {
@@ -70,7 +79,7 @@ impl Runs {
             End::Status(status) => Outcome::Exited(status),
             End::Signal(signal) => Outcome::Killed(signal),
         };
-        Some((run.id, outcome))
+        Some((run.id, outcome, run.ending))
     }
 
     /// A process that is not waited for.
