@@ -3,7 +3,8 @@
 #   make            build the daemon (release)
 #   make check      run all tests; says what is missing on this machine
 #   make demo       two nodes, one virtual IP, one kill: watch the takeover, no root needed (DEMO=interactive to play)
-#   make install    DESTDIR=, PREFIX=, sbindir=, sysconfdir=, mandir=, docdir=, unitdir=, BIN= are understood
+#   make install    DESTDIR=, PREFIX=, bindir=, sbindir=, sysconfdir=, mandir=, docdir=, unitdir=, BIN=
+#                   are understood
 #   make uninstall  removes what install put there, but no file that was changed since
 #   make static     a binary without shared libraries, for minimal systems
 #   make needs      what the tests use that is missing here (make needs-install: get it with apt-get, as root)
@@ -11,6 +12,7 @@
 
 PREFIX = /usr
 prefix = $(PREFIX)
+bindir = $(prefix)/bin
 sbindir = $(prefix)/sbin
 sysconfdir = /etc
 mandir = $(prefix)/share/man
@@ -23,7 +25,7 @@ TARGET_DIR = target
 BIN = $(TARGET_DIR)/release/keepalived
 STATIC_BIN = $(TARGET_DIR)/$(STATIC_TARGET)/release/keepalived
 
-PLACES = DESTDIR='$(DESTDIR)' sbindir='$(sbindir)' sysconfdir='$(sysconfdir)' mandir='$(mandir)' docdir='$(docdir)' unitdir='$(unitdir)'
+PLACES = DESTDIR='$(DESTDIR)' bindir='$(bindir)' sbindir='$(sbindir)' sysconfdir='$(sysconfdir)' mandir='$(mandir)' docdir='$(docdir)' unitdir='$(unitdir)'
 
 all: build
 

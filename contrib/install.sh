@@ -10,6 +10,7 @@ files() {
     cat <<END
 plain 755 contrib/init.d/keepalived $sysconfdir/init.d/keepalived
 plain 644 contrib/systemd/keepalived.service $unitdir/keepalived.service
+plain 644 contrib/man/genhash.1 $mandir/man1/genhash.1
 plain 644 contrib/man/keepalived.8 $mandir/man8/keepalived.8
 plain 644 contrib/man/keepalived.conf.5 $mandir/man5/keepalived.conf.5
 plain 644 README.md $docdir/README.md
@@ -48,6 +49,10 @@ same_as_ours() {
 install_all() {
     put 755 "$DESTDIR$sbindir/keepalived" <"$1"
     echo "$DESTDIR$sbindir/keepalived"
+    # By that name it is genhash.
+    mkdir -p "$DESTDIR$bindir"
+    ln -sf "$sbindir/keepalived" "$DESTDIR$bindir/genhash"
+    echo "$DESTDIR$bindir/genhash"
     files | while read -r kind mode source place; do
         if [ "$kind" = config ] && [ -e "$DESTDIR$place" ] && ! same_as_ours "$source" "$DESTDIR$place"; then
             echo "$DESTDIR$place: was changed, left as it is (ours: $source)"
@@ -59,7 +64,7 @@ install_all() {
 }
 
 uninstall_all() {
-    rm -f "$DESTDIR$sbindir/keepalived"
+    rm -f "$DESTDIR$sbindir/keepalived" "$DESTDIR$bindir/genhash"
     files | while read -r kind mode source place; do
         [ -e "$DESTDIR$place" ] || continue
         if [ "$kind" = config ] && ! same_as_ours "$source" "$DESTDIR$place"; then

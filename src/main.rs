@@ -14,6 +14,9 @@ fn main() -> ExitCode {
         .next()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
+    if role::genhash::is_meant(&program) {
+        return exit_code(role::genhash::run(arguments));
+    }
     let Parsed {
         request,
         options,
@@ -41,10 +44,7 @@ fn main() -> ExitCode {
                 return ExitCode::from(EXIT_USAGE);
             }
         },
-        Request::Genhash => {
-            eprintln!("{program}: genhash is not implemented yet");
-            return ExitCode::from(EXIT_USAGE);
-        }
+        Request::Genhash(arguments) => return exit_code(role::genhash::run(arguments)),
         Request::ConfigTest(file) => {
             return exit_code(role::config_test::run(&options, file.as_deref()));
         }

@@ -328,10 +328,12 @@ fn install_puts_every_file_and_uninstall_takes_each_away() {
         "etc/rsyslog.d/keepalived.conf",
         "etc/sysconfig/keepalived",
         "usr/lib/systemd/system/keepalived.service",
+        "usr/bin/genhash",
         "usr/sbin/keepalived",
         "usr/share/doc/keepalived/CHANGELOG.md",
         "usr/share/doc/keepalived/README.md",
         "usr/share/doc/keepalived/differences.md",
+        "usr/share/man/man1/genhash.1",
         "usr/share/man/man5/keepalived.conf.5",
         "usr/share/man/man8/keepalived.8",
     ]

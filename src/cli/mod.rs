@@ -1,5 +1,6 @@
 //! The command line: words in, what is asked for out. Doing it is `main.rs`'s and `role`'s.
 
+pub mod genhash;
 mod parse;
 pub mod signum;
 mod table;
@@ -7,6 +8,7 @@ mod table;
 pub use parse::{Parsed, parse};
 pub use table::{OPTIONS, help};
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use syslog::Facility;
 
@@ -24,8 +26,8 @@ pub enum Request {
     ConfigTest(Option<PathBuf>),
     /// The number of the signal that does this.
     Signum(String),
-    /// genhash.
-    Genhash,
+    /// genhash, with these arguments.
+    Genhash(Vec<OsString>),
     /// The version.
     Version,
     /// The help.

@@ -27,6 +27,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, St
         options: Options::default(),
         remarks: Vec::new(),
     };
+    let mut first = true;
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         let (row, spelled) = match argument {
             Arg::Short(letter) => (table::by_letter(letter), format!("-{letter}")),
@@ -50,6 +51,16 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, St
                     .map_err(|_| format!("Option {spelled} needs a value: {what}"))?,
             ),
         };
+        if row.name == Name::Genhash {
+            // What is behind it is another program's; what is before it was for the daemon.
+            let behind = parser.raw_args().map_err(|error| error.to_string())?;
+            parsed.request = Request::Genhash(behind.collect());
+            if !first {
+                parsed.remarks.push(format!("{spelled} is not the first option: those before it are ignored"));
+            }
+            return Ok(parsed);
+        }
+        first = false;
         parsed.take(row, value)?;
     }
     Ok(parsed)
@@ -104,9 +115,8 @@ impl Parsed {
             Name::IgnoreSigint => options.ignore_sigint = true,
             Name::Version => self.request = Request::Version,
             Name::Help => self.request = Request::Help,
-            Name::Genhash => self.request = Request::Genhash,
             // There is no BFD process that these could be about.
-            Name::NoBfd | Name::BfdPid => {}
+            Name::NoBfd | Name::BfdPid | Name::Genhash => {}
             Name::ReleaseVips
             | Name::AddressMonitoring
             | Name::AllConfig
@@ -193,6 +203,17 @@ mod tests {
         assert_eq!(options("--use-file=/a").file, Path::new("/a"));
         assert_eq!(options("--use-file /a --dont-fork").file, Path::new("/a"));
         assert_eq!(options("-f /a -f /b").file, Path::new("/b"));
+    }
+
+    #[test]
+    fn what_is_behind_genhash_is_not_ours() {
+        let rows = [("-T -s x -Z", 0), ("--genhash -s x -Z", 0), ("-D -T -s x -Z", 1)];
+        for (line, remarks) in rows {
+            let parsed = parsed(line).expect("valid");
+            let behind = ["-s", "x", "-Z"].map(OsString::from).to_vec();
+            assert_eq!(parsed.request, Request::Genhash(behind), "{line}");
+            assert_eq!(parsed.remarks.len(), remarks, "{line}");
+        }
     }
 
     #[test]
