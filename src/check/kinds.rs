@@ -13,45 +13,24 @@ use crate::config::pattern::Patterns;
 
 use std::rc::Rc;
 
-/// What a dialogue goes over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// TCP.
-    Stream,
-    /// UDP.
-    Datagram,
-    /// ICMP or ICMPv6 echo.
-    Echo,
-}
-
-impl Transport {
-    /// Of a kind of check.
-    pub fn of(kind: &model::Dialogue) -> Self {
-        match kind {
-            model::Dialogue::Tcp | model::Dialogue::Smtp(_) | model::Dialogue::Web(_) => {
-                Transport::Stream
-            }
-            model::Dialogue::Udp(_) | model::Dialogue::Dns(_) => Transport::Datagram,
-            model::Dialogue::Ping => Transport::Echo,
-        }
-    }
-}
-
 /// What dialogues share.
+#[derive(Default)]
 pub struct Kinds {
     patterns: Patterns,
     tls: Settings,
 }
 
 impl Kinds {
-    /// For a configuration; and why its certificate cannot be shown, if so: checks go on without.
-    pub fn new(tls: &Tls) -> (Self, Option<String>) {
+    /// Takes up the settings of a configuration; why its certificate cannot be shown, if so: checks go on without.
+    pub fn configure(&mut self, tls: &Tls) -> Option<String> {
+        // Those that no page has any more go.
+        self.patterns = Patterns::default();
         let (tls, why) = match Settings::new(tls) {
             Ok(tls) => (tls, None),
-            Err(why) => (Settings::plain(), Some(why)),
+            Err(why) => (Settings::default(), Some(why)),
         };
-        let patterns = Patterns::default();
-        (Kinds { patterns, tls }, why)
+        self.tls = tls;
+        why
     }
 
     /// What is said in one check. `page` counts from 0 among those of a web check; `random` is another number each time.
@@ -161,17 +140,17 @@ mod tests {
         }))
     }
 
-    fn begun(kind: &model::Dialogue, page: usize) -> Result<(Transport, Vec<u8>), Failure> {
+    fn begun(kind: &model::Dialogue, page: usize) -> Result<Vec<u8>, Failure> {
         let connection = Connection {
             address: IpAddr::from([10, 0, 0, 1]),
             port: Some(80),
             source: None,
         };
-        let (mut kinds, why) = Kinds::new(&Tls::default());
-        assert_eq!(why, None);
+        let mut kinds = Kinds::default();
+        assert_eq!(kinds.configure(&Tls::default()), None);
         let mut out = Vec::new();
         kinds.begin(kind, &connection, page, 7)?.opened(&mut out);
-        Ok((Transport::of(kind), out))
+        Ok(out)
     }
 
     #[test]
@@ -187,43 +166,20 @@ mod tests {
             record: "A".into(),
             name: "a".into(),
         };
-        let rows: Vec<(model::Dialogue, Transport, &[u8])> = vec![
-            (model::Dialogue::Tcp, Transport::Stream, SAYS_NOTHING),
-            (
-                model::Dialogue::Smtp("a".into()),
-                Transport::Stream,
-                SAYS_NOTHING,
-            ),
-            (model::Dialogue::Ping, Transport::Echo, &[8, 0]),
-            (
-                model::Dialogue::Udp(Rc::new(udp)),
-                Transport::Datagram,
-                b"payload",
-            ),
-            (
-                model::Dialogue::Dns(Rc::new(dns)),
-                Transport::Datagram,
-                &[0, 7, 1, 0],
-            ),
-            (
-                web(false, ServerName::None, None),
-                Transport::Stream,
-                b"GET / HTTP/1.0\r\n",
-            ),
+        let rows: Vec<(model::Dialogue, &[u8])> = vec![
+            (model::Dialogue::Tcp, SAYS_NOTHING),
+            (model::Dialogue::Smtp("a".into()), SAYS_NOTHING),
+            (model::Dialogue::Ping, &[8, 0]),
+            (model::Dialogue::Udp(Rc::new(udp)), b"payload"),
+            (model::Dialogue::Dns(Rc::new(dns)), &[0, 7, 1, 0]),
+            (web(false, ServerName::None, None), b"GET / HTTP/1.0\r\n"),
             // A handshake record.
-            (
-                web(true, ServerName::None, None),
-                Transport::Stream,
-                &[22, 3],
-            ),
+            (web(true, ServerName::None, None), &[22, 3]),
         ];
-        for (kind, transport, says) in rows {
-            let (over, said) = begun(&kind, 0).expect("a dialogue");
-            assert_eq!(over, transport, "{kind:?}");
-            assert!(
-                said.starts_with(says) && said.is_empty() == says.is_empty(),
-                "{kind:?}: {said:?}"
-            );
+        for (kind, says) in rows {
+            let said = begun(&kind, 0).expect("a dialogue");
+            let nothing = said.is_empty() == says.is_empty();
+            assert!(said.starts_with(says) && nothing, "{kind:?}: {said:?}");
         }
         assert!(begun(&web(false, ServerName::None, None), 1).is_err());
     }
@@ -231,7 +187,7 @@ mod tests {
     #[test]
     fn the_name_told_is_the_one_that_was_asked_for() {
         let tells = |name: ServerName, what: &[u8]| {
-            let (_, said) = begun(&web(true, name, None), 0).expect("a dialogue");
+            let said = begun(&web(true, name, None), 0).expect("a dialogue");
             memchr::memmem::find(&said, what).is_some()
         };
         assert!(!tells(ServerName::None, b"host.example"));

@@ -56,7 +56,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, St
             let behind = parser.raw_args().map_err(|error| error.to_string())?;
             parsed.request = Request::Genhash(behind.collect());
             if !first {
-                parsed.remarks.push(format!("{spelled} is not the first option: those before it are ignored"));
+                parsed.remarks.push(format!(
+                    "{spelled} is not the first option: those before it are ignored"
+                ));
             }
             return Ok(parsed);
         }
@@ -207,7 +209,11 @@ mod tests {
 
     #[test]
     fn what_is_behind_genhash_is_not_ours() {
-        let rows = [("-T -s x -Z", 0), ("--genhash -s x -Z", 0), ("-D -T -s x -Z", 1)];
+        let rows = [
+            ("-T -s x -Z", 0),
+            ("--genhash -s x -Z", 0),
+            ("-D -T -s x -Z", 1),
+        ];
         for (line, remarks) in rows {
             let parsed = parsed(line).expect("valid");
             let behind = ["-s", "x", "-Z"].map(OsString::from).to_vec();

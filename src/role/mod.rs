@@ -11,6 +11,8 @@ pub mod configuration;
 pub mod control;
 pub mod dump;
 mod dumps;
+mod flight;
+pub mod genhash;
 pub mod handover;
 mod lifecycle;
 mod parent;

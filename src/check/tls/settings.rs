@@ -20,11 +20,18 @@ const ENCRYPTED_OLD: &[u8] = b"Proc-Type: 4,ENCRYPTED";
 #[derive(Clone, Debug)]
 pub struct Settings(Arc<ClientConfig>);
 
+/// Without a certificate to show.
+impl Default for Settings {
+    fn default() -> Self {
+        Settings::finish(begin().with_no_client_auth())
+    }
+}
+
 impl Settings {
-    /// Those of a configuration. The error ends a sentence; what it is about is left out of `plain`.
+    /// Those of a configuration. The error ends a sentence.
     pub fn new(tls: &Tls) -> Result<Self, String> {
         let Some(certificate) = &tls.certificate else {
-            return Ok(Settings::plain());
+            return Ok(Settings::default());
         };
         let text = certificate.text.expose();
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
@@ -41,11 +48,6 @@ impl Settings {
             .with_client_auth_cert(chain, key)
             .map_err(|error| format!("{}: {error}", certificate.path))?;
         Ok(Settings::finish(config))
-    }
-
-    /// Those of a configuration without a certificate to show.
-    pub fn plain() -> Self {
-        Settings::finish(begin().with_no_client_auth())
     }
 
     fn finish(mut config: ClientConfig) -> Self {

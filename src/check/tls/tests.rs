@@ -114,7 +114,7 @@ fn talk(
 fn what_is_within_arrives_however_it_is_cut() {
     for piece in [1, 7, usize::MAX] {
         let mut server = server(None);
-        let mut client = secured(&Settings::plain(), Some("server.example"), false);
+        let mut client = secured(&Settings::default(), Some("server.example"), false);
         let (step, read) = talk(&mut client, &mut server, piece);
         assert_eq!((step, &read[..]), (Step::Done(Ok(())), &b"ping"[..]));
         assert_eq!(server.server_name(), Some("server.example"));
@@ -129,7 +129,7 @@ fn what_is_within_arrives_however_it_is_cut() {
 #[test]
 fn a_goodbye_is_said_when_asked_for() {
     let mut server = server(None);
-    let mut client = secured(&Settings::plain(), None, true);
+    let mut client = secured(&Settings::default(), None, true);
     assert_eq!(
         talk(&mut client, &mut server, usize::MAX).0,
         Step::Done(Ok(()))
@@ -145,7 +145,7 @@ fn a_goodbye_is_said_when_asked_for() {
 fn names_are_told_when_they_are_names() {
     let told = |name: Option<&str>| {
         let mut out = Vec::new();
-        secured(&Settings::plain(), name, false).opened(&mut out);
+        secured(&Settings::default(), name, false).opened(&mut out);
         let mut acceptor = Acceptor::default();
         acceptor.read_tls(&mut &out[..]).expect("a hello");
         let accepted = acceptor.accept().ok().flatten().expect("a whole hello");
@@ -195,7 +195,7 @@ fn certificates_are_shown_to_who_wants_them() {
             Step::Done(Ok(()))
         );
     }
-    let mut client = secured(&Settings::plain(), None, false);
+    let mut client = secured(&Settings::default(), None, false);
     let (step, _) = talk(&mut client, &mut server(Some(CLIENT)), 100);
     let Step::Done(Err(failure)) = step else {
         panic!("{step:?}")
@@ -257,7 +257,7 @@ fn what_is_no_tls_is_named() {
     ];
     for (answer, want) in answers {
         for piece in [1, usize::MAX] {
-            let mut client = secured(&Settings::plain(), None, false);
+            let mut client = secured(&Settings::default(), None, false);
             let mut out = Vec::new();
             client.opened(&mut out);
             let mut steps = answer
@@ -269,7 +269,7 @@ fn what_is_no_tls_is_named() {
             assert!(failure.to_string().contains(want), "{failure}");
         }
     }
-    let mut client = secured(&Settings::plain(), None, false);
+    let mut client = secured(&Settings::default(), None, false);
     let during = "the server closed the connection during the TLS handshake";
     assert_eq!(client.ended().expect_err("a failure").to_string(), during);
     let late = "no end of the TLS handshake in time";
@@ -278,7 +278,7 @@ fn what_is_no_tls_is_named() {
 
 #[test]
 fn an_end_without_goodbye_is_the_matter_of_what_is_within() {
-    let mut client = secured(&Settings::plain(), None, false);
+    let mut client = secured(&Settings::default(), None, false);
     let mut server = server(None);
     let mut out = Vec::new();
     client.opened(&mut out);

@@ -5,7 +5,7 @@ mod page;
 mod print;
 
 pub use page::{Page, dialogue};
-pub use print::{FAILED, report};
+pub use print::{failed, report};
 
 use crate::config::model::HttpVersion;
 use lexopt::{Arg, Parser};
@@ -84,7 +84,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, O
                 return Err(Some(argument.unexpected().to_string()));
             }
             Arg::Value(stray) => {
-                return Err(Some(format!("unexpected argument '{}'", stray.to_string_lossy())));
+                return Err(Some(format!(
+                    "unexpected argument '{}'",
+                    stray.to_string_lossy()
+                )));
             }
         }
     }
@@ -111,7 +114,9 @@ fn version(parser: &mut Parser) -> Result<HttpVersion, Option<String>> {
         "1.0" => Ok(HttpVersion::V1_0),
         "1.0c" | "1.0C" => Ok(HttpVersion::V1_0Close),
         "1.1" => Ok(HttpVersion::V1_1),
-        other => Err(Some(format!("a protocol is 1.0, 1.0c or 1.1, not '{other}'"))),
+        other => Err(Some(format!(
+            "a protocol is 1.0, 1.0c or 1.1, not '{other}'"
+        ))),
     }
 }
 
@@ -149,15 +154,24 @@ mod tests {
         assert_eq!(least.server, SocketAddr::from(([10, 0, 0, 1], 80)));
         assert_eq!((&*least.path, least.timeout, least.mark), ("/", TIMEOUT, 0));
         assert!(!least.tls && !least.server_name && !least.verbose);
-        assert_eq!((least.virtual_host, least.version), (None, HttpVersion::V1_0));
+        assert_eq!(
+            (least.virtual_host, least.version),
+            (None, HttpVersion::V1_0)
+        );
         let all = "-SIv -s::1 -p443 --url=/a?b --use-virtualhost h -P 1.0c -t 9 -m 4294967295";
         let all = read(all).expect("a request");
         assert_eq!(all.server, "[::1]:443".parse().expect("an address"));
         assert!(all.tls && all.server_name && all.verbose);
-        assert_eq!((&*all.path, all.virtual_host.as_deref()), ("/a?b", Some("h")));
+        assert_eq!(
+            (&*all.path, all.virtual_host.as_deref()),
+            ("/a?b", Some("h"))
+        );
         assert_eq!((all.timeout, all.mark), (Duration::from_secs(9), u32::MAX));
         assert_eq!(all.version, HttpVersion::V1_0Close);
-        assert_eq!(read("-s ::1 -p 1 -u / -P 1.1").expect("a request").version, HttpVersion::V1_1);
+        assert_eq!(
+            read("-s ::1 -p 1 -u / -P 1.1").expect("a request").version,
+            HttpVersion::V1_1
+        );
     }
 
     #[test]
@@ -186,9 +200,19 @@ mod tests {
 
     #[test]
     fn the_help_names_every_option() {
-        for option in ["-s, --server", "-p, --port", "-u, --url", "-S, --use-ssl", "-I, --use-sni",
-            "-V, --use-virtualhost", "-P, --protocol", "-t, --timeout", "-m, --fwmark", "-v, --verbose", "-h, --help"]
-        {
+        for option in [
+            "-s, --server",
+            "-p, --port",
+            "-u, --url",
+            "-S, --use-ssl",
+            "-I, --use-sni",
+            "-V, --use-virtualhost",
+            "-P, --protocol",
+            "-t, --timeout",
+            "-m, --fwmark",
+            "-v, --verbose",
+            "-h, --help",
+        ] {
             assert!(help().contains(option), "{option}");
         }
         assert!(help().lines().all(|line| line.len() <= 80));

@@ -60,8 +60,11 @@ pub fn dialogue(request: &Request) -> Result<(Box<dyn Dialogue>, Rc<RefCell<Page
     if !request.tls {
         return Ok((Box::new(fetch), page));
     }
-    let name = request.virtual_host.as_deref().filter(|_| request.server_name);
-    let secured = Secured::new(fetch, &Settings::plain(), (address, name), true)?;
+    let name = request
+        .virtual_host
+        .as_deref()
+        .filter(|_| request.server_name);
+    let secured = Secured::new(fetch, &Settings::default(), (address, name), true)?;
     Ok((Box::new(secured), page))
 }
 
@@ -80,7 +83,10 @@ impl Dialogue for Fetch {
 
     fn received(&mut self, bytes: &[u8], _out: &mut Vec<u8>) -> Step {
         let (mut page, verbose) = (self.page.borrow_mut(), self.verbose);
-        match self.decoder.push(bytes, &mut |part| page.take(part, verbose)) {
+        match self
+            .decoder
+            .push(bytes, &mut |part| page.take(part, verbose))
+        {
             Ok(false) => Step::GoOn,
             Ok(true) => Step::Done(Ok(())),
             Err(fault) => Step::Done(Err(Failure::Unexpected(fault.to_string()))),
@@ -114,7 +120,12 @@ mod tests {
             Step::GoOn => dialogue.ended(),
         };
         let page = page.borrow();
-        (verdict, out, page.digest(), [&page.head[..], &page.body].concat())
+        (
+            verdict,
+            out,
+            page.digest(),
+            [&page.head[..], &page.body].concat(),
+        )
     }
 
     #[test]

@@ -1,12 +1,18 @@
 //! What genhash prints: 32 digits, or with `-v` everything, in the layout that is expected of it.
 
 use super::Page;
+use crate::check::dialogue::Failure;
 use crate::check::http::hex;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// What is printed when there is no connection.
-pub const FAILED: &str = "Connection failed\n";
+/// What is printed instead of a digest.
+pub fn failed(failure: &Failure) -> String {
+    match failure {
+        Failure::NotConnected(_) => "Connection failed\n".to_owned(),
+        other => format!("{other}\n"),
+    }
+}
 
 /// Bytes in a line of a dump, and in its left half.
 const LINE: usize = 16;
@@ -26,7 +32,11 @@ pub fn report(page: Option<&Page>, path: &str, verbose: bool, took: Duration) ->
         text.push('\n');
     }
     if verbose {
-        let _ = writeln!(text, "\nGlobal response time for [{path}] = {} usecs", took.as_micros());
+        let _ = writeln!(
+            text,
+            "\nGlobal response time for [{path}] = {} usecs",
+            took.as_micros()
+        );
     }
     text
 }
@@ -96,15 +106,16 @@ mod tests {
     fn a_page_that_is_not_there_leaves_only_the_time() {
         let took = Duration::from_micros(92);
         assert_eq!(report(None, "/", false, took), "");
-        assert_eq!(report(None, "/", true, took), "\nGlobal response time for [/] = 92 usecs\n");
+        assert_eq!(
+            report(None, "/", true, took),
+            "\nGlobal response time for [/] = 92 usecs\n"
+        );
     }
 
     #[test]
     fn digits_alone_or_everything() {
-        let page = Page {
-            head: b"HTTP/1.0 200 OK\r\n\r\n".to_vec(),
-            ..Page::default()
-        };
+        let mut page = Page::default();
+        page.head = b"HTTP/1.0 200 OK\r\n\r\n".to_vec();
         let took = Duration::from_micros(1);
         let empty = "d41d8cd98f00b204e9800998ecf8427e\n";
         assert_eq!(report(Some(&page), "/", false, took), empty);
@@ -120,6 +131,8 @@ mod tests {
                 "-----------------------[ HTML hash final resulting ]-----------------------",
             ]
         );
-        assert!(all.contains(&format!("-----------------------\n{empty}\nGlobal response")));
+        assert!(all.contains(&format!(
+            "-----------------------\n{empty}\nGlobal response"
+        )));
     }
 }

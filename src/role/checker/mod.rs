@@ -6,6 +6,7 @@
 
 mod connect;
 mod orders;
+mod ping;
 mod runs;
 mod turn;
 
@@ -15,7 +16,7 @@ use super::programs::{self, Fifos, Notifier, Part, Runner};
 use super::{Exit, RoleContext};
 use crate::check::director::Director;
 use crate::check::{Action, CheckId};
-use crate::config::model::{Dialogue, Lvs, Model, Probe};
+use crate::config::model::{Lvs, Model, Probe};
 use crate::logging;
 use crate::os::poll::{Loop, Want};
 use crate::os::{clock, descriptors, memory, random};
@@ -129,6 +130,7 @@ impl Shell {
         shell.prepare_runner();
         shell.configure_fifos();
         shell.connections = Connections::new(connections_max());
+        shell.prepare_checks();
         Ok(shell)
     }
 
@@ -197,6 +199,12 @@ impl Shell {
         }
     }
 
+    /// What checks need before they begin.
+    fn prepare_checks(&mut self) {
+        self.connections.configure(&self.model.lvs.tls);
+        ping::prepare(&self.model.lvs);
+    }
+
     fn configure_fifos(&mut self) {
         let (leads, vrrp) = match self.context.resume {
             true => (Part::Inherits, self.context.options.vrrp),
@@ -231,16 +239,11 @@ fn say_what_is_missing(lvs: &Lvs) {
     let mut missing: BTreeMap<&str, usize> = BTreeMap::new();
     for checker in servers.flat_map(|server| &server.checkers) {
         let done = match &checker.probe {
-            Probe::Connect(_, kind) => connect::is_done(kind),
-            Probe::Script(_) => true,
+            Probe::Connect(..) | Probe::Script(_) => true,
             Probe::File { .. } | Probe::Bfd(_) => false,
         };
         if !done {
-            let keyword = match &checker.probe {
-                Probe::Connect(_, Dialogue::Web(web)) if web.tls => "SSL_GET",
-                Probe::Connect(_, Dialogue::Web(_)) => "HTTP_GET",
-                probe => crate::check::notice::Kind::from(probe).keyword,
-            };
+            let keyword = crate::check::notice::Kind::from(&checker.probe).keyword;
             *missing.entry(keyword).or_default() += 1;
         }
     }

@@ -54,6 +54,7 @@ impl Shell {
         say_what_is_missing(&self.model.lvs);
         self.prepare_runner();
         self.configure_fifos();
+        self.prepare_checks();
         let new = &self.model.lvs;
         self.director
             .configure(now, &old.lvs, new, &mut random::number, &mut self.actions);
