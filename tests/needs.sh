@@ -26,6 +26,9 @@ wanted busybox busybox the init script on a minimal system
 wanted mandoc mandoc reading the manual pages
 wanted dpkg-deb dpkg unpacking the kernel of tests/guest.rs
 wanted ipvsadm ipvsadm reading the load balancer of tests/ipvs.rs
+wanted nginx nginx web servers that are checked
+wanted dnsmasq dnsmasq-base a name server that is checked
+wanted aiosmtpd python3-aiosmtpd a mail server that is checked
 wanted killall psmisc track scripts as people write them
 wanted nginx nginx a service whose end moves an address
 END

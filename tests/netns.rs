@@ -7,6 +7,8 @@ mod support;
 mod auth;
 #[path = "netns/buffers.rs"]
 mod buffers;
+#[path = "netns/checkers.rs"]
+mod checkers;
 #[path = "netns/corpus.rs"]
 mod corpus;
 #[path = "netns/filter.rs"]
@@ -86,6 +88,7 @@ fn main() -> std::process::ExitCode {
     for part in [
         auth::cases(),
         buffers::cases(),
+        checkers::cases(),
         corpus::cases(),
         filter::cases(),
         frames::cases(),
