@@ -57,6 +57,8 @@ mod statics;
 mod timing;
 #[path = "netns/track_files.rs"]
 mod track_files;
+#[path = "netns/track_processes.rs"]
+mod track_processes;
 #[path = "netns/tracking.rs"]
 mod tracking;
 #[path = "netns/unicast.rs"]
@@ -110,6 +112,7 @@ fn main() -> std::process::ExitCode {
         rivals::cases(),
         timing::cases(),
         track_files::cases(),
+        track_processes::cases(),
         tracking::cases(),
         unicast::cases(),
         script_security::cases(),

@@ -19,6 +19,7 @@ pub mod netlink;
 pub mod pid_file;
 pub mod poll;
 pub mod process;
+pub mod processes;
 pub mod random;
 pub mod schedule;
 pub mod shared;

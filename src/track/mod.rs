@@ -1,9 +1,15 @@
-//! What the world outside adds to a priority: scripts that are run, files that are read, processes that are counted; what they say, and when. Pure: a time and what happened in, what
-//! is to be done out.
+//! What the world outside adds to a priority: scripts that are run, files that are read, processes that are counted; what they say,
+//! and when. Pure: a time and what happened in, what is to be done out.
 
+pub mod census;
+#[cfg(test)]
+mod census_tests;
 pub mod file;
 #[cfg(test)]
 mod file_tests;
+pub mod process;
+#[cfg(test)]
+mod process_tests;
 pub mod script;
 #[cfg(test)]
 mod script_tests;

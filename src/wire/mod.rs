@@ -13,6 +13,7 @@ pub mod ip;
 pub mod ipv6;
 pub mod mac;
 pub mod ndisc;
+pub mod process_event;
 pub mod smtp;
 pub mod vrrp;
 

@@ -6,11 +6,12 @@ use crate::config::diagnostic::{Class, quote};
 use crate::config::model::{BufferPolicy, NetlinkBuffer, ReceiveBuffers};
 use crate::config::read::{Item, parse_integer};
 
-/// The two netlink sockets that keepalived has: sizes and whether they are forced.
+/// The netlink sockets that keepalived has, sizes and whether they are forced: two for addresses and the like, one for processes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct NetlinkWords {
     sizes: [u32; 2],
     forced: [bool; 2],
+    processes: (u32, bool),
 }
 
 impl NetlinkWords {
@@ -21,6 +22,11 @@ impl NetlinkWords {
             .filter(|(bytes, _)| *bytes > 0)
             .max()
             .map(|(bytes, force)| NetlinkBuffer { bytes, force })
+    }
+
+    fn processes(self) -> Option<NetlinkBuffer> {
+        let (bytes, force) = self.processes;
+        (bytes > 0).then_some(NetlinkBuffer { bytes, force })
     }
 }
 
@@ -44,9 +50,12 @@ pub(super) fn statement(
         "vrrp_netlink_cmd_rcv_bufs_force" => set(force_command, item.bool(context)),
         "vrrp_netlink_monitor_rcv_bufs" => set(monitor, item.u32(context)),
         "vrrp_netlink_monitor_rcv_bufs_force" => set(force_monitor, item.bool(context)),
+        "process_monitor_rcv_bufs" => set(&mut words.processes.0, item.u32(context)),
+        "process_monitor_rcv_bufs_force" => set(&mut words.processes.1, item.bool(context)),
         _ => return false,
     }
     buffers.netlink = words.buffer();
+    buffers.processes = words.processes();
     true
 }
 
@@ -94,7 +103,14 @@ mod tests {
 
     #[test]
     fn the_larger_of_the_netlink_buffers_counts() {
-        let buffer = |sizes, forced| NetlinkWords { sizes, forced }.buffer();
+        let buffer = |sizes, forced| {
+            NetlinkWords {
+                sizes,
+                forced,
+                ..NetlinkWords::default()
+            }
+            .buffer()
+        };
         assert_eq!(buffer([0, 0], [true, true]), None);
         for (sizes, forced, bytes, force) in [
             ([1000, 0], [false, true], 1000, false),

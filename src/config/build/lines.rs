@@ -184,7 +184,8 @@ impl TrackedLine {
         let kind = match self.kind {
             TrackerKind::Script => ObjectKind::Script,
             TrackerKind::File => ObjectKind::File,
-            TrackerKind::Interface | TrackerKind::Process | TrackerKind::Bfd => return None,
+            TrackerKind::Process => ObjectKind::Process,
+            TrackerKind::Interface | TrackerKind::Bfd => return None,
         };
         Some(TrackedObject {
             kind,

@@ -40,7 +40,7 @@ pub(super) static ROOT: &[Keyword] = &[
     k("vrrp_script", "<NAME> { block }", Block(VrrpScript, Name), "-", "1.1.13", 1,
       "Periodic health script usable by track_script; must precede its users").repeated(Appends).acts(),
     k("vrrp_track_process", "<NAME> { block }", Block(VrrpTrackProcess, Name), "-", "2.0.11", 2,
-      "Process-count monitor usable by track_process; build TRACK_PROCESS").repeated(Appends),
+      "Process-count monitor usable by track_process; build TRACK_PROCESS").repeated(Appends).acts(),
     k("track_file", "<NAME> { block }", Block(TrackFile, Name), "-", "2.1.0", 2,
       "Watches an integer in a file; used by VRRP and FILE_CHECK").repeated(Appends).see("vrrp_track_file (deprecated after 2.0.20)").acts(),
     k("vrrp_track_file", "<NAME> { block }", Block(VrrpTrackFile, Name), "-", "2.0.0", 3,

@@ -11,6 +11,8 @@ pub struct ReceiveBuffers {
     pub multiplier: u32,
     /// `vrrp_netlink_cmd_rcv_bufs`, `vrrp_netlink_monitor_rcv_bufs`: one socket is both, so the larger counts.
     pub netlink: Option<NetlinkBuffer>,
+    /// `process_monitor_rcv_bufs`: where the kernel tells of processes.
+    pub processes: Option<NetlinkBuffer>,
 }
 
 /// `vrrp_rx_bufs_policy`; of several the greatest counts.
@@ -39,6 +41,7 @@ impl Default for ReceiveBuffers {
             policy: None,
             multiplier: 3,
             netlink: None,
+            processes: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Files and processes that are tracked.
 
 use super::*;
-use crate::config::model::{InitFile, TrackerKind};
+use crate::config::model::{InitFile, ParameterMatch, ProcessMatch, TrackerKind};
 
 /// Definitions, and an instance that tracks these lines.
 fn tracking(definitions: &str, kind: &str, lines: &str) -> Loaded {
@@ -100,4 +100,85 @@ fn an_owner_and_a_member_of_a_group_have_no_weights() {
     let group = "vrrp_sync_group G {\n group {\n VI_1\n }\n track_file {\n f weight 7\n }\n}\n";
     let loaded = tracking(&format!("{definitions}{group}"), "track_interface", "");
     assert_eq!(only(&loaded).trackers[0].weight, 7, "the group's own is");
+}
+
+#[test]
+fn processes_and_which_are_meant() {
+    use ParameterMatch::{Exact, Initial, None as Ignored, Partial};
+    let name = |name: &str| ProcessMatch::Name(name.into());
+    let command = |program: &str, parameters: &[&str], how| ProcessMatch::Command {
+        program: program.into(),
+        parameters: parameters.iter().map(|word| (*word).into()).collect(),
+        how,
+    };
+    for (lines, matching) in [
+        ("process nginx", name("nginx")),
+        ("process \"a b\"", name("a b")),
+        (
+            "process nginx\nfull_command",
+            command("nginx", &[], Ignored),
+        ),
+        ("process nginx\nparam_match", command("nginx", &[], Exact)),
+        (
+            "process \"/a b\" -c \"x y\"",
+            command("/a b", &["-c", "x y"], Exact),
+        ),
+        (
+            "process /x -c\nparam_match partial",
+            command("/x", &["-c"], Partial),
+        ),
+        (
+            "param_match initial\nprocess /x -c",
+            command("/x", &["-c"], Initial),
+        ),
+    ] {
+        let block = format!("vrrp_track_process p {{\n{lines}\n}}");
+        let loaded = tracking(&block, "track_process", "p");
+        assert_eq!(loaded.diagnostics.exit_status(), 0, "{lines}");
+        assert_eq!(loaded.model.vrrp.processes[0].matching, matching, "{lines}");
+        assert_eq!(only(&loaded).trackers[0].kind, TrackerKind::Process);
+    }
+}
+
+#[test]
+fn quorums_delays_and_buffers() {
+    let globals =
+        "global_defs {\n process_monitor_rcv_bufs 500000\n process_monitor_rcv_bufs_force\n}\n";
+    for (lines, status, quorum, delays) in [
+        ("", 0, (1, u32::MAX), (0, 0)),
+        ("quorum 2\nquorum_max 3\ndelay 0.5", 0, (2, 3), (500, 500)),
+        ("quorum_max 0\nfork_delay 2", 0, (0, 0), (2000, 0)),
+        (
+            "quorum 3\nquorum_max 2\nterminate_delay 1",
+            5,
+            (3, u32::MAX),
+            (0, 1000),
+        ),
+        ("delay 1\nfork_delay 2", 0, (1, u32::MAX), (2000, 1000)),
+        ("quorum 0\ndelay 9999", 5, (1, u32::MAX), (0, 0)),
+    ] {
+        let block =
+            format!("{globals}vrrp_track_process p {{\n process x\n weight 7 reverse\n{lines}\n}}");
+        let loaded = tracking(&block, "track_process", "p");
+        let process = &loaded.model.vrrp.processes[0];
+        assert_eq!(loaded.diagnostics.exit_status(), status, "{lines}");
+        assert_eq!(process.quorum, quorum, "{lines}");
+        let given = (process.fork_delay, process.terminate_delay);
+        let millis = Duration::from_millis;
+        assert_eq!(given, (millis(delays.0), millis(delays.1)), "{lines}");
+        assert_eq!((process.weight, process.reverse), (7, true));
+        let buffer = NetlinkBuffer {
+            bytes: 500_000,
+            force: true,
+        };
+        assert_eq!(loaded.model.global.buffers.processes, Some(buffer));
+    }
+    let loaded = tracking(
+        "vrrp_track_process p {\n process /x\n}",
+        "track_process",
+        "p",
+    );
+    assert!(said(&loaded, "which have no path"));
+    let loaded = tracking("vrrp_track_process p {\n quorum 1\n}", "track_process", "p");
+    assert!(said(&loaded, "No process set") && loaded.model.vrrp.processes.is_empty());
 }

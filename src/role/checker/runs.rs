@@ -133,7 +133,7 @@ impl Shell {
                     self.fifos.reader_ended(run, outcome);
                 }
                 // Nothing is watched.
-                Received::Packet(Answer::File(..)) => {}
+                Received::Packet(Answer::File(..) | Answer::Process(_)) => {}
                 Received::Nothing => return,
                 Received::Gone => {
                     self.notifier.lost(now, &self.runner, &mut self.wheel);

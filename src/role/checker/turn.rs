@@ -69,7 +69,8 @@ impl Shell {
                     self.notifier.slow(now, run, &self.runner, &mut self.wheel);
                 }
                 // Looked after below; nothing is watched.
-                Key::Room | Key::Programs(programs::Timer::Watched) => {}
+                Key::Room
+                | Key::Programs(programs::Timer::Watched | programs::Timer::Process(_)) => {}
                 Key::StopLimit => {
                     warn!("Some notify scripts have not ended in time");
                     self.notifier.flush(now, &self.runner, &mut self.wheel);

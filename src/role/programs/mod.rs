@@ -2,7 +2,7 @@
 //! a run was for, and what its end means, is for the role to say.
 //!
 //! `runner` is the line to the process that runs programs, `notify` has the programs of events run in order, `fifo` writes lines,
-//! `watched` knows the files that the runner reads.
+//! `watched` knows the files and processes that the runner looks at.
 //! A role's tokens and timer keys have a place for those of this room, so that one loop serves them all.
 
 mod fifo;
@@ -13,8 +13,9 @@ mod watched;
 pub use fifo::{Fifos, Part};
 pub use notify::Notifier;
 pub use runner::Runner;
-pub use watched::{Watched, Word};
+pub use watched::Watched;
 
+use crate::track::census::WatchId;
 use std::hash::Hash;
 
 /// A descriptor of this room, in the loop of a role.
@@ -33,6 +34,8 @@ pub enum Timer {
     Runner,
     /// A program has run for long: `Notifier::slow`.
     Slow(u64),
+    /// A delay of a process that is tracked is over: `Watched::process_due`.
+    Process(WatchId),
     /// The runner may be told again what it is to watch: `Watched::send`.
     Watched,
 }

@@ -1,12 +1,14 @@
-//! What the runner watches for a role: files with numbers. Its core says which and what they mean, the runner reads them, and whoever
-//! tracks one hears what it says.
+//! What the runner watches for a role: files with numbers, and how many processes there are. The cores say which and what that means,
+//! the runner looks, and whoever tracks one hears what it says.
 
 use super::{Key, Runner, Timer};
-use crate::config::model::TrackFile;
-use crate::role::runner::{FileRequest, Outcome, Request};
+use crate::config::model::{NetlinkBuffer, TrackFile, TrackProcess, TrackerKind};
+use crate::role::runner::{Counted, FileRequest, Outcome, ProcessRequest, Request};
 use crate::time::Instant;
 use crate::track::Level;
-use crate::track::file::{Action, FileId, Files, Reading};
+use crate::track::census::WatchId;
+use crate::track::file::{self, FileId, Files, Reading};
+use crate::track::process::{self, Processes};
 use crate::wheel::Wheel;
 use log::{info, warn};
 use std::collections::VecDeque;
@@ -17,14 +19,26 @@ use std::time::Duration;
 const RETRY: Duration = Duration::from_millis(100);
 
 /// What something says from now on, by its name in the configuration.
-pub type Word = (Rc<str>, Level);
+pub struct Word {
+    /// What it is.
+    pub kind: TrackerKind,
+    /// Its name.
+    pub name: Rc<str>,
+    /// What it says.
+    pub level: Level,
+}
 
 /// All that is watched.
 #[derive(Default)]
 pub struct Watched {
     files: Files,
+    processes: Processes,
+    buffer: Option<NetlinkBuffer>,
     /// What the runner has no room for now: thousands of files are many words at once.
     waiting: VecDeque<Request>,
+    words: Vec<Word>,
+    /// Whether it was said that processes are looked at.
+    told: bool,
 }
 
 impl Watched {
@@ -33,35 +47,95 @@ impl Watched {
         &self.files
     }
 
-    /// Takes over a configuration. `begins`: the daemon starts.
-    pub fn configure<K: Key>(
+    /// The processes.
+    pub fn processes(&self) -> &Processes {
+        &self.processes
+    }
+
+    /// What was said since this was last asked for.
+    pub fn take_words(&mut self) -> Vec<Word> {
+        std::mem::take(&mut self.words)
+    }
+
+    /// Takes over the files of a configuration. `begins`: the daemon starts.
+    pub fn configure_files<K: Key>(
         &mut self,
         now: Instant,
         files: &[TrackFile],
         begins: bool,
         runner: &Runner,
         wheel: &mut Wheel<K>,
-    ) -> Vec<Word> {
+    ) {
         let mut actions = Vec::new();
         self.files.configure(files, begins, &mut actions);
-        let words = self.perform(actions);
+        self.perform_for_files(actions);
         self.send(now, runner, wheel);
-        words
+    }
+
+    /// Takes over the processes of a configuration, and how much may wait to be read where the kernel tells of them.
+    pub fn configure_processes<K: Key>(
+        &mut self,
+        now: Instant,
+        processes: &[TrackProcess],
+        buffer: Option<NetlinkBuffer>,
+        runner: &Runner,
+        wheel: &mut Wheel<K>,
+    ) {
+        if self.buffer != buffer {
+            self.buffer = buffer;
+            self.ask_for_buffer();
+        }
+        let mut actions = Vec::new();
+        self.processes.configure(processes, &mut actions);
+        self.perform_for_processes(actions, wheel);
+        self.send(now, runner, wheel);
     }
 
     /// What a file was found to say.
-    pub fn found(&mut self, id: FileId, reading: Reading) -> Vec<Word> {
+    pub fn found(&mut self, id: FileId, reading: Reading) {
         let mut actions = Vec::new();
         self.files.found(id, reading, &mut actions);
-        self.perform(actions)
+        self.perform_for_files(actions);
+    }
+
+    /// What was found out about processes.
+    pub fn counted<K: Key>(&mut self, now: Instant, counted: Counted, wheel: &mut Wheel<K>) {
+        match counted {
+            Counted::Count(id, count) => {
+                let mut actions = Vec::new();
+                self.processes.counted(now, id, count, &mut actions);
+                self.perform_for_processes(actions, wheel);
+            }
+            Counted::Looked(errno) => {
+                if !std::mem::replace(&mut self.told, true) {
+                    let why = why_not(errno);
+                    info!(
+                        "The kernel does not tell of processes here ({why}): those that are tracked are looked for every second"
+                    );
+                }
+            }
+        }
+    }
+
+    /// A delay of a process is over.
+    pub fn process_due<K: Key>(&mut self, now: Instant, id: WatchId, wheel: &mut Wheel<K>) {
+        let mut actions = Vec::new();
+        self.processes.due(now, id, &mut actions);
+        self.perform_for_processes(actions, wheel);
     }
 
     /// The runner is gone; another one is told everything anew.
     pub fn lost<K: Key>(&mut self, now: Instant, runner: &Runner, wheel: &mut Wheel<K>) {
         self.waiting.clear();
+        if self.buffer.is_some() {
+            self.ask_for_buffer();
+        }
         let mut actions = Vec::new();
         self.files.lost(&mut actions);
-        self.perform(actions);
+        self.perform_for_files(actions);
+        let mut actions = Vec::new();
+        self.processes.lost(&mut actions);
+        self.perform_for_processes(actions, wheel);
         self.send(now, runner, wheel);
     }
 
@@ -75,7 +149,7 @@ impl Watched {
                     return;
                 }
                 Err(outcome) => {
-                    warn!("The process that watches files {outcome}: {request:?}");
+                    warn!("The process that watches files and processes {outcome}: {request:?}");
                     self.waiting.pop_front();
                 }
                 Ok(()) => drop(self.waiting.pop_front()),
@@ -83,23 +157,79 @@ impl Watched {
         }
     }
 
-    fn perform(&mut self, actions: Vec<Action>) -> Vec<Word> {
-        let mut words = Vec::new();
+    fn ask_for_buffer(&mut self) {
+        let request = ProcessRequest::Buffer(self.buffer);
+        self.waiting.push_back(Request::Process(request));
+    }
+
+    fn perform_for_files(&mut self, actions: Vec<file::Action>) {
         for action in actions {
-            match action {
-                Action::Watch { id, path, init } => {
-                    let request = Request::File(id, FileRequest::Watch(path, init));
-                    self.waiting.push_back(request);
+            let (id, request) = match action {
+                file::Action::Watch { id, path, init } => (id, FileRequest::Watch(path, init)),
+                file::Action::Forget(id) => (id, FileRequest::Forget),
+                file::Action::Level { name, level } => {
+                    let kind = TrackerKind::File;
+                    self.words.push(Word { kind, name, level });
+                    continue;
                 }
-                Action::Forget(id) => {
-                    self.waiting
-                        .push_back(Request::File(id, FileRequest::Forget));
+                file::Action::Tell(notice) => {
+                    if notice.is_fault() {
+                        warn!("{notice}");
+                    } else {
+                        info!("{notice}");
+                    }
+                    continue;
                 }
-                Action::Level { name, level } => words.push((name, level)),
-                Action::Tell(notice) if notice.is_fault() => warn!("{notice}"),
-                Action::Tell(notice) => info!("{notice}"),
-            }
+            };
+            self.waiting.push_back(Request::File(id, request));
         }
-        words
+    }
+
+    fn perform_for_processes<K: Key>(
+        &mut self,
+        actions: Vec<process::Action>,
+        wheel: &mut Wheel<K>,
+    ) {
+        for action in actions {
+            let request = match action {
+                process::Action::Watch {
+                    id,
+                    matching,
+                    quorum,
+                } => ProcessRequest::Watch(id, matching, quorum),
+                process::Action::Forget(id) => ProcessRequest::Forget(id),
+                process::Action::Arm(id, at) => {
+                    wheel.arm(Timer::Process(id).into(), at);
+                    continue;
+                }
+                process::Action::Disarm(id) => {
+                    wheel.disarm(Timer::Process(id).into());
+                    continue;
+                }
+                process::Action::Level { name, level } => {
+                    let kind = TrackerKind::Process;
+                    self.words.push(Word { kind, name, level });
+                    continue;
+                }
+                process::Action::Tell(notice) => {
+                    info!("{notice}");
+                    continue;
+                }
+            };
+            self.waiting.push_back(Request::Process(request));
+        }
+    }
+}
+
+/// Why the kernel does not tell of processes.
+fn why_not(errno: i32) -> String {
+    match errno {
+        0 => "this is another process namespace than that of the host".to_owned(),
+        libc::EPERM | libc::EACCES => "CAP_NET_ADMIN of the host is needed".to_owned(),
+        libc::ECONNREFUSED => "this is another network namespace than that of the host".to_owned(),
+        libc::EPROTONOSUPPORT | libc::ETIMEDOUT => {
+            "it was built without CONFIG_PROC_EVENTS, or this is a container".to_owned()
+        }
+        errno => std::io::Error::from_raw_os_error(errno).to_string(),
     }
 }

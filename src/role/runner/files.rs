@@ -1,9 +1,11 @@
 //! Watches files with numbers for the role: reading one may take as long as a disk does. What the numbers mean is not known here.
 
 use super::line::Answer;
+use super::{Key, LOOK_INTERVAL, Runner, Source};
 use crate::config::model::InitFile;
 use crate::os::directory_watch::DirectoryWatch;
-use crate::os::small_file;
+use crate::os::poll::Want;
+use crate::os::{clock, small_file};
 use crate::track::file::{self, CONTENT_MAX, FileId, Reading};
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
@@ -129,6 +131,34 @@ impl Files {
             }
         }
         answers
+    }
+}
+
+impl Runner {
+    /// Sees that changes of files are told, or that they are looked for.
+    pub(super) fn watch_files(&mut self) {
+        if self.files.needs_source() {
+            if let Some(source) = self.files.source() {
+                let _ = self.events.remove(source);
+            }
+            self.answers.extend(self.files.renew());
+            if let Some(source) = self.files.source()
+                && self.events.add(source, Source::Files, Want::Read).is_err()
+            {
+                self.files.stop_listening();
+            }
+        }
+        if !self.files.is_deaf() {
+            self.wheel.disarm(Key::Files);
+        } else if self.wheel.deadline(Key::Files).is_none() {
+            self.wheel.arm(Key::Files, clock::now() + LOOK_INTERVAL);
+        }
+    }
+
+    /// Looks at the files of which nobody tells.
+    pub(super) fn look_at_files(&mut self) {
+        self.answers.extend(self.files.look_at_deaf());
+        self.watch_files();
     }
 }
 

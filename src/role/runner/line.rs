@@ -1,6 +1,7 @@
 //! What a role and its runner tell each other, over one pair of packet sockets: a request or an answer a packet.
 
-use crate::config::model::{Command, InitFile};
+use crate::config::model::{Command, InitFile, NetlinkBuffer, ProcessMatch};
+use crate::track::census::WatchId;
 use crate::track::file::{FileId, Reading};
 pub use crate::track::script::Outcome;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
@@ -43,6 +44,8 @@ pub enum Request {
     End(RunId),
     /// About a file with a number.
     File(FileId, FileRequest),
+    /// About processes that are counted.
+    Process(ProcessRequest),
 }
 
 /// What a role wants of a file.
@@ -54,6 +57,27 @@ pub enum FileRequest {
     Forget,
 }
 
+/// What a role wants of the processes of this host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProcessRequest {
+    /// Tell how many there are of these, now and whenever that changes: at once when the number enters or leaves these limits, else
+    /// within a second.
+    Watch(WatchId, ProcessMatch, (u32, u32)),
+    /// Tell no more.
+    Forget(WatchId),
+    /// So much may wait to be read where the kernel tells of them.
+    Buffer(Option<NetlinkBuffer>),
+}
+
+/// What was found out about processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Counted {
+    /// So many there are.
+    Count(WatchId, u32),
+    /// The kernel tells nothing of them, so that all are looked at again and again; why, as an errno, or 0.
+    Looked(i32),
+}
+
 /// What a runner tells its role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
@@ -63,6 +87,8 @@ pub enum Answer {
     Ended(RunId, Outcome),
     /// This is what a file that is watched says.
     File(FileId, Reading),
+    /// This is what is known of processes.
+    Process(Counted),
 }
 
 /// One end of the line: sends `S`, receives `R`. Never blocks.

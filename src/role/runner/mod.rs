@@ -5,9 +5,12 @@
 
 mod files;
 mod line;
+mod processes;
 mod runs;
 
-pub use line::{Answer, FileRequest, Outcome, Received, Request, RunId, ToRunner};
+pub use line::{
+    Answer, Counted, FileRequest, Outcome, ProcessRequest, Received, Request, RunId, ToRunner,
+};
 
 use crate::os::family::{self, Family};
 use crate::os::poll::{Loop, Want};
@@ -17,6 +20,7 @@ use crate::os::{clock, descriptors, memory, spawn};
 use crate::wheel::Wheel;
 use files::Files;
 use line::ToRole;
+use processes::Processes;
 use runs::Runs;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -25,7 +29,7 @@ use std::time::Duration;
 
 /// How long a program that takes too long may take to end by itself.
 const GRACE: Duration = Duration::from_secs(1);
-/// How often files are looked at of which nobody tells.
+/// How often files and processes are looked at of which nobody tells.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// The name of the process in lists of processes.
 const NAME: &str = "keepalived_run";
@@ -54,6 +58,7 @@ enum Source {
     Role,
     Children,
     Files,
+    Processes,
 }
 
 /// What a timer is for.
@@ -65,6 +70,10 @@ enum Key {
     Kill(RunId),
     /// Files of which nobody tells are to be looked at.
     Files,
+    /// The kernel has had time enough to say that it tells of processes; or all are to be looked at.
+    Processes,
+    /// Numbers of processes that decide nothing are to be told.
+    Counts,
 }
 
 struct Runner {
@@ -74,6 +83,7 @@ struct Runner {
     role: ToRole,
     runs: Runs,
     files: Files,
+    processes: Processes,
     /// What the role has no room for now.
     answers: VecDeque<Answer>,
     gone: bool,
@@ -98,6 +108,7 @@ impl Runner {
             role,
             runs: Runs::default(),
             files: Files::default(),
+            processes: Processes::default(),
             answers: VecDeque::new(),
             gone: false,
             asked: Vec::new(),
@@ -115,9 +126,11 @@ impl Runner {
                     Source::Role => self.obey(),
                     Source::Children => self.children.clear(),
                     Source::Files => self.answers.extend(self.files.changed()),
+                    Source::Processes => self.hear_of_processes(*event),
                 }
             }
             self.watch_files();
+            self.watch_processes();
             self.reap();
             while let Some((key, _)) = self.wheel.pop_expired(clock::now()) {
                 self.expired(key);
@@ -162,38 +175,24 @@ impl Runner {
                     self.answers.push_back(answer);
                 }
                 Received::Packet(Request::File(id, FileRequest::Forget)) => self.files.forget(id),
+                Received::Packet(Request::Process(request)) => match request {
+                    ProcessRequest::Watch(id, matching, quorum) => {
+                        self.processes.watch(id, matching, quorum);
+                    }
+                    ProcessRequest::Forget(id) => self.processes.forget(id),
+                    ProcessRequest::Buffer(buffer) => self.processes.set_buffer(buffer),
+                },
                 Received::Nothing => return,
                 Received::Gone => return self.role_has_gone(),
             }
         }
     }
 
-    /// Sees that changes of files are told, or that they are looked for.
-    fn watch_files(&mut self) {
-        if self.files.needs_source() {
-            if let Some(source) = self.files.source() {
-                let _ = self.events.remove(source);
-            }
-            self.answers.extend(self.files.renew());
-            if let Some(source) = self.files.source()
-                && self.events.add(source, Source::Files, Want::Read).is_err()
-            {
-                self.files.stop_listening();
-            }
-        }
-        if !self.files.is_deaf() {
-            self.wheel.disarm(Key::Files);
-        } else if self.wheel.deadline(Key::Files).is_none() {
-            self.wheel.arm(Key::Files, clock::now() + LOOK_INTERVAL);
-        }
-    }
-
     fn expired(&mut self, key: Key) {
         match key {
-            Key::Files => {
-                self.answers.extend(self.files.look_at_deaf());
-                self.watch_files();
-            }
+            Key::Files => self.look_at_files(),
+            Key::Processes => self.look_at_processes(),
+            Key::Counts => self.tell_counts(),
             Key::Limit(id) => {
                 self.runs.is_late(id);
                 self.answers.push_back(Answer::Late(id));

@@ -12,6 +12,7 @@ impl Shell {
         let groups = vrrp.sync_groups.iter().map(|group| &group.notify);
         !vrrp.scripts.is_empty()
             || !vrrp.files.is_empty()
+            || !vrrp.processes.is_empty()
             || vrrp.fifos.iter().any(|fifo| fifo.reader.is_some())
             || instances.chain(groups).any(|notify| notify.runs_programs())
     }
@@ -41,6 +42,7 @@ impl Shell {
                     self.fifos.reader_ended(run, outcome);
                 }
                 Received::Packet(Answer::File(id, reading)) => self.file_found(now, id, reading),
+                Received::Packet(Answer::Process(counted)) => self.processes_counted(now, counted),
                 Received::Nothing => return,
                 Received::Gone => {
                     self.scripts.lost();

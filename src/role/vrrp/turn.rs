@@ -184,6 +184,7 @@ impl Shell {
                 }
             }
             Key::Script(id) => self.script_due(now, id, deadline),
+            Key::Programs(Timer::Process(id)) => self.process_due(now, id),
             Key::Programs(Timer::Watched) => {
                 self.watched.send(now, &self.runner, &mut self.wheel);
             }
