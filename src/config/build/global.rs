@@ -180,8 +180,17 @@ fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
             let given = directory(context, item);
             set(&mut context.name_directories.usr, given);
         }
-        // The expander has acted on them.
-        "include_check" | "random_seed" => item.check(context),
+        // The expander has acted on them, which knows lines but no blocks yet.
+        word @ ("include_check" | "random_seed") => {
+            item.check(context);
+            if !item.statement.begins_its_line() {
+                context.fault(
+                    item.span(),
+                    format!("{word} is not the first word of its line: it has no effect"),
+                    "write it on a line of its own, before what it is for",
+                );
+            }
+        }
         "smtp_server" => smtp_server(context, item),
         "notification_email" => {
             if let Some(lines) = item.open(context)

@@ -93,11 +93,14 @@ impl Expander<'_> {
             return Ok(false);
         }
         if word == RANDOM_SEED {
-            let seed = parse_integer(rest.trim_ascii());
+            let rest = rest.trim_ascii();
+            let bare = rest
+                .strip_prefix(b"\"")
+                .and_then(|rest| rest.strip_suffix(b"\""));
+            let seed = parse_integer(bare.unwrap_or(rest)).ok();
             self.seed = seed
-                .ok()
-                .and_then(|seed| u64::try_from(seed).ok())
-                .unwrap_or(self.seed);
+                .and_then(|seed| u32::try_from(seed).ok())
+                .map_or(self.seed, u64::from);
             return Ok(false);
         }
         let Some(checks) = keyword(word) else {

@@ -32,6 +32,17 @@ fn what_people_write_around_instances() {
         ),
         ("global_defs {\n umask IRWXG|IRWXO\n}", 0, ""),
         ("global_defs {\n umask 999\n}", 5, "invalid umask"),
+        ("global_defs {\n random_seed 7\n}", 0, ""),
+        (
+            "global_defs { random_seed 7 }",
+            5,
+            "random_seed is not the first word of its line",
+        ),
+        (
+            "global_defs { include_check match\n}",
+            5,
+            "include_check is not the first word of its line",
+        ),
         (
             "vrrp_sync_group G {\n group {\n VI_1\n }\n}",
             5,

@@ -144,6 +144,15 @@ fn built_ins() {
         lines.last().cloned()
     };
     assert_eq!(seeded("x"), seeded("${_RANDOM}"));
+    let quoted = lines("random_seed \"4294967295\"\n${_RANDOM} ${_RANDOM}").0;
+    assert_eq!(quoted.last().cloned(), seeded("x"));
+    let too_large = lines("random_seed 4294967296\n${_RANDOM} ${_RANDOM}").0;
+    let without = lines("x\n${_RANDOM} ${_RANDOM}").0;
+    assert_eq!(
+        too_large.last(),
+        without.last(),
+        "what is warned of is ignored"
+    );
     assert_ne!(seeded("x"), Some("${_RANDOM} ${_RANDOM}".to_owned()));
     let (lines, _) = lines("${_RANDOM 10 12}\n".repeat(100));
     for number in ["10", "11", "12"] {
