@@ -24,7 +24,6 @@ fn world(corpus: &Path) -> Imagined {
         text.lines().map(str::to_owned).collect()
     };
     Imagined {
-        foreign: Default::default(),
         interfaces: Some(
             lines("interfaces.txt")
                 .into_iter()
@@ -39,7 +38,7 @@ fn world(corpus: &Path) -> Imagined {
         ),
         users: BTreeMap::from([("root".to_owned(), 0)]),
         hosts: ["localhost".to_owned()].into(),
-        key_files: Default::default(),
+        ..Imagined::default()
     }
 }
 

@@ -86,6 +86,14 @@ impl Expanded {
         )
     }
 
+    /// Whether a line begins at this place of the text.
+    pub(super) fn begins_line(&self, at: usize) -> bool {
+        let found = self
+            .lines
+            .binary_search_by_key(&at, |line| line.start as usize);
+        found.is_ok()
+    }
+
     /// Makes room for a file of so many bytes.
     pub(super) fn reserve(&mut self, bytes: usize) {
         // Lines of real files are longer; where they are not, the room grows as it always does.

@@ -226,11 +226,7 @@ impl<'t> Statement<'t> {
 
     /// Whether nothing stands before it on its line.
     pub fn begins_its_line(&self) -> bool {
-        let start = self.keyword().outer().0;
-        let text = self.tree.expanded.text().get(..start).unwrap_or_default();
-        let before = text.trim_ascii_end().len();
-        let between = text.get(before..).unwrap_or_default();
-        before == 0 || between.contains(&b'\n')
+        self.tree.expanded.begins_line(self.keyword().outer().0)
     }
 
     /// The place of its words, from the first to the last.

@@ -104,6 +104,37 @@ impl Default for NameDirectories {
     }
 }
 
+/// What is known of an interface that others are to be made upon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ground {
+    /// Its MTU in bytes.
+    pub mtu: u32,
+    /// What it is.
+    pub footing: Footing,
+}
+
+/// Kinds of interfaces, as far as they bear others differently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Footing {
+    /// Nothing is known against it.
+    Plain,
+    /// A wireless one.
+    Wireless,
+    /// An ipvlan.
+    Ipvlan,
+    /// A port of a bridge, a bond or a team: its name.
+    Port(String),
+}
+
+/// Why a network namespace is not entered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Barred {
+    /// Only this user may not.
+    NotPermitted,
+    /// Nobody could: why.
+    Impossible(String),
+}
+
 /// The questions a configuration puts to the world.
 pub trait World {
     /// Whether a network interface of this name exists now.
@@ -112,6 +143,8 @@ pub trait World {
     fn does_multicast(&self, name: &str) -> bool;
     /// Whether an interface of this name exists that cannot be a virtual MAC or an ipvlan of an earlier run.
     fn is_foreign(&self, interface: &str) -> bool;
+    /// What is known of an interface; nothing of one that is not there.
+    fn ground(&self, interface: &str) -> Option<Ground>;
     /// The account of a user, by name or number.
     fn user(&self, name: &str) -> Option<Account>;
     /// The id of a group, by name or number.
@@ -126,9 +159,9 @@ pub trait World {
     fn resolves(&self, host: &str) -> bool;
     /// A number by its iproute2 name.
     fn number(&self, directories: &NameDirectories, table: Names, name: &str) -> Option<u32>;
-    /// Goes over to a network namespace by its name: interfaces are looked for there from now on, and the daemon will run there.
-    /// The error says why that is not possible.
-    fn enter_network_namespace(&self, name: &str) -> Result<(), String>;
+    /// Goes over to the network namespace that the command line names or, else, to this one: interfaces are looked for there from
+    /// now on, and the daemon will run there. The error says why that is not possible.
+    fn enter_network_namespace(&self, name: Option<&str>) -> Result<(), Barred>;
     /// Whether this is an existing directory.
     fn directory_exists(&self, path: &Path) -> bool;
     /// The kind of filesystem that a directory is on, when nobody is told of changes there.
@@ -144,6 +177,10 @@ pub struct Imagined {
     pub interfaces: Option<BTreeSet<String>>,
     /// Those of them that nobody made for a virtual router.
     pub foreign: BTreeSet<String>,
+    /// What is known of those of which more is known than that they are there.
+    pub grounds: BTreeMap<String, Ground>,
+    /// What comes of going to a network namespace.
+    pub barred: Option<Barred>,
     /// The users, each with a group of the same name and number.
     pub users: BTreeMap<String, u32>,
     /// The programs, none with a flaw; `None` = any.
@@ -175,6 +212,9 @@ impl World for Imagined {
     }
     fn is_foreign(&self, interface: &str) -> bool {
         self.foreign.contains(interface)
+    }
+    fn ground(&self, interface: &str) -> Option<Ground> {
+        self.grounds.get(interface).cloned()
     }
     fn user(&self, name: &str) -> Option<Account> {
         let id = self
@@ -211,8 +251,11 @@ impl World for Imagined {
     fn resolves(&self, host: &str) -> bool {
         self.hosts.contains(host)
     }
-    fn enter_network_namespace(&self, _name: &str) -> Result<(), String> {
-        Ok(())
+    fn enter_network_namespace(&self, name: Option<&str>) -> Result<(), Barred> {
+        match &self.barred {
+            Some(barred) if name.is_some() => Err(barred.clone()),
+            _ => Ok(()),
+        }
     }
     fn number(&self, _directories: &NameDirectories, table: Names, name: &str) -> Option<u32> {
         match (table, name) {

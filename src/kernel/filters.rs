@@ -2,6 +2,9 @@
 //! second like the first. Start, reload, and a table that somebody else removed are the same code: the table is made anew, in one
 //! batch, and filled. A change of state is a batch with that instance's elements alone.
 //!
+//! An address that is not to be answered never is: a table that is made anew has all of them from the start, and one that is no
+//! longer wanted stays until the address itself is gone.
+//!
 //! Our own tables are never read: nobody else has a say in them, so what the kernel accepted is what stands there until it
 //! reports that a part was removed.
 
@@ -16,6 +19,9 @@ use std::time::Duration;
 
 /// Elements of one batch: the kernel takes about a microsecond for each, and we are held meanwhile.
 const ELEMENTS_PER_BATCH: usize = 256;
+/// Bytes of the addresses that come with a table, some ten thousand: a datagram is at most as long as the send buffer, which no
+/// system that we know makes smaller than 208 KiB, and the rest of the batch needs room, too. More than that come later.
+const ADDRESSES_WITH_TABLE: usize = 180_000;
 /// A table that was refused is offered again after this long; nobody loads a kernel module within a second.
 const REFUSED_DELAY: Duration = Duration::from_secs(10);
 
@@ -55,6 +61,8 @@ pub struct Filters<O> {
     counts: HashMap<Element, usize>,
     there: HashSet<Element>,
     dirty: BTreeSet<Element>,
+    /// Nobody wants them any more, but their addresses may still be there.
+    late: BTreeSet<Element>,
     in_flight: Option<Flight>,
     /// A part of what was made is gone.
     damaged: bool,
@@ -79,6 +87,7 @@ impl<O: Copy + Eq + Hash> Default for Filters<O> {
             counts: HashMap::new(),
             there: HashSet::new(),
             dirty: BTreeSet::new(),
+            late: BTreeSet::new(),
             in_flight: None,
             damaged: false,
             reduced: false,
@@ -133,15 +142,19 @@ impl<O: Copy + Eq + Hash> Filters<O> {
     }
 
     /// The batch to send now, with its number. Nothing comes back while the answer to the last one is outstanding.
-    pub fn batch(&mut self, now: Instant) -> Option<(u32, Vec<u8>)> {
+    /// `addresses_settled` says that addresses which had to go are gone: only then goes what kept them silent.
+    pub fn batch(&mut self, now: Instant, addresses_settled: bool) -> Option<(u32, Vec<u8>)> {
         if self.in_flight.is_some() || now < self.backoff.not_before {
             return None;
+        }
+        if addresses_settled {
+            self.dirty.append(&mut self.late);
         }
         let (commands, change) = if self.is_to_be_made() {
             self.backoff.last_attempt = now;
             self.make()
         } else {
-            self.change()?
+            self.change(addresses_settled)?
         };
         self.sequence = self.sequence.wrapping_add(1).max(1);
         let sequence = self.sequence;
@@ -192,6 +205,11 @@ impl<O: Copy + Eq + Hash> Filters<O> {
     /// True when there may be a batch to send now.
     pub fn is_ready(&self, now: Instant) -> bool {
         self.in_flight.is_none() && self.has_work() && now >= self.backoff.not_before
+    }
+
+    /// True when there are elements that wait for addresses to be gone.
+    pub fn has_late(&self) -> bool {
+        !self.late.is_empty()
     }
 
     /// True when nothing is under way, and nothing to be done now.
@@ -247,14 +265,24 @@ impl<O: Copy + Eq + Hash> Filters<O> {
         let mut elements = Vec::new();
         if let Some(shape) = &target {
             commands.extend(nft::make_tables(shape));
-            let fitting = self.counts.keys().filter(|element| fits(shape, element));
-            elements.extend(fitting.take(ELEMENTS_PER_BATCH).cloned());
+            let known: HashSet<&Element> = self.counts.keys().chain(&self.late).collect();
+            let fitting = known.into_iter().filter(|element| fits(shape, element));
+            let (addresses, others): (Vec<_>, Vec<_>) =
+                fitting.partition(|element| !element.set().is_of_vmacs());
+            let mut room = ADDRESSES_WITH_TABLE;
+            let addresses = addresses.into_iter().take_while(|element| {
+                let left = room.checked_sub(nft::element_length(element));
+                room = left.unwrap_or(0);
+                left.is_some()
+            });
+            elements.extend(addresses.cloned());
+            elements.extend(others.into_iter().take(ELEMENTS_PER_BATCH).cloned());
             commands.extend(nft::add_elements(&shape.table, &elements));
         }
         (commands, Change::Tables(target, elements))
     }
 
-    fn change(&mut self) -> Option<(Vec<Command>, Change)> {
+    fn change(&mut self, addresses_settled: bool) -> Option<(Vec<Command>, Change)> {
         let shape = self.made.as_ref();
         let (mut added, mut removed) = (Vec::new(), Vec::new());
         while added.len() + removed.len() < ELEMENTS_PER_BATCH {
@@ -265,6 +293,9 @@ impl<O: Copy + Eq + Hash> Filters<O> {
                 && shape.is_some_and(|shape| fits(shape, &element));
             match (wanted, self.there.contains(&element)) {
                 (true, false) => added.push(element),
+                (false, true) if !addresses_settled && !element.set().is_of_vmacs() => {
+                    self.late.insert(element);
+                }
                 (false, true) => removed.push(element),
                 _ => {}
             }

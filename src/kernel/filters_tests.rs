@@ -27,6 +27,8 @@ fn shape(sets: &[Set]) -> Shape {
 struct Bench {
     filters: Filters<u32>,
     now: Instant,
+    /// Addresses that had to go are gone.
+    settled: bool,
     batches: usize,
     has: Option<Shape>,
     elements: BTreeSet<Element>,
@@ -38,6 +40,7 @@ impl Bench {
     fn new(sets: &[Set]) -> Self {
         let mut bench = Bench {
             now: Instant(1),
+            settled: true,
             ..Bench::default()
         };
         bench.filters.want(Some(shape(sets)));
@@ -52,10 +55,13 @@ impl Bench {
     /// Lets it do all it wants to do now.
     fn run(&mut self) -> &mut Self {
         for _ in 0..100 {
-            let Some((sequence, bytes)) = self.filters.batch(self.now) else {
+            let Some((sequence, bytes)) = self.filters.batch(self.now, self.settled) else {
                 return self;
             };
-            assert!(self.filters.batch(self.now).is_none(), "one at a time");
+            assert!(
+                self.filters.batch(self.now, true).is_none(),
+                "one at a time"
+            );
             assert!(!bytes.is_empty());
             self.batches += 1;
             let errno = self.carry_out();
@@ -179,19 +185,100 @@ fn an_owner_may_name_an_element_twice() {
     assert!(bench.filters.counts.is_empty());
 }
 
+fn many(count: u32) -> Vec<Element> {
+    let address = |n| Element::Vip4(Ipv4Addr::from(0x0a00_0000u32 + n));
+    (0..count).map(address).collect()
+}
+
 #[test]
 fn many_elements_come_in_pieces() {
-    let many: Vec<Element> = (0..1000)
-        .map(|n| Element::Vip4(Ipv4Addr::from(0x0a00_0000u32 + n)))
-        .collect();
+    let many = many(1000);
     let mut bench = Bench::new(&[Set::Vips4]);
+    bench.run();
     bench.hold(1, &many).run().has(&many);
-    assert_eq!(
-        bench.batches, 4,
-        "{ELEMENTS_PER_BATCH} with the table, the others later"
-    );
+    assert_eq!(bench.batches, 5, "{ELEMENTS_PER_BATCH} at a time");
     bench.hold(1, &[]).run().has(&[]);
-    assert_eq!(bench.batches, 8);
+    assert_eq!(bench.batches, 9);
+}
+
+/// One batch takes the old table away and brings the new one with every address in it, whatever the reason.
+#[test]
+fn a_table_made_anew_has_all_addresses_from_the_start() {
+    type Deed = fn(&mut Bench);
+    let reasons: [(&str, Deed); 4] = [
+        ("another shape", |bench| {
+            let counters = true;
+            let shape = shape(&[Set::Vips4, Set::Quiet]);
+            bench.filters.want(Some(Shape { counters, ..shape }));
+        }),
+        ("somebody removed it", |bench| {
+            bench.elements.clear();
+            bench.removed("keepalived", Family::Ip);
+        }),
+        ("messages were lost", |bench| bench.filters.doubt()),
+        ("a process before this one has left it", |bench| {
+            bench.filters.expect_leftovers("keepalived");
+        }),
+    ];
+    let addresses = many(5000);
+    for (why, deed) in reasons {
+        let mut bench = Bench::new(&[Set::Vips4, Set::Quiet]);
+        let guided: Vec<Element> = (0..1000).map(Element::Quiet).collect();
+        bench.hold(1, &addresses).hold(2, &guided).run();
+        deed(&mut bench);
+        let (sequence, bytes) = bench.filters.batch(bench.now, false).expect(why);
+        assert!(bytes.len() < 212_992 - 32, "{why}: {} bytes", bytes.len());
+        assert_eq!(bench.carry_out(), 0);
+        let silent = addresses.iter().all(|vip| bench.elements.contains(vip));
+        assert!(silent, "{why}: some are answered meanwhile");
+        bench.answer(sequence, 0);
+        bench.run();
+        assert_eq!(bench.elements.len(), 6000, "{why}: the others come later");
+    }
+}
+
+/// What no datagram has room for is bounded by bytes, so the largest kind of element fits as well.
+#[test]
+fn a_table_of_very_many_addresses_still_fits_a_datagram() {
+    let name = "a-long-name-15b".to_owned();
+    let address = |n| Ipv6Addr::from(0xfe80 << 112 | u128::from(n));
+    let all: Vec<Element> = (0..10_000u32)
+        .map(|n| Element::LinkLocalNamed(address(n), name.clone()))
+        .collect();
+    let mut bench = Bench::new(&[Set::LinkLocalNamed]);
+    bench.hold(1, &all);
+    let (sequence, bytes) = bench.filters.batch(bench.now, true).expect("the table");
+    assert!(
+        (150_000..212_992 - 32).contains(&bytes.len()),
+        "{} bytes",
+        bytes.len()
+    );
+    assert_eq!(bench.carry_out(), 0);
+    bench.answer(sequence, 0);
+    bench.run().has(&all);
+}
+
+/// What keeps an address silent goes after it, also when a new configuration no longer names it.
+#[test]
+fn an_element_outlives_its_address() {
+    let mut bench = Bench::new(&[Set::Vips4, Set::Igmp]);
+    let before = [vip(1), vip(2), Element::Igmp(5, 2)];
+    bench.hold(1, &before).run().has(&before);
+    bench.settled = false;
+    let meanwhile = [vip(1), vip(2), vip(3), Element::Igmp(5, 3)];
+    bench.hold(1, &[vip(2), vip(3), Element::Igmp(5, 3)]).run();
+    bench.has(&meanwhile);
+    assert!(bench.filters.has_late() && bench.filters.is_settled(bench.now));
+    // Also in a table that is made anew meanwhile.
+    bench
+        .removed("keepalived", Family::Ip)
+        .run()
+        .has(&meanwhile);
+    bench.hold(1, &[vip(1), Element::Igmp(5, 3)]).run();
+    bench.has(&meanwhile);
+    bench.settled = true;
+    bench.run().has(&[vip(1), Element::Igmp(5, 3)]);
+    assert!(!bench.filters.has_late());
 }
 
 #[test]
@@ -247,7 +334,7 @@ fn lost_messages_make_it_begin_anew() {
     bench.hold(1, &[vip(1)]).run();
     let (sequence, _) = {
         bench.hold(2, &[vip(2)]);
-        bench.filters.batch(bench.now).expect("a batch")
+        bench.filters.batch(bench.now, true).expect("a batch")
     };
     bench.elements.clear();
     let message = Message::Overrun;

@@ -8,6 +8,7 @@ use netlink_packet_core::{DefaultNla, Emitable, NlasIterator};
 
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
+const IFLA_MTU: u16 = 4;
 const IFLA_LINK: u16 = 5;
 const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
@@ -130,6 +131,8 @@ pub struct LinkUpdate {
     pub up: bool,
     /// Put it into this group.
     pub group: Option<u32>,
+    /// Give it this MTU.
+    pub mtu: Option<u32>,
     /// Put it into this VRF; 0 = take it out.
     pub master: Option<u32>,
     /// Settings of IPv4.
@@ -168,7 +171,7 @@ impl Nature {
 
     /// What the kernel gives to a link that is new.
     #[cfg(test)]
-    pub(super) fn new(kind: Kind) -> Self {
+    pub(crate) fn new(kind: Kind) -> Self {
         Nature {
             kind,
             settings: [Some(0); Setting::ALL.len()],
@@ -346,6 +349,9 @@ pub(super) fn set_body(index: u32, update: &LinkUpdate) -> Vec<u8> {
     let mut attributes = Vec::new();
     if let Some(group) = update.group {
         attributes.push(attribute(IFLA_GROUP, &group.to_ne_bytes()));
+    }
+    if let Some(mtu) = update.mtu {
+        attributes.push(attribute(IFLA_MTU, &mtu.to_ne_bytes()));
     }
     if let Some(master) = update.master {
         attributes.push(attribute(IFLA_MASTER, &master.to_ne_bytes()));

@@ -14,6 +14,7 @@ pub mod file_watch;
 mod filesystem;
 pub mod link_socket;
 pub mod linkbeat;
+pub mod links;
 pub mod memory;
 pub mod netlink;
 pub mod pid_file;

@@ -2,12 +2,18 @@
 //!
 //! Some of these calls may take their time (name servers, network accounts): `-t` and the parent alone let them.
 
-use super::{filesystem, process};
+use super::{filesystem, links, process};
 use crate::config::secret::Secret;
-use crate::config::world::{Account, Flaw, KeyFile, NameDirectories, Names, Program, World};
+use crate::config::world::{
+    Account, Barred, Flaw, Footing, Ground, KeyFile, NameDirectories, Names, Program, World,
+};
+use crate::kernel::Kind;
+use crate::kernel::netlink::LinkReport;
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::{InterfaceFlags, if_nametoindex};
 use nix::unistd::{Gid, Group, Uid, User, getgid, getgrouplist, getuid};
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::ffi::CString;
 use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -26,12 +32,25 @@ const SET_UID: u32 = 0o4000;
 const SET_GID: u32 = 0o2000;
 const STICKY: u32 = 0o1000;
 
+/// Which interfaces are wireless, in the network namespace of whoever reads it: two lines of headings, then `NAME: ...` a line.
+const WIRELESS: &str = "/proc/self/net/wireless";
+
+/// What is known of a link.
+struct Link {
+    ground: Ground,
+    is_upon_another: bool,
+}
+
 /// This host.
 pub struct System {
     /// Ask name servers, as `-t` does. A daemon does not wait for them: every name passes, and is resolved where it is used.
-    pub may_wait: bool,
+    may_wait: bool,
     /// Go where `net_namespace` says, as a start and `-t` do.
-    pub may_move: bool,
+    may_move: bool,
+    /// Go here instead.
+    namespace: Option<String>,
+    /// The links by name, once they have been asked for.
+    links: OnceCell<HashMap<String, Link>>,
 }
 
 impl World for System {
@@ -48,13 +67,12 @@ impl World for System {
     }
 
     fn is_foreign(&self, interface: &str) -> bool {
-        // A link that is made upon another says which.
-        let entries = fs::read_dir(Path::new("/sys/class/net").join(interface));
-        entries.is_ok_and(|entries| {
-            !entries
-                .flatten()
-                .any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"lower_"))
-        })
+        let link = self.links().get(interface);
+        link.is_some_and(|link| !link.is_upon_another)
+    }
+
+    fn ground(&self, interface: &str) -> Option<Ground> {
+        self.links().get(interface).map(|link| link.ground.clone())
     }
 
     fn user(&self, name: &str) -> Option<Account> {
@@ -124,11 +142,14 @@ impl World for System {
                 .is_ok_and(|mut addresses| addresses.next().is_some())
     }
 
-    fn enter_network_namespace(&self, name: &str) -> Result<(), String> {
-        if !self.may_move {
+    fn enter_network_namespace(&self, name: Option<&str>) -> Result<(), Barred> {
+        let Some(name) = self.namespace.as_deref().or(name).filter(|_| self.may_move) else {
             return Ok(());
-        }
-        process::enter_network_namespace(name).map_err(|error| error.to_string())
+        };
+        process::enter_network_namespace(name).map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => Barred::NotPermitted,
+            _ => Barred::Impossible(error.to_string()),
+        })
     }
 
     fn number(&self, directories: &NameDirectories, table: Names, name: &str) -> Option<u32> {
@@ -244,6 +265,24 @@ fn find_program(program: &Path, directory: &Path) -> Option<PathBuf> {
 }
 
 impl System {
+    /// `may_wait`: ask name servers, as `-t` does. `may_move`: go where `net_namespace` says or, instead, to `namespace`.
+    pub fn new(may_wait: bool, may_move: bool, namespace: Option<String>) -> Self {
+        System {
+            may_wait,
+            may_move,
+            namespace,
+            links: OnceCell::new(),
+        }
+    }
+
+    /// The links of the namespace that was gone to; none when the kernel does not tell, and then nothing is held against any.
+    fn links(&self) -> &HashMap<String, Link> {
+        self.links.get_or_init(|| {
+            let wireless = fs::read_to_string(WIRELESS).unwrap_or_default();
+            known_links(&links::all().unwrap_or_default(), &wireless)
+        })
+    }
+
     fn may_execute(&self, metadata: &Metadata, account: Account) -> bool {
         let mode = metadata.permissions().mode();
         let is_in = |group| {
@@ -261,6 +300,42 @@ impl System {
         };
         mode & bit != 0
     }
+}
+
+fn known_links(links: &[LinkReport], wireless: &str) -> HashMap<String, Link> {
+    const HEADINGS: usize = 2;
+    let wireless: Vec<&str> = wireless
+        .lines()
+        .skip(HEADINGS)
+        .filter_map(|line| Some(line.split_once(':')?.0.trim()))
+        .collect();
+    let by_index: HashMap<u32, &LinkReport> = links.iter().map(|link| (link.index, link)).collect();
+    let known = links.iter().filter_map(|link| {
+        let name = link.name.clone()?;
+        let master = link.nature.master.and_then(|master| by_index.get(&master));
+        let footing = match master {
+            // Those of a VRF are links like others.
+            Some(master) if master.nature.vrf_table().is_none() => {
+                Footing::Port(master.name.clone().unwrap_or_default())
+            }
+            _ if wireless.contains(&name.as_str()) => Footing::Wireless,
+            _ if matches!(link.nature.kind, Kind::Ipvlan(..)) => Footing::Ipvlan,
+            _ => Footing::Plain,
+        };
+        let ground = Ground {
+            mtu: link.mtu.unwrap_or(u32::MAX),
+            footing,
+        };
+        let is_upon_another = link.nature.base.is_some();
+        Some((
+            name,
+            Link {
+                ground,
+                is_upon_another,
+            },
+        ))
+    });
+    known.collect()
 }
 
 /// Whether a program runs with root's powers whoever starts it.
@@ -320,43 +395,43 @@ fn listed_number(text: &str, name: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::Nature;
 
-    const HERE: System = System {
-        may_wait: true,
-        may_move: false,
-    };
+    fn here() -> System {
+        System::new(true, false, None)
+    }
 
     #[test]
     fn well_known_things_are_known() {
-        assert!(HERE.interface_exists("lo"));
-        assert!(!HERE.interface_exists("nonesuch0"));
-        assert!(!HERE.does_multicast("lo"));
-        assert_eq!(HERE.user("root"), Some(Account::ROOT));
-        assert_eq!(HERE.user("no-such-user"), None);
+        assert!(here().interface_exists("lo"));
+        assert!(!here().interface_exists("nonesuch0"));
+        assert!(!here().does_multicast("lo"));
+        assert_eq!(here().user("root"), Some(Account::ROOT));
+        assert_eq!(here().user("no-such-user"), None);
         assert_eq!(
-            HERE.number(&NameDirectories::default(), Names::Scopes, "link"),
+            here().number(&NameDirectories::default(), Names::Scopes, "link"),
             Some(253)
         );
         assert_eq!(
-            HERE.number(&NameDirectories::default(), Names::Tables, "main"),
+            here().number(&NameDirectories::default(), Names::Tables, "main"),
             Some(254)
         );
         assert_eq!(
-            HERE.number(&NameDirectories::default(), Names::Tables, "nonesuch"),
+            here().number(&NameDirectories::default(), Names::Tables, "nonesuch"),
             None
         );
-        assert!(HERE.directory_exists(Path::new("/")));
+        assert!(here().directory_exists(Path::new("/")));
     }
 
     #[test]
     fn programs_are_found_and_judged_by_every_part_of_their_path() {
         let root = Account::ROOT;
         assert_eq!(
-            HERE.program(Path::new("no-such-program"), Path::new("/"), root),
+            here().program(Path::new("no-such-program"), Path::new("/"), root),
             Program::Missing
         );
         assert_eq!(
-            HERE.program(Path::new("/etc/passwd"), Path::new("/"), root),
+            here().program(Path::new("/etc/passwd"), Path::new("/"), root),
             Program::NotExecutable
         );
         let directory =
@@ -365,13 +440,13 @@ mod tests {
         let script = directory.join("check");
         fs::write(&script, "#!/bin/sh\n").expect("write");
         fs::set_permissions(&script, fs::Permissions::from_mode(0o777)).expect("mode");
-        let judged = HERE.program(Path::new("check"), &directory, root);
+        let judged = here().program(Path::new("check"), &directory, root);
         assert_eq!(
             judged,
             Program::Missing,
             "a bare name is looked for in PATH alone"
         );
-        let flaw = |account| match HERE.program(&script, Path::new("/"), account) {
+        let flaw = |account| match here().program(&script, Path::new("/"), account) {
             Program::Found { flaw, .. } => flaw,
             other => panic!("{other:?}"),
         };
@@ -385,7 +460,7 @@ mod tests {
         // Two links: where they lead is what is judged and run.
         let link = directory.join("link");
         std::os::unix::fs::symlink("/bin/sh", &link).expect("a link");
-        match HERE.program(&link, Path::new("/"), user) {
+        match here().program(&link, Path::new("/"), user) {
             Program::Found { path, real, .. } => {
                 assert_eq!(path, link);
                 assert_eq!(real, Path::new("/bin/sh").canonicalize().expect("a shell"));
@@ -393,6 +468,50 @@ mod tests {
             other => panic!("{other:?}"),
         }
         fs::remove_dir_all(&directory).expect("clean up");
+    }
+
+    #[test]
+    fn what_a_link_is_shows_in_what_the_kernel_tells() {
+        let nature = |kind, master| {
+            let mut nature = Nature::new(kind);
+            nature.master = master;
+            nature.base = matches!(kind, Kind::Ipvlan(..)).then_some(2);
+            nature
+        };
+        let link = |index, name: &str, kind, master| LinkReport {
+            index,
+            nature: nature(kind, master),
+            name: Some(name.to_owned()),
+            flags: 0,
+            mac: None,
+            mtu: Some(1400),
+            hardware: 1,
+        };
+        let links = [
+            link(2, "eth0", Kind::Other, None),
+            link(3, "eth1", Kind::Other, Some(9)),
+            link(4, "eth2", Kind::Other, Some(8)),
+            link(5, "wlan0", Kind::Other, None),
+            link(6, "strait", Kind::Ipvlan(0, 0), None),
+            link(8, "br0", Kind::Other, None),
+            link(9, "blue", Kind::Vrf(900), None),
+        ];
+        let wireless = "Inter-| sta-|\n face | tus |\n wlan0: 0000   54.\n";
+        let known = known_links(&links, wireless);
+        for (name, footing, foreign) in [
+            ("eth0", Footing::Plain, true),
+            ("eth1", Footing::Plain, true),
+            ("eth2", Footing::Port("br0".into()), true),
+            ("wlan0", Footing::Wireless, true),
+            ("strait", Footing::Ipvlan, false),
+        ] {
+            let Link {
+                ground,
+                is_upon_another,
+            } = &known[name];
+            assert_eq!((&ground.footing, ground.mtu), (&footing, 1400), "{name}");
+            assert_eq!(*is_upon_another, !foreign, "{name}");
+        }
     }
 
     #[test]

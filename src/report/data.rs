@@ -2,7 +2,7 @@
 
 use super::holdings::Worded;
 use super::outline::Outline;
-use super::{View, auth, daemon, describe, transport, vmac};
+use super::{Polled, View, auth, daemon, describe, transport, vmac};
 use crate::config::model::{
     Global, Holdings, InitialState, Model, TrackerKind, Version, VirtualAddress, Vrrp, VrrpInstance,
 };
@@ -29,6 +29,7 @@ pub fn data(view: &View<'_>) -> String {
     }
     transport::sockets(&mut out, view.router);
     running_groups(&mut out, view.router);
+    polled(&mut out, &view.polled);
     interfaces(&mut out, view);
     out.into_text()
 }
@@ -375,6 +376,22 @@ fn running_groups(out: &mut Outline, router: &Router) {
         for member in members {
             out.line(5, format_args!("{} {}", member.name(), member.state()));
         }
+    }
+}
+
+/// Links that are polled, as they are.
+fn polled(out: &mut Outline, polled: &[Polled<'_>]) {
+    if !polled.is_empty() {
+        out.title("Linkbeat interfaces");
+    }
+    for Polled { wanted, heard } in polled {
+        let (method, state) = match heard {
+            Some((method, true)) => (*method, "up"),
+            Some((method, false)) => (*method, "down"),
+            None => (wanted.preferred, "not known yet"),
+        };
+        let text = format_args!("{}, {state}", method.name()).to_string();
+        out.value(1, &wanted.interface, text);
     }
 }
 

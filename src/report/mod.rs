@@ -15,7 +15,7 @@ pub use data::{configuration, data};
 pub use json::{Version as JsonVersion, json};
 pub use stats::stats;
 
-use crate::config::model::{Global, Holdings, VirtualAddress};
+use crate::config::model::{Global, Holdings, LinkMethod, Linkbeat, VirtualAddress};
 use crate::kernel::Known;
 use crate::time::Instant;
 use crate::vrrp::{InstanceId, Router, State};
@@ -30,6 +30,8 @@ pub struct View<'a> {
     pub fixed: &'a Holdings,
     /// The instances.
     pub router: &'a Router,
+    /// Links that are polled.
+    pub polled: Vec<Polled<'a>>,
     /// Links and their addresses.
     pub known: &'a Known,
     /// The clock of the loop, and the wall clock at the same moment as time since the epoch.
@@ -38,6 +40,14 @@ pub struct View<'a> {
     pub is_filtered: bool,
     /// Whether an instance's addresses are all on the host.
     pub is_placed: &'a dyn Fn(InstanceId) -> bool,
+}
+
+/// A link that is polled (`linkbeat_interfaces`).
+pub struct Polled<'a> {
+    /// What was asked for.
+    pub wanted: &'a Linkbeat,
+    /// How it was asked last, and whether it had a link; nothing before the first answer.
+    pub heard: Option<(LinkMethod, bool)>,
 }
 
 impl View<'_> {

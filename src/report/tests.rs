@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::config::model::{
-    Authentication, InitialState, Model, OldChecksum, Unicast, UnicastPeer, VrrpInstance,
+    Authentication, InitialState, LinkMethod, Linkbeat, Model, OldChecksum, Unicast, UnicastPeer,
+    VrrpInstance,
 };
 use crate::config::secret::Secret;
 use crate::vrrp::{Actions, Event, Interface};
@@ -61,11 +62,28 @@ fn with_view<T>(model: &Model, router: &Router, look: impl FnOnce(&View<'_>) -> 
         global: &model.global,
         fixed: &model.vrrp.fixed,
         router,
+        polled: vec![
+            Polled {
+                wanted: &beat("eth0"),
+                heard: Some((LinkMethod::Ethtool, false)),
+            },
+            Polled {
+                wanted: &beat("eth1"),
+                heard: None,
+            },
+        ],
         known: &known,
         is_filtered: true,
         now,
         is_placed: &|_| true,
     })
+}
+
+fn beat(interface: &str) -> Linkbeat {
+    Linkbeat {
+        interface: interface.into(),
+        preferred: LinkMethod::Mii,
+    }
 }
 
 #[test]
@@ -83,7 +101,7 @@ fn the_data_file_has_its_sections_and_masks_the_password() {
         "   Virtual IP (2):\n     172.18.100.66/16 dev eth0 scope global label eth0:0\n     10.0.0.1 dev eth0 scope global\n",
         "------< VRRP Sockpool >------\n Interface = eth0\n",
         "     VI_\"1\" vrid 6\n",
-        "------< Interfaces >------\n",
+        "------< Linkbeat interfaces >------\n eth0 = ETHTOOL, down\n eth1 = MII, not known yet\n------< Interfaces >------\n",
     ] {
         assert!(text.contains(part), "{part:?} is not in\n{text}");
     }

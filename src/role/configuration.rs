@@ -45,9 +45,11 @@ pub fn read(options: &Options, directory: &Path, occasion: Occasion) -> Loaded {
         path: options.file.clone(),
         context,
     };
-    let system = System {
-        may_wait: occasion == Occasion::Test,
-        may_move: occasion != Occasion::Reload && options.namespace.is_none(),
+    let system = match occasion {
+        Occasion::Test => System::new(true, true, options.namespace.clone()),
+        // What the command line names was gone to before.
+        Occasion::Start => System::new(false, options.namespace.is_none(), None),
+        Occasion::Reload => System::new(false, false, None),
     };
     let mut loaded = config::load(&files, &Disk, &system);
     if options.namespace.is_some() {
@@ -153,10 +155,7 @@ virtual_server 192.0.2.1 80 {
             path: "k.conf".into(),
             ..Files::default()
         };
-        let world: &dyn World = &System {
-            may_wait: false,
-            may_move: false,
-        };
+        let world: &dyn World = &System::new(false, false, None);
         load(&options, &Memory::default().with("k.conf", TEXT), world).model
     }
 

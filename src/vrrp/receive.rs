@@ -274,6 +274,13 @@ fn judge_v3<'a>(
         })
         .map_err(|fault| PacketFault::of(fault, v3::VERSION))?;
     addressed(config, envelope)?;
+    if envelope.sealed.is_some() {
+        // Version 3 knows no authentication header (RFC 9568 section 9).
+        return Err(PacketFault::AuthMismatch {
+            got: v2::AUTH_AH,
+            expected: v2::AUTH_NONE,
+        });
+    }
     if advert.interval == 0 {
         return Err(PacketFault::NoInterval);
     }

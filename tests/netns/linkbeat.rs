@@ -1,6 +1,8 @@
 //! Links that are polled: the driver is asked, whatever the kernel's flags say, and a reload begins and ends it.
 
-use nix::sys::signal::Signal;
+use std::fs;
+
+use nix::sys::signal::{Signal, kill};
 
 use crate::support::Binary::Ours;
 use crate::support::config::instance;
@@ -17,6 +19,7 @@ pub fn cases() -> Vec<Case> {
     vec![
         case("linkbeat::the_driver_is_asked", the_driver_is_asked),
         case("linkbeat::all_of_the_instances", all_of_the_instances),
+        case("linkbeat::who_asks_is_replaced", who_asks_is_replaced),
     ]
 }
 
@@ -98,4 +101,49 @@ fn all_of_the_instances() {
     node.wait_log("Linkbeat reports eth1 down", secs(5));
     wait_until("the instance fails", secs(5), || faults(node) == 1);
     node.stop();
+}
+
+/// The process that asks dies: another takes its place, what it had said is believed meanwhile, and the data file shows what is so.
+fn who_asks_is_replaced() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.start(Ours, &config("linkbeat_interfaces {\n eth0 MII\n}", ""));
+    wait_until("the host is master", election_bound(), || node.holds(VIP));
+    let vrrp = node.vrrp_pid().expect("the VRRP process");
+    // Only what is polled says so.
+    node.run(&["ip", "link", "set", "eth0", "mode", "dormant"]);
+    node.run(&["ip", "link", "set", "eth0", "state", "dormant"]);
+    for round in 1..=2 {
+        let [asker] = Node::children(vrrp)[..] else {
+            panic!("one child: {:?}", Node::children(vrrp))
+        };
+        kill(asker, Signal::SIGKILL).expect("the process that asks");
+        let told = || {
+            let log = node.log();
+            log.matches("The process that polls links has ended")
+                .count()
+                == round
+        };
+        wait_until("it is told", secs(5), told);
+        wait_until("there is another", secs(5), || {
+            Node::children(vrrp).iter().any(|child| *child != asker)
+        });
+        stays("the address", secs(2), || node.holds(VIP));
+    }
+    assert_eq!(faults(node), 0);
+    let shown = |text: &str| {
+        let _ = fs::remove_file(node.path("/tmp/keepalived.data"));
+        node.signal(Signal::SIGUSR1);
+        wait_until(text, secs(5), || {
+            let data = node.read("/tmp/keepalived.data");
+            data.contains(&format!("Linkbeat interfaces >------\n eth0 = {text}\n"))
+        });
+    };
+    shown("ETHTOOL, up");
+    world.cable(0, 0, false);
+    node.wait_log("Linkbeat reports eth0 down", secs(5));
+    wait_until("the instance fails", secs(5), || faults(node) == 1);
+    shown("ETHTOOL, down");
+    node.stop();
+    wait_until("nobody is left", secs(5), || node.processes().is_empty());
 }

@@ -1,8 +1,8 @@
 //! Virtual MACs: what neighbours see of them, and links that others delete, rename, occupy, or leave behind.
 
-use std::fs;
+use std::fs::{self, File};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 
 use crate::support::Binary::Ours;
 use crate::support::config::instance;
@@ -40,6 +40,8 @@ pub fn cases() -> Vec<Case> {
             reload_turns_it_on_and_off,
         ),
         case("vmac::promoted_secondaries", promoted_secondaries),
+        case("vmac::groups_and_watchers", groups_and_watchers),
+        case("vmac::the_mtu_of_the_base", the_mtu_of_the_base),
     ]
 }
 
@@ -292,29 +294,86 @@ fn a_taken_name_is_avoided() {
 fn a_name_taken_later_is_told() {
     let world = alone("use_vmac");
     let node = &world.nodes[0];
+    let vrrp = node.vrrp_pid().expect("the VRRP process");
     let plan = format!("link del {LINK}\nlink add {LINK} type veth peer name other\n");
-    let told = || {
-        node.log()
-            .contains("is there already and was not made by keepalived")
+    node.write("/tmp/plan", &plan);
+    // Else our daemon would be quicker.
+    kill(vrrp, Signal::SIGSTOP).expect("the VRRP process");
+    node.run(&["ip", "-batch", "/tmp/plan"]);
+    kill(vrrp, Signal::SIGCONT).expect("the VRRP process");
+    let told = "is there already and was not made by keepalived";
+    node.wait_log(told, secs(5));
+    wait_until("the instance has lost its link", secs(5), || {
+        node.log().contains("Entering FAULT STATE")
+    });
+    stays("it is left alone", secs(2), || {
+        node.run(&["ip", "-d", "link", "show", "dev", LINK])
+            .contains("veth")
+    });
+    assert_eq!(node.log().matches(told).count(), 1, "told once");
+    node.run(&["ip", "link", "del", LINK]);
+    wait_until("the instance has it back", election_bound(), || {
+        node.holds(VIP)
+    });
+    assert!(
+        node.run(&["ip", "-d", "link", "show", "dev", LINK])
+            .contains("macvlan")
+    );
+}
+
+/// The group of a link, and what those hear who watch its base.
+fn groups_and_watchers() {
+    let group = |node: &Node| {
+        let text = node.run(&["ip", "-j", "link", "show", "dev", LINK]);
+        let value: serde_json::Value = serde_json::from_str(&text).expect("JSON from ip");
+        value[0]["group"].as_str().unwrap_or_default().to_owned()
     };
-    for _ in 0..20 {
-        node.write("/tmp/plan", &plan);
-        if node.try_run(&["ip", "-batch", "/tmp/plan"]).0.success() {
-            wait_until("it is told", secs(5), told);
-            wait_until("the instance has lost its link", secs(5), || {
-                node.log()
-                    .contains(&format!("entering FAULT state (interface {LINK}"))
-                    || node.log().contains("Entering FAULT STATE")
-            });
-            node.run(&["ip", "link", "del", LINK]);
-            wait_until("the instance has it back", election_bound(), || {
-                node.holds(VIP)
-            });
-            return;
+    for (words, wanted, told) in [
+        ("use_vmac", "5", false),
+        ("use_vmac group 7", "7", false),
+        ("use_vmac netlink_notify_msg", "5", true),
+    ] {
+        let world = World::new(&[HostSpec::numbered(1)]);
+        let node = &world.nodes[0];
+        node.run(&["ip", "link", "set", "eth0", "group", "5"]);
+        let heard = File::create(node.path("/tmp/heard")).expect("a file of the host");
+        let mut watcher = node
+            .command(&["ip", "-o", "monitor", "link"])
+            .stdout(heard)
+            .spawn()
+            .expect("ip monitor");
+        // It listens when it hears this.
+        wait_until("the watcher listens", secs(5), || {
+            node.run(&["ip", "link", "set", "lo", "group", "9"]);
+            node.run(&["ip", "link", "set", "lo", "group", "0"]);
+            node.read("/tmp/heard").contains(": lo:")
+        });
+        node.start(Ours, &config(255, words));
+        wait_until("the host is master", election_bound(), || node.holds(VIP));
+        assert_eq!(group(node), wanted, "{words}");
+        let of_base = || {
+            let heard = node.read("/tmp/heard");
+            heard.lines().any(|line| line.contains(": eth0@"))
+        };
+        match told {
+            true => wait_until("the watcher hears of the base", secs(5), of_base),
+            false => stays("nobody speaks of the base", secs(1), || !of_base()),
         }
-        wait_until("our daemon was quicker", secs(5), || node.holds(VIP));
+        watcher.kill().expect("the watcher");
+        watcher.wait().expect("the watcher");
     }
-    println!("not shown: our daemon was always quicker");
+}
+
+/// A link is as large as its base, also when that grows again.
+fn the_mtu_of_the_base() {
+    let world = alone("use_vmac");
+    let node = &world.nodes[0];
+    let mtu = || fs_of(node, &format!("/sys/class/net/{LINK}/mtu"));
+    assert_eq!(mtu(), "1500");
+    for size in ["1400", "1500"] {
+        node.run(&["ip", "link", "set", "eth0", "mtu", size]);
+        wait_until("the link follows", secs(5), || mtu() == size);
+    }
 }
 
 fn reload_turns_it_on_and_off() {

@@ -5,6 +5,7 @@ pub(super) mod accept;
 mod addresses;
 mod auth;
 mod election;
+pub(super) mod ground;
 mod strict;
 mod unicast;
 mod vmac;
@@ -61,7 +62,14 @@ pub(super) fn instance(
         return;
     }
     builder.objects += 1;
-    let Some(vmac) = vmac::vmac(builder, context, &mut draft, &transport, (ipv6, strict)) else {
+    let Some(vmac) = vmac::vmac(
+        builder,
+        context,
+        &mut draft,
+        &transport,
+        (ipv6, strict),
+        span,
+    ) else {
         return;
     };
     addresses::shared_addresses(builder, context, &draft);

@@ -43,7 +43,7 @@ use super::diagnostic::{Class, Diagnostics, Span};
 use super::keywords::{Block, Keyword};
 use super::pattern::Patterns;
 use super::read::Item;
-use super::world::{NameDirectories, Names, World};
+use super::world::{Ground, NameDirectories, Names, World};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
@@ -61,6 +61,8 @@ pub struct Context<'w> {
     pub name_directories: NameDirectories,
     /// Numbers by their iproute2 names, as found so far.
     numbers: RefCell<HashMap<(Names, String), Option<u32>>>,
+    /// The interfaces that the world tells of are those the daemon will have.
+    knows_interfaces: bool,
     /// What is known of interfaces.
     interfaces: HashMap<String, bool>,
     /// Keywords met that nothing acts on yet: how often, and where first.
@@ -94,6 +96,7 @@ impl<'w> Context<'w> {
             dynamic_interfaces: false,
             name_directories: NameDirectories::default(),
             numbers: RefCell::default(),
+            knows_interfaces: true,
             interfaces: HashMap::new(),
             pending: Vec::new(),
             inside_pending: 0,
@@ -109,12 +112,30 @@ impl<'w> Context<'w> {
 
     /// Whether an interface exists: asked once a name, as thousands of instances share one.
     pub fn interface_exists(&mut self, name: &str) -> bool {
+        if !self.knows_interfaces {
+            return true;
+        }
         if let Some(known) = self.interfaces.get(name) {
             return *known;
         }
         let exists = self.world.interface_exists(name);
         self.interfaces.insert(name.to_owned(), exists);
         exists
+    }
+
+    /// Whether an interface can send to groups, as most can.
+    pub fn does_multicast(&self, name: &str) -> bool {
+        !self.knows_interfaces || self.world.does_multicast(name)
+    }
+
+    /// Whether an interface of this name exists that we did not make.
+    pub fn is_foreign(&self, name: &str) -> bool {
+        self.knows_interfaces && self.world.is_foreign(name)
+    }
+
+    /// What is known of an interface that others are to be made upon.
+    pub fn ground(&self, name: &str) -> Option<Ground> {
+        self.world.ground(name).filter(|_| self.knows_interfaces)
     }
 
     /// A number by its iproute2 name: looked up once, as thousands of routes share one.

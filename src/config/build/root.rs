@@ -11,7 +11,7 @@ use crate::config::keywords::Block;
 use crate::config::model::Model;
 use crate::config::read::Item;
 use crate::config::tree::Tree;
-use crate::config::world::World;
+use crate::config::world::{Barred, World};
 
 /// A model and how it came about.
 #[derive(Clone, Debug)]
@@ -68,25 +68,34 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
     }
 }
 
-/// Goes over to `net_namespace` before anything is judged: the interfaces are those of that place.
+/// Goes over to `net_namespace` before anything is judged: the interfaces are those of that place. Whoever may not go there knows none.
 fn enter_network_namespace(context: &mut Context<'_>, tree: &Tree) {
     let mut statements = tree.statements();
-    let Some(name) = statements
+    let word = statements
         .find(|statement| statement.keyword() == "net_namespace")
-        .and_then(|statement| statement.word(1))
-    else {
+        .and_then(|statement| statement.word(1));
+    let name = word.map(|word| word.text());
+    let Err(barred) = context.world.enter_network_namespace(name.as_deref()) else {
         return;
     };
-    if let Err(error) = context.world.enter_network_namespace(&name.text()) {
-        context.fault(
-            name.span(),
+    let shown = name.map_or_else(String::new, |name| format!(" {}", quote(name.as_bytes())));
+    let span = word.map(|word| word.span());
+    let (class, message, help) = match barred {
+        Barred::NotPermitted => (
+            Class::Note,
             format!(
-                "cannot go to network namespace {}: {error}",
-                quote(name.bytes())
+                "not permitted to go to network namespace{shown}: nothing is said of the interfaces there"
             ),
+            "run the check as root, who runs the daemon",
+        ),
+        Barred::Impossible(error) => (
+            Class::General,
+            format!("cannot go to network namespace{shown}: {error}"),
             "the daemon does not start; 'ip netns' shows the namespaces there are",
-        );
-    }
+        ),
+    };
+    context.knows_interfaces = class != Class::Note;
+    context.diagnostics.advise(class, span, message, help);
 }
 
 /// There is not one object that a daemon could run: not a start, and a fault of its own when no other was found.

@@ -1,6 +1,7 @@
 //! What the builders of one configuration share: the model as far as it is made, the defaults, and the names met so far.
 
 use super::finish::accept::Unanswered;
+use super::finish::ground::Load;
 use super::global::Defaults;
 use super::notify::DraftNotify;
 use crate::config::diagnostic::Span;
@@ -28,6 +29,8 @@ pub(super) struct Builder {
     pub addresses: HashMap<(IpAddr, Option<String>), String>,
     /// Names of links that instances make, and who.
     pub link_names: HashMap<String, String>,
+    /// What interfaces bear, and for whom first.
+    pub loads: HashMap<String, (Load, String)>,
     /// `interface_up_down_delays`, fitted to the instances when all are known.
     pub link_delays: Vec<(LinkDelay, Span)>,
     /// The interfaces that a `garp_group` has.

@@ -2,6 +2,7 @@
 
 mod around;
 mod globals;
+mod grounds;
 mod instances;
 mod messages;
 mod scripts;

@@ -10,7 +10,7 @@ mod decode;
 mod ruleset;
 
 pub use decode::{Message, Received, decode};
-pub use ruleset::{add_elements, delete_elements, make_tables, remove_tables};
+pub use ruleset::{add_elements, delete_elements, element_length, make_tables, remove_tables};
 
 use super::envelope::{ALIGNMENT, HEADER_LENGTH};
 use attribute::Attribute;

@@ -34,7 +34,7 @@ use super::constants::{
     verdict,
 };
 use crate::kernel::filter::{Element, Family, Set, Shape};
-use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE};
+use netlink_packet_core::{Emitable, NLM_F_APPEND, NLM_F_CREATE};
 use std::net::Ipv6Addr;
 
 /// Elements of one message: an attribute holds 64 KiB at most, an element takes some 60 bytes.
@@ -167,6 +167,11 @@ fn change_elements<'a>(
             })
         })
         .collect()
+}
+
+/// Bytes that an element takes in a batch.
+pub fn element_length(element: &Element) -> usize {
+    [element_of(element)].as_slice().buffer_len()
 }
 
 fn element_of(member: &Element) -> Attribute {

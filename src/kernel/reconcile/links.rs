@@ -225,6 +225,8 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             }
             let group = wish.group.unwrap_or(base.nature.group);
             update.group = (link.nature.group != group).then_some(group);
+            // The kernel takes a smaller one over, and never goes back.
+            update.mtu = (link.mtu != base.mtu).then_some(base.mtu);
         }
         if !wish.for_ipv6 && matches!(wish.kind, LinkKind::Macvlan { .. }) {
             update.settings = SETTINGS_IPV4

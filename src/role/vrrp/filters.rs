@@ -40,8 +40,6 @@ pub(super) struct Filters {
     firewall: Firewall,
     /// MASTERs whose addresses are not answered.
     holding: HashSet<InstanceId>,
-    /// Instances that no longer are; their addresses go first.
-    leaving: HashSet<InstanceId>,
     /// Instances that were MASTER in the life of a process before, until it is known what they are now.
     presumed: HashSet<InstanceId>,
     /// Virtual MACs.
@@ -97,7 +95,6 @@ impl Filters {
 
     /// Keeps the addresses of an instance from answering, when its configuration says so.
     pub fn hold(&mut self, id: InstanceId, config: &VrrpInstance, known: &Known) {
-        self.leaving.remove(&id);
         self.presumed.remove(&id);
         self.holding.insert(id);
         let elements = if config.answers() {
@@ -111,7 +108,7 @@ impl Filters {
     /// The addresses of an instance need no filter once they are gone.
     pub fn release(&mut self, id: InstanceId) {
         if self.holding.remove(&id) {
-            self.leaving.insert(id);
+            self.reconciler.hold(Holder::Addresses(id), Vec::new());
         }
     }
 
@@ -193,12 +190,7 @@ impl Filters {
         now: Instant,
         addresses_settled: bool,
     ) -> bool {
-        if addresses_settled {
-            for id in self.leaving.drain() {
-                self.reconciler.hold(Holder::Addresses(id), Vec::new());
-            }
-        }
-        if let Some((sequence, bytes)) = self.reconciler.batch(now) {
+        if let Some((sequence, bytes)) = self.reconciler.batch(now, addresses_settled) {
             let sent = self.socket(events).and_then(|socket| socket.send(&bytes));
             match sent {
                 // The kernel has carried it out, so the answer is there.
@@ -223,9 +215,9 @@ impl Filters {
         self.reconciler.is_ready(now)
     }
 
-    /// True when there are elements that wait for addresses to be gone.
+    /// True when there is something that waits for addresses to be gone.
     pub fn has_leaving(&self) -> bool {
-        !self.leaving.is_empty()
+        self.reconciler.has_late()
     }
 
     /// When there is something to do though nothing happens.

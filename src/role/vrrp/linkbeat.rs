@@ -1,32 +1,40 @@
 //! `linkbeat_interfaces`: the links of some interfaces are asked for once a second, instead of believing what the kernel tells. The
 //! driver may take its time to answer, so that another process asks; it says what changed.
 
-use super::{Shell, Source};
+use super::{Key, Shell, Source};
 use crate::config::model::{LinkMethod, Linkbeat};
 use crate::os::clock;
 use crate::os::linkbeat::Asker;
 use crate::os::poll::{Loop, Want};
 use crate::os::process::{self, Fork, ProcessId};
+use crate::report::Polled;
 use crate::time::Instant;
 use crate::vrrp::{Event, Interface};
+use crate::wheel::Wheel;
 use log::{error, info, warn};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 /// From one question to the next, in milliseconds.
 const PERIOD: u16 = 1000;
 /// What the other process says: the place of an interface, whether it has a link, the place of the way it was asked in.
 const RECORD: usize = 6;
+/// A process that dies is replaced at once, unless it has lived for less than this: then after so long.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// The process that asks, and what it said.
 #[derive(Default)]
 pub(super) struct Linkbeats {
     wanted: Vec<Linkbeat>,
     asker: Option<Line>,
-    up: HashMap<String, bool>,
+    /// When one was last started.
+    tried: Option<Instant>,
+    /// How each was asked last, and whether it has a link.
+    heard: HashMap<String, (LinkMethod, bool)>,
     /// What the kernel tells of the same interfaces.
     told: HashMap<String, bool>,
     /// Processes that asked, until they have ended.
@@ -46,16 +54,33 @@ impl AsRawFd for Line {
 
 impl Linkbeats {
     /// Asks for the links of these interfaces from now on; gives those that are to be believed from the kernel again.
-    pub fn watch(&mut self, events: &mut Loop<Source>, wanted: &[Linkbeat]) -> Vec<(String, bool)> {
+    pub fn watch(
+        &mut self,
+        now: Instant,
+        events: &mut Loop<Source>,
+        wheel: &mut Wheel<Key>,
+        wanted: &[Linkbeat],
+    ) -> Vec<(String, bool)> {
         let mut released = Vec::new();
         if self.wanted != wanted {
             self.dismiss(events);
+            self.tried = None;
             self.wanted = wanted.to_vec();
             let polled = |name: &String| wanted.iter().any(|line| line.interface == *name);
-            self.up.retain(|name, _| polled(name));
+            self.heard.retain(|name, _| polled(name));
             released.extend(self.told.extract_if(|name, _| !polled(name)));
         }
-        if self.asker.is_none() && !self.wanted.is_empty() {
+        self.replace(now, events, wheel);
+        released
+    }
+
+    /// Starts a process that asks if there is none, now or later. Until it has spoken, what the last one said is believed.
+    pub fn replace(&mut self, now: Instant, events: &mut Loop<Source>, wheel: &mut Wheel<Key>) {
+        if self.wanted.is_empty() || self.asker.is_some() {
+            return;
+        }
+        if self.tried.is_none_or(|tried| now.since(tried) >= RETRY) {
+            self.tried = Some(now);
             match start(&self.wanted).and_then(|line| {
                 events.add(&line, Source::Linkbeat, Want::Read)?;
                 Ok(line)
@@ -64,7 +89,18 @@ impl Linkbeats {
                 Err(error) => error!("Links are not polled: {error}"),
             }
         }
-        released
+        if self.asker.is_none() {
+            wheel.arm(Key::Linkbeat, now + RETRY);
+        }
+    }
+
+    /// What is polled, and what came of it.
+    pub fn polled(&self) -> Vec<Polled<'_>> {
+        let polled = |wanted| Polled {
+            wanted,
+            heard: self.heard.get(&wanted.interface).copied(),
+        };
+        self.wanted.iter().map(polled).collect()
     }
 
     fn dismiss(&mut self, events: &mut Loop<Source>) {
@@ -81,7 +117,7 @@ impl Linkbeats {
 
     /// An interface as it is to be believed.
     pub fn believe(&mut self, interface: Interface) -> Interface {
-        let Some(up) = self.up.get(&interface.name).copied() else {
+        let Some((_, up)) = self.heard.get(&interface.name).copied() else {
             return interface;
         };
         self.told.insert(interface.name.clone(), interface.up);
@@ -110,8 +146,8 @@ impl Linkbeats {
             return Ok(None);
         };
         let up = up != 0;
-        let first = self.up.insert(wanted.interface.clone(), up).is_none();
-        Ok(Some((wanted.clone(), up, *method, first)))
+        let before = self.heard.insert(wanted.interface.clone(), (*method, up));
+        Ok(Some((wanted.clone(), up, *method, before.is_none())))
     }
 }
 
@@ -141,12 +177,9 @@ impl Shell {
                     self.link_is(now, name, up);
                 }
                 Err(error) => {
-                    error!(
-                        "The process that polls links has ended ({error}): until the next reload they are as the kernel tells"
-                    );
-                    for (name, up) in self.linkbeats.watch(&mut self.events, &[]) {
-                        self.link_is(now, &name, up);
-                    }
+                    warn!("The process that polls links has ended ({error}): starting another");
+                    self.linkbeats.dismiss(&mut self.events);
+                    self.replace_linkbeat(now);
                     return;
                 }
             }
@@ -156,9 +189,18 @@ impl Shell {
     /// Polls the links that the configuration names, from now on.
     pub(super) fn poll_links(&mut self, now: Instant) {
         let wanted = &self.model.vrrp.linkbeats;
-        for (name, up) in self.linkbeats.watch(&mut self.events, wanted) {
+        let released = self
+            .linkbeats
+            .watch(now, &mut self.events, &mut self.wheel, wanted);
+        for (name, up) in released {
             self.link_is(now, &name, up);
         }
+    }
+
+    /// Another process may be tried.
+    pub(super) fn replace_linkbeat(&mut self, now: Instant) {
+        self.linkbeats
+            .replace(now, &mut self.events, &mut self.wheel);
     }
 
     fn link_is(&mut self, now: Instant, name: &str, up: bool) {

@@ -100,6 +100,8 @@ enum Key {
     Programs(programs::Timer),
     /// Something static has been missing for a while.
     Statics,
+    /// Another process that polls links may be started.
+    Linkbeat,
 }
 
 impl From<programs::Source> for Source {

@@ -169,6 +169,7 @@ impl Shell {
             global: &self.model.global,
             fixed: &self.model.vrrp.fixed,
             router: &self.router,
+            polled: self.linkbeats.polled(),
             known: reconciler.known(),
             is_filtered: self.filters.is_in_place(),
             now: (clock::now(), clock::wall()),

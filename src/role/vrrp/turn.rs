@@ -195,6 +195,7 @@ impl Shell {
                 self.notifier.slow(now, run, &self.runner, &mut self.wheel);
             }
             Key::Statics => self.look_at_statics(now),
+            Key::Linkbeat => self.replace_linkbeat(now),
             Key::StopLimit => {
                 if !self.kernel.reconciler().is_settled() {
                     warn!("The kernel has not confirmed in time that all addresses are gone");

@@ -47,6 +47,27 @@ fn numbers(bench: &Bench) -> Vec<u32> {
 
 const RESTARTED: [&str; 1] = ["down in 3.609375s"];
 
+/// Version 3 knows no such header (RFC 9568 section 9), whatever is in it and whether we know the password.
+#[test]
+fn an_authentication_header_around_version_3_is_dropped() {
+    let ends = (LOWER.into(), GROUP.into());
+    let message = v3::Advert::new(Family::V4, 51, 200, 100, &VIP.octets()).emit(
+        ends.0,
+        ends.1,
+        v3::Coverage::PseudoHeader,
+    );
+    let mut bench = Bench::new(|c| c.version = Version::V3);
+    let wrapped = ah::seal(&header(LOWER), 1, &message, KEY.as_bytes());
+    assert_eq!(bench.packet(&wrapped).done(), Vec::<String>::new());
+    assert_eq!(
+        bench.told(),
+        ["(VI_1) received a 2 auth from 10.0.0.1, expecting 0!"]
+    );
+    assert_eq!(bench.instance().stats().authtype_mismatch, 1);
+    let bare = ip::Header::emit(&header(LOWER), &message);
+    assert_eq!(bench.packet(&bare).done(), ["down in 3.609375s"]);
+}
+
 /// RFC 2338 section 7.1 and RFC 2402 section 3.4.3.
 #[test]
 fn authentication_headers_are_checked_and_a_copy_is_dropped() {

@@ -177,7 +177,7 @@ pub(super) fn may_run(
             .advise(Class::Fatal, span, message, help);
         return false;
     };
-    if strict && transport.unicast.is_some() && context.world.does_multicast(interface) {
+    if strict && transport.unicast.is_some() && context.does_multicast(interface) {
         let message = format!("({name}) Unicast peers are not supported in strict mode");
         context.diagnostics.advise(
             Class::Fatal,

@@ -4,6 +4,7 @@ use super::super::Context;
 use super::super::instance::Draft;
 use super::super::state::Builder;
 use super::super::vmac::{DraftKind, DraftLink, DraftMac};
+use super::ground;
 use crate::config::diagnostic::{Class, Span};
 use crate::config::model::{LinkKind, Transport, VirtualAddress, VirtualLink, Vmac};
 use std::collections::HashMap;
@@ -52,6 +53,7 @@ pub(super) fn vmac(
     draft: &mut Draft,
     transport: &Transport,
     (ipv6, strict): (bool, bool),
+    span: Span,
 ) -> Option<Vmac> {
     let name = draft.name.clone();
     let owner = Owner {
@@ -98,6 +100,9 @@ pub(super) fn vmac(
         own.has_ipv6 = ipv6
             || addresses(draft)
                 .any(|address| address.interface.is_none() && address.address.is_ipv6());
+    }
+    for link in vmac.links() {
+        ground::judge(builder, context, &name, link, span);
     }
     Some(vmac)
 }
@@ -186,7 +191,7 @@ fn link_name(
                 ),
                 "every instance has an interface of its own: use another name",
             ),
-            None if context.world.is_foreign(&name) => (
+            None if context.is_foreign(&name) => (
                 format!(
                     "({}) interface {name} already exists and is no virtual MAC; ignoring vmac if_name",
                     owner.name
@@ -207,7 +212,7 @@ fn link_name(
         .into_iter()
         .flatten()
         .chain(numbered)
-        .find(|name| !taken.contains_key(name) && !context.world.is_foreign(name))
+        .find(|name| !taken.contains_key(name) && !context.is_foreign(name))
         .unwrap_or_default();
     taken.insert(name.clone(), owner.name.to_owned());
     name

@@ -39,6 +39,7 @@ fn words(requests: &[(u32, Request)]) -> Vec<String> {
             let settings = update.settings.iter();
             words.extend(settings.map(|(setting, value)| format!("{}={value}", setting.name())));
             words.extend(update.group.map(|group| format!("group={group}")));
+            words.extend(update.mtu.map(|mtu| format!("mtu={mtu}")));
             words.extend(update.master.map(|master| format!("master={master}")));
             words.extend(update.no_link_local.then(|| "no link-local".to_owned()));
             words.extend(update.up.then(|| "up".to_owned()));
@@ -305,6 +306,19 @@ fn what_others_do_to_it() {
         assert!(world.kernel.named("astray").is_none(), "{what}");
         assert!(world.reconciler.links_are_settled(), "{what}");
         assert_eq!(world.reconciler.take_notices(), notices, "{what}");
+    }
+}
+
+/// Its MTU is that of its base, also when that grows.
+#[test]
+fn it_follows_the_mtu_of_its_base() {
+    let mut world = World::wanting([vmac()]);
+    world.told();
+    for mtu in [1400, 9000] {
+        world.kernel.links.get_mut(&2).expect("there").mtu = mtu;
+        world.kernel.tell(2);
+        assert_eq!(world.told(), [format!("change 4: mtu={mtu}")]);
+        assert_eq!(world.made().expect("made").mtu, mtu);
     }
 }
 

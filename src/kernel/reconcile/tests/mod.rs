@@ -32,6 +32,7 @@ struct There {
     nature: Nature,
     flags: u32,
     mac: [u8; 6],
+    mtu: u32,
 }
 
 impl There {
@@ -42,7 +43,7 @@ impl There {
             name: Some(self.name.clone()),
             flags: self.flags,
             mac: Some(self.mac),
-            mtu: Some(1500),
+            mtu: Some(self.mtu),
             hardware: 1,
         }
     }
@@ -81,6 +82,7 @@ impl Kernel {
             nature: Nature::new(Kind::Other),
             flags: UP,
             mac: MAC,
+            mtu: 1500,
         };
         let there = self.links.entry(index).or_insert(there);
         name.clone_into(&mut there.name);
@@ -200,6 +202,7 @@ impl Kernel {
             name: link.name.clone(),
             nature: Nature::made(link, base, group),
             flags: UP & !IFF_UP,
+            mtu: below.mtu,
             mac: match link.kind {
                 LinkKind::Macvlan { mac } => mac,
                 LinkKind::Ipvlan { .. } => below.mac,
@@ -222,8 +225,9 @@ impl Kernel {
         if update.up {
             there.flags |= IFF_UP;
         }
+        there.mtu = update.mtu.unwrap_or(there.mtu);
         // Of settings it does not tell.
-        if update.up || update.group.is_some() || update.master.is_some() {
+        if update.up || update.mtu.is_some() || update.group.is_some() || update.master.is_some() {
             self.tell(index);
         }
         0
