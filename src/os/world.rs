@@ -38,7 +38,8 @@ const WIRELESS: &str = "/proc/self/net/wireless";
 /// What is known of a link.
 struct Link {
     ground: Ground,
-    is_upon_another: bool,
+    /// It is of a kind that we make.
+    may_be_ours: bool,
 }
 
 /// This host.
@@ -68,7 +69,7 @@ impl World for System {
 
     fn is_foreign(&self, interface: &str) -> bool {
         let link = self.links().get(interface);
-        link.is_some_and(|link| !link.is_upon_another)
+        link.is_some_and(|link| !link.may_be_ours)
     }
 
     fn ground(&self, interface: &str) -> Option<Ground> {
@@ -326,12 +327,12 @@ fn known_links(links: &[LinkReport], wireless: &str) -> HashMap<String, Link> {
             mtu: link.mtu.unwrap_or(u32::MAX),
             footing,
         };
-        let is_upon_another = link.nature.base.is_some();
+        let may_be_ours = matches!(link.nature.kind, Kind::Macvlan(_) | Kind::Ipvlan(..));
         Some((
             name,
             Link {
                 ground,
-                is_upon_another,
+                may_be_ours,
             },
         ))
     });
@@ -475,7 +476,6 @@ mod tests {
         let nature = |kind, master| {
             let mut nature = Nature::new(kind);
             nature.master = master;
-            nature.base = matches!(kind, Kind::Ipvlan(..)).then_some(2);
             nature
         };
         let link = |index, name: &str, kind, master| LinkReport {
@@ -493,6 +493,7 @@ mod tests {
             link(4, "eth2", Kind::Other, Some(8)),
             link(5, "wlan0", Kind::Other, None),
             link(6, "strait", Kind::Ipvlan(0, 0), None),
+            link(7, "vrrp.51", Kind::Macvlan(1), None),
             link(8, "br0", Kind::Other, None),
             link(9, "blue", Kind::Vrf(900), None),
         ];
@@ -504,13 +505,14 @@ mod tests {
             ("eth2", Footing::Port("br0".into()), true),
             ("wlan0", Footing::Wireless, true),
             ("strait", Footing::Ipvlan, false),
+            ("vrrp.51", Footing::Plain, false),
         ] {
             let Link {
                 ground,
-                is_upon_another,
+                may_be_ours,
             } = &known[name];
             assert_eq!((&ground.footing, ground.mtu), (&footing, 1400), "{name}");
-            assert_eq!(*is_upon_another, !foreign, "{name}");
+            assert_eq!(*may_be_ours, !foreign, "{name}");
         }
     }
 

@@ -107,26 +107,30 @@ fn all_of_the_instances() {
 fn who_asks_is_replaced() {
     let world = World::new(&[HostSpec::numbered(1)]);
     let node = &world.nodes[0];
-    node.start(Ours, &config("linkbeat_interfaces {\n eth0 MII\n}", ""));
+    node.start(Ours, &config("", ""));
     wait_until("the host is master", election_bound(), || node.holds(VIP));
     let vrrp = node.vrrp_pid().expect("the VRRP process");
+    let others = Node::children(vrrp);
+    let asker = || {
+        let children = Node::children(vrrp).into_iter();
+        children.filter(|child| !others.contains(child)).last()
+    };
+    reload(node, &config("linkbeat_interfaces {\n eth0 MII\n}", ""));
+    node.wait_log("Linkbeat reports eth0 up", secs(5));
     // Only what is polled says so.
     node.run(&["ip", "link", "set", "eth0", "mode", "dormant"]);
     node.run(&["ip", "link", "set", "eth0", "state", "dormant"]);
     for round in 1..=2 {
-        let [asker] = Node::children(vrrp)[..] else {
-            panic!("one child: {:?}", Node::children(vrrp))
-        };
-        kill(asker, Signal::SIGKILL).expect("the process that asks");
-        let told = || {
+        let before = asker().expect("the process that asks");
+        kill(before, Signal::SIGKILL).expect("the process that asks");
+        wait_until("it is told", secs(5), || {
             let log = node.log();
             log.matches("The process that polls links has ended")
                 .count()
                 == round
-        };
-        wait_until("it is told", secs(5), told);
+        });
         wait_until("there is another", secs(5), || {
-            Node::children(vrrp).iter().any(|child| *child != asker)
+            asker().is_some_and(|asker| asker != before)
         });
         stays("the address", secs(2), || node.holds(VIP));
     }

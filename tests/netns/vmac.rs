@@ -351,9 +351,12 @@ fn groups_and_watchers() {
         node.start(Ours, &config(255, words));
         wait_until("the host is master", election_bound(), || node.holds(VIP));
         assert_eq!(group(node), wanted, "{words}");
+        // The kernel speaks of the base itself before it speaks of the new link.
         let of_base = || {
             let heard = node.read("/tmp/heard");
-            heard.lines().any(|line| line.contains(": eth0@"))
+            let made = format!(": {LINK}@");
+            let later = heard.lines().skip_while(|line| !line.contains(&made));
+            later.skip(1).any(|line| line.contains(": eth0@"))
         };
         match told {
             true => wait_until("the watcher hears of the base", secs(5), of_base),
