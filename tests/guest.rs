@@ -1,8 +1,10 @@
 //! What this machine's own kernel may lack, in the guest of `support::guest`: routes with encapsulation, VRF devices, dummies, and
-//! what stands in them beside the distribution's keepalived. Pairs of hosts are in the modules.
+//! what stands in them and in the load balancer beside the distribution's keepalived. Pairs of hosts are in the modules.
 
 #[path = "guest/ipvlan.rs"]
 mod ipvlan;
+#[path = "guest/ipvs.rs"]
+mod ipvs;
 mod support;
 #[path = "guest/vrf.rs"]
 mod vrf;
@@ -110,5 +112,7 @@ fn main() -> ExitCode {
         .iter()
         .map(|(held, commands)| stage::case(held.name, || compare_with_commands(held, commands)));
     let pairs = vrf::cases().into_iter().chain(ipvlan::cases());
-    guest::run(theirs.chain(by_hand).chain(pairs).collect::<Vec<Case>>())
+    let balancer = ipvs::AS_KEEPALIVED.iter().map(|table| table.case());
+    let cases = theirs.chain(by_hand).chain(pairs).chain(balancer);
+    guest::run(cases.collect::<Vec<Case>>())
 }

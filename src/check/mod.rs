@@ -15,6 +15,7 @@ pub mod ping;
 pub mod schedule;
 pub mod service;
 pub mod smtp;
+pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod tls;

@@ -5,7 +5,7 @@
 //! of the one that steps in before the one that steps back, so that there is always a destination.
 
 use super::notice::{self, Names, Notice, Subject, Told, Why};
-use super::{Action, CheckId};
+use super::{Action, CheckId, table};
 use crate::config::model::{RealServer, SorryServer, VirtualServer};
 use crate::time::Instant;
 
@@ -19,6 +19,22 @@ pub enum Place {
     Server(usize),
     /// The sorry server.
     Sorry,
+}
+
+impl Place {
+    /// Those of a virtual server.
+    pub fn all(config: &VirtualServer) -> impl Iterator<Item = Place> + Clone {
+        let servers = (0..config.real_servers.len()).map(Place::Server);
+        servers.chain(config.sorry_server.is_some().then_some(Place::Sorry))
+    }
+
+    /// What is configured there.
+    pub fn find(self, config: &VirtualServer) -> Option<table::Server> {
+        match self {
+            Place::Server(place) => config.real_servers.get(place).map(table::Server::from),
+            Place::Sorry => config.sorry_server.as_ref().map(table::Server::from),
+        }
+    }
 }
 
 /// A real server at work. There may be many.

@@ -11,6 +11,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// A process id.
 pub type ProcessId = i32;
@@ -206,6 +207,11 @@ pub fn set_umask(mask: u32) {
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
 }
 
+/// The network namespace of this process.
+const OWN_NETWORK: &str = "/proc/self/ns/net";
+/// The one that the daemon was started in, since it has left it.
+static ORIGINAL_NETWORK: OnceLock<File> = OnceLock::new();
+
 /// Enters a network namespace by its name, as `ip netns` has them.
 pub fn enter_network_namespace(name: &str) -> io::Result<()> {
     /// Where they are kept.
@@ -218,6 +224,9 @@ pub fn enter_network_namespace(name: &str) -> io::Result<()> {
         ));
     }
     let file = File::open(Path::new(NAMESPACES).join(name))?;
+    if ORIGINAL_NETWORK.get().is_none() {
+        let _ = ORIGINAL_NETWORK.set(File::open(OWN_NETWORK)?);
+    }
     nix::sched::setns(file, nix::sched::CloneFlags::CLONE_NEWNET).map_err(|errno| match errno {
         Errno::EPERM => io::Error::new(
             io::ErrorKind::PermissionDenied,
@@ -225,6 +234,25 @@ pub fn enter_network_namespace(name: &str) -> io::Result<()> {
         ),
         other => other.into(),
     })
+}
+
+/// Does something in a network namespace, by its name as above or (None) where the daemon was started, and returns. What is opened there
+/// stays there. Only for a process with one thread.
+pub fn in_network_namespace<T>(
+    name: Option<&str>,
+    what: impl FnOnce() -> io::Result<T>,
+) -> io::Result<T> {
+    let home = File::open(OWN_NETWORK)?;
+    match (name, ORIGINAL_NETWORK.get()) {
+        (Some(name), _) => enter_network_namespace(name)?,
+        (None, Some(original)) => {
+            nix::sched::setns(original, nix::sched::CloneFlags::CLONE_NEWNET)?;
+        }
+        (None, None) => {}
+    }
+    let result = what();
+    nix::sched::setns(home, nix::sched::CloneFlags::CLONE_NEWNET)?;
+    result
 }
 
 /// What the VRRP role cannot do without, and this process has not: names of capabilities.

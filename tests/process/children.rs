@@ -150,10 +150,8 @@ pub fn checker() {
         pid_in(host, "/run/checkers.pid")
     });
     let vrrp = host.vrrp_pid();
-    host.wait_log(
-        "1 virtual servers with 1 real servers are read, but balancing is not implemented yet",
-        secs(5),
-    );
+    // No IPVS on this machine, or not for a namespace of ours: said once, and no reason to end.
+    host.wait_log("nothing is forwarded until", secs(5));
     // It goes, and the VRRP process is not disturbed.
     host.write(CONFIG, &instances(1));
     host.signal(Signal::SIGHUP);

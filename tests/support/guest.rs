@@ -25,7 +25,7 @@ use super::stage::{self, Case, itself};
 use super::wait_for;
 
 /// Modules of the guest, by file name, and what they need.
-const MODULES: [&str; 11] = [
+const MODULES: [&str; 26] = [
     "ipv6",
     "bridge",
     "veth",
@@ -37,6 +37,21 @@ const MODULES: [&str; 11] = [
     "mpls_iptunnel",
     "ila",
     "ip_tunnel",
+    "ip_vs",
+    "ip_vs_rr",
+    "ip_vs_wrr",
+    "ip_vs_lc",
+    "ip_vs_wlc",
+    "ip_vs_lblc",
+    "ip_vs_lblcr",
+    "ip_vs_dh",
+    "ip_vs_sh",
+    "ip_vs_mh",
+    "ip_vs_sed",
+    "ip_vs_nq",
+    "ip_vs_fo",
+    "ip_vs_ovf",
+    "ip_vs_pe_sip",
 ];
 
 /// Set for the processes that boot: where the run's folder is.
@@ -55,7 +70,7 @@ pub const CASES_AT_ONCE: usize = 3;
 const MEMORY: &str = "512M";
 
 /// A whole guest may take this long.
-const LIMIT: Duration = Duration::from_secs(540);
+const LIMIT: Duration = Duration::from_secs(900);
 
 /// Files of the folder that the run and the guest share.
 const ARGUMENTS: &str = "arguments";

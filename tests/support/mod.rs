@@ -15,6 +15,7 @@ pub mod cases;
 pub mod config;
 pub mod groups;
 pub mod guest;
+pub mod ipvs;
 pub mod node;
 pub mod owners;
 pub mod packet;

@@ -63,9 +63,14 @@ pub fn case(name: &str, body: impl Fn() + Send + Sync + 'static) -> Case {
 
 /// A case whose hosts keep the privileges that root has here: they are in no user namespace of their own, unless we are not root.
 pub fn privileged_case(name: &str, body: impl Fn() + Send + Sync + 'static) -> Case {
+    privileged(case(name, body))
+}
+
+/// The same for a case of any kind.
+pub fn privileged(case: Case) -> Case {
     Case {
         privileged: true,
-        ..case(name, body)
+        ..case
     }
 }
 

@@ -1,6 +1,6 @@
 //! Daemon-wide settings: `global_defs` and the statements outside any block.
 
-use super::{Files, Firewall, Lifecycle, Processes, ReceiveBuffers};
+use super::{Files, Firewall, Ipvs, Lifecycle, Processes, ReceiveBuffers};
 use crate::wire::vrrp::{MULTICAST_GROUP4, MULTICAST_GROUP6};
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -51,6 +51,8 @@ pub struct Global {
     pub firewall: Firewall,
     /// How much may wait at the sockets of the VRRP process.
     pub buffers: ReceiveBuffers,
+    /// The kernel's load balancer.
+    pub ipvs: Ipvs,
 }
 
 /// What the processes are called in lists of processes, where it was said; at most 15 bytes each.
@@ -90,6 +92,7 @@ impl Default for Global {
             lifecycle: Lifecycle::default(),
             firewall: Firewall::default(),
             buffers: ReceiveBuffers::default(),
+            ipvs: Ipvs::default(),
         }
     }
 }

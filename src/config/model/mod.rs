@@ -10,6 +10,7 @@ mod command;
 mod files;
 mod filter;
 mod global;
+mod ipvs;
 mod lifecycle;
 mod linkbeat;
 mod lvs;
@@ -33,6 +34,7 @@ pub use command::Command;
 pub use files::{DumpPlace, Files, ReloadCheck, ReloadFile};
 pub use filter::Firewall;
 pub use global::{Global, ProcessNames};
+pub use ipvs::{Ipvs, IpvsNamespace, IpvsTimeouts, SyncSettings};
 pub use lifecycle::{BoundedCommand, Lifecycle};
 pub use linkbeat::{LinkMethod, Linkbeat};
 pub use lvs::{

@@ -9,6 +9,7 @@ mod message;
 mod notice;
 mod reconcile;
 
+pub use crate::config::model::IpvsTimeouts as Timeouts;
 pub use decode::decode;
 pub use encode::{datagram, resolve};
 pub use message::{Connections, Message, Received, Request, Traffic};
@@ -129,17 +130,6 @@ pub struct Destination {
     pub upper_threshold: u32,
     /// New ones again below so many; 0 = three quarters of the upper one.
     pub lower_threshold: u32,
-}
-
-/// How long connections are remembered without traffic, in seconds; 0 = as it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Timeouts {
-    /// Established TCP.
-    pub tcp: u32,
-    /// TCP after a FIN.
-    pub tcp_fin: u32,
-    /// UDP.
-    pub udp: u32,
 }
 
 /// Which half of connection synchronisation a daemon of the kernel is.

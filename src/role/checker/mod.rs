@@ -5,6 +5,7 @@
 //! time, so that the verdict of one is not delayed by the beginning of a thousand others.
 
 mod connect;
+mod ipvs;
 mod orders;
 mod ping;
 mod runs;
@@ -15,6 +16,7 @@ use super::dumps::Dumps;
 use super::programs::{self, Fifos, Notifier, Part, Runner};
 use super::{Exit, RoleContext};
 use crate::check::director::Director;
+use crate::check::service::Place;
 use crate::check::{Action, CheckId};
 use crate::config::model::{Lvs, Model, Probe};
 use crate::logging;
@@ -23,6 +25,7 @@ use crate::os::{clock, descriptors, memory, random};
 use crate::time::Instant;
 use crate::wheel::Wheel;
 use connect::Connections;
+use ipvs::Ipvs;
 use log::{debug, error, info, warn};
 use runs::Runs;
 use std::collections::BTreeMap;
@@ -32,6 +35,8 @@ use std::time::Duration;
 
 /// How long a stop waits for programs that are told of the end.
 const PROGRAMS_LIMIT: Duration = Duration::from_secs(1);
+/// How long it waits for the kernel: a table of hundreds of thousands goes in less.
+const KERNEL_LIMIT: Duration = Duration::from_secs(4);
 /// Descriptors that are not for connections: the log, the parent, the kernel, FIFOs, the runner.
 const DESCRIPTORS_KEPT: u64 = 64;
 /// More connections than that at once are of no use to anybody.
@@ -42,6 +47,8 @@ const CONNECTIONS_MAX: usize = 32 * 1024;
 enum Source {
     /// A connection of a check.
     Check(u32),
+    /// The kernel's load balancer.
+    Ipvs,
     Parent,
     Programs(programs::Source),
     Signals,
@@ -55,10 +62,13 @@ enum Key {
     Check(CheckId),
     /// The time of a connection is over.
     Limit(u32),
+    /// The kernel is to be asked for something.
+    Ipvs,
     Programs(programs::Timer),
     /// Checks that found no room are tried again.
     Room,
     StopLimit,
+    KernelLimit,
 }
 
 impl From<programs::Source> for Source {
@@ -81,6 +91,7 @@ struct Shell {
     director: Director,
     connections: Connections,
     runs: Runs,
+    ipvs: Ipvs,
     runner: Runner,
     notifier: Notifier,
     fifos: Fifos,
@@ -110,6 +121,7 @@ impl Shell {
             director: Director::default(),
             connections: Connections::new(1),
             runs: Runs::default(),
+            ipvs: Ipvs::open(&model.global.ipvs)?,
             runner: Runner::default(),
             notifier: Notifier::default(),
             fifos: Fifos::default(),
@@ -126,6 +138,9 @@ impl Shell {
         shell
             .events
             .add(&shell.context.signals, Source::Signals, Want::Read)?;
+        shell
+            .events
+            .add(shell.ipvs.socket(), Source::Ipvs, Want::Read)?;
         // Sooner than anything that makes this process larger: the runner begins as a copy of it.
         shell.prepare_runner();
         shell.configure_fifos();
@@ -139,6 +154,7 @@ impl Shell {
         say_what_is_missing(&self.model.lvs);
         let model = self.model.clone();
         let nothing = Lvs::default();
+        self.ipvs.configure(&model);
         self.director.configure(
             now,
             &nothing,
@@ -148,6 +164,7 @@ impl Shell {
         );
         self.perform(now);
         memory::give_back();
+        self.ask_kernel(now);
         self.context.parent.answer(Answer::Started);
         let mut ready = Vec::new();
         loop {
@@ -176,8 +193,25 @@ impl Shell {
 
     fn act(&mut self, now: Instant, action: Action) {
         match action {
-            // The kernel's part comes with the reconciler of its table.
-            Action::Destination { .. } | Action::Service(_) => {}
+            Action::Destination {
+                service,
+                place,
+                weight,
+            } => {
+                let configs = &self.model.lvs.virtual_servers;
+                if let Some(behind) = configs.get(service).and_then(|it| place.find(it)) {
+                    self.ipvs.put(service, behind, weight);
+                }
+            }
+            Action::Service(place) => {
+                let configs = &self.model.lvs.virtual_servers;
+                let services = self.director.services();
+                if let (Some(config), Some(service)) = (configs.get(place), services.get(place)) {
+                    let wanted = Place::all(config)
+                        .filter_map(|at| Some((at.find(config)?, service.wanted(config, at)?)));
+                    self.ipvs.put_all(place, wanted);
+                }
+            }
             Action::Arm(check, at) => self.wheel.arm(Key::Check(check), at),
             Action::Disarm(check) => drop(self.wheel.disarm(Key::Check(check))),
             Action::Abandon(check) => {

@@ -1,6 +1,6 @@
 //! What the parent orders: to stop, to take another configuration, to write what is known.
 
-use super::{Key, PROGRAMS_LIMIT, Shell, say_what_is_missing};
+use super::{KERNEL_LIMIT, Key, PROGRAMS_LIMIT, Shell, say_what_is_missing};
 use crate::config::model::Model;
 use crate::os::{clock, random};
 use crate::role::control::{Answer, Order};
@@ -39,15 +39,19 @@ impl Shell {
         let lvs = &self.model.lvs;
         self.director.stop(now, lvs, &mut self.actions);
         self.perform(now);
+        let release = self.context.options.release_ipvs;
+        self.ipvs.end(&self.model.global.ipvs, release);
         self.fifos.close(&mut self.events, &self.runner);
         self.runner
             .need(false, now, &mut self.events, &mut self.wheel);
         self.wheel.arm(Key::StopLimit, now + PROGRAMS_LIMIT);
+        self.wheel.arm(Key::KernelLimit, now + KERNEL_LIMIT);
     }
 
     /// Goes over to another configuration. What did not change is not touched.
     fn take(&mut self, now: Instant, model: Rc<Model>) {
         let old = std::mem::replace(&mut self.model, model);
+        self.ipvs.settings(&self.model.global.ipvs);
         if old.lvs == self.model.lvs {
             return;
         }
@@ -55,6 +59,7 @@ impl Shell {
         self.prepare_runner();
         self.configure_fifos();
         self.prepare_checks();
+        self.ipvs.configure(&self.model);
         let new = &self.model.lvs;
         self.director
             .configure(now, &old.lvs, new, &mut random::number, &mut self.actions);

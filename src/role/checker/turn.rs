@@ -31,6 +31,11 @@ impl Shell {
                         self.ended(now, check, verdict, None);
                     }
                 }
+                Source::Ipvs => {
+                    if self.ipvs.receive(clock::now()) {
+                        self.events.again(*event);
+                    }
+                }
                 Source::Parent => self.obey(),
                 Source::Programs(programs::Source::Runner) => self.listen_to_runner(),
                 Source::Programs(programs::Source::Fifo) => self.fifos.writable(),
@@ -43,6 +48,7 @@ impl Shell {
             }
         }
         let now = clock::now();
+        self.ask_kernel(now);
         let mut begun = 0;
         let mut first_due = None;
         while let Some((key, deadline)) = self.wheel.pop_expired(now) {
@@ -70,11 +76,20 @@ impl Shell {
                 }
                 // Looked after below; nothing is watched.
                 Key::Room
+                | Key::Ipvs
                 | Key::Programs(programs::Timer::Watched | programs::Timer::Process(_)) => {}
-                Key::StopLimit => {
-                    warn!("Some notify scripts have not ended in time");
-                    self.notifier.flush(now, &self.runner, &mut self.wheel);
+                Key::KernelLimit => {
+                    warn!("The kernel has not confirmed in time that all services are gone");
                     self.exit = Some(Exit::Clean);
+                }
+                Key::StopLimit => {
+                    if !self.notifier.is_done() {
+                        warn!("Some notify scripts have not ended in time");
+                    }
+                    self.notifier.flush(now, &self.runner, &mut self.wheel);
+                    if self.ipvs.is_settled() {
+                        self.exit = Some(Exit::Clean);
+                    }
                 }
             }
         }
@@ -87,12 +102,23 @@ impl Shell {
         if self.connections.is_stuck() {
             self.wheel.arm(Key::Room, now + ROOM_RETRY);
         }
+        self.ask_kernel(now);
         self.runner.reap();
         self.dumps.reap();
         self.context.parent.alive(now);
-        if self.stopping && self.notifier.is_done() {
+        if self.stopping && self.notifier.is_done() && self.ipvs.is_settled() {
             self.exit = Some(Exit::Clean);
         }
+    }
+
+    /// Asks the kernel for what is wanted of it.
+    pub(super) fn ask_kernel(&mut self, now: Instant) {
+        if self.ipvs.send(now) {
+            self.events.soon();
+        } else if let Some(due) = self.ipvs.next_due() {
+            self.wheel.arm(Key::Ipvs, due);
+        }
+        self.ipvs.tell();
     }
 
     /// A check has found something.

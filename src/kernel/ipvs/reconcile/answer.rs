@@ -75,14 +75,16 @@ impl Reconciler {
                 traffic,
             } => self.destination_read(sequence, key, destination, connections, traffic),
             Message::Done(errno) => self.dump_done(now, sequence, errno),
-            Message::Overrun => self.lost(),
+            Message::Overrun => {
+                self.notices.push(Notice::Overrun);
+                self.lost();
+            }
             Message::Family(_) | Message::Daemon(_) | Message::Other => {}
         }
     }
 
     /// Answers were lost, or a datagram could not be sent: what is under way is asked again, and the errno will tell what was done.
     pub fn lost(&mut self) {
-        self.notices.push(Notice::Overrun);
         self.reader.give_up();
         for (_, wish) in std::mem::take(&mut self.in_flight) {
             match wish {

@@ -120,22 +120,13 @@ impl Reconciler {
         }
         let slot = self.slots.entry(key).or_default();
         let returns = slot.wanted.is_none() && wanted.is_some();
-        if wanted.is_none() {
-            for place in slot.destinations.values_mut() {
-                place.wanted = None;
-            }
-        }
+        let goes = wanted.is_none();
         slot.wanted = wanted;
-        // Its going would have taken along those that are not wanted again.
-        let left: Vec<DestinationKey> = if returns {
-            slot.destinations.keys().copied().collect()
-        } else {
-            Vec::new()
-        };
         self.troubles.remove(&Work::Service(key));
         self.mark_service(key);
-        for server in left {
-            self.mark_destination(key, server);
+        // When it returns: its going would have taken along those that are not wanted again.
+        if goes || returns {
+            self.want_no_destinations(&key);
         }
     }
 
@@ -156,6 +147,21 @@ impl Reconciler {
         place.wanted = wanted;
         self.troubles.remove(&Work::Destination(*service, key));
         self.mark_destination(*service, key);
+    }
+
+    /// No destination of this service is wanted, until it is wanted again.
+    pub fn want_no_destinations(&mut self, key: &ServiceKey) {
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
+        let mut left = Vec::with_capacity(slot.destinations.len());
+        for (server, place) in &mut slot.destinations {
+            place.wanted = None;
+            left.push(*server);
+        }
+        for server in left {
+            self.mark_destination(*key, server);
+        }
     }
 
     /// Makes the table empty before anything else is done.

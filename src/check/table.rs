@@ -1,0 +1,170 @@
+//! From what is configured to what the kernel's load balancer is asked for: the keys of a virtual server (a group has many), the service
+//! under each, and its servers. Which servers, and with what weight, is `service`'s.
+//!
+//! DR and TUN leave the port of packets alone, so that their servers have the port of the service; a server of the other family is reached
+//! through a tunnel only.
+
+use crate::config::model::{
+    Family, Forwarding, Granularity, Lvs, Member, Protocol, RealServer, ServerGroup, Service,
+    SorryServer, VirtualServer,
+};
+use crate::kernel::ipvs::{self, Destination, DestinationKey, Persistence, ServiceKey};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+/// Services that one line of a group may stand for: a typing error in a prefix length is not to fill the kernel's memory.
+pub const ADDRESSES_MAX: usize = 1 << 16;
+
+/// A `virtual_server_group` for each name.
+pub struct Groups<'a>(HashMap<&'a str, &'a ServerGroup>);
+
+impl<'a> Groups<'a> {
+    /// Those of a configuration.
+    pub fn of(lvs: &'a Lvs) -> Self {
+        let named = lvs.groups.iter().map(|group| (&*group.name, group));
+        Groups(named.collect())
+    }
+
+    /// What a virtual server is for the kernel.
+    pub fn keys(&self, config: &VirtualServer) -> Vec<ServiceKey> {
+        let mut keys = Vec::new();
+        match &config.service {
+            Service::Address(address, port) => keys.push(address_key(config, *address, *port)),
+            Service::Fwmark(mark) => keys.push(fwmark_key(config, *mark, None)),
+            Service::Group(name) => {
+                let members = self.0.get(&**name).map(|group| &*group.members);
+                for member in members.unwrap_or_default() {
+                    match *member {
+                        Member::Addresses { first, last, port } => keys.extend(
+                            addresses(first, last)
+                                .map(|address| address_key(config, address, port)),
+                        ),
+                        Member::Fwmark { mark, family } => {
+                            keys.push(fwmark_key(config, mark, family));
+                        }
+                    }
+                }
+            }
+        }
+        keys
+    }
+}
+
+fn address_key(config: &VirtualServer, address: IpAddr, port: Option<u16>) -> ServiceKey {
+    ServiceKey::Address {
+        // As the reader says of a service that names none.
+        protocol: config.protocol.unwrap_or(Protocol::Udp),
+        address,
+        port: port.unwrap_or(0),
+    }
+}
+
+fn fwmark_key(config: &VirtualServer, mark: u32, family: Option<Family>) -> ServiceKey {
+    ServiceKey::Fwmark {
+        family: family.or(config.family).unwrap_or(Family::Inet),
+        mark,
+    }
+}
+
+/// From the first to the last, but no more than there may be.
+fn addresses(first: IpAddr, last: IpAddr) -> impl Iterator<Item = IpAddr> {
+    let (start, end, is_ipv6) = match (first, last) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => {
+            (first.to_bits().into(), last.to_bits().into(), false)
+        }
+        (IpAddr::V6(first), IpAddr::V6(last)) => (first.to_bits(), last.to_bits(), true),
+        // The reader gives no such range.
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => (1u128, 0u128, false),
+    };
+    (start..=end).take(ADDRESSES_MAX).map(move |bits| {
+        if is_ipv6 {
+            IpAddr::V6(bits.into())
+        } else {
+            // What began as 32 bits has not become more.
+            IpAddr::V4(u32::try_from(bits).unwrap_or(u32::MAX).into())
+        }
+    })
+}
+
+/// How the kernel is to spread the connections of a virtual server, at its keys of a family.
+pub fn service(config: &VirtualServer, family: Family) -> ipvs::Service {
+    let persistence = config.persistence.as_ref();
+    ipvs::Service {
+        scheduler: Rc::from(&*config.scheduler),
+        flags: config.flags,
+        one_packet: config.one_packet,
+        persistence: persistence.map(|persistence| Persistence {
+            timeout: u32::try_from(persistence.timeout.as_secs()).unwrap_or(u32::MAX),
+            granularity: match (persistence.granularity, family) {
+                (Some(mask @ Granularity::Mask(_)), Family::Inet) => mask,
+                (Some(prefix @ Granularity::Prefix(_)), Family::Inet6) => prefix,
+                _ => ipvs::single_clients(family),
+            },
+            engine: persistence.engine.as_deref().map(Rc::from),
+        }),
+    }
+}
+
+/// A server that may be behind a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Server {
+    address: IpAddr,
+    port: Option<u16>,
+    forwarding: Forwarding,
+    upper_threshold: u32,
+    lower_threshold: u32,
+}
+
+impl From<&RealServer> for Server {
+    fn from(config: &RealServer) -> Self {
+        Server {
+            address: config.address,
+            port: config.port,
+            forwarding: config.forwarding,
+            upper_threshold: config.upper_threshold,
+            lower_threshold: config.lower_threshold,
+        }
+    }
+}
+
+impl From<&SorryServer> for Server {
+    fn from(config: &SorryServer) -> Self {
+        Server {
+            address: config.address,
+            port: config.port,
+            forwarding: config.forwarding,
+            upper_threshold: 0,
+            lower_threshold: 0,
+        }
+    }
+}
+
+impl Server {
+    /// Its destination at a service; None when packets of the service's family cannot reach it.
+    pub fn key(&self, service: &ServiceKey) -> Option<DestinationKey> {
+        let tunnel = matches!(self.forwarding, Forwarding::Tunnel(..));
+        if !tunnel && Family::of(self.address) != service.family() {
+            return None;
+        }
+        let of_service = match service {
+            ServiceKey::Address { port, .. } => *port,
+            ServiceKey::Fwmark { .. } => 0,
+        };
+        let own = self.port.filter(|_| self.forwarding == Forwarding::Nat);
+        Some(DestinationKey {
+            address: self.address,
+            port: own.unwrap_or(of_service),
+        })
+    }
+
+    /// What it is there with this weight.
+    pub fn destination(&self, weight: u32) -> Destination {
+        Destination {
+            forwarding: self.forwarding,
+            weight,
+            upper_threshold: self.upper_threshold,
+            lower_threshold: self.lower_threshold,
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The load balancer's side of the checker role: the socket to the kernel's IPVS and the reconciler behind it. Which servers are wanted
+//! is the core's to say, what that is for the kernel `check::table`'s.
+
+use crate::check::table::{self, Groups, Server};
+use crate::config::model::{self, IpvsNamespace, Model, VirtualServer};
+use crate::kernel::ipvs::{self, Leave, Message, Notice, Reconciler, ServiceKey};
+use crate::os::netlink::{Netlink, Received};
+use crate::os::process;
+use crate::time::Instant;
+use log::{error, info, warn};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
+use std::io;
+use std::time::Duration;
+
+/// `NETLINK_GENERIC`.
+const GENERIC: i32 = 16;
+/// Datagrams of requests in one turn: each holds us for some hundred microseconds, and checks come due meanwhile.
+const REQUESTS_PER_TURN: usize = 4;
+/// Datagrams of answers read in one turn.
+const DATAGRAMS_PER_TURN: usize = 256;
+/// A kernel that has no IPVS may get it later.
+const RETRY: Duration = Duration::from_secs(30);
+/// After a failure to write it is tried again this much later.
+const SEND_RETRY: Duration = Duration::from_millis(100);
+
+const EPERM: i32 = 1;
+
+/// How far we are with the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    /// It is to be asked for the number of the family, no sooner than then.
+    Unknown(Instant),
+    Asked(u32),
+    Known(u16),
+}
+
+/// See the module.
+pub struct Ipvs {
+    socket: Netlink,
+    family: Family,
+    /// It was said that there is no IPVS.
+    told: bool,
+    not_before: Instant,
+    reconciler: Reconciler,
+    /// The services of each virtual server, by its place in the model.
+    keys: Vec<Box<[ServiceKey]>>,
+    /// Those that belong to several.
+    shared: HashSet<ServiceKey>,
+    ending: bool,
+}
+
+impl Ipvs {
+    /// Opens the socket; the first `send` asks whether the kernel has IPVS.
+    pub fn open(config: &model::Ipvs) -> io::Result<Self> {
+        let open = || Netlink::open(GENERIC, &[]);
+        let socket = match &config.namespace {
+            IpvsNamespace::Same => open()?,
+            IpvsNamespace::Original => process::in_network_namespace(None, open)?,
+            IpvsNamespace::Named(name) => process::in_network_namespace(Some(name), open)?,
+        };
+        let mut ipvs = Ipvs {
+            socket,
+            family: Family::Unknown(Instant::default()),
+            told: false,
+            not_before: Instant::default(),
+            reconciler: Reconciler::default(),
+            keys: Vec::new(),
+            shared: HashSet::default(),
+            ending: false,
+        };
+        if config.flush {
+            ipvs.reconciler.flush();
+        }
+        Ok(ipvs)
+    }
+
+    /// The socket, to be waited for.
+    pub fn socket(&self) -> &Netlink {
+        &self.socket
+    }
+
+    /// Goes over to a configuration: services that are no longer in it go. `put_all` has to follow for each virtual server.
+    pub fn configure(&mut self, model: &Model) {
+        self.settings(&model.global.ipvs);
+        let groups = Groups::of(&model.lvs);
+        let before: Vec<Box<[ServiceKey]>> = std::mem::take(&mut self.keys);
+        let mut owners: HashMap<ServiceKey, &VirtualServer> = HashMap::default();
+        self.shared.clear();
+        for config in &model.lvs.virtual_servers {
+            let keys = groups.keys(config);
+            for key in &keys {
+                // The first in the file says how, each of them to which servers.
+                if owners.contains_key(key) {
+                    self.shared.insert(*key);
+                } else {
+                    owners.insert(*key, config);
+                }
+            }
+            self.keys.push(keys.into());
+        }
+        for key in before.iter().flatten() {
+            if !owners.contains_key(key) {
+                self.reconciler.want_service(*key, None);
+            }
+        }
+        for key in self.keys.iter().flatten() {
+            if let Some(config) = owners.remove(key) {
+                let wanted = table::service(config, key.family());
+                self.reconciler.want_service(*key, Some(wanted));
+            }
+        }
+        for key in &self.shared {
+            self.reconciler.want_no_destinations(key);
+        }
+    }
+
+    /// Goes over to other settings that are not those of any service.
+    pub fn settings(&mut self, config: &model::Ipvs) {
+        self.size(config);
+        self.reconciler.want_timeouts(config.timeouts);
+    }
+
+    /// These servers, each with its weight, and no others are wanted behind a virtual server.
+    pub fn put_all(&mut self, place: usize, wanted: impl Iterator<Item = (Server, u32)> + Clone) {
+        let Some(keys) = self.keys.get(place) else {
+            return;
+        };
+        for key in keys {
+            if !self.shared.contains(key) {
+                self.reconciler.want_no_destinations(key);
+            }
+            for (server, weight) in wanted.clone() {
+                put(&mut self.reconciler, key, &server, Some(weight));
+            }
+        }
+    }
+
+    /// A server is wanted behind a virtual server with this weight, or (None) is not wanted.
+    pub fn put(&mut self, place: usize, server: Server, weight: Option<u32>) {
+        for key in self.keys.get(place).into_iter().flatten() {
+            put(&mut self.reconciler, key, &server, weight);
+        }
+    }
+
+    /// Reads what has come; true when there may be more.
+    pub fn receive(&mut self, now: Instant) -> bool {
+        for _ in 0..DATAGRAMS_PER_TURN {
+            match self.socket.receive() {
+                Ok(Received::Messages(bytes)) => {
+                    let mut refused = None;
+                    for received in ipvs::decode(bytes) {
+                        match received {
+                            Ok(received) => match (&received.message, self.family) {
+                                (Message::Family(number), Family::Asked(_)) => {
+                                    self.family = Family::Known(*number);
+                                }
+                                (Message::Answer { errno, .. }, Family::Asked(asked))
+                                    if asked == received.sequence =>
+                                {
+                                    refused = Some(*errno);
+                                }
+                                (Message::Answer { errno: EPERM, .. }, _) => refused = Some(EPERM),
+                                _ => self.reconciler.handle(now, received),
+                            },
+                            Err(error) => warn!("IPVS: {error}"),
+                        }
+                    }
+                    if let Some(errno) = refused.filter(|errno| *errno != 0) {
+                        self.is_missing(now, errno);
+                    }
+                }
+                Ok(Received::Overrun) => self.reconciler.handle(
+                    now,
+                    ipvs::Received {
+                        sequence: 0,
+                        message: Message::Overrun,
+                    },
+                ),
+                Ok(Received::Nothing) => return false,
+                Err(error) => {
+                    error!("Cannot read from the IPVS socket: {error}");
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Asks the kernel for a part of what is wanted; true when there may be more to ask now.
+    pub fn send(&mut self, now: Instant) -> bool {
+        for _ in 0..REQUESTS_PER_TURN {
+            if !self.is_ready(now) {
+                break;
+            }
+            let bytes = match self.family {
+                Family::Asked(_) => break,
+                Family::Unknown(_) => {
+                    const FIRST: u32 = 0;
+                    self.family = Family::Asked(FIRST);
+                    ipvs::resolve(FIRST)
+                }
+                Family::Known(family) => {
+                    let requests = self.reconciler.requests(now);
+                    if requests.is_empty() {
+                        break;
+                    }
+                    ipvs::datagram(family, &requests)
+                }
+            };
+            if let Err(error) = self.socket.send(&bytes) {
+                error!("Cannot write to the IPVS socket: {error}");
+                self.reconciler.lost();
+                self.not_before = now + SEND_RETRY;
+                if let Family::Asked(_) = self.family {
+                    self.family = Family::Unknown(self.not_before);
+                }
+                break;
+            }
+            // The kernel has carried it out, so the answers are there.
+            self.receive(now);
+        }
+        self.is_ready(now)
+    }
+
+    /// When `send` has to be called though nothing arrived and nothing is wanted.
+    pub fn next_due(&self) -> Option<Instant> {
+        match self.family {
+            Family::Unknown(due) => Some(due),
+            Family::Asked(_) => None,
+            Family::Known(_) => Some(self.reconciler.next_due()?.max(self.not_before)),
+        }
+    }
+
+    /// True when the kernel has what is wanted, as far as it takes it.
+    pub fn is_settled(&self) -> bool {
+        match self.family {
+            Family::Known(_) => self.reconciler.is_settled(),
+            Family::Asked(_) => false,
+            Family::Unknown(_) => self.told,
+        }
+    }
+
+    /// Logs what there is to say.
+    pub fn tell(&mut self) {
+        for notice in self.reconciler.take_notices() {
+            match notice {
+                Notice::TakenOver(_) => info!("{notice}"),
+                _ => warn!("{notice}"),
+            }
+        }
+    }
+
+    /// The process ends: `release` says whether the table is taken away as the configuration wants, or left as it is.
+    pub fn end(&mut self, config: &model::Ipvs, release: bool) {
+        self.ending = true;
+        self.reconciler.end(match (release, config.flush_on_stop) {
+            (false, _) => Leave::Everything,
+            (true, true) => Leave::Nothing,
+            (true, false) => Leave::Others,
+        });
+    }
+
+    fn is_ready(&self, now: Instant) -> bool {
+        now >= self.not_before
+            && match self.family {
+                Family::Unknown(due) => now >= due && !(self.ending && self.told),
+                Family::Asked(_) => false,
+                Family::Known(_) => self.reconciler.is_ready(now),
+            }
+    }
+
+    /// There is no IPVS, or not for us.
+    fn is_missing(&mut self, now: Instant, errno: i32) {
+        self.reconciler.lost();
+        self.family = Family::Unknown(now + RETRY);
+        if std::mem::replace(&mut self.told, true) {
+            return;
+        }
+        let seconds = RETRY.as_secs();
+        if errno == EPERM {
+            error!(
+                "Not allowed to change IPVS: CAP_NET_ADMIN on the host itself is needed (a container has to be given it); servers are checked, \
+                 but nothing is forwarded until it works, which is tried every {seconds} s"
+            );
+            return;
+        }
+        error!(
+            "This kernel has no IPVS ({}): load it with 'modprobe ip_vs'; servers are checked, but nothing is forwarded until it is there, \
+             which is looked at every {seconds} s",
+            io::Error::from_raw_os_error(errno)
+        );
+    }
+
+    /// How much the kernel may have told us that is not read yet.
+    fn size(&self, config: &model::Ipvs) {
+        let Some(buffer) = config.netlink else { return };
+        let bytes = usize::try_from(buffer.bytes).unwrap_or(usize::MAX);
+        match self.socket.resize(bytes, buffer.force) {
+            Ok(granted) if granted < bytes => warn!(
+                "The receive buffer of the IPVS socket is {granted} bytes, not {bytes}: net.core.rmem_max is the limit, which \
+                 lvs_netlink_cmd_rcv_bufs_force lifts for a process with CAP_NET_ADMIN"
+            ),
+            Ok(_) => {}
+            Err(error) => warn!("The receive buffer of the IPVS socket stays as it is: {error}"),
+        }
+    }
+}
+
+fn put(reconciler: &mut Reconciler, key: &ServiceKey, server: &Server, weight: Option<u32>) {
+    if let Some(destination) = server.key(key) {
+        let wanted = weight.map(|weight| server.destination(weight));
+        reconciler.want_destination(key, destination, wanted);
+    }
+}

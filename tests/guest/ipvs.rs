@@ -1,0 +1,195 @@
+//! The load balancer: configurations whose table has to be the one that the distribution's keepalived makes, when settled and after the
+//! stop.
+
+use crate::support::ipvs::{Table, table};
+
+pub const AS_KEEPALIVED: &[Table] = &[
+    table(
+        "ipvs_schedulers",
+        "virtual_server 10.1.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server 10.1.0.2 80 {\n lb_algo wrr\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server 10.1.0.3 80 {\n lb_algo lc\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server 10.1.0.4 80 {\n lb_algo wlc\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server 10.1.0.5 80 {\n lb_algo lblc\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server 10.1.0.6 80 {\n lb_algo lblcr\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server 10.1.0.7 80 {\n lb_algo dh\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server 10.1.0.8 80 {\n lb_algo sed\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server 10.1.0.9 80 {\n lb_algo nq\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server 10.1.0.10 80 {\n lb_algo fo\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server 10.1.0.11 80 {\n lb_algo ovf\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server 10.1.0.12 80 {\n lvs_sched wrr\n lvs_method DR\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}",
+    ),
+    table(
+        "ipvs_source_hash_flags",
+        "virtual_server 10.1.0.1 80 {\n lb_algo sh\n sh-port\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server 10.1.0.2 80 {\n lb_algo sh\n sh-fallback\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server 10.1.0.3 80 {\n lb_algo sh\n sh-port\n sh-fallback\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server 10.1.0.4 80 {\n sh-port\n lb_algo sh\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}",
+    ),
+    table(
+        "ipvs_maglev_flags",
+        "virtual_server 10.1.0.1 80 {\n lb_algo mh\n mh-port\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server 10.1.0.2 80 {\n lb_algo mh\n mh-fallback\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server 10.1.0.3 80 {\n lb_algo mh\n mh-port\n mh-fallback\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n weight 3\n }\n real_server 10.2.0.2 80 {\n weight 7\n }\n}",
+    ),
+    table(
+        "ipvs_bare_flags",
+        "virtual_server 10.1.0.1 80 {\n lb_algo rr\n flag-1\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server 10.1.0.2 80 {\n lb_algo rr\n flag-2\n flag-3\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}",
+    ),
+    table(
+        "ipvs_protocols",
+        "virtual_server 10.1.0.1 53 {\n lb_algo rr\n lb_kind DR\n protocol UDP\n real_server 10.2.0.1 53 {\n }\n}
+         virtual_server 10.1.0.1 53 {\n lb_algo rr\n lb_kind DR\n protocol TCP\n real_server 10.2.0.1 53 {\n }\n}
+         virtual_server 10.1.0.1 3868 {\n lb_algo rr\n lb_kind NAT\n protocol SCTP\n real_server 10.2.0.1 3868 {\n }\n}",
+    ),
+    table(
+        "ipvs_one_packet",
+        "virtual_server 10.1.0.1 53 {\n lb_algo rr\n ops\n lb_kind NAT\n protocol UDP\n real_server 10.2.0.1 53 {\n }\n}
+         virtual_server fwmark 9 {\n lb_algo rr\n ops\n lb_kind NAT\n real_server 10.2.0.1 53 {\n }\n}",
+    ),
+    table(
+        "ipvs_persistence",
+        "virtual_server 10.1.0.1 80 {\n lb_algo rr\n lb_kind NAT\n persistence_timeout\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server 10.1.0.2 80 {\n lb_algo rr\n lb_kind NAT\n persistence_timeout 50\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server 10.1.0.3 80 {\n lb_algo rr\n lb_kind NAT\n persistence_timeout 600\n persistence_granularity 255.255.255.0\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server 10.1.0.4 80 {\n lb_algo rr\n lb_kind NAT\n persistence_granularity 255.255.0.0\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}",
+    ),
+    table(
+        "ipvs_persistence_ipv6",
+        "virtual_server fd00:1::1 80 {\n lb_algo rr\n lb_kind NAT\n persistence_timeout 100\n persistence_granularity 64\n protocol TCP\n real_server fd00:2::1 80 {\n }\n}
+         virtual_server fd00:1::2 80 {\n lb_algo rr\n lb_kind NAT\n persistence_timeout 100\n protocol TCP\n real_server fd00:2::1 80 {\n }\n}",
+    ),
+    table(
+        "ipvs_persistence_engine",
+        "virtual_server 10.1.0.1 5060 {\n lb_algo rr\n lb_kind NAT\n persistence_engine sip\n persistence_timeout 60\n ops\n protocol UDP\n real_server 10.2.0.1 5060 {\n }\n}",
+    ),
+    table(
+        "ipvs_every_port",
+        "virtual_server 10.1.0.1 0 {\n lb_algo rr\n lb_kind DR\n persistence_timeout 60\n protocol TCP\n real_server 10.2.0.1 0 {\n }\n}
+         virtual_server 10.1.0.2 {\n lb_algo rr\n lb_kind DR\n protocol TCP\n real_server 10.2.0.1 {\n }\n}",
+    ),
+    table(
+        "ipvs_ports_of_servers",
+        "virtual_server 10.1.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 8080 {\n }\n real_server 10.2.0.2 {\n }\n}
+         virtual_server 10.1.0.2 80 {\n lb_algo rr\n lb_kind DR\n protocol TCP\n real_server 10.2.0.1 8080 {\n }\n real_server 10.2.0.2 80 {\n }\n}
+         virtual_server 10.1.0.3 80 {\n lb_algo rr\n lb_kind TUN\n protocol TCP\n real_server 10.2.0.1 8080 {\n }\n}",
+    ),
+    table(
+        "ipvs_forwarding_by_server",
+        "virtual_server 10.1.0.1 80 {\n lb_algo wlc\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n lvs_method DR\n }\n real_server 10.2.0.2 8080 {\n }\n real_server 10.2.0.3 80 {\n lvs_method TUN\n }\n}",
+    ),
+    table(
+        "ipvs_tunnels",
+        "virtual_server 10.1.0.1 80 {\n lb_algo rr\n lb_kind TUN\n protocol TCP\n
+           real_server 10.2.0.1 80 {\n lvs_method TUN type ipip\n }\n
+           real_server 10.2.0.2 80 {\n lvs_method TUN type gue port 6080\n }\n
+           real_server 10.2.0.3 80 {\n lvs_method TUN type gue port 6080 csum\n }\n
+           real_server 10.2.0.4 80 {\n lvs_method TUN type gue port 6080 remcsum\n }\n
+           real_server 10.2.0.5 80 {\n lvs_method TUN type gre\n }\n
+           real_server 10.2.0.6 80 {\n lvs_method TUN type gre csum\n }\n
+         }",
+    ),
+    table(
+        "ipvs_tunnel_to_the_other_family",
+        "virtual_server 10.1.0.1 80 {\n lb_algo rr\n lb_kind TUN\n protocol TCP\n real_server fd00:2::1 80 {\n }\n real_server 10.2.0.1 80 {\n }\n}
+         virtual_server fd00:1::1 80 {\n lb_algo rr\n lb_kind TUN\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}",
+    ),
+    table(
+        "ipvs_ipv6",
+        "virtual_server fd00:1::1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server fd00:2::1 8080 {\n weight 5\n }\n}
+         virtual_server fd00:1::1 53 {\n lb_algo rr\n lb_kind DR\n protocol UDP\n real_server fd00:2::1 53 {\n }\n}
+         virtual_server fd00:1::1 443 {\n lb_algo rr\n lb_kind TUN\n protocol TCP\n real_server fd00:2::1 443 {\n }\n}",
+    ),
+    table(
+        "ipvs_thresholds",
+        "virtual_server 10.1.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n
+           real_server 10.2.0.1 80 {\n uthreshold 100\n lthreshold 50\n }\n real_server 10.2.0.2 80 {\n uthreshold 100\n }\n}",
+    ),
+    table(
+        "ipvs_weights",
+        "virtual_server 10.1.0.1 80 {\n lb_algo wrr\n lb_kind NAT\n protocol TCP\n
+           real_server 10.2.0.1 80 {\n weight 0\n }\n real_server 10.2.0.2 80 {\n weight 65535\n }\n real_server 10.2.0.3 80 {\n }\n real_server 10.2.0.4 80 {\n weight 17\n }\n}",
+    ),
+    table(
+        "ipvs_weight_of_the_service",
+        "virtual_server 10.1.0.1 80 {\n lb_algo wrr\n lb_kind NAT\n weight 12\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n real_server 10.2.0.2 80 {\n weight 3\n }\n}",
+    ),
+    table(
+        "ipvs_fwmark",
+        "virtual_server fwmark 3 {\n lb_algo rr\n lb_kind DR\n real_server 10.2.0.1 80 {\n }\n real_server 10.2.0.2 {\n }\n}
+         virtual_server fwmark 4 {\n lb_algo rr\n lb_kind NAT\n persistence_timeout 30\n real_server 10.2.0.1 8080 {\n }\n}
+         virtual_server fwmark 5 {\n lb_algo rr\n lb_kind TUN\n real_server 10.2.0.1 80 {\n }\n}",
+    ),
+    table(
+        "ipvs_fwmark_ipv6",
+        "virtual_server fwmark 3 {\n ip_family inet6\n lb_algo rr\n lb_kind DR\n real_server fd00:2::1 80 {\n }\n}
+         virtual_server fwmark 7 {\n lb_algo rr\n lb_kind NAT\n real_server fd00:2::1 80 {\n }\n}",
+    ),
+    table(
+        "ipvs_group",
+        "virtual_server_group QUAY {\n 10.1.0.1 80\n 10.1.0.2 80\n 10.1.1.5-9 80\n}
+         virtual_server group QUAY {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 8080 {\n }\n real_server 10.2.0.2 80 {\n weight 4\n }\n}",
+    ),
+    table(
+        "ipvs_group_of_ports",
+        "virtual_server_group QUAY {\n 10.1.0.1 80\n 10.1.0.1 443\n}
+         virtual_server group QUAY {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 8080 {\n }\n}",
+    ),
+    table(
+        "ipvs_group_direct",
+        "virtual_server_group QUAY {\n 10.1.0.1 80\n 10.1.0.2 80\n}
+         virtual_server group QUAY {\n lb_algo rr\n lb_kind DR\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n real_server 10.2.0.2 {\n }\n}",
+    ),
+    table(
+        "ipvs_group_direct_of_ports",
+        "virtual_server_group QUAY {\n 10.1.0.1 80\n 10.1.0.1 443\n}
+         virtual_server group QUAY {\n lb_algo rr\n lb_kind DR\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}",
+    ),
+    table(
+        "ipvs_group_ipv6",
+        "virtual_server_group QUAY {\n fd00:1::1 80\n fd00:1::10-12 80\n}
+         virtual_server group QUAY {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server fd00:2::1 80 {\n }\n}",
+    ),
+    table(
+        "ipvs_group_fwmark",
+        "virtual_server_group QUAY {\n fwmark 3\n fwmark 4\n}
+         virtual_server group QUAY {\n lb_algo rr\n lb_kind NAT\n real_server 10.2.0.1 80 {\n }\n real_server 10.2.0.2 80 {\n }\n}",
+    ),
+    table(
+        "ipvs_group_mixed",
+        "virtual_server_group QUAY {\n 10.1.0.1 80\n fwmark 4\n 10.1.1.1-3 81\n}
+         virtual_server group QUAY {\n lb_algo rr\n lb_kind NAT\n persistence_timeout 20\n protocol TCP\n real_server 10.2.0.1 8080 {\n }\n}",
+    ),
+    table(
+        "ipvs_inhibited_sorry_server",
+        "virtual_server 10.1.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n sorry_server 10.3.0.1 80\n sorry_server_inhibit\n real_server 10.2.0.1 80 {\n }\n}",
+    ),
+    table(
+        "ipvs_idle_sorry_server",
+        "virtual_server 10.1.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n sorry_server 10.3.0.1 80\n real_server 10.2.0.1 80 {\n inhibit_on_failure\n }\n}",
+    ),
+    Table {
+        before: "-A -t 10.9.0.1:80 -s rr\n-a -t 10.9.0.1:80 -r 10.9.0.2:80 -m -w 1\n-A -f 77 -s wlc\n",
+        ..table(
+            "ipvs_what_is_not_ours",
+            "virtual_server 10.1.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}",
+        )
+    },
+    Table {
+        arguments: &["-I"],
+        ..table(
+            "ipvs_not_released",
+            "virtual_server 10.1.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}",
+        )
+    },
+    Table {
+        second: "virtual_server 10.1.0.1 80 {\n lb_algo wlc\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n weight 9\n }\n real_server 10.2.0.3 80 {\n }\n}
+                 virtual_server 10.1.0.3 80 {\n lb_algo rr\n lb_kind DR\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}",
+        ..table(
+            "ipvs_reload",
+            "virtual_server 10.1.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n real_server 10.2.0.2 80 {\n }\n}
+             virtual_server 10.1.0.2 80 {\n lb_algo rr\n lb_kind DR\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}",
+        )
+    },
+];
