@@ -15,6 +15,8 @@ mod corpus;
 mod filter;
 #[path = "netns/frames.rs"]
 mod frames;
+#[path = "netns/genhash.rs"]
+mod genhash;
 #[path = "netns/groups.rs"]
 mod groups;
 #[path = "netns/holdings.rs"]
@@ -94,6 +96,7 @@ fn main() -> std::process::ExitCode {
         corpus::cases(),
         filter::cases(),
         frames::cases(),
+        genhash::cases(),
         groups::cases(),
         holdings::cases(),
         kernel::cases(),

@@ -3,7 +3,7 @@
 #[path = "checkers/hostile.rs"]
 mod hostile;
 #[path = "checkers/servers.rs"]
-mod servers;
+pub mod servers;
 
 use crate::support::Binary::Ours;
 use crate::support::node::Node;
@@ -106,7 +106,7 @@ fn http() {
     let node = &world.nodes[0];
     let _nginx = servers::nginx(node);
     let digest = |options: &[&str]| {
-        let words = [&["genhash", "-s", HERE, "-p", "8080", "-u"][..], options].concat();
+        let words = [&["-s", HERE, "-p", "8080", "-u"][..], options].concat();
         servers::genhash(node, &words)
     };
     let (plain, chunked) = (digest(&["/"]), digest(&["/chunked", "-P", "1.1"]));
@@ -228,8 +228,8 @@ fn https() {
     ];
     check(node, &servers::client_certificate(node), &rows);
     // Without a certificate of ours the one that wants to see one says so in a page; a file that holds none is said.
-    let bad = "SSL {\n certificate /etc/hostname\n}\n";
-    node.write("/etc/hostname", "none");
+    let bad = "SSL {\n certificate /run/none.pem\n}\n";
+    node.write("/run/none.pem", "none");
     check(
         node,
         bad,
@@ -237,7 +237,7 @@ fn https() {
     );
     assert!(
         node.log()
-            .contains("/etc/hostname holds no certificate in PEM"),
+            .contains("/run/none.pem holds no certificate in PEM"),
         "{}",
         node.log()
     );

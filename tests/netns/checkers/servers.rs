@@ -41,19 +41,19 @@ fn accepts(port: u16) -> bool {
 /// The certificate and key of the server, and those of the client.
 const PEM: [(&str, &str); 4] = [
     (
-        "/etc/pem/server.crt",
+        "/run/pem/server.crt",
         include_str!("../../../src/check/tls/pem/server.crt"),
     ),
     (
-        "/etc/pem/server.key",
+        "/run/pem/server.key",
         include_str!("../../../src/check/tls/pem/server.key"),
     ),
     (
-        "/etc/pem/client.crt",
+        "/run/pem/client.crt",
         include_str!("../../../src/check/tls/pem/client.crt"),
     ),
     (
-        "/etc/pem/client.key",
+        "/run/pem/client.key",
         include_str!("../../../src/check/tls/pem/client-locked.key"),
     ),
 ];
@@ -63,7 +63,7 @@ pub fn client_certificate(node: &Node) -> String {
     for (path, text) in PEM {
         node.write(path, text);
     }
-    "SSL {\n certificate /etc/pem/client.crt\n key /etc/pem/client.key\n password geheim\n}\n"
+    "SSL {\n certificate /run/pem/client.crt\n key /run/pem/client.key\n password geheim\n}\n"
         .to_owned()
 }
 
@@ -81,12 +81,12 @@ http {
     fastcgi_temp_path /run/nginx-f;
     uwsgi_temp_path /run/nginx-u;
     scgi_temp_path /run/nginx-s;
-    ssl_certificate /etc/pem/server.crt;
-    ssl_certificate_key /etc/pem/server.key;
+    ssl_certificate /run/pem/server.crt;
+    ssl_certificate_key /run/pem/server.key;
     server {
         listen 0.0.0.0:8080;
         listen 0.0.0.0:8443 ssl;
-        root /srv;
+        root /run/www;
         location = /host { return 200 \"host $http_host\"; }
         location = /name { return 200 \"name $ssl_server_name\"; }
         location = /chunked { try_files /index.html =404; sub_filter_once off; sub_filter_types *; sub_filter x x; }
@@ -94,7 +94,7 @@ http {
     }
     server {
         listen 0.0.0.0:8444 ssl;
-        ssl_client_certificate /etc/pem/client.crt;
+        ssl_client_certificate /run/pem/client.crt;
         ssl_verify_client on;
         location = /name { return 200 \"client $ssl_client_s_dn\"; }
     }
@@ -104,11 +104,14 @@ http {
 /// nginx with pages on 8080 and 8443, and on 8444 for who shows the client's certificate.
 pub fn nginx(node: &Node) -> Server {
     client_certificate(node);
-    node.write("/srv/index.html", "Hello World\nsecond line of this page\n");
-    node.write("/etc/nginx.test.conf", CONFIG);
+    node.write(
+        "/run/www/index.html",
+        "Hello World\nsecond line of this page\n",
+    );
+    node.write("/run/nginx.conf", CONFIG);
     start(
         node,
-        &[NGINX, "-c", "/etc/nginx.test.conf", "-p", "/run"],
+        &[NGINX, "-c", "/run/nginx.conf", "-p", "/run"],
         || accepts(8080),
     )
 }
@@ -160,7 +163,7 @@ pub fn deaf(node: &Node, port: u16) -> UdpSocket {
 /// What our genhash prints, which has to be a digest.
 pub fn genhash(node: &Node, words: &[&str]) -> String {
     use crate::support::Binary::Ours;
-    let words = [&[Ours.inside(), "-T"][..], &words[1..]].concat();
+    let words = [&[Ours.inside(), "-T"][..], words].concat();
     let printed = node.run(&words);
     let digest = printed.trim();
     assert!(
