@@ -7,6 +7,8 @@ mod support;
 
 #[path = "peer/fast.rs"]
 mod fast;
+#[path = "peer/scripts.rs"]
+mod scripts;
 #[path = "text/real_servers.rs"]
 mod text;
 
@@ -32,6 +34,9 @@ const VRID: u8 = 90;
 /// Virtual routers an interface can have.
 const VRIDS: usize = 255;
 
+/// Scripts that run once a second.
+const SCRIPTS: usize = 500;
+
 /// How long anything may take to settle.
 const PATIENCE: Duration = secs(60);
 
@@ -48,7 +53,7 @@ const RT_PRIORITY: &str = "global_defs {\n    vrrp_rt_priority 50\n}\n";
 type Row = (&'static str, &'static str, fn(Binary) -> f64);
 
 /// Rows, in the order of the table, and how often each is measured: the median counts.
-const ROWS: [(Row, usize); 20] = [
+const ROWS: [(Row, usize); 23] = [
     (
         ("-t, 5,000 instances", "ms", |binary| {
             test_time(binary, &instances(5_000))
@@ -123,6 +128,30 @@ const ROWS: [(Row, usize); 20] = [
             "longest advert gap of the master in 20 s, advert_int 0.01, two CPU hogs",
             "ms",
             |binary| fast::longest_gap(binary, ""),
+        ),
+        3,
+    ),
+    (
+        (
+            "latest advert of 100 instances at 0.1 s, in 20 s",
+            "ms",
+            |binary| scripts::latest(binary, 0),
+        ),
+        3,
+    ),
+    (
+        (
+            "latest advert of 100 instances at 0.1 s beside 500 scripts at 1 s, in 20 s",
+            "ms",
+            |binary| scripts::latest(binary, SCRIPTS),
+        ),
+        3,
+    ),
+    (
+        (
+            "adverts later than 5 ms beside 500 scripts at 1 s, of 20,000",
+            "adverts",
+            |binary| scripts::late(binary, SCRIPTS),
         ),
         3,
     ),

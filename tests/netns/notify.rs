@@ -9,7 +9,7 @@ use crate::support::stage::{Case, case, peer_case};
 use crate::support::told::{self, FIFO};
 use crate::support::wire::election_bound;
 use crate::support::world::{HostSpec, World};
-use crate::support::{Binary, secs, wait_until};
+use crate::support::{Binary, millis, secs, wait_until};
 use nix::sys::signal::Signal;
 
 const VIP: &str = "10.85.1.1";
@@ -20,6 +20,7 @@ pub fn cases() -> Vec<Case> {
         peer_case("notify::a_fifo_says_what_keepaliveds_says", as_the_peer),
         case("notify::programs_are_told_in_order", programs),
         case("notify::a_late_reader_misses_nothing", late_reader),
+        case("notify::a_full_fifo_blocks_nothing", full),
         case("notify::a_program_that_hangs_holds_nothing_up", hanging),
         case(
             "notify::a_limit_ends_a_program_and_keeps_the_order",
@@ -121,6 +122,54 @@ fn late_reader() {
         told::lines(node).last().map(String::as_str),
         Some("INSTANCE \"LOCK\" STOP 100")
     );
+}
+
+/// More is told than a pipe and the backlog hold, and nobody reads: the states that are over are given up, the last of each is not, and
+/// nothing waits. Then somebody reads all of it, in order.
+fn full() {
+    const INSTANCES: usize = 200;
+    // Each flap tells of two states or more; a pipe holds some 1,500 of these lines, and 4,096 wait.
+    const FLAPS: usize = 16;
+    let world = World::new(&[HostSpec::numbered(1).with("eth1", 1, "10.12.0")]);
+    let node = &world.nodes[0];
+    let flapping: String = (1..=INSTANCES)
+        .map(|number| {
+            let vrid = u8::try_from(number).expect("a VRID");
+            let name = format!("INSTANCE_WITH_A_LONG_NAME_{number}");
+            instance(&name, vrid, 100, "", &[&format!("10.85.2.{number}")])
+        })
+        .collect();
+    let calm = instance("CALM", 201, 100, "", &[VIP]).replace("eth0", "eth1");
+    node.start(
+        Ours,
+        &format!("global_defs {{\n notify_fifo {FIFO}\n}}\n{flapping}{calm}"),
+    );
+    is_master(node);
+    let mark = world.capture.mark();
+    for _ in 0..FLAPS {
+        node.run(&["ip", "link", "set", "eth0", "down"]);
+        node.run(&["ip", "link", "set", "eth0", "up"]);
+        std::thread::sleep(millis(300));
+    }
+    let last = format!("10.85.2.{INSTANCES}");
+    wait_until("all are master", election_bound(), || node.holds(&last));
+    node.wait_log(&format!("Nobody reads {FIFO}"), secs(5));
+    let adverts = world.capture.adverts_since(mark);
+    let calm: Vec<_> = adverts.iter().filter(|one| one.vrid == 201).collect();
+    for two in calm.windows(2) {
+        let gap = two[1].at - two[0].at;
+        assert!(gap < millis(1500), "{gap:?} between adverts");
+    }
+    told::read_fifo(node);
+    wait_until("the last states are read", secs(20), || {
+        let told = told::by_subject(&told::lines(node));
+        let is_last =
+            |states: &Vec<String>| states.last().is_some_and(|state| state == "MASTER 100");
+        told.len() == INSTANCES + 1 && told.values().all(is_last)
+    });
+    // The pipe, and all that waited.
+    assert!(told::lines(node).len() > 4096);
+    node.stop();
 }
 
 fn hanging() {

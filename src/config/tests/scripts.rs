@@ -73,3 +73,22 @@ fn scripts_of_the_daemons_own() {
     assert_eq!(shutdown.limit, Duration::from_secs(3));
     assert!(!said(&loaded, "not implemented"));
 }
+
+/// What only another shell than the ones that are there understands is said, with what to do, and not run.
+#[test]
+fn a_shell_that_is_missing_is_named() {
+    for (script, shell) in [
+        (
+            "[[ -f /etc/keepalived/down ]] && exit 1 || exit 0",
+            "/bin/bash",
+        ),
+        ("killall -0 nginx && exit 0 || exit 1", "/bin/sh"),
+    ] {
+        let loaded = read(format!("vrrp_script s {{\n script \"{script}\"\n}}\n"));
+        assert!(said(
+            &loaded,
+            &format!("is written for a shell, but there is no {shell}")
+        ));
+        assert!(loaded.model.vrrp.scripts.is_empty());
+    }
+}

@@ -1,0 +1,87 @@
+//! A hundred masters that send every 100 ms beside hundreds of scripts a second: how late their adverts are.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::PATIENCE;
+use crate::support::node::CONFIG;
+use crate::support::version3::{advert3, adverts3, instance};
+use crate::support::world::{HostSpec, World};
+use crate::support::{Binary, millis, secs, wait_until};
+
+const INSTANCES: u8 = 100;
+const INTERVAL: Duration = millis(100);
+/// Later than this is late.
+const LATE: Duration = millis(5);
+/// Gratuitous ARPs are over, and all scripts have run.
+const SETTLED: Duration = secs(7);
+/// How long the masters are watched.
+const WATCH: Duration = secs(20);
+
+/// The most that an advert came later after the one before than the interval says, in milliseconds.
+pub fn latest(binary: Binary, scripts: usize) -> f64 {
+    let latest = lateness(binary, scripts).into_iter().max();
+    latest.unwrap_or_default().as_secs_f64() * 1e3
+}
+
+/// How many adverts were late.
+pub fn late(binary: Binary, scripts: usize) -> f64 {
+    let all = lateness(binary, scripts);
+    all.into_iter().filter(|excess| *excess > LATE).count() as f64
+}
+
+fn lateness(binary: Binary, scripts: usize) -> Vec<Duration> {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.write(CONFIG, &config(scripts));
+    // Detail logs of the scripts would be what is measured.
+    let pids = ["-p", "/run/keepalived.pid", "-r", "/run/vrrp.pid"];
+    node.start_with(binary, &[&["-n", "-f", CONFIG][..], &pids].concat());
+    wait_until("all are master", PATIENCE, || {
+        let mut vrids: Vec<u8> = adverts3(&world, 0, 0).iter().map(|one| one.vrid).collect();
+        vrids.sort_unstable();
+        vrids.dedup();
+        vrids.len() == usize::from(INSTANCES)
+    });
+    std::thread::sleep(SETTLED);
+    let mark = world.capture.mark();
+    std::thread::sleep(WATCH);
+    let mut last = HashMap::new();
+    let frames = world.capture.frames_since(mark);
+    let adverts = frames.iter().filter_map(advert3);
+    let late = adverts.filter_map(|advert| {
+        let before = last.insert(advert.vrid, advert.at)?;
+        Some((advert.at - before).saturating_sub(INTERVAL))
+    });
+    late.collect()
+}
+
+/// Scripts that each instance tracks one of, in turn.
+fn config(scripts: usize) -> String {
+    let mut text = String::from("global_defs {\n script_user root\n}\n");
+    for number in 0..scripts {
+        let _ = writeln!(
+            text,
+            "vrrp_script s{number} {{\n script /bin/true\n interval 1\n weight 1\n}}"
+        );
+    }
+    for vrid in 1..=INSTANCES {
+        let mut lines = format!("version 3\n advert_int {}\n", INTERVAL.as_secs_f64());
+        if scripts > 0 {
+            lines += "track_script {\n";
+            for number in (usize::from(vrid - 1)..scripts).step_by(INSTANCES.into()) {
+                let _ = writeln!(lines, "  s{number}");
+            }
+            lines += " }";
+        }
+        text += &instance(
+            &format!("V{vrid}"),
+            vrid,
+            100,
+            &lines,
+            &[&format!("10.90.1.{vrid}")],
+        );
+    }
+    text
+}
