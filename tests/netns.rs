@@ -65,6 +65,8 @@ mod track_processes;
 mod tracking;
 #[path = "netns/unicast.rs"]
 mod unicast;
+#[path = "netns/unread.rs"]
+mod unread;
 #[path = "netns/version3.rs"]
 mod version3;
 #[path = "netns/vmac.rs"]
@@ -118,6 +120,7 @@ fn main() -> std::process::ExitCode {
         track_processes::cases(),
         tracking::cases(),
         unicast::cases(),
+        unread::cases(),
         script_security::cases(),
         scripts::cases(),
         statics::cases(),

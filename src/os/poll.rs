@@ -133,7 +133,7 @@ impl<T: Copy + PartialEq> Loop<T> {
     }
 
     /// Sleeps until a descriptor is ready or the earliest timer is due, and fills `ready`. The caller then takes the expired
-    /// timers from the wheel. A signal's interruption is a wake-up without events.
+    /// timers from the wheel. Signals are heard of by descriptors, and do not end it.
     pub fn wait<K: Copy + Eq + Hash>(
         &mut self,
         wheel: &Wheel<K>,
@@ -146,11 +146,11 @@ impl<T: Copy + PartialEq> Loop<T> {
             self.arm_timer(wheel)?;
         }
         let timeout = awake.then_some(Duration::ZERO);
-        if let Err(error) = self.poll.poll(&mut self.events, timeout) {
+        // Whoever was halted and goes on is interrupted here: it has to know what came meanwhile before it looks at its timers.
+        while let Err(error) = self.poll.poll(&mut self.events, timeout) {
             if error.kind() != io::ErrorKind::Interrupted {
                 return Err(error);
             }
-            return Ok(());
         }
         self.wakeups += 1;
         ready.append(&mut self.again);

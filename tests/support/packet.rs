@@ -189,6 +189,11 @@ impl Advert {
 
     /// Sends it from a host's `eth0`.
     pub fn send(&self, node: &Node) {
+        self.send_times(node, 1);
+    }
+
+    /// Sends it so often, as fast as that goes.
+    pub fn send_times(&self, node: &Node, times: usize) {
         let frame = self.frame();
         node.in_network(|| {
             let socket = socket(
@@ -198,13 +203,11 @@ impl Advert {
                 None,
             )
             .expect("packet socket");
-            sendto(
-                socket.as_raw_fd(),
-                &frame,
-                &link_address(),
-                MsgFlags::empty(),
-            )
-            .expect("sending a frame");
+            let to = link_address();
+            for _ in 0..times {
+                sendto(socket.as_raw_fd(), &frame, &to, MsgFlags::empty())
+                    .expect("sending a frame");
+            }
         });
     }
 }
