@@ -25,6 +25,8 @@ pub(super) struct Child {
     pub(super) watch: Watch,
     /// It was told to stop, as the configuration no longer wants it.
     pub(super) leaving: bool,
+    /// It was told to reload and has not answered: that it has started says nothing of that.
+    pub(super) reloads: bool,
 }
 
 /// A role and who plays it.
@@ -124,6 +126,7 @@ impl Parent {
             started: now,
             watch: Watch::default(),
             leaving: false,
+            reloads: false,
         });
     }
 
@@ -180,7 +183,11 @@ impl Parent {
             heard = true;
             match answer {
                 Answer::Alive => {}
-                Answer::Started | Answer::Reloaded => post.awaited = false,
+                Answer::Started if child.reloads => {}
+                Answer::Started | Answer::Reloaded => {
+                    child.reloads = false;
+                    post.awaited = false;
+                }
             }
         }
         if heard {
@@ -328,8 +335,9 @@ impl Parent {
     /// Tells one child that runs of what was handed over; it is awaited until it answers.
     pub(super) fn tell_to_reload(&mut self, role: Role, length: u64) {
         let post = self.post(role);
-        if let Some(child) = post.child.as_ref().filter(|child| !child.leaving) {
+        if let Some(child) = post.child.as_mut().filter(|child| !child.leaving) {
             post.awaited = true;
+            child.reloads = true;
             if let Err(error) = child.line.send(Order::Reload(length)) {
                 error!(
                     "Cannot tell the {} child process of the new configuration: {error}",
