@@ -86,7 +86,10 @@ fn plain(line: &[u8], mut each: impl FnMut(Piece)) {
         }
         table
     };
-    let effect = |at: usize| line.get(at).map(|&byte| (byte, ENDS[byte as usize]));
+    let effect = |at: usize| {
+        let byte = *line.get(at)?;
+        Some((byte, *ENDS.get(usize::from(byte))?))
+    };
     let mut at = 0;
     loop {
         let start = at;

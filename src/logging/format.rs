@@ -33,7 +33,8 @@ struct Second {
 impl Second {
     fn new(unix: i64, ident: &str, pid: u32) -> Self {
         let t = clock::local_time(unix);
-        let (weekday, month) = (WEEKDAYS[t.weekday], MONTHS[t.month]);
+        let name = |names: &[&'static str], at: usize| names.get(at).copied().unwrap_or_default();
+        let (weekday, month) = (name(&WEEKDAYS, t.weekday), name(&MONTHS, t.month));
         let date = format!(
             "{month} {:2} {:02}:{:02}:{:02}",
             t.day, t.hour, t.minute, t.second

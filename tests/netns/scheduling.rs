@@ -12,7 +12,7 @@ use crate::support::node::{CONFIG, Node};
 use crate::support::stage::{Case, case, privileged_case};
 use crate::support::wire::election_bound;
 use crate::support::world::{HostSpec, World};
-use crate::support::{millis, secs, wait_until};
+use crate::support::{millis, secs, wait_for, wait_until};
 
 const VIP: &str = "10.77.0.1";
 const ALL: &str = "vrrp_priority -5\n vrrp_rt_priority 10\n vrrp_rlimit_rttime 50000\n vrrp_no_swap\n vrrp_cpu_affinity 0";
@@ -31,6 +31,10 @@ pub fn cases() -> Vec<Case> {
             what_needs_no_privilege,
         ),
         privileged_case("scheduling::late_timers_raise_it", late_timers_raise_it),
+        privileged_case(
+            "scheduling::programs_inherit_nothing",
+            programs_inherit_nothing,
+        ),
     ]
 }
 
@@ -272,4 +276,46 @@ fn late_timers_raise_it() {
     reload(node, "max_auto_priority 0", 1);
     assert_eq!(run(vrrp(node)).policy, OTHER, "nobody asks for it any more");
     node.stop();
+}
+
+/// Programs of the user run as the daemon was started, whatever the VRRP process was asked to be: those that are told, the one that
+/// reads a FIFO, and those that are asked again and again.
+fn programs_inherit_nothing() {
+    const PROGRAMS: [&str; 3] = ["told", "reader", "asked"];
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    for name in PROGRAMS {
+        let text = format!(
+            "#!/bin/sh\necho $$ > /run/test/{name}.new\nmv /run/test/{name}.new /run/test/{name}\nexec sleep 60\n"
+        );
+        node.write_script(&format!("/etc/keepalived/{name}"), &text);
+    }
+    let told = "notify_master /etc/keepalived/told\n track_script {\n asked weight 1\n }";
+    let global = format!(
+        "script_user root\n {ALL}\n vrrp_notify_fifo /run/test/fifo\n vrrp_notify_fifo_script /etc/keepalived/reader"
+    );
+    let script =
+        "vrrp_script asked {\n script /etc/keepalived/asked\n interval 1\n timeout 60\n}\n";
+    node.start(
+        Ours,
+        &format!(
+            "global_defs {{\n {global}\n}}\n{script}{}",
+            instance("RUN", 77, 100, told, &[VIP])
+        ),
+    );
+    wait_until("the host is master", election_bound(), || node.holds(VIP));
+    let ordinary = run(node.pid());
+    let asked = run(vrrp(node));
+    assert_eq!(asked.cpus, "0");
+    if is_granted(node) {
+        assert_eq!((asked.policy, asked.nice), (ROUND_ROBIN, -5));
+        assert!(asked.locked && asked.realtime_limit == "50000", "{asked:?}");
+    }
+    for name in PROGRAMS {
+        let pid = wait_for(name, secs(10), || {
+            let text = node.read(&format!("/run/test/{name}"));
+            text.trim().parse().ok().map(Pid::from_raw)
+        });
+        assert_eq!(run(pid), ordinary, "{name}");
+    }
 }

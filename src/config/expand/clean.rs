@@ -57,7 +57,7 @@ pub(super) fn look(line: &[u8]) -> Look<'_> {
     let mut before = 0;
     let mut end = line.len();
     for (at, &byte) in line.iter().enumerate() {
-        let effect = EFFECTS[byte as usize];
+        let effect = EFFECTS.get(usize::from(byte)).copied().unwrap_or(SPECIAL);
         if effect == COMMENT {
             end = at;
             break;

@@ -1,5 +1,5 @@
 //! nftables over netlink: commands to the bytes of a batch, bytes of the kernel to what happened (linux/netfilter/nf_tables.h).
-//! Which rules a table has is ruleset.rs's, how attributes nest attribute.rs's; what is wanted, and when, is not decided here.
+//! Which rules a table has is ruleset.rs's, what they are made of expressions.rs's, how attributes nest attribute.rs's; what is wanted, and when, is not decided here.
 //!
 //! A batch is carried out as a whole or not at all, within the call that hands it over. All messages of one carry the same number,
 //! so the first answer with it tells how the batch went: errors come before the acknowledgement of the last command.
@@ -7,6 +7,7 @@
 mod attribute;
 mod constants;
 mod decode;
+mod expressions;
 mod ruleset;
 
 pub use decode::{Message, Received, decode};

@@ -30,9 +30,9 @@ use super::Command;
 use super::attribute::Attribute;
 use super::constants::{
     LIST_ELEMENT, NFPROTO_IPV4, NFPROTO_IPV6, NFTA_TABLE, chain, cmp, data, datatype, dup, element,
-    expression, hook, immediate, lookup, meta, msg, payload, register, rule, set, userdata,
-    verdict,
+    hook, immediate, lookup, meta, msg, register, rule, set, userdata, verdict,
 };
+use super::expressions::{about, compare, find, icmpv6, named, network, value_attribute};
 use crate::kernel::filter::{Element, Family, Set, Shape};
 use netlink_packet_core::{Emitable, NLM_F_APPEND, NLM_F_CREATE};
 use std::net::Ipv6Addr;
@@ -45,7 +45,6 @@ const NAME_LENGTH: usize = 16;
 const INDEX_LENGTH: u32 = 4;
 
 const IPPROTO_IGMP: u8 = 2;
-const IPPROTO_ICMPV6: u8 = 58;
 /// Types of RFC 4861, RFC 2710 and RFC 3810.
 const ND_ROUTER_SOLICIT: u8 = 133;
 const ND_NEIGHBOUR_SOLICIT: u8 = 135;
@@ -60,7 +59,6 @@ const IPV4_SOURCE: (u32, u32) = (12, 4);
 const IPV4_DESTINATION: (u32, u32) = (16, 4);
 const IPV6_SOURCE: (u32, u32) = (8, 16);
 const IPV6_DESTINATION: (u32, u32) = (24, 16);
-const ICMPV6_TYPE: (u32, u32) = (0, 1);
 
 /// A direction, as seen from this host.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -306,7 +304,10 @@ impl Maker<'_> {
                         Way::Out => IPV4_SOURCE,
                     };
                     rules.push(self.ending(
-                        vec![network(register::FIRST, address), find(Set::Vips4)],
+                        vec![
+                            network(register::FIRST, address),
+                            find(set_name(Set::Vips4)),
+                        ],
                         verdict::DROP,
                     ));
                 }
@@ -330,7 +331,7 @@ impl Maker<'_> {
         for (set, place) in sets.into_iter().filter(|(set, _)| self.has(*set)) {
             let mut rule = vec![network(register::FIRST, address)];
             rule.extend(place.map(|place| about(register::SECOND, place)));
-            rule.push(find(set));
+            rule.push(find(set_name(set)));
             rules.push(self.ending(rule, verdict::DROP));
         }
         if !rules.is_empty() {
@@ -361,7 +362,10 @@ impl Maker<'_> {
         }
         if self.family == Family::Ip6 && self.has(Set::Quiet) {
             let mut solicits = icmpv6(ND_ROUTER_SOLICIT, ND_ROUTER_SOLICIT);
-            solicits.extend([about(register::FIRST, meta::OIF), find(Set::Quiet)]);
+            solicits.extend([
+                about(register::FIRST, meta::OIF),
+                find(set_name(Set::Quiet)),
+            ]);
             rules.push(self.ending(solicits, verdict::DROP));
         }
         rules
@@ -419,89 +423,4 @@ fn byte_order(kind: u8, order: u32) -> Vec<u8> {
     let value = order.to_ne_bytes();
     let length = u8::try_from(value.len()).unwrap_or(u8::MAX);
     [&[kind, length][..], &value].concat()
-}
-
-/// An expression of a rule.
-fn named(name: &str, parameters: Vec<Attribute>) -> Attribute {
-    Attribute::list(
-        LIST_ELEMENT,
-        vec![
-            Attribute::text(expression::NAME, name),
-            Attribute::list(expression::DATA, parameters),
-        ],
-    )
-}
-
-fn value_attribute(kind: u16, value: impl Into<Vec<u8>>) -> Attribute {
-    Attribute::list(kind, vec![Attribute::bytes(data::VALUE, value)])
-}
-
-/// Loads a part of the packet.
-fn load(target: u32, base: u32, (offset, length): (u32, u32)) -> Attribute {
-    named(
-        "payload",
-        vec![
-            Attribute::number(payload::REGISTER, target),
-            Attribute::number(payload::BASE, base),
-            Attribute::number(payload::OFFSET, offset),
-            Attribute::number(payload::LENGTH, length),
-        ],
-    )
-}
-
-/// Loads a part of the IP header.
-fn network(target: u32, part: (u32, u32)) -> Attribute {
-    load(target, payload::NETWORK, part)
-}
-
-/// Loads something that is known about the packet.
-fn about(target: u32, key: u32) -> Attribute {
-    named(
-        "meta",
-        vec![
-            Attribute::number(meta::REGISTER, target),
-            Attribute::number(meta::KEY, key),
-        ],
-    )
-}
-
-/// Goes on if the byte in the first register compares so with this one.
-fn compare(operator: u32, byte: u8) -> Attribute {
-    named(
-        "cmp",
-        vec![
-            Attribute::number(cmp::REGISTER, register::FIRST),
-            Attribute::number(cmp::OPERATOR, operator),
-            value_attribute(cmp::DATA, [byte]),
-        ],
-    )
-}
-
-/// Goes on if the packet is an ICMPv6 message of one of these types.
-fn icmpv6(lowest: u8, highest: u8) -> Vec<Attribute> {
-    let mut rule = vec![
-        about(register::FIRST, meta::L4PROTO),
-        compare(cmp::EQUAL, IPPROTO_ICMPV6),
-        load(register::FIRST, payload::TRANSPORT, ICMPV6_TYPE),
-    ];
-    if lowest == highest {
-        rule.push(compare(cmp::EQUAL, lowest));
-    } else {
-        rule.extend([
-            compare(cmp::AT_LEAST, lowest),
-            compare(cmp::AT_MOST, highest),
-        ]);
-    }
-    rule
-}
-
-/// Goes on if what was loaded is a member of a set.
-fn find(set: Set) -> Attribute {
-    named(
-        "lookup",
-        vec![
-            Attribute::text(lookup::SET, set_name(set)),
-            Attribute::number(lookup::KEY_REGISTER, register::FIRST),
-        ],
-    )
 }
