@@ -71,6 +71,29 @@ impl WallOffset {
     }
 }
 
+/// The wall clock, broken down in local time: for people to read, never to compute with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalTime {
+    /// Seconds since 1970 that this was made from.
+    pub unix: i64,
+    /// As in 2026.
+    pub year: i32,
+    /// 0..=11.
+    pub month: usize,
+    /// 1..=31.
+    pub day: u8,
+    /// 0 = Sunday.
+    pub weekday: usize,
+    /// 0..=23.
+    pub hour: u8,
+    /// 0..=59.
+    pub minute: u8,
+    /// 0..=60.
+    pub second: u8,
+    /// How far it is ahead of UTC, in minutes.
+    pub east: i32,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

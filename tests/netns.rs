@@ -27,6 +27,8 @@ mod kernel;
 mod lifecycle;
 #[path = "netns/linkbeat.rs"]
 mod linkbeat;
+#[path = "netns/mail.rs"]
+mod mail;
 #[path = "netns/many_runs.rs"]
 mod many_runs;
 #[path = "netns/namespaces.rs"]
@@ -104,6 +106,7 @@ fn main() -> std::process::ExitCode {
         kernel::cases(),
         lifecycle::cases(),
         linkbeat::cases(),
+        mail::cases(),
         many_runs::cases(),
         namespaces::cases(),
         nginx::cases(),

@@ -2,9 +2,10 @@
 //! else; who hears it is the shell's business.
 
 use super::dialogue::Failure;
-use crate::config::model::{Command, Dialogue, Probe, RealServer, VirtualServer};
+use crate::config::model::{Alerts, Command, Dialogue, Probe, RealServer, VirtualServer};
 use crate::config::model::{EndpointName, SorryServer};
 use crate::notify::fifo::Line;
+use crate::notify::mail::Mail;
 use crate::notify::programs::{Owner, Program};
 use std::fmt;
 use std::rc::Rc;
@@ -334,6 +335,22 @@ impl Told {
         }
     }
 
+    /// What is mailed of it, where that is wanted.
+    pub fn mail(&self, alerts: Alerts) -> Option<Mail> {
+        let (owner, usual) = match &self.subject {
+            Subject::Service(service) => (
+                format!("Virtualserver {service}"),
+                alerts.of_virtual_servers(),
+            ),
+            Subject::Server(Names { server, service }) => (
+                format!("Realserver {server} of virtual server {service}"),
+                alerts.of_real_servers(),
+            ),
+        };
+        let wanted = self.alert.unwrap_or(usual);
+        wanted.then(|| Mail::new(owner, self.word(), &self.why))
+    }
+
     /// What is to be run, for so long at most.
     pub fn program(&self, limit: Option<Duration>) -> Option<Program> {
         let command = self.command.clone()?;
@@ -354,5 +371,52 @@ impl Told {
             command,
             limit,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mails_of_servers_and_services() {
+        let names = || Names {
+            server: "[10.0.0.2]:tcp:80".into(),
+            service: "[10.0.0.1]:tcp:80".into(),
+        };
+        let tcp = Kind {
+            keyword: "TCP_CHECK",
+            mail: "TCP CHECK",
+        };
+        let told = |subject, up, why, alert| Told {
+            subject,
+            up,
+            why,
+            command: None,
+            alert,
+        };
+        let (server, service) = (Subject::Server(names()), Subject::Service(names().service));
+        let mail = told(server.clone(), true, Why::Passes(tcp), None).mail(Alerts::default());
+        let mail = mail.expect("usual for servers");
+        assert_eq!(
+            (mail.subject.as_str(), mail.body.as_str()),
+            (
+                "Realserver [10.0.0.2]:tcp:80 of virtual server [10.0.0.1]:tcp:80 - UP",
+                "=> TCP CHECK succeed on service <="
+            )
+        );
+        let lost = told(service.clone(), false, Why::Lost(2, 1, 0), Some(true));
+        let mail = lost.mail(Alerts::default()).expect("asked for");
+        assert_eq!(
+            (mail.subject.as_str(), mail.body.as_str()),
+            (
+                "Virtualserver [10.0.0.1]:tcp:80 - DOWN",
+                "=> Lost quorum 2-1=1 > 0 <="
+            )
+        );
+        for (subject, alert) in [(service, None), (server, Some(false))] {
+            let told = told(subject, false, Why::ShuttingDown, alert);
+            assert_eq!(told.mail(Alerts::default()), None);
+        }
     }
 }

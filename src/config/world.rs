@@ -157,6 +157,10 @@ pub trait World {
     fn program(&self, program: &Path, directory: &Path, account: Account) -> Program;
     /// Whether a host name can be resolved now. May take its time: the parent alone asks.
     fn resolves(&self, host: &str) -> bool;
+    /// The full name of this host. May take its time, too.
+    fn host_name(&self) -> String;
+    /// The name of the user this daemon runs as. May take its time, too.
+    fn user_name(&self) -> String;
     /// A number by its iproute2 name.
     fn number(&self, directories: &NameDirectories, table: Names, name: &str) -> Option<u32>;
     /// Goes over to the network namespace that the command line names or, else, to this one: interfaces are looked for there from
@@ -250,6 +254,12 @@ impl World for Imagined {
     }
     fn resolves(&self, host: &str) -> bool {
         self.hosts.contains(host)
+    }
+    fn host_name(&self) -> String {
+        "host.example".to_owned()
+    }
+    fn user_name(&self) -> String {
+        "root".to_owned()
     }
     fn enter_network_namespace(&self, name: Option<&str>) -> Result<(), Barred> {
         match &self.barred {

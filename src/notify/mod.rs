@@ -2,6 +2,7 @@
 //! the runner's, writing the shell's. What happens to instances and groups is worded here; `programs` and `fifo` take any event.
 
 pub mod fifo;
+pub mod mail;
 pub mod programs;
 #[cfg(test)]
 mod programs_tests;

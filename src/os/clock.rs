@@ -1,6 +1,6 @@
 //! What time it is. The one clock of the loop is CLOCK_MONOTONIC: setting the host's time moves no timer.
 
-use crate::time::{Instant, Wall};
+use crate::time::{Instant, LocalTime, Wall};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Now, on CLOCK_MONOTONIC: the same for every process of this host.
@@ -47,27 +47,6 @@ pub fn clocks() -> Option<Clocks> {
     (now().since(steady) < ONE_MOMENT).then_some(clocks)
 }
 
-/// The wall clock, broken down in local time: for people to read, never to compute with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LocalTime {
-    /// Seconds since 1970 that this was made from.
-    pub unix: i64,
-    /// As in 2026.
-    pub year: i32,
-    /// 0..=11.
-    pub month: usize,
-    /// 1..=31.
-    pub day: u8,
-    /// 0 = Sunday.
-    pub weekday: usize,
-    /// 0..=23.
-    pub hour: u8,
-    /// 0..=59.
-    pub minute: u8,
-    /// 0..=60.
-    pub second: u8,
-}
-
 /// The wall clock, as time since 1970.
 pub fn wall() -> Duration {
     SystemTime::now()
@@ -104,6 +83,7 @@ pub fn local_time(unix: i64) -> LocalTime {
         hour: broken_down.tm_hour as u8,
         minute: broken_down.tm_min as u8,
         second: broken_down.tm_sec as u8,
+        east: i32::try_from(broken_down.tm_gmtoff / SECONDS_PER_MINUTE).unwrap_or_default(),
     }
 }
 
@@ -127,6 +107,7 @@ pub fn date(unix: i64, utc: bool) -> (i32, u8, u8) {
     )
 }
 
+const SECONDS_PER_MINUTE: libc::c_long = 60;
 /// Year 0 of `struct tm`.
 const TM_YEAR: i32 = 1900;
 

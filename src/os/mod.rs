@@ -15,6 +15,7 @@ mod filesystem;
 pub mod link_socket;
 pub mod linkbeat;
 pub mod links;
+pub mod lookup;
 pub mod memory;
 pub mod netlink;
 pub mod pid_file;

@@ -143,6 +143,16 @@ impl World for System {
                 .is_ok_and(|mut addresses| addresses.next().is_some())
     }
 
+    fn host_name(&self) -> String {
+        let name = nix::unistd::gethostname().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    fn user_name(&self) -> String {
+        let user = User::from_uid(getuid()).ok().flatten();
+        user.map_or_else(|| getuid().to_string(), |user| user.name)
+    }
+
     fn enter_network_namespace(&self, name: Option<&str>) -> Result<(), Barred> {
         let Some(name) = self.namespace.as_deref().or(name).filter(|_| self.may_move) else {
             return Ok(());

@@ -2,8 +2,8 @@
 
 use super::outline::Outline;
 use crate::config::model::{
-    BufferPolicy, DumpPlace, Files, NetlinkBuffer, Processes, ReceiveBuffers, ReloadCheck,
-    ReloadFile, Scheduling,
+    BufferPolicy, DumpPlace, Files, Mail, MailServer, Mailbox, NetlinkBuffer, Processes,
+    ReceiveBuffers, ReloadCheck, ReloadFile, Scheduling,
 };
 
 /// How much may wait at sockets; what is not configured is left out.
@@ -25,6 +25,41 @@ pub(super) fn buffers(out: &mut Outline, buffers: &ReceiveBuffers) {
             "VRRP netlink receive buffer",
             format_args!("{bytes} bytes{forced}"),
         );
+    }
+}
+
+/// Where mail goes and about what; nothing when none is sent.
+pub(super) fn mail(out: &mut Outline, mail: &Mail) {
+    let Some(MailServer { host, port }) = &mail.server else {
+        return;
+    };
+    let worded = |mailbox: &Mailbox| match mailbox.name.as_str() {
+        "" => mailbox.address.clone(),
+        name => format!("{name} <{}>", mailbox.address),
+    };
+    out.value(1, "Smtp server", host);
+    out.value(1, "Smtp server port", port);
+    out.value(1, "Smtp HELO name", &mail.helo);
+    out.value(
+        1,
+        "Smtp server connection timeout",
+        mail.connect_timeout.as_secs(),
+    );
+    out.value(1, "Email notification from", worded(&mail.from));
+    for recipient in &mail.recipients {
+        out.value(1, "Email notification", worded(recipient));
+    }
+    if mail.no_faults {
+        out.line(1, "Send no emails for fault states");
+    }
+    for (name, said) in [
+        ("Default smtp_alert", mail.alerts.all),
+        ("Default smtp_alert_vrrp", mail.alerts.vrrp),
+        ("Default smtp_alert_checker", mail.alerts.checker),
+    ] {
+        if let Some(said) = said {
+            out.value(1, name, if said { "on" } else { "off" });
+        }
     }
 }
 

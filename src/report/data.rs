@@ -16,6 +16,10 @@ pub fn data(view: &View<'_>) -> String {
     let mut out = Outline::default();
     global(&mut out, view.global);
     out.value(1, "nftables in place", view.is_filtered);
+    if view.global.mail.outlet().is_some() {
+        out.value(1, "Smtp alerts sent", view.mail.sent);
+        out.value(1, "Smtp alerts lost", view.mail.lost);
+    }
     let worded = |line: &VirtualAddress, interface: &str| view.address(line, interface);
     fixed(&mut out, view.fixed, &worded);
     out.title("VRRP Topology");
@@ -139,6 +143,7 @@ fn global(out: &mut Outline, global: &Global) {
         "VRRP delay after boot",
         global.vrrp_delay_after_boot.as_secs_f64(),
     );
+    daemon::mail(out, &global.mail);
     daemon::buffers(out, &global.buffers);
     daemon::processes(out, &global.processes);
     daemon::files(out, &global.files);
@@ -263,6 +268,11 @@ fn settings(out: &mut Outline, config: &VrrpInstance) {
         },
     );
     transport::settings(out, config);
+    out.value(
+        3,
+        "Smtp alert",
+        if config.notify.mails { "on" } else { "off" },
+    );
     if let Some(bytes) = config.receive_buffer {
         out.value(3, "Kernel rx buffer size", bytes);
     }

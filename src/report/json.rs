@@ -99,7 +99,7 @@ fn data(out: &mut String, view: &View<'_>, instance: &Instance) {
             Protocol::V3 => 3,
         },
     );
-    object.value("smtp_alert", false);
+    object.value("smtp_alert", config.notify.mails);
     object.value("notify_deleted", false);
     let address = |line| view.address(line, config.home());
     let holdings = &config.holdings;

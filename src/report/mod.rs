@@ -17,6 +17,7 @@ pub use stats::stats;
 
 use crate::config::model::{Global, Holdings, LinkMethod, Linkbeat, VirtualAddress};
 use crate::kernel::Known;
+use crate::notify::mail::Counts;
 use crate::time::Instant;
 use crate::vrrp::{InstanceId, Router, State};
 use std::fmt::Write;
@@ -36,6 +37,8 @@ pub struct View<'a> {
     pub known: &'a Known,
     /// The clock of the loop, and the wall clock at the same moment as time since the epoch.
     pub now: (Instant, Duration),
+    /// What became of mail.
+    pub mail: Counts,
     /// Whether the packet filter stands as the configuration needs it.
     pub is_filtered: bool,
     /// Whether an instance's addresses are all on the host.

@@ -73,6 +73,7 @@ fn with_view<T>(model: &Model, router: &Router, look: impl FnOnce(&View<'_>) -> 
             },
         ],
         known: &known,
+        mail: Default::default(),
         is_filtered: true,
         now,
         is_placed: &|_| true,

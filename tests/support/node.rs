@@ -19,6 +19,9 @@ use nix::unistd::Pid;
 use super::stage::itself;
 use super::{Binary, wait_for, wait_until};
 
+/// What a host has for itself, whatever the machine is like.
+const PRIVATE: [&str; 3] = ["/run/", "/tmp/", "/etc/keepalived/"];
+
 /// Where the configuration lies on every host.
 pub const CONFIG: &str = "/etc/keepalived/keepalived.conf";
 
@@ -69,9 +72,20 @@ impl Node {
     /// Writes a file of the host, with its folders.
     #[track_caller]
     pub fn write(&self, inside: &str, text: &str) {
+        // Elsewhere the host may see the files of the machine itself, and root here is root there.
+        let is_ours = PRIVATE.iter().any(|folder| inside.starts_with(folder));
+        assert!(is_ours, "{inside} may be this machine's own: use `cover`");
         let path = self.path(inside);
         fs::create_dir_all(path.parent().expect("a file in a folder")).expect("making the folder");
         fs::write(&path, text).unwrap_or_else(|error| panic!("writing {inside}: {error}"));
+    }
+
+    /// Has the host see another file in the place of one that the machine has.
+    #[track_caller]
+    pub fn cover(&self, inside: &str, text: &str) {
+        let store = format!("/run/test/covers{inside}");
+        self.write(&store, text);
+        self.run(&["mount", "--bind", &store, inside]);
     }
 
     /// Writes an executable file of the host.

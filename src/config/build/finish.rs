@@ -117,7 +117,7 @@ pub(super) fn instance(
         notify: draft.notify.finish(
             context,
             builder.defaults.priority_changes,
-            builder.model.global.notify_timeout,
+            &builder.model.global,
         ),
         holdings: draft.holdings,
         name: draft.name,

@@ -4,7 +4,7 @@ use super::buffers::NetlinkWords;
 use super::lifecycle::DraftLifecycle;
 use super::notify::DraftFifos;
 use super::state::Builder;
-use super::{Context, buffers, files, firewall, lines, process, vmac};
+use super::{Context, buffers, files, firewall, mail, process, vmac};
 use crate::config::diagnostic::{Class, quote};
 use crate::config::keywords::Block;
 use crate::config::model::{GarpPolicy, VrrpInstance};
@@ -191,20 +191,6 @@ fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
                 );
             }
         }
-        "smtp_server" => smtp_server(context, item),
-        "notification_email" => {
-            if let Some(lines) = item.open(context)
-                && lines::names(context, lines).is_empty()
-            {
-                let help = "write the addresses inside the braces, one a line";
-                context.diagnostics.advise(
-                    Class::Warning,
-                    item.span(),
-                    "Warning - empty notification_email block",
-                    help,
-                );
-            }
-        }
         _ => inherited(builder, context, item),
     }
 }
@@ -259,6 +245,7 @@ fn inherited(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
         "vrrp_down_timer_adverts" => set(&mut defaults.down_timer_adverts, item.u32(context)),
         _ if defaults.vmac.statement(context, item) => {}
         _ if process::statement(&mut builder.model.global.processes, context, item) => {}
+        _ if mail::statement(&mut builder.model.global.mail, context, item) => {}
         _ if files::statement(&mut builder.model.global.files, context, item) => {}
         _ if buffers::statement(
             &mut builder.model.global.buffers,
@@ -403,28 +390,6 @@ fn script_user(context: &mut Context<'_>, item: &Item<'_>) {
         );
     }
     context.set_script_user(account);
-}
-
-fn smtp_server(context: &mut Context<'_>, item: &Item<'_>) {
-    const SMTP_PORT: &str = "25";
-    let Some(host) = item.required(context) else {
-        return;
-    };
-    let port = item
-        .argument(1)
-        .map_or(SMTP_PORT.into(), |word| word.text());
-    let valid_port = port.parse::<u16>().is_ok_and(|port| port != 0);
-    let known = host
-        .as_str()
-        .is_some_and(|host| host.parse::<IpAddr>().is_ok() || context.world.resolves(host));
-    if !valid_port || !known {
-        let message = format!("Invalid smtp server {} {port}", quote(host.bytes()));
-        context.fault(
-            item.argument_span(0),
-            message,
-            "write an address, or a name that resolves now; mail is not sent",
-        );
-    }
 }
 
 /// A number in any base, or permission bits by name.

@@ -124,9 +124,8 @@ pub(super) fn finish_sync_groups(builder: &mut Builder, context: &mut Context<'_
             }
             _ => {}
         }
-        let timeout = builder.model.global.notify_timeout;
         let priority_changes = group.notify.priority_changes();
-        let notify = group.notify.finish(context, false, timeout);
+        let notify = group.notify.finish(context, false, &builder.model.global);
         let places = places.get_or_insert_with(|| by_name(&builder.model.vrrp.instances));
         let mut members = Vec::new();
         for (member, span) in known {

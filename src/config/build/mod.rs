@@ -19,6 +19,7 @@ mod instance;
 mod lifecycle;
 mod lines;
 mod lvs;
+mod mail;
 mod notify;
 mod process;
 mod root;

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::config::diagnostic::quote;
-use crate::config::model::{Command, Fifo, Model, Notify};
+use crate::config::model::{Command, Fifo, Global, Model, Notify};
 use crate::config::read::{Item, Script};
 use crate::config::source::path;
 use std::time::Duration;
@@ -14,6 +14,7 @@ pub(super) struct DraftNotify {
     tells_deleted: bool,
     priority_changes: Option<bool>,
     timeout: Option<Duration>,
+    mails: Option<bool>,
 }
 
 impl DraftNotify {
@@ -24,6 +25,7 @@ impl DraftNotify {
                 self.priority_changes = item.bool(context).or(self.priority_changes);
             }
             "notify_timeout" => self.timeout = item.duration(context).or(self.timeout),
+            "smtp_alert" => self.mails = item.bool(context).or(self.mails),
             "notify_deleted" => {
                 self.tells_deleted = true;
                 if item.count() > 0 {
@@ -47,17 +49,18 @@ impl DraftNotify {
             .extend(script.map(|script| (item.name(), script)));
     }
 
-    /// What of it can be run. `priority_changes` and `timeout` hold where nothing was said.
+    /// What of it can be run. `priority_changes` and what is daemon-wide hold where nothing was said.
     pub fn finish(
         self,
         context: &mut Context<'_>,
         priority_changes: bool,
-        timeout: Option<Duration>,
+        global: &Global,
     ) -> Notify {
         let mut notify = Notify {
             tells_deleted: self.tells_deleted,
             priority_changes: self.priority_changes.unwrap_or(priority_changes),
-            timeout: self.timeout.or(timeout),
+            timeout: self.timeout.or(global.notify_timeout),
+            mails: self.mails.unwrap_or(global.mail.alerts.of_vrrp()),
             ..Notify::default()
         };
         for (word, script) in self.scripts {

@@ -3,8 +3,8 @@
 
 use super::state::Builder;
 use super::{
-    Context, finish, firewall, global, group, instance, lvs, statics, track_file, track_group,
-    track_process, tracked,
+    Context, finish, firewall, global, group, instance, lvs, mail, statics, track_file,
+    track_group, track_process, tracked,
 };
 use crate::config::diagnostic::{Class, Diagnostics, quote, status};
 use crate::config::keywords::Block;
@@ -36,6 +36,7 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
         }
     });
     builder.defaults.settle();
+    mail::finish(&mut builder.model.global.mail, &mut context);
     let mut balancer = lvs::Builder::default();
     balancer.groups(&mut context, &later);
     for item in &later {

@@ -108,7 +108,7 @@ pub(super) static VRRP_INSTANCE: &[Keyword] = &[
     k("notify_master_rx_lower_pri", "<SCRIPT> [<USER> [[:]<GROUP>]]", Script, "none", "2.0.6", 3,
       "Script when master hears a lower priority advert").repeated(KeepsFirst).acts(),
     k("smtp_alert", "[<BOOL>]", Bool, "global smtp_alert_vrrp, then smtp_alert, else off", "<=0.7.6", 1,
-      "Mail on state change"),
+      "Mail on state change").acts(),
     k("notify_priority_changes", "[<BOOL>]", Bool, "sync group setting, then global", "2.0.16", 3,
       "FIFO lines for priority changes").acts(),
     k("notify_timeout", "<SECS[.usec] 0.1..3600>", NOTIFY_TIMEOUT, "that of global_defs", OURS, 3,

@@ -30,7 +30,7 @@ pub(super) static VRRP_SYNC_GROUP: &[Keyword] = &[
     k("notify", "<SCRIPT> [<USER> [[:]<GROUP>]]", Script, "none", "1.1.2", 2,
       "Script on every group state change, 4 args appended, priority always 0").repeated(KeepsFirst).acts(),
     k("smtp_alert", "[<BOOL>]", Bool, "global smtp_alert_vrrp, then smtp_alert, else off", "1.0.0", 1,
-      "Mail on group state change"),
+      "Mail on group state change").acts(),
     k("global_tracking", "-", Flag, "off", "1.2.3", 3,
       "Old tracking switch").deprecated(Counted).see("deprecated; same effect as sync_group_tracking_weight").acts(),
     k("sync_group_tracking_weight", "-", Flag, "off", "2.0.0", 3,

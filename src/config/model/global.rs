@@ -1,6 +1,6 @@
 //! Daemon-wide settings: `global_defs` and the statements outside any block.
 
-use super::{Files, Firewall, Ipvs, Lifecycle, Processes, ReceiveBuffers};
+use super::{Files, Firewall, Ipvs, Lifecycle, Mail, Processes, ReceiveBuffers};
 use crate::wire::vrrp::{MULTICAST_GROUP4, MULTICAST_GROUP6};
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -49,6 +49,8 @@ pub struct Global {
     pub lifecycle: Lifecycle,
     /// The packet filter.
     pub firewall: Firewall,
+    /// Mail about what happens.
+    pub mail: Mail,
     /// How much may wait at the sockets of the VRRP process.
     pub buffers: ReceiveBuffers,
     /// The kernel's load balancer.
@@ -91,6 +93,7 @@ impl Default for Global {
             files: Files::default(),
             lifecycle: Lifecycle::default(),
             firewall: Firewall::default(),
+            mail: Mail::default(),
             buffers: ReceiveBuffers::default(),
             ipvs: Ipvs::default(),
         }

@@ -14,6 +14,7 @@ mod ipvs;
 mod lifecycle;
 mod linkbeat;
 mod lvs;
+mod mail;
 mod notify;
 mod process;
 mod route;
@@ -42,6 +43,7 @@ pub use lvs::{
     Persistence, Protocol, RealServer, RealServerExtra, SchedulerFlags, ServerGroup, Service,
     ServiceName, SorryServer, Tls, TunnelChecksum, VirtualServer,
 };
+pub use mail::{Alerts, Mail, MailServer, Mailbox};
 pub use notify::{Fifo, Notify};
 pub use process::{AutoPriority, Processes, Scheduling};
 pub use route::{

@@ -29,6 +29,8 @@ pub struct Notify {
     pub priority_changes: bool,
     /// `notify_timeout`: how long a program may run; `None` = for as long as it likes.
     pub timeout: Option<Duration>,
+    /// `smtp_alert`: its states are mailed.
+    pub mails: bool,
 }
 
 impl Notify {

@@ -6,7 +6,7 @@ use super::*;
 fn what_is_not_implemented_is_said_once_a_keyword() {
     let instance = |id: u8| {
         format!(
-            "vrrp_instance V{id} {{\n interface eth0\n virtual_router_id {id}\n smtp_alert\n virtual_ipaddress {{ 10.0.0.{id} }}\n}}\n"
+            "vrrp_instance V{id} {{\n interface eth0\n virtual_router_id {id}\n track_bfd {{\n }}\n virtual_ipaddress {{ 10.0.0.{id} }}\n}}\n"
         )
     };
     let loaded = read(format!(
@@ -25,7 +25,7 @@ fn what_is_not_implemented_is_said_once_a_keyword() {
         said,
         [
             "enable_snmp_checker is not implemented yet; it has no effect",
-            "smtp_alert is not implemented yet; it has no effect (3 places)"
+            "track_bfd is not implemented yet; it has no effect (3 places)"
         ]
     );
     assert_eq!(loaded.diagnostics.exit_status(), status::CLEAN);

@@ -13,7 +13,7 @@ mod turn;
 
 use super::control::Answer;
 use super::dumps::Dumps;
-use super::programs::{self, Fifos, Notifier, Part, Runner};
+use super::programs::{self, Fifos, Mailer, Notifier, Part, Runner};
 use super::{Exit, RoleContext};
 use crate::check::director::Director;
 use crate::check::service::Place;
@@ -95,6 +95,7 @@ struct Shell {
     runner: Runner,
     notifier: Notifier,
     fifos: Fifos,
+    mailer: Mailer,
     dumps: Dumps,
     actions: Vec<Action>,
     stopping: bool,
@@ -125,6 +126,7 @@ impl Shell {
             runner: Runner::default(),
             notifier: Notifier::default(),
             fifos: Fifos::default(),
+            mailer: Mailer::default(),
             dumps: Dumps::default(),
             actions: Vec::new(),
             stopping: false,
@@ -141,6 +143,7 @@ impl Shell {
         shell
             .events
             .add(shell.ipvs.socket(), Source::Ipvs, Want::Read)?;
+        shell.mailer.configure(&shell.model.global);
         // Sooner than anything that makes this process larger: the runner begins as a copy of it.
         shell.prepare_runner();
         shell.configure_fifos();
@@ -222,6 +225,9 @@ impl Shell {
             Action::Tell(told) => {
                 if !self.fifos.is_empty() {
                     self.fifos.tell(&told.line());
+                }
+                if let Some(mail) = told.mail(self.model.global.mail.alerts) {
+                    self.mailer.tell(mail);
                 }
                 let program = told.program(self.model.global.notify_timeout);
                 self.notifier

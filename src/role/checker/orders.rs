@@ -52,11 +52,12 @@ impl Shell {
     fn take(&mut self, now: Instant, model: Rc<Model>) {
         let old = std::mem::replace(&mut self.model, model);
         self.ipvs.settings(&self.model.global.ipvs);
+        self.mailer.configure(&self.model.global);
+        self.prepare_runner();
         if old.lvs == self.model.lvs {
             return;
         }
         say_what_is_missing(&self.model.lvs);
-        self.prepare_runner();
         self.configure_fifos();
         self.prepare_checks();
         self.ipvs.configure(&self.model);

@@ -56,7 +56,9 @@ impl Shell {
     /// Has the runner ready, if anything is configured that it has to run.
     pub(super) fn prepare_runner(&mut self) {
         let lvs = &self.model.lvs;
-        let needed = lvs.fifos.iter().any(|fifo| fifo.reader.is_some())
+        let mails = self.model.global.mail.outlet().is_some();
+        let needed = mails && !lvs.virtual_servers.is_empty()
+            || lvs.fifos.iter().any(|fifo| fifo.reader.is_some())
             || lvs.virtual_servers.iter().any(|service| {
                 service.quorum_up.is_some()
                     || service.quorum_down.is_some()
@@ -132,6 +134,7 @@ impl Shell {
                 Received::Packet(Answer::Ended(RunId::Reader(run), outcome)) => {
                     self.fifos.reader_ended(run, outcome);
                 }
+                Received::Packet(Answer::Mail(notice)) => self.mailer.heard(&notice),
                 // Nothing is watched.
                 Received::Packet(Answer::File(..) | Answer::Process(_)) => {}
                 Received::Nothing => return,

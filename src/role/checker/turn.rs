@@ -77,7 +77,9 @@ impl Shell {
                 // Looked after below; nothing is watched.
                 Key::Room
                 | Key::Ipvs
-                | Key::Programs(programs::Timer::Watched | programs::Timer::Process(_)) => {}
+                | Key::Programs(
+                    programs::Timer::Watched | programs::Timer::Process(_) | programs::Timer::Mail,
+                ) => {}
                 Key::KernelLimit => {
                     warn!("The kernel has not confirmed in time that all services are gone");
                     self.exit = Some(Exit::Clean);
@@ -103,10 +105,17 @@ impl Shell {
             self.wheel.arm(Key::Room, now + ROOM_RETRY);
         }
         self.ask_kernel(now);
+        if self.mailer.hand_over(now, &self.runner, &mut self.wheel) {
+            self.events.soon();
+        }
         self.runner.reap();
         self.dumps.reap();
         self.context.parent.alive(now);
-        if self.stopping && self.notifier.is_done() && self.ipvs.is_settled() {
+        if self.stopping
+            && self.notifier.is_done()
+            && self.mailer.is_done()
+            && self.ipvs.is_settled()
+        {
             self.exit = Some(Exit::Clean);
         }
     }

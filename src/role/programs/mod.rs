@@ -2,15 +2,17 @@
 //! a run was for, and what its end means, is for the role to say.
 //!
 //! `runner` is the line to the process that runs programs, `notify` has the programs of events run in order, `fifo` writes lines,
-//! `watched` knows the files and processes that the runner looks at.
+//! `watched` knows the files and processes that the runner looks at, `mail` has mail sent.
 //! A role's tokens and timer keys have a place for those of this room, so that one loop serves them all.
 
 mod fifo;
+mod mail;
 mod notify;
 mod runner;
 mod watched;
 
 pub use fifo::{Fifos, Part};
+pub use mail::Mailer;
 pub use notify::Notifier;
 pub use runner::Runner;
 pub use watched::Watched;
@@ -38,6 +40,8 @@ pub enum Timer {
     Process(WatchId),
     /// The runner may be told again what it is to watch: `Watched::send`.
     Watched,
+    /// The runner may have room for mail again.
+    Mail,
 }
 
 /// What a descriptor is to a role.

@@ -1,6 +1,7 @@
 //! What a role and its runner tell each other, over one pair of packet sockets: a request or an answer a packet.
 
 use crate::config::model::{Command, InitFile, NetlinkBuffer, ProcessMatch};
+use crate::notify::mail::{Envelope, Notice};
 use crate::track::census::WatchId;
 use crate::track::file::{FileId, Reading};
 pub use crate::track::script::Outcome;
@@ -46,6 +47,8 @@ pub enum Request {
     File(FileId, FileRequest),
     /// About processes that are counted.
     Process(ProcessRequest),
+    /// Hand this in with a mail server; `Mail` answers tell what becomes of it.
+    Mail(Envelope),
 }
 
 /// What a role wants of a file.
@@ -79,7 +82,7 @@ pub enum Counted {
 }
 
 /// What a runner tells its role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
     /// This run takes longer than it may; it is being ended, and `Ended` follows.
     Late(RunId),
@@ -89,6 +92,8 @@ pub enum Answer {
     File(FileId, Reading),
     /// This is what is known of processes.
     Process(Counted),
+    /// About mail.
+    Mail(Notice),
 }
 
 /// One end of the line: sends `S`, receives `R`. Never blocks.

@@ -1,10 +1,11 @@
-//! The runner: a process that starts and ends the user's programs for a role, and reads the files that it tracks.
+//! The runner: a process that starts and ends the user's programs for a role, reads the files that it tracks, and hands in its mail.
 //!
 //! Starting a program means copying a process and waiting for a disk, and the process that speaks VRRP may do neither. So it tells
 //! its runner, which was forked from it before it grew, and hears how each program ended. A runner ends with its role.
 
 mod files;
 mod line;
+mod mail;
 mod processes;
 mod runs;
 
@@ -20,6 +21,7 @@ use crate::os::{clock, descriptors, memory, spawn};
 use crate::wheel::Wheel;
 use files::Files;
 use line::ToRole;
+use mail::Post;
 use processes::Processes;
 use runs::Runs;
 use std::collections::VecDeque;
@@ -59,6 +61,8 @@ enum Source {
     Children,
     Files,
     Processes,
+    /// The mail server, or who looks up its name.
+    Mail,
 }
 
 /// What a timer is for.
@@ -74,6 +78,10 @@ enum Key {
     Processes,
     /// Numbers of processes that decide nothing are to be told.
     Counts,
+    /// Mail has waited for as long as it may.
+    Mail,
+    /// The role has gone, and mail may take no longer.
+    Parting,
 }
 
 struct Runner {
@@ -84,6 +92,7 @@ struct Runner {
     runs: Runs,
     files: Files,
     processes: Processes,
+    post: Post,
     /// What the role has no room for now.
     answers: VecDeque<Answer>,
     gone: bool,
@@ -109,6 +118,7 @@ impl Runner {
             runs: Runs::default(),
             files: Files::default(),
             processes: Processes::default(),
+            post: Post::default(),
             answers: VecDeque::new(),
             gone: false,
             asked: Vec::new(),
@@ -119,7 +129,7 @@ impl Runner {
     fn run(&mut self) -> io::Result<()> {
         let mut ready = Vec::new();
         // Programs that may take as long as they like go on without this process: they were told of something that happened.
-        while !self.gone || self.runs.is_any_limited() {
+        while !self.gone || self.runs.is_any_limited() || !self.post.is_done() {
             self.events.wait(&self.wheel, &mut ready)?;
             for event in &ready {
                 match event.token {
@@ -127,15 +137,20 @@ impl Runner {
                     Source::Children => self.children.clear(),
                     Source::Files => self.answers.extend(self.files.changed()),
                     Source::Processes => self.hear_of_processes(*event),
+                    Source::Mail => self.post.ready(&mut self.events, &mut self.wheel),
                 }
             }
             self.watch_files();
             self.watch_processes();
             self.reap();
             while let Some((key, _)) = self.wheel.pop_expired(clock::now()) {
+                if key == Key::Parting {
+                    return Ok(());
+                }
                 self.expired(key);
             }
             self.end_families();
+            self.post.advance(&mut self.events, &mut self.wheel);
             self.answer();
         }
         Ok(())
@@ -182,6 +197,7 @@ impl Runner {
                     ProcessRequest::Forget(id) => self.processes.forget(id),
                     ProcessRequest::Buffer(buffer) => self.processes.set_buffer(buffer),
                 },
+                Received::Packet(Request::Mail(envelope)) => self.post.send(envelope),
                 Received::Nothing => return,
                 Received::Gone => return self.role_has_gone(),
             }
@@ -206,6 +222,8 @@ impl Runner {
                     self.runs.forget(leader);
                 }
             }
+            Key::Mail => self.post.expired(&mut self.events, &mut self.wheel),
+            Key::Parting => {}
         }
     }
 
@@ -214,6 +232,10 @@ impl Runner {
         if std::mem::replace(&mut self.gone, true) {
             return;
         }
+        self.events.soon();
+        let now = clock::now();
+        self.post.hurry(now);
+        self.wheel.arm(Key::Parting, now + mail::PARTING);
         let limited: Vec<RunId> = self.runs.limited().collect();
         for id in limited {
             self.end(id);
@@ -264,6 +286,8 @@ impl Runner {
     }
 
     fn answer(&mut self) {
+        self.answers
+            .extend(self.post.notices.drain(..).map(Answer::Mail));
         if self.gone {
             self.answers.clear();
         }

@@ -29,7 +29,7 @@ mod vmacs;
 mod watched;
 
 use super::control::Answer;
-use super::programs::{self, Fifos, Notifier, Runner, Watched};
+use super::programs::{self, Fifos, Mailer, Notifier, Runner, Watched};
 use super::{Exit, RoleContext, paths};
 use crate::config::model::Model;
 use crate::kernel::LinkChange;
@@ -145,6 +145,7 @@ struct Shell {
     scripts: Scripts,
     notifier: Notifier,
     fifos: Fifos,
+    mailer: Mailer,
     statics: Statics,
     linkbeats: Linkbeats,
     router: Router,
@@ -207,6 +208,7 @@ impl Shell {
             scripts: Scripts::default(),
             notifier: Notifier::default(),
             fifos: Fifos::default(),
+            mailer: Mailer::default(),
             statics: Statics::default(),
             linkbeats: Linkbeats::default(),
             router: Router::new(&model.vrrp, model.global.log_unknown_vrids),
@@ -255,6 +257,7 @@ impl Shell {
                 shell.filters.presume(id, config, known);
             }
         }
+        shell.mailer.configure(&shell.model.global);
         // Sooner than anything that makes this process larger: the runner begins as a copy of it.
         shell.prepare_runner();
         info!("Registering Kernel netlink reflector");

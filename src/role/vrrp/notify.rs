@@ -1,4 +1,4 @@
-//! Telling the world what happens to instances and groups: by the programs and FIFOs of `role::programs`.
+//! Telling the world what happens to instances and groups: by the programs, FIFOs and mail of `role::programs`.
 
 use super::Shell;
 use crate::config::model::Notify;
@@ -9,16 +9,24 @@ use crate::vrrp::State;
 use std::rc::Rc;
 
 impl Shell {
-    /// Has the programs of an event run, and writes it to the FIFOs.
+    /// Has the programs of an event run, writes it to the FIFOs, and has it mailed.
     pub(super) fn notify(&mut self, now: Instant, event: &Event, whom: &Notify) {
         if !self.fifos.is_empty() {
             self.fifos.tell(&event.line());
+        }
+        if whom.mails {
+            self.mailer.tell_event(event);
         }
         if whom.runs_programs() {
             let programs = event.programs(whom);
             self.notifier
                 .tell(now, programs, &self.runner, &mut self.wheel);
         }
+    }
+
+    /// Whether all that are told have heard.
+    pub(super) fn has_told(&self) -> bool {
+        self.notifier.is_done() && self.mailer.is_done()
     }
 
     /// Makes the FIFOs those of the configuration, and has them read by whom it says.

@@ -60,7 +60,7 @@ impl Shell {
         self.fifos.close(&mut self.events, &self.runner);
         self.runner
             .need(false, now, &mut self.events, &mut self.wheel);
-        let limit = if self.notifier.is_done() {
+        let limit = if self.has_told() {
             STOP_LIMIT
         } else {
             PROGRAMS_LIMIT
@@ -95,8 +95,10 @@ impl Shell {
         let changed = model.vrrp != self.model.vrrp
             || model.global.firewall != self.model.global.firewall
             || log_unknown_vrids != self.model.global.log_unknown_vrids
-            || model.global.buffers != self.model.global.buffers;
+            || model.global.buffers != self.model.global.buffers
+            || model.global.mail != self.model.global.mail;
         self.model = model;
+        self.mailer.configure(&self.model.global);
         if !changed {
             return;
         }
@@ -171,6 +173,7 @@ impl Shell {
             router: &self.router,
             polled: self.linkbeats.polled(),
             known: reconciler.known(),
+            mail: self.mailer.counts(),
             is_filtered: self.filters.is_in_place(),
             now: (clock::now(), clock::wall()),
             is_placed: &|id| reconciler.is_placed(Owner::Instance(id)),

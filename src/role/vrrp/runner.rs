@@ -8,13 +8,16 @@ impl Shell {
     /// Whether anything is configured that the runner has to run.
     fn needs_runner(&self) -> bool {
         let vrrp = &self.model.vrrp;
+        let mails = self.model.global.mail.outlet().is_some();
         let instances = vrrp.instances.iter().map(|instance| &instance.notify);
         let groups = vrrp.sync_groups.iter().map(|group| &group.notify);
         !vrrp.scripts.is_empty()
             || !vrrp.files.is_empty()
             || !vrrp.processes.is_empty()
             || vrrp.fifos.iter().any(|fifo| fifo.reader.is_some())
-            || instances.chain(groups).any(|notify| notify.runs_programs())
+            || instances
+                .chain(groups)
+                .any(|notify| notify.runs_programs() || notify.mails && mails)
     }
 
     /// Starts the runner, if it is needed.
@@ -43,6 +46,7 @@ impl Shell {
                 }
                 Received::Packet(Answer::File(id, reading)) => self.file_found(now, id, reading),
                 Received::Packet(Answer::Process(counted)) => self.processes_counted(now, counted),
+                Received::Packet(Answer::Mail(notice)) => self.mailer.heard(&notice),
                 Received::Nothing => return,
                 Received::Gone => {
                     self.scripts.lost();

@@ -177,7 +177,8 @@ impl Shell {
     fn other_timer(&mut self, now: Instant, key: Key, deadline: Instant) {
         match key {
             // The first are handed over where they expire; what the others are for is looked after in every turn.
-            Key::Core(_) | Key::Kernel | Key::Filter | Key::Frames => {}
+            Key::Core(_) | Key::Kernel | Key::Filter | Key::Frames | Key::Programs(Timer::Mail) => {
+            }
             Key::Begin => {
                 if self.phase == Phase::Delayed {
                     self.begin(now);
@@ -255,13 +256,14 @@ impl Shell {
         }
         self.kernel.tell();
         self.filters.tell();
+        if self.mailer.hand_over(now, &self.runner, &mut self.wheel) {
+            self.events.soon();
+        }
         self.dumps.reap();
         self.linkbeats.reap();
         self.runner.reap();
         self.hand_on_lines();
-        if self.phase == Phase::Stopping
-            && self.notifier.is_done()
-            && self.kernel.reconciler().is_settled()
+        if self.phase == Phase::Stopping && self.has_told() && self.kernel.reconciler().is_settled()
         {
             self.end(now);
         }

@@ -1,0 +1,517 @@
+//! Which mail is next: in order, but what cannot be sent now holds up nothing else. Of one owner's mails a recipient gets the earlier
+//! before the later; other owners and recipients do not wait for that.
+
+use super::{Envelope, Notice};
+use crate::config::model::MailServer;
+use crate::time::Instant;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+/// Mails that may wait; more when there are more owners than that, whose last mails are all kept.
+const WAITING_MAX: usize = 4096;
+/// The first pause before a mail, or a server, is tried again; it doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+/// The longest.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+/// After so long a mail is given up: somebody may have looked for it for a day.
+const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What became of a mail: its recipients, and what the server said of those that it did not take it for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// The server will see to it.
+    pub taken: Vec<String>,
+    /// The server never will.
+    pub refused: Vec<(String, String)>,
+    /// Not now.
+    pub deferred: Vec<(String, String)>,
+}
+
+/// Tries in a row that failed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Retry {
+    failures: u32,
+    not_before: Instant,
+}
+
+impl Retry {
+    /// One more; true of the first.
+    fn failed(&mut self, now: Instant) -> bool {
+        let pause = FIRST_PAUSE
+            .saturating_mul(1u32.checked_shl(self.failures).unwrap_or(u32::MAX))
+            .min(LONGEST_PAUSE);
+        self.failures = self.failures.saturating_add(1);
+        self.not_before = now + pause;
+        self.failures == 1
+    }
+}
+
+#[derive(Debug)]
+struct Waiting {
+    envelope: Envelope,
+    since: Instant,
+    retry: Retry,
+}
+
+/// Who takes mail, and how that is spoken to.
+#[derive(Clone, Debug)]
+struct Outlet {
+    server: MailServer,
+    helo: String,
+    connect_timeout: Duration,
+}
+
+/// The mails that wait.
+#[derive(Debug, Default)]
+pub struct Queue {
+    /// In the order in which they came.
+    mails: BTreeMap<u64, Waiting>,
+    /// How many there are of an owner.
+    owners: HashMap<String, usize>,
+    last: u64,
+    /// Where the newest goes: the others go there, too.
+    outlet: Option<Outlet>,
+    /// It could not be used.
+    away: Retry,
+    /// The one that is under way.
+    current: Option<u64>,
+}
+
+impl Queue {
+    /// Takes another mail in. Gives one that had to be left out for it.
+    pub fn push(&mut self, now: Instant, envelope: Envelope) -> Option<Notice> {
+        let left_out = (self.mails.len() >= WAITING_MAX)
+            .then(|| self.find_old(&envelope.owner))
+            .flatten()
+            .and_then(|old| self.remove(old));
+        if self
+            .outlet
+            .as_ref()
+            .is_none_or(|outlet| outlet.server != envelope.server)
+        {
+            self.away = Retry::default();
+        }
+        self.outlet = Some(Outlet {
+            server: envelope.server.clone(),
+            helo: envelope.helo.clone(),
+            connect_timeout: envelope.connect_timeout,
+        });
+        *self.owners.entry(envelope.owner.clone()).or_default() += 1;
+        self.last += 1;
+        let waiting = Waiting {
+            envelope,
+            since: now,
+            retry: Retry::default(),
+        };
+        self.mails.insert(self.last, waiting);
+        left_out.map(|old| Notice::LeftOut {
+            subject: old.envelope.subject,
+        })
+    }
+
+    /// The first mail that another one, or that of `owner` that is just coming, has made old.
+    fn find_old(&self, owner: &str) -> Option<u64> {
+        let old = self.mails.iter().find(|(id, waiting)| {
+            let own = &waiting.envelope.owner;
+            let later = self.owners.get(own).is_some_and(|count| *count > 1);
+            self.current != Some(**id) && (later || own == owner)
+        });
+        old.map(|(id, _)| *id)
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Waiting> {
+        let waiting = self.mails.remove(&id)?;
+        let owner = &waiting.envelope.owner;
+        if let Some(count) = self.owners.get_mut(owner) {
+            *count -= 1;
+            if *count == 0 {
+                self.owners.remove(owner);
+            }
+        }
+        Some(waiting)
+    }
+
+    /// The mail that is to be sent now, for those recipients that can get it now, if it `fits`. It is under way until `settled` or
+    /// `failed`.
+    pub fn next(&mut self, now: Instant, fits: impl Fn(&Envelope) -> bool) -> Option<Envelope> {
+        let mut held: HashMap<&str, HashSet<&str>> = HashMap::new();
+        let mut found = None;
+        for (id, waiting) in &self.mails {
+            let envelope = &waiting.envelope;
+            let held = held.entry(&envelope.owner).or_default();
+            if self.not_before(waiting) <= now {
+                let free = |to: &&String| !held.contains(to.as_str());
+                let recipients: Vec<String> =
+                    envelope.recipients.iter().filter(free).cloned().collect();
+                if !recipients.is_empty() {
+                    found = Some((*id, recipients));
+                    break;
+                }
+            }
+            held.extend(envelope.recipients.iter().map(String::as_str));
+        }
+        let (id, recipients) = found?;
+        let Outlet {
+            server,
+            helo,
+            connect_timeout,
+        } = self.outlet.clone()?;
+        let next = Envelope {
+            recipients,
+            server,
+            helo,
+            connect_timeout,
+            ..self.mails.get(&id)?.envelope.clone()
+        };
+        if !fits(&next) {
+            return None;
+        }
+        self.current = Some(id);
+        Some(next)
+    }
+
+    /// When `next` has to be asked again, if none is under way and none can be sent now.
+    pub fn wake(&self, now: Instant) -> Option<Instant> {
+        let times = self.mails.values().map(|waiting| self.not_before(waiting));
+        times.filter(|time| *time > now).min()
+    }
+
+    fn not_before(&self, waiting: &Waiting) -> Instant {
+        waiting.retry.not_before.max(self.away.not_before)
+    }
+
+    /// A server has said what became of the mail under way.
+    pub fn settled(&mut self, now: Instant, delivery: Delivery) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        let Some(id) = self.current.take() else {
+            return notices;
+        };
+        let Some(waiting) = self.mails.get_mut(&id) else {
+            return notices;
+        };
+        let subject = &waiting.envelope.subject;
+        self.away = Retry::default();
+        if !delivery.taken.is_empty() {
+            notices.push(Notice::Sent {
+                subject: subject.clone(),
+                recipients: delivery.taken.len(),
+            });
+        }
+        let mut settled: HashSet<String> = delivery.taken.into_iter().collect();
+        for (recipient, why) in delivery.refused {
+            settled.insert(recipient.clone());
+            notices.push(Notice::Refused {
+                subject: subject.clone(),
+                recipient,
+                why,
+            });
+        }
+        let first = !delivery.deferred.is_empty() && waiting.retry.failed(now);
+        let why = delivery.deferred.first().map(|(_, why)| why.clone());
+        for (recipient, why) in delivery.deferred.into_iter().filter(|_| first) {
+            notices.push(Notice::Deferred {
+                subject: subject.clone(),
+                recipient,
+                why,
+            });
+        }
+        let left = &mut waiting.envelope.recipients;
+        left.retain(|recipient| !settled.contains(recipient));
+        if left.is_empty() {
+            self.remove(id);
+        } else if let Some(why) = why {
+            notices.extend(self.give_up_old(now, &why));
+        }
+        notices
+    }
+
+    /// This server, which was to take the mail under way, cannot be used now.
+    pub fn failed(&mut self, now: Instant, server: &MailServer, why: &str) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        let is_current = self
+            .outlet
+            .as_ref()
+            .is_some_and(|outlet| outlet.server == *server);
+        if self.current.take().is_some() && is_current && self.away.failed(now) {
+            notices.push(Notice::Away {
+                server: server.clone(),
+                why: why.to_owned(),
+            });
+        }
+        notices.extend(self.give_up_old(now, why));
+        notices
+    }
+
+    fn give_up_old(&mut self, now: Instant, why: &str) -> Vec<Notice> {
+        let ages = self.mails.iter();
+        let old: Vec<u64> = ages
+            .filter(|(_, waiting)| now.since(waiting.since) >= LIFETIME)
+            .map(|(id, _)| *id)
+            .collect();
+        let given_up = old.into_iter().filter_map(|id| self.remove(id));
+        given_up
+            .map(|waiting| Notice::GivenUp {
+                subject: waiting.envelope.subject,
+                why: why.to_owned(),
+            })
+            .collect()
+    }
+
+    /// There is little time left: whatever waits for a time is tried now.
+    pub fn hurry(&mut self, now: Instant) {
+        for waiting in self.mails.values_mut() {
+            waiting.retry.not_before = now;
+        }
+        self.away.not_before = now;
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.mails.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Instant = Instant(1_000_000_000_000);
+
+    fn server() -> MailServer {
+        MailServer {
+            host: "mail".to_owned(),
+            port: 25,
+        }
+    }
+
+    fn mail(owner: &str, subject: &str, recipients: &[&str]) -> Envelope {
+        Envelope {
+            owner: owner.to_owned(),
+            subject: subject.to_owned(),
+            server: server(),
+            helo: String::new(),
+            connect_timeout: Duration::ZERO,
+            from: String::new(),
+            recipients: recipients.iter().map(|to| (*to).to_owned()).collect(),
+            message: String::new(),
+        }
+    }
+
+    fn next(queue: &mut Queue, now: Instant) -> Option<(String, Vec<String>)> {
+        let next = queue.next(now, |_| true)?;
+        Some((next.subject, next.recipients))
+    }
+
+    fn is(next: Option<(String, Vec<String>)>, subject: &str, recipients: &[&str]) {
+        let (found, to) = next.expect("a mail");
+        assert_eq!(
+            (found.as_str(), to),
+            (
+                subject,
+                recipients.iter().map(|to| (*to).to_owned()).collect()
+            )
+        );
+    }
+
+    fn taken(recipients: &[&str]) -> Delivery {
+        Delivery {
+            taken: recipients.iter().map(|to| (*to).to_owned()).collect(),
+            ..Delivery::default()
+        }
+    }
+
+    fn deferred(recipients: &[&str]) -> Delivery {
+        Delivery {
+            deferred: recipients
+                .iter()
+                .map(|to| ((*to).to_owned(), "451 later".to_owned()))
+                .collect(),
+            ..Delivery::default()
+        }
+    }
+
+    fn sent(subject: &str, recipients: usize) -> Notice {
+        Notice::Sent {
+            subject: subject.to_owned(),
+            recipients,
+        }
+    }
+
+    #[test]
+    fn what_is_deferred_holds_up_later_mails_of_the_same_owner_to_the_same_recipient_only() {
+        let mut queue = Queue::default();
+        queue.push(START, mail("V1", "1 backup", &["a", "b"]));
+        queue.push(START, mail("V1", "1 master", &["a", "b"]));
+        queue.push(START, mail("V2", "2 backup", &["a"]));
+        is(next(&mut queue, START), "1 backup", &["a", "b"]);
+        let mut half = deferred(&["a"]);
+        half.taken.push("b".to_owned());
+        let said = queue.settled(START, half);
+        assert_eq!(said.first(), Some(&sent("1 backup", 1)));
+        assert!(
+            matches!(said.get(1), Some(Notice::Deferred { recipient, .. }) if recipient == "a"),
+            "{said:?}"
+        );
+        is(next(&mut queue, START), "1 master", &["b"]);
+        assert_eq!(queue.settled(START, taken(&["b"])), [sent("1 master", 1)]);
+        is(next(&mut queue, START), "2 backup", &["a"]);
+        assert_eq!(queue.settled(START, taken(&["a"])), [sent("2 backup", 1)]);
+        assert_eq!(next(&mut queue, START), None);
+        let due = START + FIRST_PAUSE;
+        assert_eq!(queue.wake(START), Some(due));
+        is(next(&mut queue, due), "1 backup", &["a"]);
+        // The second time nothing is said, and the pause is longer.
+        assert_eq!(queue.settled(due, deferred(&["a"])), []);
+        assert_eq!(queue.wake(due), Some(due + FIRST_PAUSE * 2));
+        let due = due + FIRST_PAUSE * 2;
+        is(next(&mut queue, due), "1 backup", &["a"]);
+        queue.settled(due, taken(&["a"]));
+        is(next(&mut queue, due), "1 master", &["a"]);
+        queue.settled(due, taken(&["a"]));
+        assert!(queue.is_empty() && queue.owners.is_empty());
+    }
+
+    #[test]
+    fn a_server_that_is_away_is_asked_less_and_less_often_and_said_once() {
+        let mut queue = Queue::default();
+        queue.push(START, mail("V1", "one", &["a"]));
+        let mut now = START;
+        let mut pauses = Vec::new();
+        for try_ in 0..9 {
+            assert!(next(&mut queue, now).is_some());
+            let said = queue.failed(now, &server(), "no connection in time");
+            assert_eq!(said.len(), usize::from(try_ == 0), "{said:?}");
+            // One that comes meanwhile waits, too.
+            queue.push(now, mail("V2", "other", &["a"]));
+            assert_eq!(next(&mut queue, now), None);
+            let wake = queue.wake(now).expect("another try");
+            pauses.push(wake.since(now).as_secs());
+            now = wake;
+        }
+        assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
+        is(next(&mut queue, now), "one", &["a"]);
+        queue.settled(now, taken(&["a"]));
+        is(next(&mut queue, now), "other", &["a"]);
+        assert_eq!(
+            queue.failed(now, &server(), "gone").len(),
+            1,
+            "it was there meanwhile"
+        );
+    }
+
+    #[test]
+    fn what_waits_goes_where_the_newest_mail_goes() {
+        let mut queue = Queue::default();
+        queue.push(START, mail("V1", "old", &["a"]));
+        let old = queue.next(START, |_| true).expect("a mail").server;
+        queue.failed(START, &old, "gone");
+        assert_eq!(next(&mut queue, START), None);
+        let mut other = mail("V1", "new", &["a"]);
+        other.server.port = 587;
+        queue.push(START, other.clone());
+        let again = queue.next(START, |_| true).expect("a mail");
+        assert_eq!(
+            (again.subject.as_str(), &again.server),
+            ("old", &other.server)
+        );
+        // The old one says nothing of the new one.
+        assert_eq!(queue.failed(START, &old, "gone"), []);
+        is(next(&mut queue, START), "old", &["a"]);
+        queue.settled(START, taken(&["a"]));
+        is(next(&mut queue, START), "new", &["a"]);
+    }
+
+    #[test]
+    fn when_there_is_little_time_left_all_is_tried_at_once() {
+        let mut queue = Queue::default();
+        queue.push(START, mail("V1", "one", &["a"]));
+        is(next(&mut queue, START), "one", &["a"]);
+        queue.settled(START, deferred(&["a"]));
+        assert_eq!(next(&mut queue, START), None);
+        queue.hurry(START);
+        assert_eq!(queue.next(START, |_| false), None, "not on this connection");
+        is(next(&mut queue, START), "one", &["a"]);
+        queue.failed(START, &server(), "gone");
+        queue.hurry(START);
+        is(next(&mut queue, START), "one", &["a"]);
+    }
+
+    #[test]
+    fn what_is_refused_is_said_and_over() {
+        let mut queue = Queue::default();
+        queue.push(START, mail("V1", "one", &["a", "b"]));
+        assert!(next(&mut queue, START).is_some());
+        let refused = Delivery {
+            refused: vec![
+                ("a".to_owned(), "550 no".to_owned()),
+                ("b".to_owned(), "551 no".to_owned()),
+            ],
+            ..Delivery::default()
+        };
+        let said: Vec<String> = queue
+            .settled(START, refused)
+            .iter()
+            .map(Notice::to_string)
+            .collect();
+        assert_eq!(
+            said,
+            [
+                "SMTP alert 'one' was refused for a: 550 no",
+                "SMTP alert 'one' was refused for b: 551 no"
+            ]
+        );
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn after_a_day_a_mail_is_given_up() {
+        let mut queue = Queue::default();
+        queue.push(START, mail("V1", "old", &["a"]));
+        queue.push(START + LIFETIME / 2, mail("V1", "newer", &["a"]));
+        let late = START + LIFETIME;
+        assert!(next(&mut queue, late).is_some());
+        let said = queue.failed(late, &server(), "gone");
+        assert!(
+            said.contains(&Notice::GivenUp {
+                subject: "old".to_owned(),
+                why: "gone".to_owned()
+            }),
+            "{said:?}"
+        );
+        is(next(&mut queue, late + FIRST_PAUSE), "newer", &["a"]);
+    }
+
+    #[test]
+    fn when_too_many_wait_states_that_are_over_are_left_out_and_never_the_last() {
+        let mut queue = Queue::default();
+        queue.push(START, mail("rare", "rare", &["a"]));
+        let mut left_out = 0;
+        for flap in 0..WAITING_MAX * 2 {
+            left_out += usize::from(
+                queue
+                    .push(START, mail("V1", &flap.to_string(), &["a"]))
+                    .is_some(),
+            );
+        }
+        assert_eq!(
+            (queue.mails.len(), left_out),
+            (WAITING_MAX, WAITING_MAX + 1)
+        );
+        is(next(&mut queue, START), "rare", &["a"]);
+        let last = queue
+            .mails
+            .values()
+            .last()
+            .map(|last| last.envelope.subject.clone());
+        assert_eq!(last, Some((WAITING_MAX * 2 - 1).to_string()));
+        for single in 0..WAITING_MAX {
+            queue.push(START, mail(&format!("S{single}"), "single", &["a"]));
+        }
+        assert_eq!(
+            queue.mails.len(),
+            WAITING_MAX + 2,
+            "the last mail of each: {:?}",
+            queue.owners.len()
+        );
+    }
+}
