@@ -45,6 +45,10 @@ fn main() -> std::process::ExitCode {
         "json::what_an_instance_holds",
         json::what_an_instance_holds,
     ));
+    list.push(stage::peer_case(
+        "json::what_it_tracks_and_tells",
+        json::what_it_tracks_and_tells,
+    ));
     stage::run(list)
 }
 

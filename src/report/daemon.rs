@@ -18,13 +18,14 @@ pub(super) fn buffers(out: &mut Outline, buffers: &ReceiveBuffers) {
         out.value(1, "VRRP rx bufs policy", policy);
         out.value(1, "VRRP rx bufs multiplier", buffers.multiplier);
     }
-    if let Some(NetlinkBuffer { bytes, force }) = buffers.netlink {
-        let forced = if force { ", forced" } else { "" };
-        out.value(
-            1,
-            "VRRP netlink receive buffer",
-            format_args!("{bytes} bytes{forced}"),
-        );
+    for (name, buffer) in [
+        ("VRRP netlink receive buffer", buffers.netlink),
+        ("Process monitor receive buffer", buffers.processes),
+    ] {
+        if let Some(NetlinkBuffer { bytes, force }) = buffer {
+            let forced = if force { ", forced" } else { "" };
+            out.value(1, name, format_args!("{bytes} bytes{forced}"));
+        }
     }
 }
 

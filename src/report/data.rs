@@ -2,9 +2,9 @@
 
 use super::holdings::Worded;
 use super::outline::Outline;
-use super::{Polled, View, auth, daemon, describe, transport, vmac};
+use super::{Polled, View, auth, daemon, describe, trackers, transport, vmac};
 use crate::config::model::{
-    Global, Holdings, InitialState, Model, TrackerKind, Version, VirtualAddress, Vrrp, VrrpInstance,
+    Global, Holdings, InitialState, Model, Version, VirtualAddress, Vrrp, VrrpInstance,
 };
 use crate::vrrp::{Instance, Interface, Router, master_down_interval};
 use crate::wire::vrrp::Family;
@@ -34,6 +34,7 @@ pub fn data(view: &View<'_>) -> String {
     transport::sockets(&mut out, view.router);
     running_groups(&mut out, view.router);
     polled(&mut out, &view.polled);
+    trackers::sections(&mut out, view);
     interfaces(&mut out, view);
     out.into_text()
 }
@@ -205,23 +206,7 @@ fn running(out: &mut Outline, view: &View<'_>, instance: &Instance) {
         );
     }
     for tracked in &instance.config().trackers {
-        let (level, adds) = view.router.tracked(tracked);
-        let what = match tracked.kind {
-            TrackerKind::Script => "Tracked script",
-            TrackerKind::File => "Tracked file",
-            TrackerKind::Process => "Tracked process",
-            TrackerKind::Statics => "Tracked statics of group",
-        };
-        out.value(
-            3,
-            what,
-            format_args!(
-                "{} weight {}{} {level} now {adds:+}",
-                tracked.name,
-                tracked.weight,
-                if tracked.reverse { " reverse" } else { "" },
-            ),
-        );
+        trackers::line(out, view, tracked);
     }
     if let Some(group) = view.router.group_of(instance) {
         out.value(3, "Sync group", group.name());
@@ -384,7 +369,15 @@ fn running_groups(out: &mut Outline, router: &Router) {
             format_args!("VRRP member instances ({}):", members.len()),
         );
         for member in members {
-            out.line(5, format_args!("{} {}", member.name(), member.state()));
+            out.line(
+                5,
+                format_args!(
+                    "{} {} priority {}",
+                    member.name(),
+                    member.state(),
+                    member.effective_priority()
+                ),
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The JSON file, with keepalived's field names. Writer and content: the shape is flat, and numbers and strings are all there is.
 
 use super::holdings::Worded;
-use super::{View, state_number};
+use super::{View, state_number, trackers};
 use crate::config::model::{
     Authentication, InitialState, LinkKind, Version as Protocol, VrrpInstance,
 };
@@ -39,6 +39,17 @@ pub fn json(view: &View<'_>, version: Version) -> String {
     }
     out.push(']');
     if version == Version::V2 {
+        let mut processes = view.trackers.processes.iter().peekable();
+        if processes.peek().is_some() {
+            out.push_str(",\"track_process\":[");
+            for (place, process) in processes.enumerate() {
+                if place > 0 {
+                    out.push(',');
+                }
+                trackers::process(&mut out, process);
+            }
+            out.push(']');
+        }
         out.push('}');
     }
     out.push('\n');
@@ -100,7 +111,8 @@ fn data(out: &mut String, view: &View<'_>, instance: &Instance) {
         },
     );
     object.value("smtp_alert", config.notify.mails);
-    object.value("notify_deleted", false);
+    object.value("notify_deleted", config.notify.tells_deleted);
+    trackers::programs(&mut object, config);
     let address = |line| view.address(line, config.home());
     let holdings = &config.holdings;
     object.list("vips", config.virtual_addresses.iter().map(address));
@@ -117,6 +129,7 @@ fn data(out: &mut String, view: &View<'_>, instance: &Instance) {
         "track_ifp",
         written.map(|tracked| tracked.interface.clone()),
     );
+    trackers::lists(&mut object, view, config);
     let auth_type = match config.authentication {
         Authentication::None | Authentication::Hmac(_) => v2::AUTH_NONE,
         Authentication::Pass(_) => v2::AUTH_PASS,
@@ -173,13 +186,13 @@ fn stats(out: &mut String, instance: &Instance) {
 }
 
 /// A JSON object on its way into a text.
-struct Object<'a> {
+pub(super) struct Object<'a> {
     out: &'a mut String,
     first: bool,
 }
 
 impl<'a> Object<'a> {
-    fn begin(out: &'a mut String) -> Self {
+    pub fn begin(out: &'a mut String) -> Self {
         out.push('{');
         Object { out, first: true }
     }
@@ -190,11 +203,11 @@ impl<'a> Object<'a> {
         string(self.out, name);
         self.out.push(':');
     }
-    fn text(&mut self, name: &str, text: &str) {
+    pub fn text(&mut self, name: &str, text: &str) {
         self.name(name);
         string(self.out, text);
     }
-    fn value(&mut self, name: &str, value: impl Display) {
+    pub fn value(&mut self, name: &str, value: impl Display) {
         self.name(name);
         let _ = write!(self.out, "{value}");
     }
@@ -202,11 +215,11 @@ impl<'a> Object<'a> {
     fn flag(&mut self, name: &str, value: bool) {
         self.value(name, u8::from(value));
     }
-    fn seconds(&mut self, name: &str, duration: Duration) {
+    pub fn seconds(&mut self, name: &str, duration: Duration) {
         self.value(name, duration.as_secs_f64());
     }
     /// An empty one is left out.
-    fn list(&mut self, name: &str, texts: impl Iterator<Item = String>) {
+    pub fn list(&mut self, name: &str, texts: impl Iterator<Item = String>) {
         let mut texts = texts.peekable();
         if texts.peek().is_none() {
             return;
@@ -221,7 +234,7 @@ impl<'a> Object<'a> {
         }
         self.out.push(']');
     }
-    fn end(self) {
+    pub fn end(self) {
         self.out.push('}');
     }
 }

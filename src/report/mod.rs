@@ -8,12 +8,14 @@ mod holdings;
 mod json;
 mod outline;
 mod stats;
+mod trackers;
 mod transport;
 mod vmac;
 
 pub use data::{configuration, data};
 pub use json::{Version as JsonVersion, json};
 pub use stats::stats;
+pub use trackers::Trackers;
 
 use crate::config::model::{Global, Holdings, LinkMethod, Linkbeat, VirtualAddress};
 use crate::kernel::Known;
@@ -33,6 +35,8 @@ pub struct View<'a> {
     pub router: &'a Router,
     /// Links that are polled.
     pub polled: Vec<Polled<'a>>,
+    /// What is tracked besides interfaces.
+    pub trackers: Trackers<'a>,
     /// Links and their addresses.
     pub known: &'a Known,
     /// The clock of the loop, and the wall clock at the same moment as time since the epoch.

@@ -2,10 +2,16 @@
 
 use super::*;
 use crate::config::model::{
-    Authentication, InitialState, LinkMethod, Linkbeat, Model, OldChecksum, Unicast, UnicastPeer,
-    VrrpInstance,
+    Authentication, Command, InitFile, InitialState, LinkMethod, Linkbeat, Model, OldChecksum,
+    ParameterMatch, ProcessMatch, Script, TrackFile, TrackProcess, Tracked, TrackerKind, Unicast,
+    UnicastPeer, VrrpInstance,
 };
 use crate::config::secret::Secret;
+use crate::config::world::Account;
+use crate::track::Level;
+use crate::track::file::{Files, Reading};
+use crate::track::process::Processes;
+use crate::track::script::{Outcome, Scripts};
 use crate::vrrp::{Actions, Event, Interface};
 use std::net::Ipv4Addr;
 
@@ -56,6 +62,23 @@ fn running(model: &Model) -> Router {
 }
 
 fn with_view<T>(model: &Model, router: &Router, look: impl FnOnce(&View<'_>) -> T) -> T {
+    with_trackers(model, router, &Life::default(), look)
+}
+
+/// What is tracked, and has said something.
+#[derive(Default)]
+struct Life {
+    scripts: Scripts,
+    files: Files,
+    processes: Processes,
+}
+
+fn with_trackers<T>(
+    model: &Model,
+    router: &Router,
+    life: &Life,
+    look: impl FnOnce(&View<'_>) -> T,
+) -> T {
     let known = Known::default();
     let now = (Instant(15_000_000_000), Duration::from_secs(1_000_010));
     look(&View {
@@ -72,6 +95,11 @@ fn with_view<T>(model: &Model, router: &Router, look: impl FnOnce(&View<'_>) -> 
                 heard: None,
             },
         ],
+        trackers: Trackers {
+            scripts: &life.scripts,
+            files: &life.files,
+            processes: &life.processes,
+        },
         known: &known,
         mail: Default::default(),
         is_filtered: true,
@@ -206,5 +234,134 @@ fn no_instance_is_an_empty_list() {
     assert_eq!(
         with_view(&model, &router, |view| json(view, JsonVersion::V1)),
         "[]\n"
+    );
+}
+
+fn command(words: &[&str]) -> Command {
+    Command {
+        program: words[0].into(),
+        groups: Vec::new(),
+        arguments: words.iter().map(|word| word.as_bytes().to_vec()).collect(),
+        account: Account::ROOT,
+        directory: Default::default(),
+    }
+}
+
+/// An instance that tracks one of each kind: a script that failed, a file that says -7, processes that are short of their quorum.
+fn tracking() -> (Model, Router, Life) {
+    let mut model = model();
+    let second = Duration::from_secs(1);
+    let vrrp = &mut model.vrrp;
+    vrrp.scripts.push(Script {
+        name: "chk".into(),
+        command: command(&["/usr/bin/check", "-q"]),
+        interval: second,
+        timeout: second * 2,
+        rise: 3,
+        fall: 1,
+        init_fail: false,
+    });
+    vrrp.files.push(TrackFile {
+        name: "load".into(),
+        path: "/run/load".into(),
+        init: Some(InitFile {
+            value: 3,
+            overwrite: true,
+        }),
+    });
+    vrrp.processes.push(TrackProcess {
+        name: "web".into(),
+        matching: ProcessMatch::Command {
+            program: b"/usr/sbin/nginx".to_vec(),
+            parameters: vec![b"-g".to_vec(), b"daemon on;".to_vec()],
+            how: ParameterMatch::Partial,
+        },
+        quorum: (2, 4),
+        weight: 5,
+        reverse: true,
+        fork_delay: second,
+        terminate_delay: Duration::from_millis(500),
+    });
+    let kinds = [
+        (TrackerKind::Script, "chk", -20),
+        (TrackerKind::File, "load", 2),
+        (TrackerKind::Process, "web", 5),
+    ];
+    let instance = &mut vrrp.instances[0];
+    instance.priority = 100;
+    instance.trackers = kinds
+        .map(|(kind, name, weight)| Tracked {
+            kind,
+            name: name.into(),
+            weight,
+            reverse: false,
+        })
+        .to_vec();
+    instance.notify.master = Some(command(&["/usr/bin/tell", "it"]));
+    instance.notify.tells_deleted = true;
+    let (mut life, begin) = (Life::default(), Instant(5_000_000_000));
+    let mut actions = Vec::new();
+    life.scripts.configure(begin, &vrrp.scripts, &mut actions);
+    life.scripts.ended(1, Outcome::Exited(2), &mut actions);
+    life.files.configure(&vrrp.files, true, &mut Vec::new());
+    life.files.found(1, Reading::Value(-7), &mut Vec::new());
+    let processes = &mut life.processes;
+    processes.configure(&vrrp.processes, &mut Vec::new());
+    processes.counted(begin, 1, 1, &mut Vec::new());
+    processes.counted(begin, 1, 2, &mut Vec::new());
+    let mut router = running(&model);
+    let levels = [Level::Down, Level::Value(-7), Level::Down];
+    for ((kind, name, _), level) in kinds.into_iter().zip(levels) {
+        let event = Event::Tracker { kind, name, level };
+        router.handle(begin, event, &mut Actions::new());
+    }
+    (model, router, life)
+}
+
+#[test]
+fn the_data_file_says_what_is_tracked_and_what_it_adds() {
+    let (model, router, life) = tracking();
+    let text = with_trackers(&model, &router, &life, data);
+    for part in [
+        "   Effective priority = 66\n",
+        "   Tracked script = chk weight -20 Down now -20\n",
+        "   Tracked file = load weight 2 -7 now -14\n",
+        "   Tracked process = web weight 5 Down now +0\n",
+        "------< VRRP Scripts >------\n VRRP Script = chk\n   Command = '/usr/bin/check' '-q'\n   Interval = 1 sec\n   Timeout = 2 sec\n",
+        "   Status = Down\n   Last run = exited with status 2\n   Contrary results in a row = 0\n   Running = false\n   Next run = 1000001.000000\n",
+        "   Tracking VRRP instances :\n     VI_\"1\", weight -20 now -20\n",
+        " Track file = load\n   File = /run/load\n   Init file = 3 overwrite\n   Status = -7\n   Last read = a number\n",
+        " VRRP Track process = web\n   Process = /usr/sbin/nginx\n   Parameters = -g daemon on;\n   Param match = partial\n   Full command = true\n   \
+         Min processes = 2\n   Max processes = 4\n   Current processes = 2\n   Status = Down\n   Fork delay = 1 sec\n   Fork delay timer running = true\n",
+    ] {
+        assert!(text.contains(part), "{part}\nnot in\n{text}");
+    }
+}
+
+#[test]
+fn json_has_what_is_tracked_and_who_is_told() {
+    let (model, router, life) = tracking();
+    let text = with_trackers(&model, &router, &life, |view| json(view, JsonVersion::V2));
+    let document: serde_json::Value = serde_json::from_str(&text).expect("valid JSON");
+    let data = &document["vrrp"][0]["data"];
+    for (field, expected) in [
+        ("track_script", serde_json::json!(["'/usr/bin/check' '-q'"])),
+        ("track_process", serde_json::json!(["web"])),
+        ("script_master", serde_json::json!("'/usr/bin/tell' 'it'")),
+        ("script_backup", serde_json::Value::Null),
+        ("notify_deleted", serde_json::json!(true)),
+        ("effective_priority", serde_json::json!(66)),
+        ("base_priority", serde_json::json!(100)),
+    ] {
+        assert_eq!(data[field], expected, "{field}");
+    }
+    assert_eq!(
+        document["track_process"],
+        serde_json::json!([{
+            "process": "/usr/sbin/nginx", "parameters": "-g daemon on;", "param_match": "partial",
+            "min_processes": 2, "max_processes": 4, "current_processes": 2, "have_quorum": false,
+            "weight": -5, "terminate_delay": 0.5, "fork_delay": 1, "fork_delay_timer_running": true,
+            "terminate_delay_timer_running": false, "full_command": true,
+        }])
     );
 }

@@ -149,6 +149,14 @@ impl Script {
     pub fn last(&self) -> Option<Outcome> {
         self.last
     }
+    /// How many of its last results in a row spoke against what it says.
+    pub fn contrary(&self) -> u32 {
+        self.contrary
+    }
+    /// When its next run is due.
+    pub fn due(&self) -> Instant {
+        self.due
+    }
     /// Whether it runs now.
     pub fn is_running(&self) -> bool {
         self.run.is_some()
@@ -172,6 +180,12 @@ impl Scripts {
     /// All scripts.
     pub fn iter(&self) -> impl Iterator<Item = &Script> {
         self.slots.iter().flatten()
+    }
+
+    /// One by its name in the file.
+    pub fn find(&self, name: &str) -> Option<&Script> {
+        let id = usize::try_from(*self.by_name.get(name)?).ok()?;
+        self.slots.get(id)?.as_ref()
     }
 
     /// Takes over a configuration: the first, or another. One that did not change goes on undisturbed; one that did says what it said

@@ -106,3 +106,51 @@ fn lines(document: &Value, list: &str) -> Vec<String> {
     });
     lines.collect()
 }
+
+/// Scripts that it tracks and programs that it tells: in the words that the configuration has for them.
+pub fn what_it_tracks_and_tells() {
+    let world = World::new(&[HostSpec::numbered(1), HostSpec::numbered(1)]);
+    world.partition(true);
+    let head = "track_script {
+        chk
+        late weight -5
+    }
+    notify_master /etc/keepalived/tell.sh
+    notify_backup \"/etc/keepalived/tell.sh backup 'of it'\"
+    notify_fault \"/etc/keepalived/tell.sh fault\" root
+    notify_stop /etc/keepalived/tell.sh
+    notify \"/etc/keepalived/tell.sh any\"
+    notify_deleted /etc/keepalived/tell.sh
+    notify_master_rx_lower_pri /etc/keepalived/tell.sh";
+    let scripts = "vrrp_script chk {
+        script \"/bin/true one two\"
+        weight 2
+    }
+    vrrp_script late {
+        script /bin/true
+    }
+    ";
+    let config = scripts.to_owned() + &instance("QUAY", 79, 100, head, &[VIP]);
+    let [ours, theirs] = [(0, Ours), (1, Peer)].map(|(host, binary)| {
+        let node = &world.nodes[host];
+        node.write_script("/etc/keepalived/tell.sh", "#!/bin/sh\n");
+        node.start(binary, &config);
+        wait_until("it is master", election_bound(), || node.holds(VIP));
+        document(node)
+    });
+    for field in [
+        "track_script",
+        "script_backup",
+        "script_master",
+        "script_fault",
+        "script_stop",
+        "script_deleted",
+        "script",
+        "script_master_rx_lower_pri",
+        "notify_deleted",
+        "effective_priority",
+        "base_priority",
+    ] {
+        assert_eq!(ours[field], theirs[field], "{field}");
+    }
+}

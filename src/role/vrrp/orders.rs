@@ -5,7 +5,7 @@ use super::sockets::Place;
 use super::{Key, PROGRAMS_LIMIT, Phase, STOP_LIMIT, STOP_PER_LINK, Shell, refused};
 use crate::config::model::Model;
 use crate::os::clock;
-use crate::report::{self, JsonVersion, View};
+use crate::report::{self, JsonVersion, Trackers, View};
 use crate::role::control::{Answer, Order};
 use crate::role::paths::{self, Dump};
 use crate::time::Instant;
@@ -172,6 +172,11 @@ impl Shell {
             fixed: &self.model.vrrp.fixed,
             router: &self.router,
             polled: self.linkbeats.polled(),
+            trackers: Trackers {
+                scripts: &self.scripts,
+                files: self.watched.files(),
+                processes: self.watched.processes(),
+            },
             known: reconciler.known(),
             mail: self.mailer.counts(),
             is_filtered: self.filters.is_in_place(),
