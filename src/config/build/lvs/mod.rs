@@ -5,6 +5,7 @@
 mod bfd;
 mod checker;
 mod forwarding;
+mod frame;
 mod group;
 mod overlay;
 mod payload;

@@ -2,15 +2,16 @@
 //! checkers inherit.
 
 use super::checker::Heritage;
+use super::frame::Frame;
 use super::group::{Known, note};
 use super::overlay::Overlay;
 use super::real_server::RealServerDraft;
-use super::virtual_server::{Draft, PERSISTENCE, SorryDraft};
+use super::virtual_server::{Draft, PERSISTENCE};
 use super::{Builder, Context};
 use crate::config::diagnostic::Span;
 use crate::config::model::{
     EndpointName, Family, Forwarding, Persistence, Protocol, RealServer, Service, ServiceName,
-    SorryServer, VirtualServer,
+    VirtualServer,
 };
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -21,25 +22,6 @@ use std::time::Duration;
 const SCHEDULER: &str = "wlc";
 /// `weight` when neither the server nor the service gives one.
 const WEIGHT: u32 = 1;
-
-/// What is settled of the service when its servers are looked at.
-struct Frame<'s> {
-    service: &'s Service,
-    protocol: Option<Protocol>,
-    group: Option<Known>,
-    forwarding: Forwarding,
-}
-
-/// The port of a service, as far as it has one.
-#[derive(Clone, Copy)]
-enum ServicePort {
-    /// The one of its address.
-    Own(Option<u16>),
-    /// The one that all addresses of its group have.
-    OfGroup(IpAddr, Option<u16>),
-    /// Packets are picked by their mark.
-    Mark,
-}
 
 impl<'t> Builder<'t> {
     /// Takes a virtual server into the model, unless nothing is left of it, which is said.
@@ -334,148 +316,6 @@ fn persistence(
         granularity: draft.granularity,
         engine: draft.engine.take(),
     })
-}
-
-impl Frame<'_> {
-    fn service_port(&self) -> ServicePort {
-        match (
-            self.service,
-            self.group
-                .and_then(|known| known.first.filter(|_| !known.marks)),
-        ) {
-            (Service::Address(_, port), _) => ServicePort::Own(*port),
-            (Service::Group(_), Some((address, port))) => ServicePort::OfGroup(address, port),
-            _ => ServicePort::Mark,
-        }
-    }
-
-    /// The port of a real server: DR and TUN leave ports as they are, so that another port than the service's cannot be meant.
-    fn port(
-        &self,
-        context: &mut Context<'_>,
-        draft: &RealServerDraft<'_>,
-        name: &str,
-    ) -> Option<u16> {
-        let forwarding = draft.forwarding.unwrap_or(self.forwarding);
-        let port = match (self.service_port(), forwarding) {
-            (ServicePort::Own(own), Forwarding::Nat) => return draft.port.or(own),
-            (_, Forwarding::Nat) => return draft.port,
-            (ServicePort::Own(own), _) => own,
-            (ServicePort::OfGroup(_, port), _) => port,
-            (ServicePort::Mark, _) => None,
-        };
-        if draft.port.is_none() || draft.port == port {
-            return port;
-        }
-        let server = EndpointName(draft.address, self.protocol, draft.port);
-        let (message, kept) = match (self.service_port(), self.group) {
-            (ServicePort::Own(_), _) => (
-                format!(
-                    "WARNING - virtual server {name} and real server {server} ports don't match - resetting"
-                ),
-                port,
-            ),
-            (ServicePort::OfGroup(address, port), _) => {
-                let port = port.unwrap_or(0);
-                (
-                    format!(
-                        "virtual server {name}:[{address},{port}] and real server {server} ports don't match"
-                    ),
-                    draft.port,
-                )
-            }
-            (ServicePort::Mark, None) => (
-                format!(
-                    "WARNING - fwmark virtual server {name}, real server {server} has port specified - clearing"
-                ),
-                None,
-            ),
-            (ServicePort::Mark, Some(_)) => (
-                format!(
-                    "WARNING - fwmark virtual server {name}, real server {server} has port specified - port will be ignored"
-                ),
-                None,
-            ),
-        };
-        let help =
-            "with DR and TUN packets keep the port they came to: leave the port out, or use NAT";
-        context.fault(draft.item.span(), message, help);
-        kept
-    }
-
-    fn sorry_server(
-        &self,
-        context: &mut Context<'_>,
-        sorry: SorryDraft,
-        real_servers: &[RealServer],
-        name: &str,
-    ) -> SorryServer {
-        let forwarding = sorry.forwarding.unwrap_or(self.forwarding);
-        let (message, port) = match (self.service_port(), forwarding, self.group) {
-            (ServicePort::Own(own), Forwarding::Nat, _) => (None, sorry.port.or(own)),
-            (_, Forwarding::Nat, _) => (None, sorry.port),
-            (ServicePort::Own(own), _, _) => (
-                Some(format!(
-                    "WARNING - virtual server {name} and sorry server ports don't match - resetting"
-                )),
-                own,
-            ),
-            (ServicePort::OfGroup(_, port), ..) => (
-                Some(format!(
-                    "WARNING - virtual server {name}, sorry server has port specified - port will be ignored"
-                )),
-                port,
-            ),
-            (ServicePort::Mark, _, Some(_)) => (
-                Some(format!(
-                    "WARNING - fwmark virtual server {name}, sorry server has port specified - port will be ignored"
-                )),
-                None,
-            ),
-            (ServicePort::Mark, _, None) => (
-                Some(format!(
-                    "WARNING - virtual server {name}, sorry server has port specified - clearing"
-                )),
-                None,
-            ),
-        };
-        if let Some(message) = message.filter(|_| sorry.port.is_some() && sorry.port != port) {
-            context.fault(
-                sorry.span,
-                message,
-                "with DR and TUN packets keep the port they came to: leave the port out",
-            );
-        }
-        let mut settled = SorryServer {
-            address: sorry.address,
-            port,
-            forwarding,
-            inhibit_on_failure: sorry.inhibit_on_failure,
-        };
-        let twin = real_servers
-            .iter()
-            .find(|server| server.address == settled.address && server.port == port);
-        if let Some(twin) =
-            twin.filter(|twin| twin.inhibit_on_failure != settled.inhibit_on_failure)
-        {
-            let server = EndpointName(twin.address, self.protocol, twin.port);
-            let what = if twin.inhibit_on_failure {
-                "setting"
-            } else {
-                "clearing"
-            };
-            let message = format!(
-                "Virtual server {name}: real server {server} matches sorry server, but inhibit setting differs, {what} on sorry server"
-            );
-            context.fault(
-                sorry.span,
-                message,
-                "give both the same setting: it is one server",
-            );
-            settled.inhibit_on_failure = twin.inhibit_on_failure;
-        }
-        settled
-    }
 }
 
 /// The quorum and its hysteresis, no greater than the servers can reach.

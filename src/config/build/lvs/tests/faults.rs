@@ -1,6 +1,6 @@
-//! What is said of services, servers and groups, in words that people search for, and the exit status of `-t` that follows.
+//! What is said of services, in words that people search for, and the exit status of `-t` that follows.
 
-use super::{PLAIN, SERVER, clean, read, said, service};
+use super::{PLAIN, SERVER, read, said, service};
 
 /// A text, the exit status, and how the messages begin, in order.
 type Row<'t> = (String, i32, &'t [&'t str]);
@@ -27,25 +27,25 @@ pub(super) fn check(rows: &[Row<'_>]) {
 }
 
 /// A service with these statements before a plain server.
-fn with(head: &str, statements: &str) -> String {
+pub(super) fn with(head: &str, statements: &str) -> String {
     service(head, &format!("{statements}\n{SERVER}"))
 }
 
 /// A plain service with these statements more.
-fn plain(statements: &str) -> String {
+pub(super) fn plain(statements: &str) -> String {
     with("10.0.0.1 80", &format!("{PLAIN}{statements}"))
 }
 
-fn group(lines: &str, statements: &str) -> String {
+pub(super) fn group(lines: &str, statements: &str) -> String {
     format!(
         "virtual_server_group G {{\n{lines}\n}}\n{}",
         with("group G", statements)
     )
 }
 
-const DR: &str = "protocol TCP\nlb_algo rr\nlb_kind DR\n";
-const MARK: &str = "lb_algo rr\nlb_kind NAT\n";
-const NOTHING: &str = "there is nothing to run";
+pub(super) const DR: &str = "protocol TCP\nlb_algo rr\nlb_kind DR\n";
+pub(super) const MARK: &str = "lb_algo rr\nlb_kind NAT\n";
+pub(super) const NOTHING: &str = "there is nothing to run";
 
 #[test]
 fn heads() {
@@ -428,172 +428,4 @@ fn families_and_ports() {
             ],
         ),
     ]);
-}
-
-#[test]
-fn real_servers() {
-    check(&[
-        (
-            plain(SERVER),
-            5,
-            &[
-                "VS [10.0.0.1]:tcp:80: real server [10.0.0.2]:tcp:80 is duplicated - removing second rs",
-            ],
-        ),
-        (plain("real_server 10.0.0.2 81 {\n}"), 0, &[]),
-        (
-            plain("real_server 10.0.0.3:80 {\n}"),
-            5,
-            &["Invalid real server ip address/port 10.0.0.3:80 - skipping"],
-        ),
-        (
-            plain("real_server 10.0.0.3 x {\n}"),
-            5,
-            &["Invalid real server ip address/port 10.0.0.3/x - skipping"],
-        ),
-        (
-            plain("sorry_server x 99"),
-            5,
-            &["Invalid sorry server IP address x - skipping"],
-        ),
-        (
-            plain("sorry_server 10.0.0.2 80\nsorry_server_inhibit"),
-            5,
-            &[
-                "Virtual server [10.0.0.1]:tcp:80: real server [10.0.0.2]:tcp:80 matches sorry server, but inhibit setting differs, clearing on sorry server",
-            ],
-        ),
-        (
-            plain("real_server 10.0.0.3 80 {\nlb_kind DR\n}"),
-            5,
-            &["Unknown keyword 'lb_kind'"],
-        ),
-        (
-            plain("real_server 10.0.0.3 80 {\nlvs_method FOO\n}"),
-            5,
-            &["PARSER : unknown [FOO] routing method for real server."],
-        ),
-        (
-            plain("real_server 10.0.0.3 80 {\nweight 5x\n}"),
-            5,
-            &["WARNING - invalid number '5x'"],
-        ),
-        (
-            format!("{}{}", plain(""), plain("")),
-            0,
-            &["virtual server [10.0.0.1]:tcp:80 is defined twice"],
-        ),
-    ]);
-}
-
-#[test]
-fn groups() {
-    check(&[
-        (group("10.1.0.1 80", PLAIN), 0, &[]),
-        (group("10.1.0.1 80\n1::1 80", PLAIN), 0, &[]),
-        (
-            group("fwmark 7", PLAIN),
-            5,
-            &["Warning: Virtual server [G]:0: protocol specified for fwmark"],
-        ),
-        (group("fwmark 3 inet\nfwmark 3 inet6", PLAIN), 0, &[]),
-        (group("10.1.0.1 80 foo", PLAIN), 0, &[]),
-        (
-            group("10.1.0.2 80\n10.1.0.2 80", PLAIN),
-            0,
-            &["virtual server group G: 10.1.0.2 is there twice"],
-        ),
-        (
-            group("10.1.0.1", PLAIN),
-            5,
-            &["Virtual server [G]:0: zero port only valid for persistent services - setting"],
-        ),
-        (
-            group("", PLAIN),
-            5,
-            &["virtual server group G has no entries - removing"],
-        ),
-        (
-            group("10.1.0.1 80\n1::1 80\nfwmark 7", PLAIN),
-            5,
-            &["virtual server group G cannot have IPv4, IPv6 and fwmark without family - removing"],
-        ),
-        (
-            group(
-                "10.9.0.1 80\n10.1.0.300 80\n10.1.0.9-5 80\n10.1.0.1/24 80\n10.1.0.5-10.1.0.1\n10.1.0.1/33\n10.1.0.1-256 80\nfwmark x\nfwmark 3 foo\n1::1-g\nrr rr",
-                PLAIN,
-            ),
-            5,
-            &[
-                "Invalid virtual server group IP address 10.1.0.300 /port/80 - skipping",
-                "Address range end is not greater than address range start - 10.1.0.9-5 - skipping",
-                "Address mask bits not empty - 10.1.0.1/24 - skipping",
-                "Address range end is less than address range start - 10.1.0.5-10.1.0.1 - skipping",
-                "Invalid netmask - 10.1.0.1/33 - skipping",
-                "Virtual server group range '10.1.0.1-256' end '256' too large",
-                "(G): fwmark 'x' must be in [0, 4294967295] - ignoring",
-                "(G): fwmark '3' family foo unknown - ignoring",
-                "Virtual server group range '1::1-g' has extra characters at end 'g'",
-                "Invalid virtual server group IP address rr /port/rr - skipping",
-            ],
-        ),
-        (
-            group("10.9.0.1 80\nfwmark", PLAIN),
-            2,
-            &["fwmark needs a value"],
-        ),
-        (
-            group("10.9.0.1 80", PLAIN) + "virtual_server_group G {\n10.9.0.2 80\n}\n",
-            0,
-            &["virtual server group G is defined twice"],
-        ),
-        (
-            "virtual_server_group G {\nreal_server 10.0.0.2 80 {\nweight 1\n}\n}\n".to_owned(),
-            5,
-            &[
-                "Invalid virtual server group IP address real_server",
-                "virtual server group G has no entries - removing",
-                NOTHING,
-            ],
-        ),
-    ]);
-}
-
-#[test]
-fn a_group_may_stand_behind_its_service() {
-    let text = with("group G", PLAIN) + "virtual_server_group G {\n10.1.0.1 80\n}\n";
-    assert_eq!(clean(&text).lvs.virtual_servers.len(), 1);
-}
-
-#[test]
-fn a_lost_block_does_not_take_its_neighbours_with_it() {
-    let text = with("nonsense", PLAIN)
-        + &plain("real_server x {\nweight 3\n}")
-        + &with("10.0.0.7 80", PLAIN);
-    let loaded = read(&text);
-    let names: Vec<String> = loaded
-        .model
-        .lvs
-        .virtual_servers
-        .iter()
-        .map(|service| service.name().to_string())
-        .collect();
-    assert_eq!(names, ["[10.0.0.1]:tcp:80", "[10.0.0.7]:tcp:80"]);
-}
-
-#[test]
-fn balancing_is_said_to_be_missing_once() {
-    let text = plain("smtp_alert") + &with("10.0.0.7 80", PLAIN);
-    let loaded = read(&text);
-    let messages: Vec<&str> = loaded
-        .diagnostics
-        .iter()
-        .map(|diagnostic| diagnostic.message.as_str())
-        .collect();
-    assert_eq!(
-        messages,
-        [
-            "virtual servers are read and checked, but balancing is not implemented yet (2 virtual servers)"
-        ]
-    );
 }

@@ -1,10 +1,11 @@
-//! The load balancer's blocks from text: what is said (`faults`, `checkers`), what is built (`model`, `probes`), and that nothing makes them
+//! The load balancer's blocks from text: what is said (`faults`, `servers`, `checkers`), what is built (`model`, `probes`), and that nothing makes them
 //! panic (`soup`). Here is what those share.
 
 mod checkers;
 mod faults;
 mod model;
 mod probes;
+mod servers;
 mod soup;
 
 use crate::config::Loaded;
