@@ -28,6 +28,7 @@ pub fn cases() -> Vec<Case> {
             two_daemons_on_one_host,
         ),
         case("namespaces::one_that_is_missing", one_that_is_missing),
+        case("namespaces::checked_by_whoever", checked_by_whoever),
     ]
 }
 
@@ -210,4 +211,47 @@ fn one_that_is_missing() {
         );
     }
     assert!(!node.path("/run/keepalived").exists());
+}
+
+/// `-t` judges the interfaces of the namespace, also that of the command line; who may not go there learns what was left out, and the
+/// rest is judged.
+fn checked_by_whoever() {
+    let world = world();
+    let node = &world.nodes[0];
+    let check = |before: &[&str], words: &[&str]| {
+        let whole = [before, &[Ours.inside(), "-t", "-f", CONFIG], words].concat();
+        let (status, output) = node.try_run(&whole);
+        (status.code(), output)
+    };
+    // What an ordinary user lacks.
+    let user = ["setpriv", "--bounding-set", "-sys_admin"];
+    let left_out =
+        "not permitted to go to network namespace blue: nothing is said of the interfaces there";
+    node.write(CONFIG, &config(""));
+    let (status, output) = check(&[], &[]);
+    assert_eq!(
+        status,
+        Some(4),
+        "the host itself has no such interface: {output}"
+    );
+    assert_eq!(check(&[], &["-s", "blue"]), (Some(0), String::new()));
+    let (status, output) = check(&user, &["-s", "blue"]);
+    assert_eq!(status, Some(0), "{output}");
+    assert!(
+        output.contains("not permitted to go to network namespace"),
+        "{output}"
+    );
+    node.write(CONFIG, &config("net_namespace blue"));
+    assert_eq!(check(&[], &[]), (Some(0), String::new()));
+    let (status, output) = check(&user, &[]);
+    assert_eq!(status, Some(0), "{output}");
+    assert!(output.contains(left_out), "{output}");
+    let wrong = config("net_namespace blue").replace("priority 100", "priority 300");
+    node.write(CONFIG, &wrong);
+    let (status, output) = check(&user, &[]);
+    assert_eq!(status, Some(5), "{output}");
+    assert!(
+        output.contains("Priority not valid") && output.contains(left_out),
+        "{output}"
+    );
 }

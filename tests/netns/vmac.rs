@@ -42,6 +42,10 @@ pub fn cases() -> Vec<Case> {
         case("vmac::promoted_secondaries", promoted_secondaries),
         case("vmac::groups_and_watchers", groups_and_watchers),
         case("vmac::the_mtu_of_the_base", the_mtu_of_the_base),
+        case(
+            "vmac::what_cannot_work_is_told_before",
+            what_cannot_work_is_told_before,
+        ),
     ]
 }
 
@@ -376,6 +380,33 @@ fn the_mtu_of_the_base() {
     for size in ["1400", "1500"] {
         node.run(&["ip", "link", "set", "eth0", "mtu", size]);
         wait_until("the link follows", secs(5), || mtu() == size);
+    }
+}
+
+/// `-t` looks at the interface that a link is to be made upon.
+fn what_cannot_work_is_told_before() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    let six = "use_vmac\nvirtual_ipaddress_excluded {\n fd00::77/64\n}";
+    for (commands, lines, expected) in [
+        ("link add br9 type bridge", "use_vmac", ""),
+        (
+            "link set eth0 master br9",
+            "use_vmac",
+            "eth0 belongs to br9",
+        ),
+        ("link set eth0 nomaster", "use_vmac", ""),
+        ("link set eth0 mtu 1200", "use_vmac", ""),
+        ("link set eth0 mtu 1200", six, "IPv6 needs 1280"),
+        ("link set eth0 mtu 1280", six, ""),
+    ] {
+        let words: Vec<&str> = ["ip"].into_iter().chain(commands.split(' ')).collect();
+        node.run(&words);
+        node.write(CONFIG, &config(100, lines));
+        let (status, output) = node.try_run(&[Ours.inside(), "-t", "-f", CONFIG]);
+        let wanted = if expected.is_empty() { 0 } else { 4 };
+        assert_eq!(status.code(), Some(wanted), "{commands}: {output}");
+        assert!(output.contains(expected), "{commands}: {output}");
     }
 }
 

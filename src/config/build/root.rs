@@ -69,7 +69,7 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
     }
 }
 
-/// Goes over to `net_namespace` before anything is judged: the interfaces are those of that place. Whoever may not go there knows none.
+/// Goes over to `net_namespace` before anything is judged: the interfaces are those of that place. Whoever cannot go there knows none.
 fn enter_network_namespace(context: &mut Context<'_>, tree: &Tree) {
     let mut statements = tree.statements();
     let word = statements
@@ -95,7 +95,7 @@ fn enter_network_namespace(context: &mut Context<'_>, tree: &Tree) {
             "the daemon does not start; 'ip netns' shows the namespaces there are",
         ),
     };
-    context.knows_interfaces = class != Class::Note;
+    context.knows_interfaces = false;
     context.diagnostics.advise(class, span, message, help);
 }
 

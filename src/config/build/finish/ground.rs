@@ -45,7 +45,7 @@ pub(super) fn judge(
     let (message, help) = match footing {
         Footing::Port(master) => (
             format!("({name}) {base} belongs to {master}: the kernel makes no link upon it"),
-            format!("name {master} instead: the instance waits in FAULT"),
+            format!("name {master} instead; as it is the instance waits in FAULT"),
         ),
         Footing::Wireless if is_vmac => (
             format!(
