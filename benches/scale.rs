@@ -1,5 +1,6 @@
 //! Thousands of instances at once, for our daemon beside the distribution's keepalived: the master of all of them dies, the new one
-//! stops. `cargo bench --bench scale` prints a table; `INSTANCES=1000` measures one size only, `PEER=no` leaves the other out.
+//! stops. `cargo bench --bench scale` prints a table; `INSTANCES=1000` measures one size only, `STRICT=only` only instances whose
+//! addresses are filtered, `STRICT=no` only others, `PEER=no` leaves the other daemon out.
 //! One instance, start, reload and memory are in peer.rs. Nothing is asserted here: whoever reads the table judges.
 
 #[path = "../tests/support/mod.rs"]
@@ -20,8 +21,31 @@ use support::{Binary, config, secs, stage, wait_until};
 /// One line of the table: what was measured, in words with the unit, and the value in words.
 type Row = (String, String);
 
-/// How many instances.
-const SIZES: [usize; 2] = [1000, 5000];
+/// What the instances are.
+#[derive(Clone, Copy)]
+struct Setting {
+    count: usize,
+    /// By `vrrp_strict`: addresses are not answered, so that the packet filter is told of each before it is there.
+    strict: bool,
+}
+
+/// What is measured.
+const SETTINGS: [Setting; 3] = [
+    plain(1000),
+    plain(5000),
+    Setting {
+        count: 1000,
+        strict: true,
+    },
+];
+
+const fn plain(count: usize) -> Setting {
+    Setting {
+        count,
+        strict: false,
+    }
+}
+
 /// Least time between looks at a process that is to end.
 const LOOK: Duration = Duration::from_micros(200);
 
@@ -41,10 +65,21 @@ fn main() -> ExitCode {
         let only: Option<usize> = std::env::var("INSTANCES").ok().and_then(|n| n.parse().ok());
         let peer = Binary::Peer.path().exists() && std::env::var("PEER").as_deref() != Ok("no");
         println!("| what | ours | peer |\n|---|---|---|");
-        for size in only.map_or(SIZES.to_vec(), |size| vec![size]) {
-            let ours = takeover(Binary::Ours, size);
+        let strict = std::env::var("STRICT").unwrap_or_default();
+        let wanted = |setting: &Setting| match strict.as_str() {
+            "only" => setting.strict,
+            "no" => !setting.strict,
+            _ => true,
+        };
+        let mut settings = SETTINGS.to_vec();
+        settings.retain(wanted);
+        if let Some(count) = only {
+            settings.retain(|setting| setting.count == count);
+        }
+        for setting in settings {
+            let ours = takeover(Binary::Ours, setting);
             let theirs = if peer {
-                takeover(Binary::Peer, size)
+                takeover(Binary::Peer, setting)
             } else {
                 vec![]
             };
@@ -64,7 +99,7 @@ struct Duel {
 }
 
 impl Duel {
-    fn start(binary: Binary, count: usize) -> Self {
+    fn start(binary: Binary, Setting { count, strict }: Setting) -> Self {
         let specs = [1, 2].map(|number| {
             (0..count.div_ceil(PER_NETWORK)).fold(HostSpec { interfaces: vec![] }, |spec, n| {
                 spec.with(&format!("eth{n}"), number, &format!("10.{}.0", 10 + n))
@@ -74,6 +109,7 @@ impl Duel {
         // What others hear is paid for by the process that sends: the ear alone, and no filter.
         world.capture.end();
         leave_bridges_unfiltered();
+        leave_bridges_deaf();
         let ear = Ear::open();
         for (node, priority) in world.nodes.iter().zip(PRIORITIES) {
             let text: String = (0..count)
@@ -90,7 +126,12 @@ impl Duel {
                     text.replace("interface eth0", &format!("interface eth{network}"))
                 })
                 .collect();
-            node.start(binary, &text);
+            let global = if strict {
+                "global_defs {\n vrrp_strict\n}\n"
+            } else {
+                ""
+            };
+            node.start(binary, &format!("{global}{text}"));
             // The first is MASTER before the second begins.
             wait_until("the first host's adverts", ELECTION, || {
                 ear.routers(0, 0) == count
@@ -102,8 +143,12 @@ impl Duel {
 }
 
 /// The master of all is killed; then the new one is stopped.
-fn takeover(binary: Binary, count: usize) -> Vec<Row> {
-    let Duel { world, ear, count } = Duel::start(binary, count);
+fn takeover(binary: Binary, setting: Setting) -> Vec<Row> {
+    let Duel { world, ear, count } = Duel::start(binary, setting);
+    let what = format!(
+        "{count}{} instances",
+        if setting.strict { " strict" } else { "" }
+    );
     let backup = &world.nodes[1];
     let pid = backup.vrrp_pid().expect("the backup's VRRP process");
     let mark = ear.mark();
@@ -132,31 +177,31 @@ fn takeover(binary: Binary, count: usize) -> Vec<Row> {
     let resigned = last_resignation(&ear, mark, told, count);
     vec![
         (
-            format!("takeover of {count} instances: excess, median, ms"),
+            format!("takeover of {what}: excess, median, ms"),
             format!("{median:.1}"),
         ),
         (
-            format!("takeover of {count} instances: excess, last one, ms"),
+            format!("takeover of {what}: excess, last one, ms"),
             format!("{worst:.1}"),
         ),
         (
-            format!("takeover of {count} instances: processor time each, us"),
+            format!("takeover of {what}: processor time each, us"),
             format!("{spent:.0}"),
         ),
         (
-            format!("master of {count} instances: % of a processor"),
+            format!("master of {what}: % of a processor"),
             format!("{load:.1}"),
         ),
         (
-            format!("SIGTERM to exit, {count} instances, ms"),
+            format!("SIGTERM to exit, {what}, ms"),
             format!("{stopped:.0}"),
         ),
         (
-            format!("SIGTERM to the last of {count} resignations, ms"),
+            format!("SIGTERM to the last resignation of {what}, ms"),
             resigned[1].clone(),
         ),
         (
-            format!("first to last of {count} resignations, ms"),
+            format!("first to last resignation of {what}, ms"),
             resigned[0].clone(),
         ),
     ]
@@ -181,6 +226,18 @@ fn leave_bridges_unfiltered() {
     for filter in ["arptables", "iptables", "ip6tables"] {
         // Not there where nobody loaded the filter, which is as good.
         let _ = std::fs::write(format!("/proc/sys/net/bridge/bridge-nf-call-{filter}"), "0");
+    }
+}
+
+/// Nor do they resolve addresses themselves, as a switch does not: what the hosts announce would be work that the sender pays for.
+fn leave_bridges_deaf() {
+    let ip = |words: &[&str]| {
+        let output = std::process::Command::new("ip").args(words).output();
+        String::from_utf8(output.expect("ip").stdout).expect("text")
+    };
+    for line in ip(&["-br", "link", "show", "type", "bridge"]).lines() {
+        let name = line.split_whitespace().next().unwrap_or_default();
+        ip(&["link", "set", name, "arp", "off"]);
     }
 }
 

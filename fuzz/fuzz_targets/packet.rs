@@ -353,7 +353,7 @@ impl Node {
                     let line = notice.to_string();
                     assert!(!line.contains("geheim") && !line.contains("please report"), "{line}");
                 }
-                Action::Record(..) | Action::Changed { .. } | Action::GroupChanged { .. } | Action::Notify(..) => {}
+                Action::Record(..) | Action::Notify(..) => {}
             }
         }
         for instance in self.router.instances() {

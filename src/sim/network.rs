@@ -5,6 +5,7 @@ use super::node::{Input, Node, Plug, Running, link_local, sources};
 use super::random::Random;
 use super::watch::{Violation, Watch};
 use crate::config::model::Vrrp;
+use crate::notify::{Kind, What};
 use crate::time::Instant;
 use crate::vrrp::{Action, Actions, Event, Instance, Interface, Router, State, UNBOUND};
 use crate::wheel::Wheel;
@@ -336,12 +337,13 @@ impl Network {
             Action::Record(instance, record) => {
                 node.records.insert(instance, record);
             }
-            Action::Changed { instance, from, to } => {
-                if let Some(instance) = node.router.instance(instance) {
-                    node.watch.changed(now, instance, from, to)?;
+            Action::Notify(event, _) => {
+                if let (Kind::Instance, Some(to)) = (event.kind, state(event.what))
+                    && let Some(instance) = node.router.find(&event.name)
+                {
+                    node.watch.changed(now, instance, to)?;
                 }
             }
-            Action::GroupChanged { .. } | Action::Notify(..) => {}
             Action::Tell(notice) => self.log.push((now, id, notice.to_string())),
             Action::SendFrame { frame, .. } => node.check_announcement(now, &frame)?,
             Action::SendAdvert {
@@ -411,5 +413,16 @@ impl Network {
                     .push(Reverse((arrival, self.sent, to, segment, packet.to_vec())));
             }
         }
+    }
+}
+
+/// The state that is told, if it is one.
+fn state(what: What) -> Option<State> {
+    match what {
+        What::Master => Some(State::Master),
+        What::Backup => Some(State::Backup),
+        What::Fault => Some(State::Fault),
+        What::Stop | What::Deleted => Some(State::Initialize),
+        What::MasterRxLowerPri | What::MasterPriority | What::BackupPriority => None,
     }
 }

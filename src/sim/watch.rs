@@ -35,6 +35,8 @@ const NOTICED: Duration = Duration::from_millis(100);
 /// What a node has done and heard of one instance, as seen from outside.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
+    /// What the world was told last.
+    state: Option<State>,
     last_advert: Option<Instant>,
     /// The last advert that obliged it to stay BACKUP.
     last_obeyed: Option<Instant>,
@@ -198,10 +200,10 @@ impl Watch {
         &mut self,
         now: Instant,
         instance: &Instance,
-        from: State,
         to: State,
     ) -> Result<(), Violation> {
         let seen = self.seen.entry(instance.id()).or_default();
+        let from = seen.state.replace(to).unwrap_or(State::Initialize);
         let mut result = Ok(());
         if (from, to, instance.last_cause())
             == (State::Backup, State::Master, Some(Cause::MasterDown))

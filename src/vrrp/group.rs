@@ -263,7 +263,7 @@ impl Router {
         if let Some(group) = self.groups.get_mut(id)
             && group.state != to
         {
-            let from = std::mem::replace(&mut group.state, to);
+            group.state = to;
             let event = notify::Event {
                 kind: Kind::Group,
                 name: group.name.clone(),
@@ -275,11 +275,6 @@ impl Router {
                 },
                 priority: 0,
             };
-            actions.push(Action::GroupChanged {
-                group: group.name.clone(),
-                from,
-                to,
-            });
             actions.push(Action::Notify(event, group.notify.clone()));
         }
     }

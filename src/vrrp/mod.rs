@@ -202,25 +202,8 @@ pub enum Action {
     HoldAddresses(InstanceId, bool),
     /// Keep this where the next VRRP process finds it (`Router::resume`). Follows every change of state and every advert.
     Record(InstanceId, Record),
-    /// An instance went from one state to another; comes last of what that made to be done.
-    Changed {
-        /// Which.
-        instance: InstanceId,
-        /// From.
-        from: State,
-        /// To.
-        to: State,
-    },
-    /// A sync group went from one state to another; comes after all its members did.
-    GroupChanged {
-        /// Its name.
-        group: Rc<str>,
-        /// From.
-        from: State,
-        /// To.
-        to: State,
-    },
-    /// Tell whom this says of this: programs, FIFOs.
+    /// Tell whom this says of this: programs, FIFOs. That the state of an instance changed comes last of what that made to be done;
+    /// that of a group after all its members'.
     Notify(notify::Event, Rc<Notify>),
     /// Say something in the log (wording in notice.rs).
     Tell(Notice),

@@ -376,7 +376,6 @@ impl Shell {
                 self.filters.release(id);
             }
             Action::Record(id, record) => self.record(id, record),
-            Action::Changed { .. } | Action::GroupChanged { .. } => {}
             Action::Notify(event, whom) => self.notify(now, &event, &whom),
             Action::Tell(notice) => {
                 if self.notices.len() >= NOTICES_MAX {

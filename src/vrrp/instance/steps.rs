@@ -72,11 +72,6 @@ impl Instance {
             context.actions.push(Action::Record(self.id, self.record()));
         }
         if from != next {
-            context.actions.push(Action::Changed {
-                instance: self.id,
-                from,
-                to: next,
-            });
             self.notify(self.state_told(), context);
         }
     }

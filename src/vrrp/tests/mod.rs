@@ -17,6 +17,7 @@ use super::receive::Envelope;
 use super::*;
 use crate::config::model::{Authentication, InitialState, Version, VirtualAddress, VrrpInstance};
 use crate::config::secret::Secret;
+use crate::notify::Kind;
 use crate::wire::ip;
 use crate::wire::vrrp::MULTICAST_GROUP4;
 use crate::wire::vrrp::v2::{self, Advert};
@@ -197,8 +198,10 @@ impl Bench {
                 }
                 Action::Disarm(key) => format!("disarm {key:?}"),
                 Action::HoldAddresses(_, hold) => (if *hold { "take" } else { "drop" }).to_owned(),
-                Action::Changed { to, .. } => format!("now {to}"),
-                Action::GroupChanged { group, to, .. } => format!("{group} now {to}"),
+                Action::Notify(event, _) if event.what.is_state() => match event.kind {
+                    Kind::Instance => format!("now {}", event.what.word()),
+                    Kind::Group => format!("{} now {}", event.name, event.what.word()),
+                },
                 Action::Record(..) | Action::Notify(..) | Action::Tell(_) => continue,
             };
             done.push(short);

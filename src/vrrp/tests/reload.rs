@@ -56,7 +56,7 @@ fn reload_touches_only_what_changed() {
             "disarm Garp(0)",
             "advert 0",
             "drop",
-            "now INIT"
+            "now FAULT"
         ]
     );
     assert!(bench.router.instance(0).is_none());
@@ -107,7 +107,7 @@ fn reload_of_a_backup_and_of_another_router() {
         bench.done(),
         [
             "disarm MasterDown(0)",
-            "now INIT",
+            "now FAULT",
             "down in 3.609375s",
             "now BACKUP"
         ]

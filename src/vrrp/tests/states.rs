@@ -118,7 +118,7 @@ fn backup_otherwise_6_4_2() {
     bench.event(Event::Stop);
     assert_eq!(
         bench.done(),
-        ["disarm MasterDown(0)", "now INIT"],
+        ["disarm MasterDown(0)", "now STOP"],
         "6.4.2 shutdown: no resignation from a backup"
     );
 }
@@ -201,7 +201,7 @@ fn master_otherwise_6_4_3() {
         "disarm Garp(0)",
         "advert 0",
         "drop",
-        "now INIT",
+        "now STOP",
     ];
     assert_eq!(bench.done(), stopped, "6.4.3 shutdown: priority zero");
     assert!(bench.told().contains(&"(VI_1) sent 0 priority".to_owned()));

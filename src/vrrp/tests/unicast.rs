@@ -99,7 +99,7 @@ fn one_advert_goes_to_every_peer() {
         .collect();
     assert_eq!(ids, [2, 2], "RFC 791: unique for a source and destination");
     bench.event(Event::Stop);
-    assert_eq!(bench.done()[2..], ["advert 0", "drop", "now INIT"]);
+    assert_eq!(bench.done()[2..], ["advert 0", "drop", "now STOP"]);
     assert_eq!(ends(&bench), [(LOWER.into(), 255), (HIGHER.into(), 255)]);
 }
 
@@ -488,7 +488,7 @@ fn peers_that_come_and_go_disturb_nobody() {
     let mut bench = Bench::master(two_peers);
     bench.reload(vec![config()]);
     assert!(
-        bench.done().contains(&"now INIT".to_owned()),
+        bench.done().contains(&"now FAULT".to_owned()),
         "who hears multicast does not hear unicast: another router"
     );
 }

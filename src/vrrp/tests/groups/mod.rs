@@ -299,7 +299,7 @@ fn reload_of_groups() {
     assert_eq!(states(&bench), [State::Master; 2]);
     assert_eq!(
         bench.done().last().map(String::as_str),
-        Some("now INIT"),
+        Some("now FAULT"),
         "{:?}",
         bench.done()
     );
