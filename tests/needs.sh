@@ -16,7 +16,6 @@ needed unshare util-linux namespaces: no test touches this machine's network
 needed ps procps looking at the processes of a test
 wanted keepalived keepalived the same cases with the original on one side
 wanted /usr/lib/frr/vrrpd frr pairs with FRR's VRRP
-wanted /usr/bin/aiosmtpd python3-aiosmtpd a mail server that takes alerts
 wanted nft nftables looking at the packet filter
 wanted ping iputils-ping asking virtual addresses for an answer
 wanted rsyslogd rsyslog messages as rsyslogd files them
@@ -29,7 +28,7 @@ wanted dpkg-deb dpkg unpacking the kernel of tests/guest.rs
 wanted ipvsadm ipvsadm reading the load balancer of tests/ipvs.rs
 wanted nginx nginx web servers that are checked
 wanted dnsmasq dnsmasq-base a name server that is checked
-wanted aiosmtpd python3-aiosmtpd a mail server that is checked
+wanted aiosmtpd python3-aiosmtpd a mail server that is checked and takes alerts
 wanted killall psmisc track scripts as people write them
 wanted nginx nginx a service whose end moves an address
 END

@@ -42,15 +42,6 @@ impl Reply {
             500.. => Class::Permanent,
         }
     }
-
-    /// Whether the reply to EHLO names this extension (RFC 5321 section 4.1.1.1): the first line is a greeting.
-    pub fn offers(&self, extension: &str) -> bool {
-        self.lines.iter().skip(1).any(|line| {
-            let end = line.iter().position(|byte| *byte == b' ');
-            let word = line.get(..end.unwrap_or(line.len())).unwrap_or_default();
-            word.eq_ignore_ascii_case(extension.as_bytes())
-        })
-    }
 }
 
 /// As people read it: one line, of printable characters.
@@ -287,16 +278,14 @@ mod tests {
     }
 
     #[test]
-    fn classes_and_extensions() {
+    fn classes() {
         let (replies, _) = read(
-            b"250-mail SIZE\r\n250-8bitmime\r\n250 SIZE 1000\r\n354 go\r\n451 later\r\n550 no\r\n",
+            b"250-mail\r\n250 SIZE 1000\r\n354 go\r\n451 later\r\n550 no\r\n",
             7,
         );
         let classes: Vec<Class> = replies.iter().map(Reply::class).collect();
         use Class::{Done, Intermediate, Permanent, Transient};
         assert_eq!(classes, [Done, Intermediate, Transient, Permanent]);
-        let offered = ["8BITMIME", "SIZE", "SMTPUTF8", "mail"].map(|name| replies[0].offers(name));
-        assert_eq!(offered, [true, true, false, false]);
     }
 
     proptest! {

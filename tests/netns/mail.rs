@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::process::Child;
 use std::time::Duration;
 
+use crate::checkers::servers::AIOSMTPD;
 use crate::support::Binary::Ours;
 use crate::support::config::instance;
 use crate::support::node::{CONFIG, Node};
@@ -17,24 +18,23 @@ use serde_json::Value;
 
 const VIP: &str = "10.85.2.1";
 const VRID: u8 = 85;
-/// Debian's python3-aiosmtpd; its Python is the distribution's.
-const SERVER: &str = "/usr/bin/aiosmtpd";
 /// A mail that was refused for now, or whose server was away, is sent within this.
 const RETRY_BOUND: Duration = secs(30);
 
 /// The cases of this part.
 pub fn cases() -> Vec<Case> {
-    let case = |name, body: fn()| program_case(name, SERVER, body);
+    let case = |name, body: fn()| program_case(name, AIOSMTPD, body);
     vec![
         peer_case("mail::a_server_hears_what_keepalived_tells_it", || {
-            if !std::path::Path::new(SERVER).exists() {
-                panic!("no {SERVER} here: tests/needs.sh says how to get it");
+            if !std::path::Path::new(AIOSMTPD).exists() {
+                panic!("no {AIOSMTPD} here: tests/needs.sh says how to get it");
             }
             as_the_peer();
         }),
         case("mail::what_arrives", what_arrives),
         case("mail::refused_now_and_refused_for_good", refused),
         case("mail::faults_and_defaults", faults_and_defaults),
+        case("mail::servers_and_services", servers),
         case("mail::a_dead_server_costs_nothing", || away(None)),
         case("mail::a_silent_server_costs_nothing", || {
             away(Some("silent"))
@@ -347,6 +347,67 @@ fn faults_and_defaults() {
     });
     node.stop();
     wait_subjects(node, secs(20), &expected);
+}
+
+/// A real server that is there (the mail server itself), one that is not, and their service, up to the end.
+fn servers() {
+    let world = alone();
+    let node = &world.nodes[0];
+    let _server = Server::start(node, &["ready"]);
+    let real_server = |number: u8, port: u16, more: &str| {
+        format!(
+            "real_server 10.12.0.{number} 80 {{\n{more}\n TCP_CHECK {{\n connect_ip 127.0.0.1\n connect_port {port}\n retry 0\n }}\n }}\n"
+        )
+    };
+    let service = format!(
+        "virtual_server 10.11.0.1 80 {{\n protocol TCP\n lb_algo rr\n lb_kind NAT\n alpha\n omega\n warmup 0\n delay_loop 1\n smtp_alert\n{}{}{}}}\n",
+        real_server(1, 25, ""),
+        real_server(2, 81, ""),
+        real_server(3, 81, " smtp_alert off"),
+    );
+    node.start(Ours, &format!("{}{service}", globals("")));
+    let name = |number: u8| {
+        format!("Realserver [10.12.0.{number}]:tcp:80 of virtual server [10.11.0.1]:tcp:80")
+    };
+    let virtual_server = "Virtualserver [10.11.0.1]:tcp:80";
+    let up = [
+        format!("[RTR] {} - UP", name(1)),
+        format!("[RTR] {virtual_server} - UP"),
+    ];
+    let down = format!("[RTR] {} - DOWN", name(2));
+    let has = |subject: &String| subjects(node).contains(subject);
+    wait_until("servers are mailed about", secs(20), || {
+        up.iter().all(has) && has(&down)
+    });
+    let bodies = || -> BTreeMap<String, String> {
+        let all = mails(node);
+        all.iter()
+            .map(|mail| {
+                (
+                    text(mail, "Subject").to_owned(),
+                    text(mail, "body").trim().to_owned(),
+                )
+            })
+            .collect()
+    };
+    let said = bodies();
+    assert_eq!(said[&up[0]], "=> TCP CHECK succeed on service <=");
+    assert_eq!(said[&up[1]], "=> Gained quorum 1+0=1 <= 1 <=");
+    assert!(
+        said[&down].starts_with("=> TCP CHECK failed on service"),
+        "{said:?}"
+    );
+    node.stop();
+    let end = format!("[RTR] {virtual_server} - DOWN");
+    wait_until("the end is mailed", secs(15), || has(&end));
+    assert_eq!(bodies()[&end], "=> Shutting down <=");
+    assert!(
+        !subjects(node)
+            .iter()
+            .any(|subject| subject.contains("10.12.0.3")),
+        "{:?}",
+        subjects(node)
+    );
 }
 
 /// For a while there is no server, or one that does not help: adverts leave as ever. Then there is one, and gets all mails in order.

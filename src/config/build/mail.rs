@@ -34,6 +34,8 @@ pub(super) fn statement(mail: &mut Mail, context: &mut Context<'_>, item: &Item<
         "smtp_alert_vrrp" => mail.alerts.vrrp = item.bool(context).or(mail.alerts.vrrp),
         "smtp_alert_checker" => mail.alerts.checker = item.bool(context).or(mail.alerts.checker),
         "no_email_faults" => mail.no_faults = true,
+        // As it is anyway: a server is mailed about when it goes up or down, not for each of its checks.
+        "no_checker_emails" => item.check(context),
         _ => return false,
     }
     true
