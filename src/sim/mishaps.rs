@@ -2,6 +2,7 @@
 
 use super::network::{Network, NodeId, SegmentId};
 use super::node::{Input, Running, link_local, sources};
+use super::tracked::SILENT;
 use super::watch::Violation;
 use crate::config::model::Vrrp;
 use crate::vrrp::{Actions, Event, Instance, Router, State};
@@ -21,6 +22,7 @@ impl Network {
         node.router = Router::new(&node.config, false);
         node.wheel = Wheel::new(now);
         node.running = Running::Yes;
+        node.told = SILENT;
         node.watch.forget();
         self.begin(id)
     }
@@ -47,6 +49,7 @@ impl Network {
         }
         node.router = router;
         node.wheel = Wheel::new(now);
+        node.told = SILENT;
         node.watch.excuse();
         // What the new process does not want is removed from the host.
         node.holds.clear();

@@ -3,6 +3,7 @@
 
 use super::node::{Input, Node, Plug, Running, link_local, sources};
 use super::random::Random;
+use super::tracked::{SILENT, check_priority};
 use super::watch::{Violation, Watch};
 use crate::config::model::Vrrp;
 use crate::notify::{Kind, What};
@@ -101,6 +102,8 @@ impl Network {
             holds: BTreeSet::new(),
             records: BTreeMap::new(),
             watch: Watch::default(),
+            levels: SILENT,
+            told: SILENT,
         });
         self.nodes.len() - 1
     }
@@ -228,7 +231,9 @@ impl Network {
             let interface = self.nodes[id].plugs[segment].interface.clone();
             self.handle(id, Event::Interface(&interface))?;
         }
-        self.handle(id, Event::Start)
+        self.nodes[id].told = SILENT;
+        self.handle(id, Event::Start)?;
+        self.tell_all(id)
     }
 
     pub(super) fn arrive(&mut self, id: NodeId, input: Input) -> Result<(), Violation> {
@@ -236,7 +241,8 @@ impl Network {
         match node.running {
             Running::Yes => self.take(id, &input),
             Running::Paused => {
-                if node.inbox.len() < SOCKET_BUFFER || matches!(input, Input::Interface(_)) {
+                let is_packet = matches!(input, Input::Packet(..));
+                if node.inbox.len() < SOCKET_BUFFER || !is_packet {
                     node.inbox.push_back(input);
                 }
                 Ok(())
@@ -251,6 +257,7 @@ impl Network {
                 self.nodes[id].watch.excuse();
                 self.handle(id, Event::Interface(interface))
             }
+            Input::Tracker(place, level) => self.tell(id, *place, *level),
             Input::Packet(segment, bytes) => {
                 let now = self.now;
                 let node = &mut self.nodes[id];
@@ -299,6 +306,7 @@ impl Network {
         for instance in node.router.instances() {
             node.watch
                 .settled(self.now, instance, node.holds.contains(&instance.id()))?;
+            check_priority(self.now, &node.router, instance, &node.told)?;
         }
         for group in node.router.groups() {
             let members = group.members().iter();

@@ -2,9 +2,11 @@
 //! network.rs's and mishaps.rs's.
 
 use super::network::SegmentId;
+use super::tracked::Levels;
 use super::watch::{Violation, Watch};
 use crate::config::model::Vrrp;
 use crate::time::Instant;
+use crate::track::Level;
 use crate::vrrp::{InstanceId, Interface, Record, Router, TimerKey};
 use crate::wheel::Wheel;
 use crate::wire::arp::Arp;
@@ -18,6 +20,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub(super) enum Input {
     Packet(SegmentId, Vec<u8>),
     Interface(Interface),
+    /// Something that is tracked, by its place, says this.
+    Tracker(usize, Level),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +53,9 @@ pub(super) struct Node {
     pub holds: BTreeSet<InstanceId>,
     pub records: BTreeMap<InstanceId, Record>,
     pub watch: Watch,
+    /// What the things that it tracks say, and what its core was told of that.
+    pub levels: Levels,
+    pub told: Levels,
 }
 
 impl Plug {

@@ -152,7 +152,7 @@ fn mishap(network: &mut Network, random: &mut Random) -> Result<(), Violation> {
         usize::try_from(random.within(0..u64::try_from(network.len()).unwrap_or(1))).unwrap_or(0);
     let segments = u64::try_from(network.segments(node)).unwrap_or(1);
     let segment = usize::try_from(random.within(0..segments)).unwrap_or(0);
-    match random.within(0..14) {
+    match random.within(0..17) {
         0 => network.pause(node),
         1 | 2 => network.unpause(node)?,
         3 => network.crash(node),
@@ -163,6 +163,7 @@ fn mishap(network: &mut Network, random: &mut Random) -> Result<(), Violation> {
             let side = u8::try_from(random.within(0..2)).unwrap_or(0);
             network.set_side(node, segment, side);
         }
+        14..17 => network.flap(node, random)?,
         9 => network.replace_process(node)?,
         10 => network.stop(node)?,
         11 | 12 => {
@@ -208,6 +209,7 @@ fn heal(network: &mut Network) -> Result<(), Violation> {
     for node in 0..network.len() {
         network.unpause(node)?;
         network.start(node)?;
+        network.mend_things(node)?;
         for segment in 0..network.segments(node) {
             network.set_side(node, segment, 0);
             network.set_interface(node, segment, true, true)?;

@@ -2,6 +2,7 @@
 
 use super::node::link_local;
 use super::random::Random;
+use super::tracked::random_trackers;
 use crate::config::model::{
     Authentication, GarpPolicy, InitialState, OldChecksum, SyncGroup, TrackedInterface, Transport,
     Unicast, UnicastPeer, Version, VirtualAddress, Vrrp, VrrpInstance,
@@ -187,6 +188,15 @@ pub(super) fn random_config(
                 reverse: false,
                 implied: false,
             }];
+        }
+    }
+    if random.percent(50) {
+        let owner = instances
+            .iter()
+            .any(|instance| instance.priority == PRIORITY_OWNER);
+        let trackers = random_trackers(random, owner);
+        for instance in &mut instances {
+            instance.trackers.clone_from(&trackers);
         }
     }
     let group = (form == Form::Group).then(|| SyncGroup {

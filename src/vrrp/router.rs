@@ -164,13 +164,7 @@ impl Router {
             }
             Event::Tracker { kind, name, level } => {
                 let watchers = self.trackers.learn(kind, name, level);
-                let (begun, waiting): (Vec<InstanceId>, Vec<InstanceId>) = watchers
-                    .into_iter()
-                    .partition(|id| self.instance(*id).is_some_and(Instance::has_begun));
-                self.refit_all(now, &begun, actions);
-                if self.started {
-                    self.start(now, &waiting, actions);
-                }
+                self.refit_all(now, &watchers, actions);
             }
             Event::SendFailed {
                 instance,
@@ -374,10 +368,15 @@ impl Router {
         self.refit_all(now, &watchers, actions);
     }
 
-    /// Lets instances look anew, and the groups of those that have one, each once.
+    /// Lets instances look anew, and the groups of those that have one, each once. Those that wait to begin may do so now.
     pub(super) fn refit_all(&mut self, now: Instant, ids: &[InstanceId], actions: &mut Actions) {
+        let begun = |id: &InstanceId| self.instance(*id).is_some_and(Instance::has_begun);
+        let (ids, waiting): (Vec<InstanceId>, Vec<InstanceId>) = match self.started {
+            true => ids.iter().copied().partition(begun),
+            false => (ids.to_vec(), Vec::new()),
+        };
         let mut groups = Vec::new();
-        for &id in ids {
+        for id in ids {
             self.with(now, id, actions, |instance, context| {
                 instance.look(context);
                 match instance.group() {
@@ -390,6 +389,9 @@ impl Router {
         groups.dedup();
         for group in groups {
             self.settle(now, group, actions);
+        }
+        if !waiting.is_empty() {
+            self.start(now, &waiting, actions);
         }
     }
 

@@ -168,6 +168,14 @@ fn a_fault_of_another_kind_does_not_wait() {
 }
 
 #[test]
+fn who_waits_for_a_first_word_and_loses_its_link_waits_no_longer() {
+    let mut bench = bench(&[tracked("s", 0, false)]);
+    assert_eq!(bench.instance().state(), State::Initialize);
+    bench.event(Event::Interface(&down(eth0())));
+    assert_eq!(bench.instance().state(), State::Fault);
+}
+
+#[test]
 fn whoever_takes_over_from_a_dead_process_does_not_wait() {
     let mut bench = Bench::unstarted(|config| config.trackers = vec![tracked("s", 0, false)]);
     bench.event(Event::Interface(&eth0()));
