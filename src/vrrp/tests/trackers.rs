@@ -171,7 +171,11 @@ fn a_fault_of_another_kind_does_not_wait() {
 fn who_waits_for_a_first_word_and_loses_its_link_waits_no_longer() {
     let mut bench = bench(&[tracked("s", 0, false)]);
     assert_eq!(bench.instance().state(), State::Initialize);
-    bench.event(Event::Interface(&down(eth0())));
+    let down = Interface {
+        up: false,
+        ..eth0()
+    };
+    bench.event(Event::Interface(&down));
     assert_eq!(bench.instance().state(), State::Fault);
 }
 
