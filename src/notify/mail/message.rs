@@ -2,7 +2,7 @@
 //! (RFC 5321 section 4.5.2).
 
 use super::{Envelope, Mail};
-use crate::config::model::{Mail as Settings, MailServer, Mailbox};
+use crate::config::model::{Mail as Settings, Mailbox};
 use crate::time::LocalTime;
 use email_encoding::headers::{quoted_string, rfc2047, writer::EmailWriter};
 use std::fmt::{self, Write};
@@ -30,14 +30,14 @@ pub fn compose(
     router_id: &str,
     stamp: Stamp,
 ) -> Option<Envelope> {
-    let MailServer { host, port } = settings.outlet()?.clone();
+    let server = settings.outlet()?.clone();
     let subject = format!("[{router_id}] {}", mail.subject);
     let mut message = String::new();
     // Writing to memory cannot fail.
     let _ = write_message(&mut message, settings, &subject, &mail.body, stamp);
     Some(Envelope {
         owner: mail.owner.clone(),
-        server: MailServer { host, port },
+        server,
         helo: settings.helo.clone(),
         connect_timeout: settings.connect_timeout,
         from: settings.from.address.clone(),
@@ -83,8 +83,7 @@ fn write_message(
     })?;
     out.write_str("\r\n")?;
     let body = format!("{}\r\n\r\n", one_line(body));
-    let encoded = email_encoding::body::base64::encode(body.as_bytes(), out);
-    encoded?;
+    email_encoding::body::base64::encode(body.as_bytes(), out)?;
     out.write_str("\r\n")
 }
 
@@ -176,6 +175,7 @@ pub(super) fn stuff(message: &str, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::model::MailServer;
 
     fn mailbox(text: &str) -> Mailbox {
         Mailbox::parse(text).expect("a mailbox")
