@@ -236,6 +236,17 @@ pub fn enter_network_namespace(name: &str) -> io::Result<()> {
     })
 }
 
+/// Goes back to the network namespace that the daemon was started in.
+pub fn enter_original_network_namespace() -> io::Result<()> {
+    match ORIGINAL_NETWORK.get() {
+        Some(original) => Ok(nix::sched::setns(
+            original,
+            nix::sched::CloneFlags::CLONE_NEWNET,
+        )?),
+        None => Ok(()),
+    }
+}
+
 /// Does something in a network namespace, by its name as above or (None) where the daemon was started, and returns. What is opened there
 /// stays there. Only for a process with one thread.
 pub fn in_network_namespace<T>(
@@ -243,12 +254,9 @@ pub fn in_network_namespace<T>(
     what: impl FnOnce() -> io::Result<T>,
 ) -> io::Result<T> {
     let home = File::open(OWN_NETWORK)?;
-    match (name, ORIGINAL_NETWORK.get()) {
-        (Some(name), _) => enter_network_namespace(name)?,
-        (None, Some(original)) => {
-            nix::sched::setns(original, nix::sched::CloneFlags::CLONE_NEWNET)?;
-        }
-        (None, None) => {}
+    match name {
+        Some(name) => enter_network_namespace(name)?,
+        None => enter_original_network_namespace()?,
     }
     let result = what();
     nix::sched::setns(home, nix::sched::CloneFlags::CLONE_NEWNET)?;

@@ -23,6 +23,7 @@ mod reload_time;
 pub mod runner;
 mod schedule;
 pub mod start;
+pub mod sync_daemon;
 mod systemd;
 pub mod vrrp;
 mod watch;

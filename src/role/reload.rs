@@ -129,6 +129,11 @@ fn keep_what_cannot_change(old: &Model, new: &mut Model) {
         warn!("Cannot change instance at a reload - please restart");
         new.global.instance.clone_from(&old.global.instance);
     }
+    if old.global.ipvs.namespace != new.global.ipvs.namespace {
+        warn!("Cannot change net_namespace_ipvs at a reload - please restart");
+        let old = &old.global.ipvs.namespace;
+        new.global.ipvs.namespace.clone_from(old);
+    }
     if old.global.use_pid_dir != new.global.use_pid_dir {
         warn!("Cannot change use_pid_dir at a reload - please restart");
         new.global.use_pid_dir = old.global.use_pid_dir;

@@ -3,6 +3,26 @@
 
 use crate::support::ipvs::{Table, table};
 
+/// What somebody else has in the table.
+const FOREIGN: &str =
+    "-A -t 10.9.0.1:80 -s rr\n-a -t 10.9.0.1:80 -r 10.9.0.2:80 -m -w 1\n-A -f 77 -s wlc\n";
+
+macro_rules! one_service {
+    () => {
+        "virtual_server 10.1.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}\n"
+    };
+}
+
+macro_rules! instance {
+    ($lines:literal) => {
+        concat!(
+            "vrrp_instance QUAY {\n interface eth0\n virtual_router_id 74\n",
+            $lines,
+            "\n virtual_ipaddress {\n 10.74.0.1\n }\n}\n"
+        )
+    };
+}
+
 pub const AS_KEEPALIVED: &[Table] = &[
     table(
         "ipvs_schedulers",
@@ -170,7 +190,7 @@ pub const AS_KEEPALIVED: &[Table] = &[
         "virtual_server 10.1.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n sorry_server 10.3.0.1 80\n real_server 10.2.0.1 80 {\n inhibit_on_failure\n }\n}",
     ),
     Table {
-        before: "-A -t 10.9.0.1:80 -s rr\n-a -t 10.9.0.1:80 -r 10.9.0.2:80 -m -w 1\n-A -f 77 -s wlc\n",
+        before: FOREIGN,
         ..table(
             "ipvs_what_is_not_ours",
             "virtual_server 10.1.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}",
@@ -191,5 +211,53 @@ pub const AS_KEEPALIVED: &[Table] = &[
             "virtual_server 10.1.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n real_server 10.2.0.2 80 {\n }\n}
              virtual_server 10.1.0.2 80 {\n lb_algo rr\n lb_kind DR\n protocol TCP\n real_server 10.2.0.1 80 {\n }\n}",
         )
+    },
+    Table {
+        before: FOREIGN,
+        ..table("ipvs_flush", concat!("global_defs {\n lvs_flush\n}\n", one_service!()))
+    },
+    Table {
+        before: FOREIGN,
+        ..table("ipvs_flush_on_stop", concat!("global_defs {\n lvs_flush_on_stop\n}\n", one_service!()))
+    },
+    Table {
+        before: FOREIGN,
+        ..table("ipvs_flush_own_on_stop", concat!("global_defs {\n lvs_flush_on_stop VS\n}\n", one_service!()))
+    },
+    Table {
+        besides: &["--timeout"],
+        ..table(
+            "ipvs_timeouts",
+            concat!("global_defs {\n lvs_timeouts tcp 7200 tcpfin 60 udp 90\n}\n", one_service!()),
+        )
+    },
+    Table {
+        besides: &["--timeout"],
+        ..table("ipvs_some_timeouts", concat!("global_defs {\n lvs_timeouts udp 45\n}\n", one_service!()))
+    },
+    Table {
+        besides: &["--daemon"],
+        ..table(
+            "ipvs_sync_master",
+            concat!("global_defs {\n lvs_sync_daemon eth0 QUAY\n}\n", instance!("state MASTER\n priority 255"), one_service!()),
+        )
+    },
+    Table {
+        besides: &["--daemon"],
+        ..table(
+            "ipvs_sync_backup",
+            concat!("global_defs {\n lvs_sync_daemon eth0 inst QUAY id 17 maxlen 1000 port 9000 ttl 3 group 224.0.0.99\n}\n", instance!("priority 50\n advert_int 60"), one_service!()),
+        )
+    },
+    Table {
+        besides: &["--daemon"],
+        ..table(
+            "ipvs_sync_of_an_instance",
+            concat!(instance!("lvs_sync_daemon_interface eth0\n priority 50\n advert_int 60"), one_service!()),
+        )
+    },
+    Table {
+        besides: &["--daemon"],
+        ..table("ipvs_sync_always", concat!("global_defs {\n lvs_sync_daemon eth0 id 4\n}\n", one_service!()))
     },
 ];

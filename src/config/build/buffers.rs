@@ -15,6 +15,18 @@ pub(super) struct NetlinkWords {
 }
 
 impl NetlinkWords {
+    /// The sizes, to be changed.
+    pub fn sizes_mut(&mut self) -> &mut [u32; 2] {
+        &mut self.sizes
+    }
+
+    /// Whether one of them, by its place, is forced.
+    pub fn force(&mut self, place: usize, forced: Option<bool>) {
+        if let (Some(place), Some(forced)) = (self.forced.get_mut(place), forced) {
+            *place = forced;
+        }
+    }
+
     /// What the one socket that is both becomes.
     pub fn buffer(self) -> Option<NetlinkBuffer> {
         let given = self.sizes.into_iter().zip(self.forced);

@@ -177,7 +177,10 @@ impl Draft {
                     &mut self.trackers,
                 );
             }
-            "lvs_sync_daemon_interface" => item.check(context),
+            "lvs_sync_daemon_interface" => {
+                let balancer = &mut builder.defaults.ipvs;
+                balancer.of_instance(context, item, &self.name);
+            }
             _ => self.switches(context, item),
         }
     }

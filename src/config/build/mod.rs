@@ -16,6 +16,7 @@ mod group;
 #[cfg(test)]
 mod group_tests;
 mod instance;
+mod ipvs;
 mod lifecycle;
 mod lines;
 mod lvs;

@@ -3,7 +3,7 @@
 
 use super::state::Builder;
 use super::{
-    Context, finish, firewall, global, group, instance, lvs, mail, statics, track_file,
+    Context, finish, firewall, global, group, instance, ipvs, lvs, mail, statics, track_file,
     track_group, track_process, tracked,
 };
 use crate::config::diagnostic::{Class, Diagnostics, quote, status};
@@ -47,6 +47,7 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
         });
     }
     balancer.finish(&mut builder.model);
+    ipvs::finish(&mut builder, &mut context);
     group::finish_sync_groups(&mut builder, &mut context);
     tracked::finish(&mut builder, &mut context);
     statics::finish_link_delays(&mut builder, &mut context);
@@ -126,6 +127,7 @@ fn daemon_wide(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>
         "global_defs" => global::global_defs(builder, context, item),
         "instance" => global.instance = item.text(context).map(str::to_owned),
         "net_namespace" => global.net_namespace = item.text(context).map(str::to_owned),
+        "net_namespace_ipvs" => global.ipvs.namespace = ipvs::namespace(context, item),
         "namespace_with_ipsets" => firewall::no_ipsets(context, item),
         "linkbeat_use_polling" => builder.polls_all_links = true,
         "use_pid_dir" => global.use_pid_dir = true,

@@ -114,7 +114,7 @@ pub(super) static VRRP_INSTANCE: &[Keyword] = &[
     k("notify_timeout", "<SECS[.usec] 0.1..3600>", NOTIFY_TIMEOUT, "that of global_defs", OURS, 3,
       "How long a notify program may run").acts(),
     k("lvs_sync_daemon_interface", "<IFNAME>", Interface, "none", "<=0.7.6", 2,
-      "IPVS sync daemon following this instance").deprecated(Counted).see("deprecated after 1.2.19, use lvs_sync_daemon in global_defs"),
+      "IPVS sync daemon following this instance").deprecated(Counted).see("deprecated after 1.2.19, use lvs_sync_daemon in global_defs").acts(),
     k("garp_master_delay", "<INT 0..4294 seconds>", Int(0, 4294, Lenient), "global vrrp_garp_master_delay (5)", "<=0.7.6", 1,
       "Delay before second GARP burst").acts(),
     k("garp_master_refresh", "<INT seconds>", Int(0, U32, Lenient), "global (0)", "1.2.10", 1,

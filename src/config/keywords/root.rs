@@ -14,7 +14,7 @@ pub(super) static ROOT: &[Keyword] = &[
     k("net_namespace", "<NAME>", Word, "none", "1.2.24", 2,
       "Run in named network namespace; implies pid directory; no change at reload").missing(Warns).repeated(KeepsFirst).see("cmdline -s overrides").acts(),
     k("net_namespace_ipvs", "[<NAME>]", OptionalWord, "unset", "2.1.0", 3,
-      "Namespace for IPVS only; no name = default namespace; no change at reload").repeated(KeepsFirst),
+      "Namespace for IPVS only; no name = default namespace; no change at reload").repeated(KeepsFirst).acts(),
     k("namespace_with_ipsets", "-", Flag, "off", "1.3.0", 3,
       "Allow ipsets together with a namespace on kernels before 3.13").acts(),
     k("use_pid_dir", "-", Flag, "off", "1.2.24", 2,

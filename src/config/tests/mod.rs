@@ -4,6 +4,7 @@ mod around;
 mod globals;
 mod grounds;
 mod instances;
+mod ipvs;
 mod messages;
 mod scripts;
 mod versions;

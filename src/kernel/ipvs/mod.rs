@@ -8,6 +8,7 @@ mod encode;
 mod message;
 mod notice;
 mod reconcile;
+mod sync;
 
 pub use crate::config::model::IpvsTimeouts as Timeouts;
 pub use decode::decode;
@@ -15,6 +16,7 @@ pub use encode::{datagram, resolve};
 pub use message::{Connections, Message, Received, Request, Traffic};
 pub use notice::{Notice, Wish};
 pub use reconcile::{Leave, Read, Reconciler};
+pub use sync::{daemon as sync_daemon, steps as sync_steps};
 
 use crate::config::model::{Family, Forwarding, Granularity, Protocol, SchedulerFlags};
 use std::fmt;

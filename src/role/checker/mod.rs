@@ -14,11 +14,13 @@ mod turn;
 use super::control::Answer;
 use super::dumps::Dumps;
 use super::programs::{self, Fifos, Mailer, Notifier, Part, Runner};
+use super::sync_daemon::SyncDaemons;
 use super::{Exit, RoleContext};
 use crate::check::director::Director;
 use crate::check::service::Place;
 use crate::check::{Action, CheckId};
 use crate::config::model::{Lvs, Model, Probe};
+use crate::kernel::ipvs::SyncRole;
 use crate::logging;
 use crate::os::poll::{Loop, Want};
 use crate::os::{clock, descriptors, memory, random};
@@ -50,6 +52,8 @@ enum Source {
     /// The kernel's load balancer.
     Ipvs,
     Parent,
+    /// The process that sees to connection synchronisation.
+    Sync,
     Programs(programs::Source),
     Signals,
     Log,
@@ -92,6 +96,7 @@ struct Shell {
     connections: Connections,
     runs: Runs,
     ipvs: Ipvs,
+    sync_daemons: SyncDaemons,
     runner: Runner,
     notifier: Notifier,
     fifos: Fifos,
@@ -123,6 +128,7 @@ impl Shell {
             connections: Connections::new(1),
             runs: Runs::default(),
             ipvs: Ipvs::open(&model.global.ipvs)?,
+            sync_daemons: SyncDaemons::default(),
             runner: Runner::default(),
             notifier: Notifier::default(),
             fifos: Fifos::default(),
@@ -146,6 +152,7 @@ impl Shell {
         shell.mailer.configure(&shell.model.global);
         // Sooner than anything that makes this process larger: the runner begins as a copy of it.
         shell.prepare_runner();
+        shell.synchronise();
         shell.configure_fifos();
         shell.connections = Connections::new(connections_max());
         shell.prepare_checks();
@@ -243,6 +250,21 @@ impl Shell {
     fn prepare_checks(&mut self) {
         self.connections.configure(&self.model.lvs.tls);
         ping::prepare(&self.model.lvs);
+    }
+
+    /// Connections are told and heard all the time, unless that follows a VRRP instance.
+    fn synchronise(&mut self) {
+        let ipvs = &self.model.global.ipvs;
+        let settings = ipvs
+            .sync
+            .as_ref()
+            .filter(|it| it.instance.is_none() && !self.stopping);
+        self.sync_daemons.want(
+            settings,
+            &[SyncRole::Master, SyncRole::Backup],
+            &ipvs.namespace,
+            (&mut self.events, Source::Sync),
+        );
     }
 
     fn configure_fifos(&mut self) {

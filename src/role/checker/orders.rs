@@ -39,6 +39,7 @@ impl Shell {
         let lvs = &self.model.lvs;
         self.director.stop(now, lvs, &mut self.actions);
         self.perform(now);
+        self.synchronise();
         let release = self.context.options.release_ipvs;
         self.ipvs.end(&self.model.global.ipvs, release);
         self.fifos.close(&mut self.events, &self.runner);
@@ -54,6 +55,7 @@ impl Shell {
         self.ipvs.settings(&self.model.global.ipvs);
         self.mailer.configure(&self.model.global);
         self.prepare_runner();
+        self.synchronise();
         if old.lvs == self.model.lvs {
             return;
         }

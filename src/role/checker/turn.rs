@@ -37,6 +37,7 @@ impl Shell {
                     }
                 }
                 Source::Parent => self.obey(),
+                Source::Sync => self.sync_daemons.listen(&mut self.events),
                 Source::Programs(programs::Source::Runner) => self.listen_to_runner(),
                 Source::Programs(programs::Source::Fifo) => self.fifos.writable(),
                 Source::Signals => {
@@ -109,6 +110,7 @@ impl Shell {
             self.events.soon();
         }
         self.runner.reap();
+        self.sync_daemons.reap();
         self.dumps.reap();
         self.context.parent.alive(now);
         if self.stopping

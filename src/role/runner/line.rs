@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, ErrorKind};
 use std::marker::PhantomData;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -109,7 +109,11 @@ pub type ToRunner = End<Request, Answer>;
 pub type ToRole = End<Answer, Request>;
 
 /// A new pair of ends.
-pub fn pair() -> io::Result<(ToRunner, ToRole)> {
+pub fn pair<S, R>() -> io::Result<(End<S, R>, End<R, S>)>
+where
+    S: Serialize + DeserializeOwned,
+    R: Serialize + DeserializeOwned,
+{
     // Of the kinds that keep packets apart the only one that tells when the other end has gone.
     let (role, runner) = socketpair(
         AddressFamily::Unix,
@@ -169,6 +173,12 @@ impl<S: Serialize, R: DeserializeOwned> End<S, R> {
                 return Received::Packet(packet);
             }
         }
+    }
+}
+
+impl<S, R> AsFd for End<S, R> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

@@ -10,7 +10,8 @@ mod processes;
 mod runs;
 
 pub use line::{
-    Answer, Counted, FileRequest, Outcome, ProcessRequest, Received, Request, RunId, ToRunner,
+    Answer, Counted, End, FileRequest, Outcome, ProcessRequest, Received, Request, RunId, ToRunner,
+    pair,
 };
 
 use crate::os::family::{self, Family};
@@ -40,7 +41,7 @@ const OPENS: u8 = b'<';
 
 /// Forks a runner. The number of its process, and the line to it.
 pub fn start() -> io::Result<(ProcessId, ToRunner)> {
-    let (ours, theirs) = line::pair()?;
+    let (ours, theirs): (ToRunner, _) = pair()?;
     match process::fork()? {
         Fork::Parent(pid) => Ok((pid, ours)),
         // Signals stay held back: this process ends with its role.

@@ -23,6 +23,7 @@ mod scripts;
 mod sockets;
 mod statics;
 mod succession;
+mod sync;
 mod sysctls;
 mod turn;
 mod vmacs;
@@ -30,6 +31,7 @@ mod watched;
 
 use super::control::Answer;
 use super::programs::{self, Fifos, Mailer, Notifier, Runner, Watched};
+use super::sync_daemon::SyncDaemons;
 use super::{Exit, RoleContext, paths};
 use crate::config::model::Model;
 use crate::kernel::LinkChange;
@@ -81,6 +83,8 @@ enum Source {
     Programs(programs::Source),
     /// The process that polls links.
     Linkbeat,
+    /// The process that sees to connection synchronisation.
+    Sync,
     Signals,
     Log,
 }
@@ -148,6 +152,9 @@ struct Shell {
     mailer: Mailer,
     statics: Statics,
     linkbeats: Linkbeats,
+    sync_daemons: SyncDaemons,
+    /// The instance that they follow has changed its state.
+    sync_due: bool,
     router: Router,
     actions: Actions,
     /// What is still to be said in the log.
@@ -211,6 +218,8 @@ impl Shell {
             mailer: Mailer::default(),
             statics: Statics::default(),
             linkbeats: Linkbeats::default(),
+            sync_daemons: SyncDaemons::default(),
+            sync_due: false,
             router: Router::new(&model.vrrp, model.global.log_unknown_vrids),
             actions: Actions::new(),
             notices: VecDeque::new(),
@@ -260,6 +269,7 @@ impl Shell {
         shell.mailer.configure(&shell.model.global);
         // Sooner than anything that makes this process larger: the runner begins as a copy of it.
         shell.prepare_runner();
+        shell.synchronise();
         info!("Registering Kernel netlink reflector");
         Ok(shell)
     }
@@ -323,6 +333,7 @@ impl Shell {
         self.router.handle(now, Event::Start, &mut self.actions);
         self.perform(now);
         self.filters.settle();
+        self.synchronise();
         if !self.context.resume {
             memory::give_back();
         }
@@ -370,10 +381,12 @@ impl Shell {
                     self.filters.hold(id, instance.config(), known);
                 }
                 self.kernel.hold(id, true);
+                self.may_synchronise(id);
             }
             Action::HoldAddresses(id, false) => {
                 self.kernel.hold(id, false);
                 self.filters.release(id);
+                self.may_synchronise(id);
             }
             Action::Record(id, record) => self.record(id, record),
             Action::Notify(event, whom) => self.notify(now, &event, &whom),

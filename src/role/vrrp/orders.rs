@@ -57,6 +57,7 @@ impl Shell {
             self.kernel.hold_fixed(false);
             self.kernel.release_links();
         }
+        self.synchronise();
         self.fifos.close(&mut self.events, &self.runner);
         self.runner
             .need(false, now, &mut self.events, &mut self.wheel);
@@ -100,6 +101,7 @@ impl Shell {
         self.model = model;
         self.mailer.configure(&self.model.global);
         if !changed {
+            self.synchronise();
             return;
         }
         self.prepare_runner();
@@ -141,6 +143,7 @@ impl Shell {
         self.configure_watched(now, false);
         let known = self.kernel.reconciler().known();
         self.filters.reload(&self.model, &self.router, known);
+        self.synchronise();
     }
 
     /// Has a dump file written.

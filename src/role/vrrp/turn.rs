@@ -155,6 +155,7 @@ impl Shell {
                     }
                 }
                 Source::Parent => self.obey(),
+                Source::Sync => self.sync_daemons.listen(&mut self.events),
                 Source::Programs(programs::Source::Runner) => self.listen_to_runner(),
                 Source::Programs(programs::Source::Fifo) => self.fifos.writable(),
                 Source::Signals => {
@@ -261,6 +262,7 @@ impl Shell {
         }
         self.dumps.reap();
         self.linkbeats.reap();
+        self.follow();
         self.runner.reap();
         self.hand_on_lines();
         if self.phase == Phase::Stopping && self.has_told() && self.kernel.reconciler().is_settled()
