@@ -71,6 +71,16 @@ impl Backlog {
         }
     }
 
+    /// How many lines wait.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
     /// How many lines were given up.
     pub fn lost(&self) -> u64 {
         self.lost

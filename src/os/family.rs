@@ -205,14 +205,14 @@ mod tests {
         let mut child = shell.spawn().expect("a shell");
         let leader = ProcessId::try_from(child.id()).expect("a number");
         let mut families = [Family::of(leader), Family::of(ProcessId::MAX)];
-        while families[0].members.len() < 3 {
+        soon(|| {
             halt(&mut families);
-            // Two sleepers at last.
-            families[0]
-                .members
-                .iter()
-                .for_each(|member| member.signal(Signal::SIGCONT));
-        }
+            // Two sleepers at last, if they may go on.
+            for member in &families[0].members {
+                member.signal(Signal::SIGCONT);
+            }
+            families[0].members.len() == 3
+        });
         assert!(families[1].members.is_empty());
         halt(&mut families);
         families[0].kill();
@@ -221,9 +221,18 @@ mod tests {
             let stat = fs::read_to_string(format!("/proc/{}/stat", member.process));
             stat.map_or(true, |stat| stat.contains(") Z "))
         };
-        while !families[0].members.iter().all(gone) {
-            std::thread::yield_now();
+        soon(|| families[0].members.iter().all(gone));
+    }
+
+    /// Looks until it is so, for ten seconds at most.
+    fn soon(mut look: impl FnMut() -> bool) {
+        for _ in 0..1000 {
+            if look() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
         }
+        panic!("waited in vain");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::holdings::Worded;
 use super::outline::Outline;
-use super::{Polled, View, auth, daemon, describe, trackers, transport, vmac};
+use super::{Polled, View, auth, daemon, describe, notify, trackers, transport, vmac};
 use crate::config::model::{
     Global, Holdings, InitialState, Model, Version, VirtualAddress, Vrrp, VrrpInstance,
 };
@@ -35,6 +35,7 @@ pub fn data(view: &View<'_>) -> String {
     running_groups(&mut out, view.router);
     polled(&mut out, &view.polled);
     trackers::sections(&mut out, view);
+    notify::fifos(&mut out, &view.fifos);
     interfaces(&mut out, view);
     out.into_text()
 }
@@ -148,6 +149,7 @@ fn global(out: &mut Outline, global: &Global) {
     daemon::buffers(out, &global.buffers);
     daemon::processes(out, &global.processes);
     daemon::files(out, &global.files);
+    notify::global(out, global);
 }
 
 /// What an instance is doing.
@@ -258,6 +260,7 @@ fn settings(out: &mut Outline, config: &VrrpInstance) {
         "Smtp alert",
         if config.notify.mails { "on" } else { "off" },
     );
+    notify::settings(out, &config.notify);
     if let Some(bytes) = config.receive_buffer {
         out.value(3, "Kernel rx buffer size", bytes);
     }

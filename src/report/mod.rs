@@ -6,6 +6,7 @@ mod daemon;
 mod data;
 mod holdings;
 mod json;
+mod notify;
 mod outline;
 mod stats;
 mod trackers;
@@ -14,6 +15,7 @@ mod vmac;
 
 pub use data::{configuration, data};
 pub use json::{Version as JsonVersion, json};
+pub use notify::FifoState;
 pub use stats::stats;
 pub use trackers::Trackers;
 
@@ -37,6 +39,8 @@ pub struct View<'a> {
     pub polled: Vec<Polled<'a>>,
     /// What is tracked besides interfaces.
     pub trackers: Trackers<'a>,
+    /// The FIFOs that are written to.
+    pub fifos: Vec<FifoState<'a>>,
     /// Links and their addresses.
     pub known: &'a Known,
     /// The clock of the loop, and the wall clock at the same moment as time since the epoch.

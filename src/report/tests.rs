@@ -100,6 +100,7 @@ fn with_trackers<T>(
             files: &life.files,
             processes: &life.processes,
         },
+        fifos: Vec::new(),
         known: &known,
         mail: Default::default(),
         is_filtered: true,

@@ -5,6 +5,7 @@ use crate::config::model::Fifo as Config;
 use crate::notify::fifo::{Backlog, Line};
 use crate::os::fifo::Fifo;
 use crate::os::poll::{Loop, Want};
+use crate::report::FifoState;
 use crate::role::runner::{Outcome, Request, RunId};
 use log::{error, warn};
 use std::io::{self, ErrorKind};
@@ -159,6 +160,17 @@ impl Fifos {
             open.reader = None;
             open.tell_reader(outcome);
         }
+    }
+
+    /// As they are, for the report.
+    pub fn states(&self) -> Vec<FifoState<'_>> {
+        let states = self.open.iter().map(|open| FifoState {
+            config: &open.config,
+            is_read: open.reader.is_some(),
+            waiting: open.backlog.len(),
+            lost: open.backlog.lost(),
+        });
+        states.collect()
     }
 
     /// Whether there are none: nobody needs a line's wording.

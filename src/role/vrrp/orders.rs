@@ -180,6 +180,7 @@ impl Shell {
                 files: self.watched.files(),
                 processes: self.watched.processes(),
             },
+            fifos: self.fifos.states(),
             known: reconciler.known(),
             mail: self.mailer.counts(),
             is_filtered: self.filters.is_in_place(),
