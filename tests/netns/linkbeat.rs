@@ -112,8 +112,8 @@ fn who_asks_is_replaced() {
     let vrrp = node.vrrp_pid().expect("the VRRP process");
     let others = Node::children(vrrp);
     let asker = || {
-        let children = Node::children(vrrp).into_iter();
-        children.filter(|child| !others.contains(child)).last()
+        let mut children = Node::children(vrrp).into_iter();
+        children.rfind(|child| !others.contains(child))
     };
     reload(node, &config("linkbeat_interfaces {\n eth0 MII\n}", ""));
     node.wait_log("Linkbeat reports eth0 up", secs(5));
