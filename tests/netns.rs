@@ -7,6 +7,8 @@ mod support;
 mod auth;
 #[path = "netns/buffers.rs"]
 mod buffers;
+#[path = "netns/checker.rs"]
+mod checker;
 #[path = "netns/checkers.rs"]
 mod checkers;
 #[path = "netns/corpus.rs"]
@@ -97,6 +99,7 @@ fn main() -> std::process::ExitCode {
         auth::cases(),
         buffers::cases(),
         checkers::cases(),
+        checker::cases(),
         corpus::cases(),
         filter::cases(),
         frames::cases(),

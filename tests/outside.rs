@@ -487,6 +487,16 @@ fn the_manual_has_every_keyword_that_does_something() {
         Block::GlobalDefs,
         Block::VrrpInstance,
         Block::Authentication,
+        Block::VirtualServer,
+        Block::RealServer,
+        Block::MiscCheck,
+        Block::SmtpCheck,
+        Block::TcpCheck,
+        Block::UdpCheck,
+        Block::DnsCheck,
+        Block::FileCheck,
+        Block::HttpGet,
+        Block::SslGet,
     ] {
         // A synonym needs no entry: whoever writes it is told what to write.
         let acting = |keyword: &&Keyword| keyword.acts && keyword.same_as.is_none();

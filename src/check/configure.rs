@@ -5,10 +5,11 @@
 //! that stays says of it what was known before.
 
 use super::director::{At, Check, Director, is_done, is_timed};
+use super::kept::{Kept, server_identity, service_identity};
 use super::notice::{Names, Notice, Why};
-use super::schedule::Plan;
+use super::schedule::{Plan, Schedule};
 use super::service::{Scene, Server, Service};
-use super::{Action, CheckId, notice};
+use super::{Action, CheckId};
 use crate::config::model::{Checker, Lvs, Probe, RealServer, VirtualServer};
 use crate::time::Instant;
 use std::collections::HashMap;
@@ -59,6 +60,7 @@ impl<'m, K: Eq + Hash, C, S> Before<'m, K, C, S> {
 /// The numbers and the rest that every step needs.
 struct Step<'a> {
     now: Instant,
+    known: &'a dyn Fn(u64) -> Option<Kept>,
     random: &'a mut dyn FnMut() -> u64,
     actions: &'a mut Vec<Action>,
 }
@@ -75,7 +77,8 @@ impl Step<'_> {
 }
 
 impl Director {
-    /// Works by the configuration `new` from now on, in the place of `old`, which is empty at start. `random` gives any numbers.
+    /// Works by the configuration `new` from now on, in the place of `old`, which is empty at start. `random` gives any numbers; `known`
+    /// is what another process has kept, by identity, of those that are new to this one.
     ///
     /// What is told of what is gone comes first; places in actions are those of `new`.
     pub fn configure(
@@ -83,11 +86,13 @@ impl Director {
         now: Instant,
         old: &Lvs,
         new: &Lvs,
+        known: &dyn Fn(u64) -> Option<Kept>,
         random: &mut dyn FnMut() -> u64,
         actions: &mut Vec<Action>,
     ) {
         let mut step = Step {
             now,
+            known,
             random,
             actions,
         };
@@ -122,7 +127,10 @@ impl Director {
         service.servers = servers
             .map(|(server, of_server)| self.new_server(step, (place, server), config, of_server))
             .collect();
-        service.begin(&mut step.scene(place, config));
+        match (step.known)(service_identity(config)) {
+            Some(kept) => service.resume(&mut step.scene(place, config), kept.up),
+            None => service.begin(&mut step.scene(place, config)),
+        }
         service
     }
 
@@ -176,25 +184,35 @@ impl Director {
         of_server: &RealServer,
     ) -> Server {
         if !of_server.checkers.is_empty() {
-            step.actions.push(Action::Say(Notice::Activating(Names {
-                server: notice::server_name(config, of_server),
-                service: notice::service_name(config),
-            })));
+            let names = Names::of(config, of_server);
+            step.actions.push(Action::Say(Notice::Activating(names)));
         }
-        let mut failing = 0;
+        let kept = (step.known)(server_identity(config, of_server));
+        let mut extra = kept.map_or(0, |kept| i64::from(kept.extra));
+        let (all, mut failing) = (extra, 0);
         let checkers = of_server.checkers.iter().enumerate();
         let checks = checkers
             .map(|(index, checker)| {
-                let up = !checker.alpha || !is_done(&checker.probe);
+                let alone = !is_done(&checker.probe);
+                let up = alone || kept.map_or(!checker.alpha, |kept| kept.up);
                 failing += u16::from(!up);
-                self.new_check(step, At::new(place, server, index), checker, up)
+                let mut check = Check::new(At::new(place, server, index), up);
+                if kept.is_some() {
+                    check.schedule = Schedule::resumed(up);
+                }
+                // The first that may have added it; the others add their own when they know it.
+                if matches!(checker.probe, Probe::Script(_) | Probe::File { .. }) {
+                    check.extra = std::mem::take(&mut extra);
+                }
+                self.begin_check(step, check, checker)
             })
             .collect();
-        Server::new(step.now, checks, failing)
+        let mut state = Server::new(step.now, checks, failing);
+        state.extra = all - extra;
+        state
     }
 
-    fn new_check(&mut self, step: &mut Step<'_>, at: At, checker: &Checker, up: bool) -> CheckId {
-        let mut check = Check::new(at, up);
+    fn begin_check(&mut self, step: &mut Step<'_>, mut check: Check, checker: &Checker) -> CheckId {
         let due = is_timed(&checker.probe).then(|| {
             let random = (step.random)();
             check.schedule.begin(step.now, Plan::from(checker), random)
@@ -233,7 +251,10 @@ impl Director {
                     self.keep_check(step, id, at, (other, checker), (of_old, of_new));
                     id
                 }
-                None => self.new_check(step, at, checker, was_up || !is_done(&checker.probe)),
+                None => {
+                    let up = was_up || !is_done(&checker.probe);
+                    self.begin_check(step, Check::new(at, up), checker)
+                }
             };
             if let Some(check) = self.check(id) {
                 extra += check.extra;

@@ -5,12 +5,13 @@
 //! Services and servers are known by their places in the model, checks by a number that they keep for as long as they are configured.
 
 use super::dialogue::{Failure, Verdict};
-use super::notice::{self, Kind, Notice, Why};
+use super::notice::{Kind, Names, Notice, Why};
 use super::schedule::{Found, Plan, Schedule};
 use super::service::{Scene, Server, Service};
 use super::{Action, CheckId};
 use crate::config::model::{Checker, Lvs, Probe, RealServer, VirtualServer};
 use crate::time::Instant;
+use std::rc::Rc;
 
 /// Where a check is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +80,11 @@ impl Check {
         self.at
     }
 
+    /// What it adds to the weight of its server.
+    pub fn extra(&self) -> i64 {
+        self.extra
+    }
+
     /// When and why it failed last.
     pub fn trouble(&self) -> Option<(Instant, &Failure)> {
         self.trouble.as_deref().map(|(when, why)| (*when, why))
@@ -144,18 +150,15 @@ impl Director {
         }
     }
 
-    /// The checks of a file, by its name, with their places.
-    pub fn checks_of_file<'a>(
-        &'a self,
-        lvs: &'a Lvs,
-        name: &'a str,
-    ) -> impl Iterator<Item = CheckId> + 'a {
+    /// The checks that follow a file, each with its name.
+    pub fn file_checks<'m>(&self, lvs: &'m Lvs) -> impl Iterator<Item = (&'m Rc<str>, CheckId)> {
         let all = self.checks.iter().enumerate();
-        all.filter_map(move |(index, check)| {
+        all.filter_map(|(index, check)| {
             let (_, _, checker) = check.as_ref()?.at.find(lvs)?;
-            let of_it =
-                matches!(&checker.probe, Probe::File { track_file, .. } if **track_file == *name);
-            of_it.then(|| CheckId::at(index))
+            match &checker.probe {
+                Probe::File { track_file, .. } => Some((track_file, CheckId::at(index))),
+                _ => None,
+            }
         })
     }
 
@@ -254,7 +257,9 @@ impl Director {
                 }));
                 service.check_fails(&mut scene, at.server(), was_up, Why::Fails(kind, why));
             }
-            (Found::Borne(count), Err(why)) if checker.log_all_failures == Some(true) => {
+            (Found::Borne(count), Err(why))
+                if checker.log_all_failures.unwrap_or(lvs.log_all_failures) =>
+            {
                 let names = scene.names(server);
                 let notice = Notice::Borne(kind, names, count, why);
                 scene.actions.push(Action::Say(notice));
@@ -266,23 +271,32 @@ impl Director {
         }
     }
 
-    /// A check says what a server's weight is to have more, or that it is down: it needs no asking.
-    pub fn told(
+    /// The file that a check follows has this number.
+    pub fn file_says(
         &mut self,
         now: Instant,
         lvs: &Lvs,
         id: CheckId,
-        verdict: Verdict,
-        extra: i64,
+        value: i32,
         actions: &mut Vec<Action>,
     ) {
         let Some(check) = self.check_mut(id) else {
             return;
         };
-        let (at, by) = (check.at, extra - std::mem::replace(&mut check.extra, extra));
-        if let Some((config, ..)) = at.find(lvs)
-            && let Some(service) = self.services.get_mut(at.service())
-        {
+        let at = check.at;
+        let Some((config, _, checker)) = at.find(lvs) else {
+            return;
+        };
+        let &Probe::File {
+            weight, reverse, ..
+        } = &checker.probe
+        else {
+            return;
+        };
+        let extra = i64::from(value) * i64::from(weight);
+        let extra = if reverse { -extra } else { extra };
+        let by = extra - std::mem::replace(&mut check.extra, extra);
+        if let Some(service) = self.services.get_mut(at.service()) {
             let mut scene = Scene {
                 now,
                 service: at.service(),
@@ -291,6 +305,11 @@ impl Director {
             };
             service.weight_changes(&mut scene, at.server(), by);
         }
+        let fails = weight == 0 && (value != 0) != reverse;
+        let verdict = match fails {
+            true => Err(Failure::Unexpected(format!("the file says {value}"))),
+            false => Ok(()),
+        };
         self.ended(now, lvs, id, verdict, None, actions);
     }
 
@@ -313,10 +332,7 @@ impl Director {
             return;
         }
         for (server, config_of_server) in service.servers.iter().zip(&config.real_servers) {
-            let names = super::notice::Names {
-                server: notice::server_name(config, config_of_server),
-                service: notice::service_name(config),
-            };
+            let names = Names::of(config, config_of_server);
             actions.push(Action::Say(match suspended {
                 true => Notice::Suspending(names),
                 false => Notice::Activating(names),

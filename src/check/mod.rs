@@ -9,6 +9,7 @@ pub mod dialogue;
 pub mod director;
 pub mod dns;
 pub mod http;
+pub mod kept;
 pub mod kinds;
 pub mod notice;
 pub mod ping;
@@ -57,6 +58,13 @@ pub enum Action {
     Disarm(CheckId),
     /// What is under way for it is no longer wanted.
     Abandon(CheckId),
+    /// What is known of this service (server: None) or of one of its servers has changed: `Director::kept`.
+    Keep {
+        /// Place of the service in the model.
+        service: usize,
+        /// Place of the server.
+        server: Option<usize>,
+    },
     /// Tell the world.
     Tell(Box<notice::Told>),
     /// Say this in the log.

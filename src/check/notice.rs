@@ -64,6 +64,16 @@ pub struct Names {
     pub service: Rc<str>,
 }
 
+impl Names {
+    /// Of a server of a service.
+    pub fn of(config: &VirtualServer, server: &RealServer) -> Self {
+        Names {
+            server: server_name(config, server),
+            service: service_name(config),
+        }
+    }
+}
+
 /// A log line. `Display` words it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {

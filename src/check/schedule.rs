@@ -13,6 +13,8 @@ use std::time::Duration;
 pub struct Plan<'c> {
     /// The times.
     pub timing: &'c Timing,
+    /// How many more failures are borne.
+    pub retry: u32,
     /// How many pages have to be looked at, one a check; 1 of what has no pages.
     pub pages: u16,
     /// All pages back to back where the server is not known to be up.
@@ -27,6 +29,11 @@ impl<'c> From<&'c Checker> for Plan<'c> {
         };
         Plan {
             timing: &checker.timing,
+            // What is told, not asked, cannot be asked again.
+            retry: match &checker.probe {
+                Probe::Connect(..) | Probe::Script(_) => checker.timing.retry,
+                Probe::File { .. } | Probe::Bfd(_) => 0,
+            },
             pages: web.map_or(1, |web| {
                 u16::try_from(web.urls.len()).unwrap_or(u16::MAX).max(1)
             }),
@@ -74,6 +81,14 @@ impl Schedule {
             page: 0,
             failures: 0,
             due: Instant::default(),
+        }
+    }
+
+    /// A check that another process has done.
+    pub fn resumed(up: bool) -> Self {
+        Schedule {
+            has_run: true,
+            ..Schedule::new(!up)
         }
     }
 
@@ -162,7 +177,7 @@ impl Schedule {
 
     /// One that is down is tried in the same rhythm as one that is about to be: `retry` more times, then after `delay_loop`.
     fn failed(&mut self, now: Instant, plan: Plan<'_>) -> (Found, Instant) {
-        if self.has_run && self.failures < plan.timing.retry {
+        if self.has_run && self.failures < plan.retry {
             self.failures += 1;
             let found = match self.up {
                 true => Found::Borne(self.failures),

@@ -69,6 +69,11 @@ impl Server {
         self.failing == 0
     }
 
+    /// How many of its checks say that it is down.
+    pub fn failing(&self) -> u16 {
+        self.failing
+    }
+
     /// Since when it is up or down.
     pub fn since(&self) -> Instant {
         self.since
@@ -112,10 +117,7 @@ impl Scene<'_> {
     }
 
     pub fn names(&self, server: &RealServer) -> Names {
-        Names {
-            server: notice::server_name(self.config, server),
-            service: notice::service_name(self.config),
-        }
+        Names::of(self.config, server)
     }
 
     fn sorry_names(&self, sorry: &SorryServer) -> Names {
@@ -185,6 +187,11 @@ impl Service {
         self.since
     }
 
+    /// Whether its checks pause.
+    pub fn is_suspended(&self) -> bool {
+        self.suspended
+    }
+
     /// The weight of those that are up.
     pub fn live_weight(&self) -> u64 {
         self.live_weight
@@ -225,6 +232,14 @@ impl Service {
         }
     }
 
+    /// A process that replaces this one has to know.
+    fn keep(&self, scene: &mut Scene<'_>, server: Option<usize>) {
+        scene.actions.push(Action::Keep {
+            service: scene.service,
+            server,
+        });
+    }
+
     fn put(&self, scene: &mut Scene<'_>, place: Place) {
         let weight = self.wanted(scene.config, place);
         scene.actions.push(Action::Destination {
@@ -258,6 +273,12 @@ impl Service {
             scene.tell_of_service(false, Why::StartsWithout(quorum, hysteresis, weight));
         }
         scene.actions.push(Action::Service(scene.service));
+    }
+
+    /// It goes on where another process was. What changed meanwhile is acted on.
+    pub(super) fn resume(&mut self, scene: &mut Scene<'_>, had_quorum: bool) {
+        self.has_quorum = had_quorum;
+        self.reconsider(scene);
     }
 
     /// Its servers, their states or the configuration changed otherwise than one by one: its quorum is judged anew.
@@ -302,6 +323,7 @@ impl Service {
             let inhibited = config.inhibit_on_failure;
             scene.say(Notice::Removing(scene.names(config), inhibited));
             self.put(scene, Place::Server(place));
+            self.keep(scene, Some(place));
         }
         if news {
             scene.tell_of_server(place, false, why);
@@ -341,6 +363,7 @@ impl Service {
         let inhibited = config.inhibit_on_failure;
         scene.say(Notice::Adding(scene.names(config), inhibited));
         self.put(scene, Place::Server(place));
+        self.keep(scene, Some(place));
         scene.tell_of_server(place, true, why);
     }
 
@@ -359,6 +382,7 @@ impl Service {
             return;
         }
         scene.say(Notice::Weight(scene.names(config), before, after, up));
+        self.keep(scene, Some(place));
         if up {
             self.live_weight = self
                 .live_weight
@@ -383,6 +407,7 @@ impl Service {
         }
         self.has_quorum = enough;
         self.since = scene.now;
+        self.keep(scene, None);
         let name = notice::service_name(scene.config);
         let sorry = scene.config.sorry_server.as_ref();
         let sorry = sorry.map(|sorry| (scene.sorry_names(sorry), sorry.inhibit_on_failure));

@@ -54,6 +54,7 @@ pub fn configuration(model: &Model) -> String {
         holds(&mut out, instance, &describe);
     }
     groups(&mut out, &model.vrrp);
+    super::lvs::topology(&mut out, &model.lvs, None);
     out.into_text()
 }
 
@@ -114,7 +115,7 @@ fn holds(out: &mut Outline, config: &VrrpInstance, worded: Address<'_>) {
     }
 }
 
-fn global(out: &mut Outline, global: &Global) {
+pub(super) fn global(out: &mut Outline, global: &Global) {
     out.title("Global definitions");
     out.value(1, "Router ID", or_none(global.router_id.as_deref()));
     out.value(

@@ -1,4 +1,4 @@
-//! Text out of state: the data, statistics and JSON files of the VRRP process, and the dump of a configuration. Secrets are masked in
+//! Text out of state: the data, statistics and JSON files of the VRRP process, the data file of the checker process, and the dump of a configuration. Secrets are masked in
 //! all of them. Writing the text to a file is `os`'s.
 
 mod auth;
@@ -6,6 +6,7 @@ mod daemon;
 mod data;
 mod holdings;
 mod json;
+mod lvs;
 mod notify;
 mod outline;
 mod stats;
@@ -15,6 +16,7 @@ mod vmac;
 
 pub use data::{configuration, data};
 pub use json::{Version as JsonVersion, json};
+pub use lvs::{CheckerView, checker_data};
 pub use notify::FifoState;
 pub use stats::stats;
 pub use trackers::Trackers;

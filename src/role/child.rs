@@ -21,6 +21,8 @@ pub struct Inheritance {
     pub model: std::rc::Rc<crate::config::model::Model>,
     /// The board.
     pub board: std::rc::Rc<super::board::Board>,
+    /// The ledger.
+    pub ledger: std::rc::Rc<super::ledger::Ledger>,
     /// The handover.
     pub handover: std::rc::Rc<super::handover::Handover>,
     /// Whether it replaces one that died.
@@ -35,6 +37,7 @@ pub fn run(inheritance: Inheritance, held: Held) -> Exit {
         options,
         model,
         board,
+        ledger,
         handover,
         resume,
     } = inheritance;
@@ -70,6 +73,7 @@ pub fn run(inheritance: Inheritance, held: Held) -> Exit {
         parent: line,
         signals,
         board,
+        ledger,
         handover,
         resume,
         scheduler,

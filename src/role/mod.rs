@@ -14,6 +14,7 @@ mod dumps;
 mod flight;
 pub mod genhash;
 pub mod handover;
+pub mod ledger;
 mod lifecycle;
 mod parent;
 pub mod paths;
@@ -36,6 +37,7 @@ use crate::os::signals::Signals;
 use board::Board;
 use control::ToParent;
 use handover::Handover;
+use ledger::Ledger;
 use schedule::Scheduler;
 use std::rc::Rc;
 
@@ -173,6 +175,8 @@ pub struct RoleContext {
     pub signals: Signals,
     /// What a predecessor left, and where this process leaves its own state.
     pub board: Rc<Board>,
+    /// The same of checkers.
+    pub ledger: Rc<Ledger>,
     /// Where the configuration of `Order::Reload` is found.
     pub handover: Rc<Handover>,
     /// This process replaces one that died: carry on from the board.

@@ -5,6 +5,7 @@ use super::board::Board;
 use super::children::Post;
 use super::control::Order;
 use super::handover::Handover;
+use super::ledger::Ledger;
 use super::lifecycle::Lifecycle;
 use super::reload_time::Appointment;
 use super::systemd::{self, Progress};
@@ -79,6 +80,7 @@ pub(super) struct Parent {
     pub(super) directory: PathBuf,
     pub(super) model: Rc<Model>,
     pub(super) board: Rc<Board>,
+    pub(super) ledger: Rc<Ledger>,
     pub(super) pid_file: Option<PidFile>,
     pub(super) signals: Signals,
     pub(super) events: Loop<Source>,
@@ -124,6 +126,7 @@ impl Parent {
             directory,
             model,
             board: Rc::new(Board::new()?),
+            ledger: Rc::new(Ledger::new()?),
             pid_file,
             signals,
             events,

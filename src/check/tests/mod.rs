@@ -8,6 +8,7 @@ mod scripts;
 
 use super::dialogue::Failure;
 use super::director::Director;
+use super::kept::Kept;
 use super::service::Place;
 use super::{Action, CheckId};
 use crate::config::model::Lvs;
@@ -15,7 +16,7 @@ use crate::config::source::Memory;
 use crate::config::world::Imagined;
 use crate::config::{Options, load};
 use crate::time::Instant;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 const T0: Instant = Instant(1_000_000_000_000);
@@ -74,6 +75,11 @@ struct Play {
 
 impl Play {
     fn new(text: &str) -> Self {
+        Play::resumed(text, HashMap::new())
+    }
+
+    /// In the place of another, who has kept this.
+    fn resumed(text: &str, kept: HashMap<u64, Kept>) -> Self {
         let mut play = Play {
             lvs: Lvs::default(),
             director: Director::default(),
@@ -82,15 +88,36 @@ impl Play {
             due: BTreeMap::new(),
             done: Vec::new(),
         };
-        play.configure(text);
+        play.take(text, &kept);
         play
     }
 
+    /// What another would have to know.
+    fn kept(&self) -> HashMap<u64, Kept> {
+        let services = self.lvs.virtual_servers.iter().enumerate();
+        let places = services.flat_map(|(service, config)| {
+            let servers = (0..config.real_servers.len()).map(Some);
+            servers.chain([None]).map(move |server| (service, server))
+        });
+        let kept = places.map(|(service, server)| self.director.kept(&self.lvs, service, server));
+        kept.map(|kept| kept.expect("it is there")).collect()
+    }
+
     fn configure(&mut self, text: &str) {
+        self.take(text, &HashMap::new());
+    }
+
+    fn take(&mut self, text: &str, kept: &HashMap<u64, Kept>) {
         let old = std::mem::replace(&mut self.lvs, lvs(text));
         let mut actions = Vec::new();
-        self.director
-            .configure(self.now, &old, &self.lvs, &mut || 0, &mut actions);
+        self.director.configure(
+            self.now,
+            &old,
+            &self.lvs,
+            &|id| kept.get(&id).copied(),
+            &mut || 0,
+            &mut actions,
+        );
         self.perform(actions);
     }
 
@@ -139,6 +166,7 @@ impl Play {
                         self.put(service, place, weight);
                     }
                 }
+                Action::Keep { .. } => {}
                 Action::Arm(check, at) => drop(self.due.insert(check.0, at)),
                 Action::Disarm(check) => drop(self.due.remove(&check.0)),
                 Action::Abandon(check) => self.done.push(format!("abandon {}", check.0)),

@@ -122,3 +122,35 @@ fn shorter_times_count_at_once() {
     play.configure(&with("delay_loop 2"));
     assert_eq!(play.due[&0], play.now + secs(2));
 }
+
+#[test]
+fn another_process_goes_on_where_the_first_was() {
+    let script = "MISC_CHECK {\nmisc_path /bin/m\nmisc_dynamic\nretry 0\n}\n";
+    let servers = server(1, "TCP_CHECK {\n}\n")
+        + &server(2, &format!("weight 2\n{script}"))
+        + &server(3, "weight 3\nTCP_CHECK {\n}\n");
+    let text = whole(
+        "quorum 6\nhysteresis 3\nsorry_server 10.0.0.99 80",
+        &servers,
+    );
+    let mut first = Play::new(&text);
+    first.says(1, Ok(()), Some(4));
+    assert_eq!(first.kernel(), "10.0.0.99=1", "8 < 6+3");
+    first.says(1, Ok(()), Some(10));
+    first.ends(0, true);
+    first.ends(2, false);
+    assert_eq!(first.kernel(), "10.0.0.1=1 10.0.0.2=10", "11 >= 6-3");
+    let mut second = Play::resumed(&text, first.kept());
+    assert_eq!(second.kernel(), first.kernel());
+    assert_eq!(
+        second.told(),
+        ["10.0.0.1=1", "10.0.0.2=10"],
+        "nobody hears of it"
+    );
+    // What is borne is borne, and what was down comes up when it passes.
+    assert_eq!(second.ends(0, false), [""; 0]);
+    second.ends(2, true);
+    assert_eq!(second.kernel(), "10.0.0.1=1 10.0.0.2=10 10.0.0.3=3");
+    second.says(1, Ok(()), Some(2));
+    assert_eq!(second.kernel(), "10.0.0.1=1 10.0.0.2=2 10.0.0.3=3");
+}

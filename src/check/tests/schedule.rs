@@ -17,6 +17,7 @@ const TIMING: Timing = Timing {
 fn plan(timing: &Timing, pages: u16, fast_recovery: bool) -> Plan<'_> {
     Plan {
         timing,
+        retry: timing.retry,
         pages,
         fast_recovery,
     }

@@ -117,6 +117,9 @@ fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
         "notify_timeout" => {
             global.notify_timeout = item.duration(context).or(global.notify_timeout);
         }
+        "checker_log_all_failures" => {
+            set(&mut builder.model.lvs.log_all_failures, item.bool(context));
+        }
         "fifo_write_vrrp_states_on_reload" => global.fifo_states_on_reload = true,
         "router_id" => {
             global.router_id = item

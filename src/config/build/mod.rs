@@ -211,12 +211,6 @@ impl<'w> Context<'w> {
         } in std::mem::take(&mut self.pending)
         {
             let message = match (keyword.word, places) {
-                ("virtual_server", count) => {
-                    let plural = if count == 1 { "" } else { "s" };
-                    format!(
-                        "virtual servers are read and checked, but balancing is not implemented yet ({count} virtual server{plural})"
-                    )
-                }
                 (word, 1) => format!("{word} is not implemented yet; it has no effect"),
                 (word, _) => {
                     format!("{word} is not implemented yet; it has no effect ({places} places)")

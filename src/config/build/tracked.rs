@@ -4,7 +4,7 @@ use super::Context;
 use super::state::Builder;
 use crate::config::diagnostic::Class;
 use crate::config::keywords::Block;
-use crate::config::model::{Script, TrackerKind};
+use crate::config::model::{Probe, Script, TrackerKind};
 use crate::config::read::Item;
 use crate::config::world::Account;
 use std::collections::HashSet;
@@ -119,6 +119,18 @@ pub(super) fn finish(builder: &mut Builder, context: &mut Context<'_>) {
         }
         used
     });
+    let checks = builder.model.lvs.virtual_servers.iter();
+    let followed: HashSet<&str> = checks
+        .flat_map(|service| &service.real_servers)
+        .flat_map(|server| &server.checkers)
+        .filter_map(|checker| match &checker.probe {
+            Probe::File { track_file, .. } => Some(&**track_file),
+            _ => None,
+        })
+        .collect();
+    let files = vrrp.files.iter();
+    let files = files.filter(|file| followed.contains(file.name.as_str()));
+    builder.model.lvs.files = files.cloned().collect();
     vrrp.files
         .retain(|file| tracked.contains(&(TrackerKind::File, file.name.as_str())));
     vrrp.processes

@@ -52,9 +52,9 @@ pub(super) static ROOT: &[Keyword] = &[
     k("bfd_instance", "<NAME max 31 chars> { block }", Block(BfdInstance, Name), "-", "2.0.0", 2,
       "One BFD session; build BFD").repeated(Appends),
     k("SSL", "{ block }", Block(Ssl, Nothing), "auto context", "<=0.7.6", 2,
-      "TLS client parameters used by SSL_GET").repeated(ReplacesLoudly),
+      "TLS client parameters used by SSL_GET").repeated(ReplacesLoudly).acts(),
     k("virtual_server_group", "<NAME> { member lines }", Lines(Members), "-", "1.0.2", 2,
-      "Named list of VIPs, ranges and fwmarks for virtual_server group").repeated(Appends),
+      "Named list of VIPs, ranges and fwmarks for virtual_server group").repeated(Appends).acts(),
     k("virtual_server", "<IP> [<PORT>] or fwmark <INT> or group <NAME>, then { block }", Block(VirtualServer, Service), "-", "<=0.7.6", 1,
-      "One IPVS service").missing(Warns).repeated(Appends),
+      "One IPVS service").missing(Warns).repeated(Appends).acts(),
 ];

@@ -13,7 +13,7 @@ pub struct Checker {
     pub timing: Rc<Timing>,
     /// `alpha`: the server is down until this check has succeeded once.
     pub alpha: bool,
-    /// `log_all_failures`; None = the daemon-wide setting.
+    /// `log_all_failures`; None = `Lvs::log_all_failures`.
     pub log_all_failures: Option<bool>,
     /// What is done.
     pub probe: Probe,
@@ -45,9 +45,9 @@ pub enum Probe {
     File {
         /// `track_file`, by name.
         track_file: Rc<str>,
-        /// `weight`; None = that of the file.
-        weight: Option<i32>,
-        /// `weight ... reverse`.
+        /// `weight`, else that of the file: the number in the file times this is added to the server's; 0 = any but 0 fails.
+        weight: i32,
+        /// `weight ... reverse`: it is taken off; with weight 0, 0 fails.
         reverse: bool,
     },
     /// `BFD_CHECK`: follows a session, by the name of its `bfd_instance`.

@@ -1,7 +1,7 @@
 //! The load balancer's part of the model: services, groups of addresses, and the servers behind them, every default and every
 //! inherited value filled in. What checks a server is `checker`'s.
 
-use super::{Checker, Command, Fifo};
+use super::{Checker, Command, Fifo, TrackFile};
 use crate::config::secret::Secret;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -20,6 +20,10 @@ pub struct Lvs {
     pub virtual_servers: Vec<VirtualServer>,
     /// `notify_fifo` and `lvs_notify_fifo`.
     pub fifos: Vec<Fifo>,
+    /// `track_file`, those that a check follows, in the order of the file; names are unique.
+    pub files: Vec<TrackFile>,
+    /// `checker_log_all_failures`, where a check says nothing.
+    pub log_all_failures: bool,
 }
 
 /// `SSL`: what TLS checks present and trust.

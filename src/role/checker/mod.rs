@@ -13,7 +13,7 @@ mod turn;
 
 use super::control::Answer;
 use super::dumps::Dumps;
-use super::programs::{self, Fifos, Mailer, Notifier, Part, Runner};
+use super::programs::{self, Fifos, Mailer, Notifier, Part, Runner, Watched};
 use super::sync_daemon::SyncDaemons;
 use super::{Exit, RoleContext};
 use crate::check::director::Director;
@@ -30,7 +30,8 @@ use connect::Connections;
 use ipvs::Ipvs;
 use log::{debug, error, info, warn};
 use runs::Runs;
-use std::collections::BTreeMap;
+use rustc_hash::FxHashMap;
+use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -101,8 +102,13 @@ struct Shell {
     notifier: Notifier,
     fifos: Fifos,
     mailer: Mailer,
+    watched: Watched,
+    /// The checks that follow each file.
+    file_checks: FxHashMap<Rc<str>, Vec<CheckId>>,
     dumps: Dumps,
     actions: Vec<Action>,
+    /// Where in the ledger each service begins; its servers follow.
+    places: Vec<usize>,
     stopping: bool,
     exit: Option<Exit>,
 }
@@ -133,8 +139,11 @@ impl Shell {
             notifier: Notifier::default(),
             fifos: Fifos::default(),
             mailer: Mailer::default(),
+            watched: Watched::default(),
+            file_checks: FxHashMap::default(),
             dumps: Dumps::default(),
             actions: Vec::new(),
+            places: Vec::new(),
             stopping: false,
             exit: None,
             model,
@@ -164,15 +173,22 @@ impl Shell {
         say_what_is_missing(&self.model.lvs);
         let model = self.model.clone();
         let nothing = Lvs::default();
+        let known = match self.context.resume {
+            true => self.context.ledger.read(),
+            false => HashMap::new(),
+        };
         self.ipvs.configure(&model);
         self.director.configure(
             now,
             &nothing,
             &model.lvs,
+            &|identity| known.get(&identity).copied(),
             &mut random::number,
             &mut self.actions,
         );
         self.perform(now);
+        self.write_ledger();
+        self.configure_files(now, !self.context.resume);
         memory::give_back();
         self.ask_kernel(now);
         self.context.parent.answer(Answer::Started);
@@ -229,6 +245,7 @@ impl Shell {
                     .abandon(check, &mut self.events, &mut self.wheel);
                 self.runs.abandon(check, &self.runner);
             }
+            Action::Keep { service, server } => self.keep(service, server),
             Action::Tell(told) => {
                 if !self.fifos.is_empty() {
                     self.fifos.tell(&told.line());
@@ -267,6 +284,32 @@ impl Shell {
         );
     }
 
+    /// Leaves what is known to whoever replaces this process.
+    fn keep(&self, service: usize, server: Option<usize>) {
+        let kept = self.director.kept(&self.model.lvs, service, server);
+        if let (Some((identity, kept)), Some(start)) = (kept, self.places.get(service)) {
+            let place = start + server.map_or(0, |server| server + 1);
+            self.context.ledger.write(place, identity, kept);
+        }
+    }
+
+    /// The same of everything: places may have changed.
+    fn write_ledger(&mut self) {
+        let mut next = 0;
+        self.places.clear();
+        for config in &self.model.lvs.virtual_servers {
+            self.places.push(next);
+            next += config.real_servers.len() + 1;
+        }
+        for (service, config) in self.model.lvs.virtual_servers.iter().enumerate() {
+            let servers = (0..config.real_servers.len()).map(Some);
+            for server in [None].into_iter().chain(servers) {
+                self.keep(service, server);
+            }
+        }
+        self.context.ledger.truncate(next);
+    }
+
     fn configure_fifos(&mut self) {
         let (leads, vrrp) = match self.context.resume {
             true => (Part::Inherits, self.context.options.vrrp),
@@ -298,20 +341,13 @@ fn connections_max() -> usize {
 /// Says once a configuration what it asks for in vain.
 fn say_what_is_missing(lvs: &Lvs) {
     let servers = lvs.virtual_servers.iter().flat_map(|it| &it.real_servers);
-    let mut missing: BTreeMap<&str, usize> = BTreeMap::new();
-    for checker in servers.flat_map(|server| &server.checkers) {
-        let done = match &checker.probe {
-            Probe::Connect(..) | Probe::Script(_) => true,
-            Probe::File { .. } | Probe::Bfd(_) => false,
-        };
-        if !done {
-            let keyword = crate::check::notice::Kind::from(&checker.probe).keyword;
-            *missing.entry(keyword).or_default() += 1;
-        }
-    }
-    for (keyword, count) in missing {
+    let sessions = servers
+        .flat_map(|server| &server.checkers)
+        .filter(|checker| matches!(checker.probe, Probe::Bfd(_)))
+        .count();
+    if sessions > 0 {
         warn!(
-            "{keyword} is not implemented yet: {count} servers are taken to be up as far as it goes"
+            "BFD_CHECK is not implemented yet: {sessions} servers are taken to be up as far as it goes"
         );
     }
 }

@@ -3,10 +3,15 @@
 use super::{KERNEL_LIMIT, Key, PROGRAMS_LIMIT, Shell, say_what_is_missing};
 use crate::config::model::Model;
 use crate::os::{clock, random};
+use crate::report::{self, CheckerView};
 use crate::role::control::{Answer, Order};
+use crate::role::paths::{self, Dump};
 use crate::time::Instant;
-use log::error;
+use log::{error, info};
 use std::rc::Rc;
+
+/// What tells the data file of this process from the others.
+const DATA_SUFFIX: &str = "_check";
 
 impl Shell {
     /// What the parent says.
@@ -25,11 +30,29 @@ impl Shell {
                     }
                     self.context.parent.answer(Answer::Reloaded);
                 }
-                Order::Data | Order::Stats | Order::StatsClear | Order::Json => {}
+                Order::Data => self.write_data(now),
+                // keepalived has none of checkers.
+                Order::Stats | Order::StatsClear | Order::Json => {}
                 // Answered where it is read.
                 Order::AreYouAlive => {}
             }
         }
+    }
+
+    /// Has the data file written.
+    fn write_data(&mut self, now: Instant) {
+        info!(
+            "Printing checker data for process({}) on signal",
+            std::process::id()
+        );
+        let path = paths::dump_file(&self.model.global, Dump::Data, DATA_SUFFIX);
+        let view = CheckerView {
+            global: &self.model.global,
+            lvs: &self.model.lvs,
+            director: &self.director,
+            now: (now, clock::wall()),
+        };
+        self.dumps.write(path, || report::checker_data(&view));
     }
 
     pub(super) fn stop(&mut self, now: Instant) {
@@ -64,8 +87,16 @@ impl Shell {
         self.prepare_checks();
         self.ipvs.configure(&self.model);
         let new = &self.model.lvs;
-        self.director
-            .configure(now, &old.lvs, new, &mut random::number, &mut self.actions);
+        self.director.configure(
+            now,
+            &old.lvs,
+            new,
+            &|_| None,
+            &mut random::number,
+            &mut self.actions,
+        );
         self.perform(now);
+        self.write_ledger();
+        self.configure_files(now, false);
     }
 }

@@ -8,7 +8,9 @@ use crate::os::clock;
 use crate::role::programs::Runner;
 use crate::role::runner::{Answer, Outcome, Received, Request, RunId};
 use crate::time::Instant;
+use crate::track::Level;
 use rustc_hash::FxHashMap;
+use std::rc::Rc;
 
 /// `misc_dynamic`: an exit status from this up is a weight.
 const STATUS_WEIGHT: i32 = 2;
@@ -58,6 +60,7 @@ impl Shell {
         let lvs = &self.model.lvs;
         let mails = self.model.global.mail.outlet().is_some();
         let needed = mails && !lvs.virtual_servers.is_empty()
+            || !lvs.files.is_empty()
             || lvs.fifos.iter().any(|fifo| fifo.reader.is_some())
             || lvs.virtual_servers.iter().any(|service| {
                 service.quorum_up.is_some()
@@ -114,6 +117,47 @@ impl Shell {
         Some(server.weight)
     }
 
+    /// Follows the files of the configuration from now on. `begins`: the daemon starts.
+    pub(super) fn configure_files(&mut self, now: Instant, begins: bool) {
+        let model = self.model.clone();
+        self.file_checks.clear();
+        for (name, check) in self.director.file_checks(&model.lvs) {
+            self.file_checks
+                .entry(name.clone())
+                .or_default()
+                .push(check);
+        }
+        let (files, runner) = (&model.lvs.files, &self.runner);
+        self.watched
+            .configure_files(now, files, begins, runner, &mut self.wheel);
+        self.pass_on(now);
+        // What is new may follow a file that was read long ago.
+        let known = self.watched.files().iter();
+        let known: Vec<(Rc<str>, i32)> = known
+            .filter_map(|file| Some((file.config().name.as_str().into(), file.value()?)))
+            .collect();
+        for (name, value) in known {
+            self.file_says(now, &name, value);
+        }
+    }
+
+    fn pass_on(&mut self, now: Instant) {
+        for word in self.watched.take_words() {
+            if let Level::Value(value) = word.level {
+                self.file_says(now, &word.name, value);
+            }
+        }
+    }
+
+    fn file_says(&mut self, now: Instant, name: &str, value: i32) {
+        let lvs = &self.model.lvs;
+        for check in self.file_checks.get(name).into_iter().flatten() {
+            self.director
+                .file_says(now, lvs, *check, value, &mut self.actions);
+        }
+        self.perform(now);
+    }
+
     /// The runner has something to say.
     pub(super) fn listen_to_runner(&mut self) {
         let now = clock::now();
@@ -135,11 +179,16 @@ impl Shell {
                     self.fifos.reader_ended(run, outcome);
                 }
                 Received::Packet(Answer::Mail(notice)) => self.mailer.heard(&notice),
-                // Nothing is watched.
-                Received::Packet(Answer::File(..) | Answer::Process(_)) => {}
+                Received::Packet(Answer::File(id, reading)) => {
+                    self.watched.found(id, reading);
+                    self.pass_on(now);
+                }
+                // No processes are counted here.
+                Received::Packet(Answer::Process(_)) => {}
                 Received::Nothing => return,
                 Received::Gone => {
                     self.notifier.lost(now, &self.runner, &mut self.wheel);
+                    self.watched.lost(now, &self.runner, &mut self.wheel);
                     for check in self.runs.lost() {
                         self.postpone(now, check);
                     }

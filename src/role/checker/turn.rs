@@ -75,12 +75,13 @@ impl Shell {
                 Key::Programs(programs::Timer::Slow(run)) => {
                     self.notifier.slow(now, run, &self.runner, &mut self.wheel);
                 }
-                // Looked after below; nothing is watched.
+                Key::Programs(programs::Timer::Watched) => {
+                    self.watched.send(now, &self.runner, &mut self.wheel);
+                }
+                // Looked after below; no processes are counted here.
                 Key::Room
                 | Key::Ipvs
-                | Key::Programs(
-                    programs::Timer::Watched | programs::Timer::Process(_) | programs::Timer::Mail,
-                ) => {}
+                | Key::Programs(programs::Timer::Process(_) | programs::Timer::Mail) => {}
                 Key::KernelLimit => {
                     warn!("The kernel has not confirmed in time that all services are gone");
                     self.exit = Some(Exit::Clean);
@@ -140,6 +141,9 @@ impl Shell {
         verdict: Verdict,
         weight: Option<u32>,
     ) {
+        if self.stopping {
+            return;
+        }
         let lvs = &self.model.lvs;
         self.director
             .ended(now, lvs, check, verdict, weight, &mut self.actions);

@@ -66,7 +66,7 @@ pub(super) enum Kind {
     Script(Box<ScriptDraft>),
     File {
         track_file: Rc<str>,
-        weight: Option<(i32, bool)>,
+        weight: (i32, bool),
     },
     Bfd(Rc<str>),
 }
@@ -283,10 +283,13 @@ impl<'t> CheckerDraft<'t> {
                 timeout: draft.timeout.unwrap_or(heritage.service_period),
                 dynamic: draft.dynamic,
             })),
-            Kind::File { track_file, weight } => Probe::File {
+            Kind::File {
                 track_file,
-                weight: weight.map(|(weight, _)| weight),
-                reverse: weight.is_some_and(|(_, reverse)| reverse),
+                weight: (weight, reverse),
+            } => Probe::File {
+                track_file,
+                weight,
+                reverse,
             },
             Kind::Bfd(name) => Probe::Bfd(name),
         };

@@ -74,7 +74,8 @@ impl<'t> Builder<'t> {
 
     /// Puts what was built into the model.
     pub(super) fn finish(self, model: &mut Model) {
-        model.lvs = self.lvs;
+        let before = std::mem::replace(&mut model.lvs, self.lvs);
+        model.lvs.log_all_failures = before.log_all_failures;
         model.bfd = self.bfd.into_instances();
     }
 

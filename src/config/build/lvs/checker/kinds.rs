@@ -206,6 +206,8 @@ pub(super) fn file<'t>(
         );
         return None;
     };
+    let own = tracked.files.get(&*track_file).copied();
+    let weight = weight.or(own).unwrap_or_default();
     Some(Kind::File { track_file, weight })
 }
 

@@ -199,7 +199,7 @@ fn what_follows_files_and_sessions() {
         [
             Probe::File {
                 track_file: "tf".into(),
-                weight: Some(3),
+                weight: 3,
                 reverse: true
             },
             Probe::Bfd("b1".into())

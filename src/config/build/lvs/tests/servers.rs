@@ -155,8 +155,8 @@ fn a_lost_block_does_not_take_its_neighbours_with_it() {
 }
 
 #[test]
-fn balancing_is_said_to_be_missing_once() {
-    let text = plain("smtp_alert") + &with("10.0.0.7 80", PLAIN);
+fn what_is_missing_is_said_once() {
+    let text = plain("snmp_name x") + &with("10.0.0.7 80", PLAIN);
     let loaded = read(&text);
     let messages: Vec<&str> = loaded
         .diagnostics
@@ -165,8 +165,6 @@ fn balancing_is_said_to_be_missing_once() {
         .collect();
     assert_eq!(
         messages,
-        [
-            "virtual servers are read and checked, but balancing is not implemented yet (2 virtual servers)"
-        ]
+        ["snmp_name is not implemented yet; it has no effect"]
     );
 }
