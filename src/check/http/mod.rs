@@ -32,8 +32,9 @@ struct Findings {
     status: Option<u16>,
     digest: Option<Md5>,
     pattern: Option<Rc<Pattern>>,
-    /// What the pattern is searched in.
+    /// What the pattern is searched in, and next.
     page: Vec<u8>,
+    head: Vec<u8>,
 }
 
 impl Http {
@@ -55,6 +56,7 @@ impl Http {
             digest: url.digest.map(|_| Md5::new()),
             pattern,
             page: Vec::new(),
+            head: Vec::new(),
         };
         Some(Http {
             request: request::text(probe.version, &url.path, &host),
@@ -126,7 +128,12 @@ impl Dialogue for Http {
 impl Findings {
     fn take(&mut self, part: Part<'_>) {
         match part {
-            Part::Head { status, .. } => self.status = Some(status),
+            Part::Head { status, text } => {
+                self.status = Some(status);
+                if self.pattern.is_some() {
+                    self.head = text.to_vec();
+                }
+            }
             // Chunks are digested with their framing, as keepalived and every digest that was ever made by genhash have it.
             Part::Raw(bytes) => {
                 if let Some(digest) = &mut self.digest {
@@ -154,7 +161,7 @@ impl Findings {
             }
         }
         match (&url.regex, &self.pattern) {
-            (Some(regex), Some(pattern)) => judge_text(regex, pattern, &self.page),
+            (Some(regex), Some(pattern)) => judge_text(regex, pattern, &self.page, &self.head),
             _ => Ok(()),
         }
     }
@@ -176,9 +183,15 @@ impl Findings {
     }
 }
 
-fn judge_text(regex: &Regex, pattern: &Pattern, page: &[u8]) -> Verdict {
+fn judge_text(regex: &Regex, pattern: &Pattern, page: &[u8], head: &[u8]) -> Verdict {
     let shown = String::from_utf8_lossy(&regex.pattern);
-    let what = match pattern.is_found(page, regex.least_offset, regex.most_offset) {
+    let mut found = pattern.is_found(page, regex.least_offset, regex.most_offset);
+    // keepalived searches the headers as well when they come together with the page, and there are configurations that live on it.
+    let anywhere = regex.least_offset == 0 && regex.most_offset.is_none();
+    if found == Ok(false) && !regex.no_match && anywhere {
+        found = pattern.is_found(head, 0, None);
+    }
+    let what = match found {
         Ok(found) if found != regex.no_match => return Ok(()),
         Ok(true) => format!("the page matches regex \"{shown}\", which it must not"),
         Ok(false) => format!("the page does not match regex \"{shown}\""),

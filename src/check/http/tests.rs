@@ -259,6 +259,18 @@ fn patterns_see_the_page_without_the_framing_of_chunks() {
         verdict(&with_regex("is bad$", false), answer),
         (Ok(()), false)
     );
+    // The headers count only for what has to be there and is nowhere else.
+    assert_eq!(
+        verdict(&with_regex("all is well", false), answer),
+        (Ok(()), false)
+    );
+    assert_eq!(
+        verdict(&with_regex("all is well", true), answer),
+        (Ok(()), false)
+    );
+    let mut from = with_regex("all is well", false);
+    from.regex.as_mut().expect("a pattern").most_offset = Some(99);
+    assert!(failure(&from, answer).contains("does not match"));
     let unmatched = failure(&with_regex("fine", false), answer);
     assert_eq!(unmatched, "the page does not match regex \"fine\"");
     let matched = failure(&with_regex("bad", true), answer);
