@@ -26,11 +26,11 @@ wanted busybox busybox the init script on a minimal system
 wanted mandoc mandoc reading the manual pages
 wanted dpkg-deb dpkg unpacking the kernel of tests/guest.rs
 wanted ipvsadm ipvsadm reading the load balancer of tests/ipvs.rs
-wanted nginx nginx web servers that are checked
+wanted nginx nginx web servers that are checked, and a service whose end moves an address
 wanted dnsmasq dnsmasq-base a name server that is checked
+wanted iptables-legacy iptables marking packets in the kernel of tests/balance.rs
 wanted aiosmtpd python3-aiosmtpd a mail server that is checked and takes alerts
 wanted killall psmisc track scripts as people write them
-wanted nginx nginx a service whose end moves an address
 END
 }
 

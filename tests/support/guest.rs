@@ -25,7 +25,10 @@ use super::stage::{self, Case, itself};
 use super::wait_for;
 
 /// Modules of the guest, by file name, and what they need.
-const MODULES: [&str; 26] = [
+const MODULES: &[&str] = &[
+    "iptable_mangle",
+    "xt_mark",
+    "xt_tcpudp",
     "ipv6",
     "bridge",
     "veth",

@@ -13,6 +13,7 @@ pub mod auth;
 pub mod bench;
 pub mod cases;
 pub mod config;
+pub mod farm;
 pub mod groups;
 pub mod guest;
 pub mod ipvs;

@@ -147,6 +147,14 @@ impl Node {
         })
     }
 
+    /// Sets one of the host's network settings, such as `net/ipv4/ip_forward`.
+    #[track_caller]
+    pub fn set_sysctl(&self, name: &str, value: &str) {
+        let file = format!("/proc/sys/{name}");
+        self.in_network(|| fs::write(&file, value))
+            .unwrap_or_else(|error| panic!("setting {file}: {error}"));
+    }
+
     /// All addresses of the host.
     pub fn all_addresses(&self) -> Vec<IpAddr> {
         self.in_network(|| {

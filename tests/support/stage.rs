@@ -74,6 +74,16 @@ pub fn privileged(case: Case) -> Case {
     }
 }
 
+impl Case {
+    /// A case that also needs a program of this path.
+    pub fn needing(self, program: impl Into<PathBuf>) -> Self {
+        Case {
+            program: Some(program.into()),
+            ..self
+        }
+    }
+}
+
 /// A case that also needs the distribution's keepalived.
 pub fn peer_case(name: &str, body: impl Fn() + Send + Sync + 'static) -> Case {
     program_case(name, Binary::Peer.path(), body)
@@ -85,10 +95,7 @@ pub fn program_case(
     program: impl Into<PathBuf>,
     body: impl Fn() + Send + Sync + 'static,
 ) -> Case {
-    Case {
-        program: Some(program.into()),
-        ..case(name, body)
-    }
+    case(name, body).needing(program)
 }
 
 /// A case that runs a program which makes its own namespaces.

@@ -209,7 +209,8 @@ impl<'t> Builder<'t> {
                 .virtual_host
                 .or_else(|| service.virtual_host.as_ref().map(Rc::clone)),
             address: draft.address,
-            port: port.or(frame
+            // A mark has no port of its own: the one that is cleared still says where the server listens.
+            port: port.or(draft.port).or(frame
                 .group
                 .and_then(|known| known.first)
                 .and_then(|(_, port)| port)),

@@ -225,9 +225,13 @@ fn ports_follow_the_service() {
     }
     let loaded = read(&service(
         "fwmark 5",
-        "lb_algo rr\nlb_kind DR\nreal_server 10.0.0.2 80 {\n}",
+        "lb_algo rr\nlb_kind DR\nreal_server 10.0.0.2 80 {\nTCP_CHECK {\n}\n}",
     ));
     assert_eq!(only_server(&loaded.model).port, None);
+    let Probe::Connect(connection, _) = &only_checker(&loaded.model).probe else {
+        panic!()
+    };
+    assert_eq!(connection.port, Some(80));
     assert_eq!(only(&loaded.model).protocol, None);
 }
 
