@@ -68,7 +68,9 @@ pub(super) struct Connections {
     by_check: FxHashMap<CheckId, u32>,
     /// Checks for which there was no room, with when they were due.
     waiting: VecDeque<(CheckId, Instant)>,
+    /// How many there may be at once now, and at the most.
     most: usize,
+    ceiling: usize,
     buffer: Vec<u8>,
     /// It was said that this host cannot make connections as asked for.
     said: bool,
@@ -84,6 +86,7 @@ impl Connections {
             by_check: FxHashMap::default(),
             waiting: VecDeque::new(),
             most,
+            ceiling: most,
             buffer: vec![0; READ_SIZE],
             said: false,
         }
@@ -176,7 +179,7 @@ impl Connections {
 
     fn cannot(&mut self, error: &io::Error, to: SocketAddr) -> Outcome {
         if let Some(libc::EMFILE | libc::ENFILE) = error.raw_os_error() {
-            // So many it is, then.
+            // So many it is, then, until some have ended well.
             self.most = self.count().max(1);
             return Outcome::NoRoom;
         }
@@ -246,6 +249,7 @@ impl Connections {
             let _ = events.remove(flight.socket());
             self.by_check.remove(&check);
             self.free.push(slot);
+            self.most = self.most.saturating_add(1).min(self.ceiling);
         }
     }
 }
