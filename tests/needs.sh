@@ -25,7 +25,7 @@ wanted dash dash the init script under this shell
 wanted busybox busybox the init script on a minimal system
 wanted mandoc mandoc reading the manual pages
 wanted dpkg-deb dpkg unpacking the kernel of tests/guest.rs
-wanted ipvsadm ipvsadm reading the load balancer of tests/ipvs.rs
+wanted ipvsadm ipvsadm reading the load balancer of tests/guest/ipvs.rs
 wanted nginx nginx web servers that are checked, and a service whose end moves an address
 wanted dnsmasq dnsmasq-base a name server that is checked
 wanted iptables-legacy iptables marking packets in the kernel of tests/balance.rs
