@@ -258,7 +258,7 @@ impl Files {
             value: file.value,
         };
         let first_zero = before.1.is_none() && value == 0;
-        let news = before != (Some(reading), Some(value)) && !(first_zero && !notice.is_fault());
+        let news = before != (Some(reading), Some(value)) && (!first_zero || notice.is_fault());
         if news {
             actions.push(Action::Tell(notice));
         }

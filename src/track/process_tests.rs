@@ -36,7 +36,7 @@ impl Bench {
     fn new(config: TrackProcess) -> Self {
         let mut bench = Bench(Processes::default(), Instant(0));
         assert_eq!(
-            bench.configure(&[config.clone()]),
+            bench.configure(std::slice::from_ref(&config)),
             [
                 "p is Unknown".to_owned(),
                 format!("watch 1 {:?}", config.quorum)

@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use nix::unistd::Pid;
 
@@ -52,7 +52,15 @@ struct Pair {
 /// A host whose first process is a shell of its own, as of a machine.
 struct Machine<'a> {
     node: &'a Node,
+    keeper: Child,
     first: Pid,
+}
+
+impl Drop for Machine<'_> {
+    fn drop(&mut self) {
+        let _ = self.keeper.kill();
+        let _ = self.keeper.wait();
+    }
 }
 
 impl<'a> Machine<'a> {
@@ -69,8 +77,8 @@ impl<'a> Machine<'a> {
             init,
         ];
         let mut command = node.command(&words);
-        let outer = command.stdin(Stdio::null()).spawn().expect("unshare");
-        let outer = Pid::from_raw(outer.id().try_into().expect("a number"));
+        let keeper = command.stdin(Stdio::null()).spawn().expect("unshare");
+        let outer = Pid::from_raw(keeper.id().try_into().expect("a number"));
         let first = wait_for("the first process is there", secs(10), || {
             let children = Node::children(outer);
             children.first().copied()
@@ -79,7 +87,11 @@ impl<'a> Machine<'a> {
         wait_until("it sees its own processes alone", secs(10), || {
             fs::read(format!("/proc/{first}/cmdline")).is_ok_and(|line| line.starts_with(b"sh\0"))
         });
-        Machine { node, first }
+        Machine {
+            node,
+            keeper,
+            first,
+        }
     }
 
     /// The words that run a program on this machine.

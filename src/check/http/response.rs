@@ -270,7 +270,7 @@ fn framing(headers: &[httparse::Header<'_>]) -> State {
         let last = value.rsplit(|&byte| byte == b',').next();
         last.is_some_and(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"chunked"))
     };
-    if all("transfer-encoding").last().is_some_and(chunked) {
+    if all("transfer-encoding").next_back().is_some_and(chunked) {
         return State::Chunked(Chunk::Size(Vec::new()));
     }
     // One that is no number, or is another than one before it, says nothing.

@@ -176,7 +176,8 @@ fn file(text: &[u8]) -> Option<PemFile> {
 fn certificates_are_shown_to_who_wants_them() {
     let both = [CLIENT, CLIENT_KEY].concat();
     let surrounded = [b"Bag Attributes\n", CLIENT_LOCKED, CLIENT].concat();
-    let rows: [(&[u8], Option<&[u8]>, Option<&str>); 3] = [
+    type Row<'r> = (&'r [u8], Option<&'r [u8]>, Option<&'r str>);
+    let rows: [Row<'_>; 3] = [
         (CLIENT, Some(CLIENT_KEY), None),
         (&both, None, None),
         (CLIENT, Some(&surrounded), Some("geheim")),
@@ -208,7 +209,8 @@ fn certificates_are_shown_to_who_wants_them() {
 
 #[test]
 fn files_that_hold_something_else_are_named() {
-    let rows: [(&[u8], &[u8], Option<&str>, &str); 6] = [
+    type Row<'r> = (&'r [u8], &'r [u8], Option<&'r str>, &'r str);
+    let rows: [Row<'_>; 6] = [
         (b"", CLIENT_KEY, None, "/f holds no certificate"),
         (CLIENT, b"", None, "/f holds no private key"),
         (

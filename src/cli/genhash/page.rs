@@ -40,11 +40,14 @@ impl Page {
     }
 }
 
-/// What fetches the page, and where the page is put.
+/// What fetches a page, and where the page is put.
+pub type Fetching = (Box<dyn Dialogue>, Rc<RefCell<Page>>);
+
+/// Begins to fetch a page.
 ///
 /// # Errors
 /// TLS cannot even begin.
-pub fn dialogue(request: &Request) -> Result<(Box<dyn Dialogue>, Rc<RefCell<Page>>), Failure> {
+pub fn dialogue(request: &Request) -> Result<Fetching, Failure> {
     let (address, port) = (request.server.ip(), request.server.port());
     let page = Rc::new(RefCell::new(Page::default()));
     let host = match &request.virtual_host {

@@ -38,7 +38,7 @@ enum Stage {
     #[default]
     Idle,
     /// The name of its server is being looked up.
-    Looking(Lookup, Envelope),
+    Looking(Lookup, Box<Envelope>),
     /// A connection is being made, or stands. Boxed: rarely there, and large.
     Talking(Box<Talk>),
 }
@@ -114,7 +114,7 @@ impl Post {
         match lookup {
             Ok(lookup) => {
                 wheel.arm(Key::Mail, clock::now() + LOOKUP_LIMIT);
-                self.stage = Stage::Looking(lookup, envelope);
+                self.stage = Stage::Looking(lookup, Box::new(envelope));
             }
             Err(error) => self.fail(&server, &format!("its name cannot be looked up: {error}")),
         }
@@ -166,7 +166,7 @@ impl Post {
                     let _ = events.remove(&lookup);
                     drop(lookup);
                     match found {
-                        Ok(addresses) => self.connect(envelope, addresses, events, wheel),
+                        Ok(addresses) => self.connect(*envelope, addresses, events, wheel),
                         Err(error) => {
                             let why = format!("its name cannot be looked up: {error}");
                             self.fail(&envelope.server, &why);

@@ -214,8 +214,11 @@ fn streams() {
     check(node, "", &rows);
 }
 
+/// Makes an answer of a question.
+type Answer = fn(&[u8]) -> Vec<u8>;
+
 /// What a server answers to a question, and what has to be found.
-const ANSWERS: &[(fn(&[u8]) -> Vec<u8>, &str)] = &[
+const ANSWERS: &[(Answer, &str)] = &[
     (|_| b"x".to_vec(), "shorter than a header of DNS"),
     (|_| Vec::new(), "shorter than a header of DNS"),
     (<[u8]>::to_vec, "no answer but a question"),

@@ -357,7 +357,10 @@ fn a_kernel_that_does_not_as_it_is_asked() {
         base: "eth0".to_owned(),
         errno: EPERM,
     };
-    assert_eq!(world.reconciler.take_notices(), [refused.clone()]);
+    assert_eq!(
+        world.reconciler.take_notices(),
+        std::slice::from_ref(&refused)
+    );
     world.pass(Duration::from_secs(60));
     assert_eq!(
         world.reconciler.take_notices(),
