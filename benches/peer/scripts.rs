@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::PATIENCE;
 use crate::support::node::CONFIG;
 use crate::support::version3::{advert3, adverts3, instance};
 use crate::support::world::{HostSpec, World};
-use crate::support::{Binary, millis, secs, wait_until};
+use crate::support::{Binary, millis, secs};
 
 const INSTANCES: u8 = 100;
 const INTERVAL: Duration = millis(100);
@@ -19,31 +19,41 @@ const SETTLED: Duration = secs(7);
 /// How long the masters are watched.
 const WATCH: Duration = secs(20);
 
-/// The most that an advert came later after the one before than the interval says, in milliseconds.
+/// The most that an advert came later after the one before than the interval says, in milliseconds; without end when not all became
+/// master.
 pub fn latest(binary: Binary, scripts: usize) -> f64 {
-    let latest = lateness(binary, scripts).into_iter().max();
-    latest.unwrap_or_default().as_secs_f64() * 1e3
+    let latest = lateness(binary, scripts).and_then(|all| all.into_iter().max());
+    latest.map_or(f64::INFINITY, |excess| excess.as_secs_f64() * 1e3)
 }
 
 /// How many adverts were late.
 pub fn late(binary: Binary, scripts: usize) -> f64 {
-    let all = lateness(binary, scripts);
-    all.into_iter().filter(|excess| *excess > LATE).count() as f64
+    lateness(binary, scripts).map_or(f64::INFINITY, |all| {
+        all.into_iter().filter(|excess| *excess > LATE).count() as f64
+    })
 }
 
-fn lateness(binary: Binary, scripts: usize) -> Vec<Duration> {
+/// Of every advert; nothing when not all became master in time: keepalived 2.2.7 does not, where hundreds of scripts end at once.
+fn lateness(binary: Binary, scripts: usize) -> Option<Vec<Duration>> {
     let world = World::new(&[HostSpec::numbered(1)]);
     let node = &world.nodes[0];
     node.write(CONFIG, &config(scripts));
     // Detail logs of the scripts would be what is measured.
     let pids = ["-p", "/run/keepalived.pid", "-r", "/run/vrrp.pid"];
     node.start_with(binary, &[&["-n", "-f", CONFIG][..], &pids].concat());
-    wait_until("all are master", PATIENCE, || {
+    let are_all_master = || {
         let mut vrids: Vec<u8> = adverts3(&world, 0, 0).iter().map(|one| one.vrid).collect();
         vrids.sort_unstable();
         vrids.dedup();
         vrids.len() == usize::from(INSTANCES)
-    });
+    };
+    let deadline = Instant::now() + PATIENCE;
+    while !are_all_master() {
+        if Instant::now() > deadline {
+            return None;
+        }
+        std::thread::sleep(INTERVAL);
+    }
     std::thread::sleep(SETTLED);
     let mark = world.capture.mark();
     std::thread::sleep(WATCH);
@@ -54,7 +64,7 @@ fn lateness(binary: Binary, scripts: usize) -> Vec<Duration> {
         let before = last.insert(advert.vrid, advert.at)?;
         Some((advert.at - before).saturating_sub(INTERVAL))
     });
-    late.collect()
+    Some(late.collect())
 }
 
 /// Scripts that each instance tracks one of, in turn.
