@@ -46,7 +46,7 @@ make_root() {
     done
     bind /usr/sbin "$ROOT/usr/host-sbin"
     if [ "$SYSTEM" = busybox ]; then
-        mkdir "$ROOT/usr/bin"
+        mkdir -p "$ROOT/usr/bin"
         cp "$(command -v busybox)" "$ROOT/usr/bin/busybox"
         for applet in $(busybox --list); do
             case " $LACKING " in
