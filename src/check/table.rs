@@ -168,3 +168,161 @@ impl Server {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::model::{Encapsulation, SchedulerFlags, TunnelChecksum};
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    fn virtual_server(service: Service, family: Option<Family>) -> VirtualServer {
+        VirtualServer {
+            service,
+            family,
+            protocol: Some(Protocol::Tcp),
+            scheduler: "rr".into(),
+            flags: SchedulerFlags::default(),
+            one_packet: false,
+            persistence: None,
+            forwarding: Forwarding::Nat,
+            ha_suspend: false,
+            alpha: false,
+            omega: false,
+            smtp_alert: None,
+            quorum: 1,
+            hysteresis: 0,
+            quorum_up: None,
+            quorum_down: None,
+            snmp_name: None,
+            sorry_server: None,
+            real_servers: Vec::new(),
+        }
+    }
+
+    fn at(text: &str, port: u16) -> ServiceKey {
+        ServiceKey::Address {
+            protocol: Protocol::Tcp,
+            address: address(text),
+            port,
+        }
+    }
+
+    fn mark(family: Family, mark: u32) -> ServiceKey {
+        ServiceKey::Fwmark { family, mark }
+    }
+
+    fn keys(members: Vec<Member>, family: Option<Family>) -> Vec<ServiceKey> {
+        let lvs = Lvs {
+            groups: vec![ServerGroup {
+                name: "QUAY".into(),
+                members,
+            }],
+            ..Lvs::default()
+        };
+        Groups::of(&lvs).keys(&virtual_server(Service::Group("QUAY".into()), family))
+    }
+
+    #[test]
+    fn a_group_is_all_of_its_members() {
+        let range = |first, last, port| Member::Addresses {
+            first: address(first),
+            last: address(last),
+            port,
+        };
+        let fwmark = |mark, family| Member::Fwmark { mark, family };
+        let (inet, inet6) = (Family::Inet, Family::Inet6);
+        let rows = [
+            (
+                range("10.0.0.255", "10.0.1.1", Some(80)),
+                Some(inet),
+                vec![at("10.0.0.255", 80), at("10.0.1.0", 80), at("10.0.1.1", 80)],
+            ),
+            (
+                range("fd00::ffff", "fd00::1:0", None),
+                Some(inet6),
+                vec![at("fd00::ffff", 0), at("fd00::1:0", 0)],
+            ),
+            (
+                range("255.255.255.255", "255.255.255.255", Some(1)),
+                None,
+                vec![at("255.255.255.255", 1)],
+            ),
+            (fwmark(3, None), Some(inet6), vec![mark(inet6, 3)]),
+            (fwmark(3, None), None, vec![mark(inet, 3)]),
+            (fwmark(3, Some(inet6)), None, vec![mark(inet6, 3)]),
+        ];
+        for (member, family, wanted) in rows {
+            assert_eq!(keys(vec![member], family), wanted, "{member:?}");
+        }
+        let whole_net = range("fd00::", "fd00::ffff:ffff:ffff:ffff", Some(80));
+        assert_eq!(keys(vec![whole_net], None).len(), ADDRESSES_MAX);
+        assert_eq!(
+            keys(vec![whole_net, fwmark(1, None)], None).len(),
+            ADDRESSES_MAX + 1
+        );
+    }
+
+    #[test]
+    fn where_a_server_is_behind_a_service() {
+        let tunnel = Forwarding::Tunnel(Encapsulation::Ipip, TunnelChecksum::None);
+        let (nat, direct) = (Forwarding::Nat, Forwarding::DirectRouting);
+        let (web, marked) = (at("10.0.0.1", 80), mark(Family::Inet, 3));
+        // Server, its port, forwarding, service, port of the destination.
+        let rows = [
+            ("10.2.0.1", Some(8080), nat, web, Some(8080)),
+            ("10.2.0.1", None, nat, web, Some(80)),
+            ("10.2.0.1", Some(8080), direct, web, Some(80)),
+            ("10.2.0.1", Some(8080), tunnel, web, Some(80)),
+            ("10.2.0.1", Some(8080), nat, marked, Some(8080)),
+            ("10.2.0.1", Some(8080), direct, marked, Some(0)),
+            ("fd00::1", Some(80), nat, web, None),
+            ("fd00::1", Some(80), direct, web, None),
+            ("fd00::1", Some(80), tunnel, web, Some(80)),
+        ];
+        for (text, port, forwarding, service, wanted) in rows {
+            let server = Server {
+                address: address(text),
+                port,
+                forwarding,
+                upper_threshold: 9,
+                lower_threshold: 3,
+            };
+            let wanted = wanted.map(|port| DestinationKey {
+                address: address(text),
+                port,
+            });
+            assert_eq!(
+                server.key(&service),
+                wanted,
+                "{text} {port:?} {forwarding:?}"
+            );
+            assert_eq!(server.destination(5).weight, 5);
+            assert_eq!(server.destination(5).upper_threshold, 9);
+        }
+    }
+
+    #[test]
+    fn the_granularity_of_the_other_family_is_that_of_single_clients() {
+        let of = |granularity, family| {
+            let mut config = virtual_server(Service::Fwmark(1), None);
+            config.persistence = Some(crate::config::model::Persistence {
+                timeout: std::time::Duration::from_secs(360),
+                granularity,
+                engine: None,
+            });
+            let persistence = service(&config, family).persistence.expect("persistent");
+            assert_eq!(persistence.timeout, 360);
+            persistence.granularity
+        };
+        let mask = Granularity::Mask([255, 255, 0, 0].into());
+        let prefix = Granularity::Prefix(64);
+        let single = ipvs::single_clients;
+        assert_eq!(of(Some(mask), Family::Inet), mask);
+        assert_eq!(of(Some(mask), Family::Inet6), single(Family::Inet6));
+        assert_eq!(of(Some(prefix), Family::Inet6), prefix);
+        assert_eq!(of(None, Family::Inet), single(Family::Inet));
+    }
+}
