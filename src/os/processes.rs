@@ -1,8 +1,7 @@
 //! The processes of this host as `/proc` shows them, and the socket on which the kernel tells of them.
 
 use super::netlink::Netlink;
-use nix::sched::{CloneFlags, setns};
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
@@ -11,9 +10,6 @@ pub type Pid = i32;
 
 /// The inode of the first process namespace (`PROC_PID_INIT_INO`), the only one whose numbers the kernel tells.
 const FIRST_PROCESS_NAMESPACE: u64 = 0xeffffffc;
-/// Our network namespace, and that of the first process.
-const OWN_NETWORK: &str = "/proc/self/ns/net";
-const FIRST_NETWORK: &str = "/proc/1/ns/net";
 
 /// The numbers of all processes.
 pub fn all() -> io::Result<impl Iterator<Item = Pid>> {
@@ -41,20 +37,7 @@ pub fn events(group: u32) -> io::Result<Netlink> {
             "in this process namespace processes have other numbers",
         ));
     }
-    let open = || Netlink::open(libc::NETLINK_CONNECTOR, &[group]);
-    let network = |path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
-    // Nothing is told outside of the first network namespace; a socket stays where it was made.
-    if network(OWN_NETWORK)? == network(FIRST_NETWORK)? {
-        return open();
-    }
-    let own = File::open(OWN_NETWORK)?;
-    setns(File::open(FIRST_NETWORK)?, CloneFlags::CLONE_NEWNET)?;
-    let opened = open();
-    // Whatever is started from here on belongs where it was: better no process than one elsewhere.
-    if setns(own, CloneFlags::CLONE_NEWNET).is_err() {
-        super::process::exit_at_once(libc::EXIT_FAILURE);
-    }
-    opened
+    Netlink::open(libc::NETLINK_CONNECTOR, &[group])
 }
 
 #[cfg(test)]
