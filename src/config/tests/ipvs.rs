@@ -33,7 +33,8 @@ fn read(lines: &str, line: &str) -> (Ipvs, bool) {
         .filter(|it| !it.message.contains("deprecated"));
     let faulty = faults.count() > 0;
     if line.is_empty() {
-        assert_eq!(loaded.diagnostics.exit_status(), status::CLEAN);
+        let clean = loaded.diagnostics.exit_status() == status::CLEAN;
+        assert_eq!(clean, !faulty, "{lines}");
     }
     (loaded.model.global.ipvs, faulty)
 }
