@@ -1,5 +1,5 @@
 //! Messages as bytes and back. The kernel tells a service, a destination, a daemon and the timeouts in the form in which they are asked
-//! for, so what we ask can be read as what it tells. That a kernel takes and tells them so is shown in tests/ipvs.rs.
+//! for, so what we ask can be read as what it tells. That a kernel takes and tells them so is shown in tests/guest/ipvs.rs.
 
 use super::*;
 use crate::config::model::{Encapsulation, Protocol, TunnelChecksum};
