@@ -237,6 +237,7 @@ pub const AS_KEEPALIVED: &[Table] = &[
     },
     Table {
         besides: &["--daemon"],
+        holds: &["master sync daemon"],
         ..table(
             "ipvs_sync_master",
             concat!("global_defs {\n lvs_sync_daemon eth0 QUAY\n}\n", instance!("state MASTER\n priority 255"), one_service!()),
@@ -244,6 +245,7 @@ pub const AS_KEEPALIVED: &[Table] = &[
     },
     Table {
         besides: &["--daemon"],
+        holds: &["backup sync daemon"],
         ..table(
             "ipvs_sync_backup",
             concat!("global_defs {\n lvs_sync_daemon eth0 inst QUAY id 17 maxlen 1000 port 9000 ttl 3 group 224.0.0.99\n}\n", instance!("priority 50\n advert_int 60"), one_service!()),
@@ -251,6 +253,7 @@ pub const AS_KEEPALIVED: &[Table] = &[
     },
     Table {
         besides: &["--daemon"],
+        holds: &["backup sync daemon"],
         ..table(
             "ipvs_sync_of_an_instance",
             concat!(instance!("lvs_sync_daemon_interface eth0\n priority 50\n advert_int 60"), one_service!()),
@@ -258,6 +261,7 @@ pub const AS_KEEPALIVED: &[Table] = &[
     },
     Table {
         besides: &["--daemon"],
+        holds: &["master sync daemon"],
         ..table("ipvs_sync_always", concat!("global_defs {\n lvs_sync_daemon eth0 id 4\n}\n", one_service!()))
     },
 ];
