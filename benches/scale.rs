@@ -10,6 +10,7 @@ mod support;
 mod ear;
 
 use ear::Ear;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use std::process::ExitCode;
@@ -60,6 +61,9 @@ const BEFORE_TAKEOVER: Duration = Duration::from_millis(2300);
 /// Until the addresses, gratuitous ARPs and log lines of a takeover are done with.
 const AFTERMATH: Duration = Duration::from_millis(500);
 
+/// The processors that new devices hand to what they receive: a mask.
+const RECEIVERS: &str = "/proc/sys/net/core/rps_default_mask";
+
 fn main() -> ExitCode {
     stage::run_single(|| {
         let only: Option<usize> = std::env::var("INSTANCES").ok().and_then(|n| n.parse().ok());
@@ -105,6 +109,7 @@ impl Duel {
                 spec.with(&format!("eth{n}"), number, &format!("10.{}.0", 10 + n))
             })
         });
+        let far_end = FarEnd::prepare();
         let mut world = World::new(&specs);
         // What others hear is paid for by the process that sends: the ear alone, and no filter.
         world.capture.end();
@@ -132,6 +137,7 @@ impl Duel {
                 ""
             };
             node.start(binary, &format!("{global}{text}"));
+            far_end.leave_alone(node);
             // The first is MASTER before the second begins.
             wait_until("the first host's adverts", ELECTION, || {
                 ear.routers(0, 0) == count
@@ -238,6 +244,44 @@ fn leave_bridges_deaf() {
     for line in ip(&["-br", "link", "show", "type", "bridge"]).lines() {
         let name = line.split_whitespace().next().unwrap_or_default();
         ip(&["link", "set", name, "arp", "off"]);
+    }
+}
+
+/// What becomes of a frame behind the cable (the bridge, the other host, the ear) is another machine's work in the field, and here by
+/// default the sender's, within its call. Where there are two processors, one has all of that and whoever measures, and the daemons
+/// have the other.
+struct FarEnd {
+    near: Option<CpuSet>,
+}
+
+impl FarEnd {
+    /// For devices, threads and processes made from now on; where the kernel cannot part the work, all stays as it is.
+    fn prepare() -> Self {
+        let me = Pid::this();
+        let allowed = sched_getaffinity(me).expect("the processors of this process");
+        let mut processors = (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu) == Ok(true));
+        let (Some(near), Some(far)) = (processors.next(), processors.next()) else {
+            return FarEnd { near: None };
+        };
+        if std::fs::write(RECEIVERS, format!("{:x}", 1u64 << far)).is_err() {
+            return FarEnd { near: None };
+        }
+        let [near, far] = [near, far].map(|processor| {
+            let mut set = CpuSet::new();
+            set.set(processor).expect("a processor of the set");
+            set
+        });
+        sched_setaffinity(me, &far).expect("the far processor");
+        FarEnd { near: Some(near) }
+    }
+
+    /// The daemon of a host has its processor to itself.
+    fn leave_alone(&self, node: &Node) {
+        for pid in node.processes() {
+            if let Some(near) = &self.near {
+                sched_setaffinity(pid, near).expect("the near processor");
+            }
+        }
     }
 }
 
