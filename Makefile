@@ -33,7 +33,7 @@ build:
 	$(CARGO) build --release --locked --bins --target-dir $(TARGET_DIR)
 
 check: needs
-	$(CARGO) test --locked --no-fail-fast --target-dir $(TARGET_DIR)
+	@CARGO='$(CARGO)' sh tests/check.sh --locked --target-dir $(TARGET_DIR)
 
 needs:
 	@sh tests/needs.sh

@@ -37,7 +37,8 @@ fn show() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {text}", output.status);
-    assert!(start.elapsed() < secs(30), "it took {:?}", start.elapsed());
+    // Half a minute at most, and as much again for a slow machine.
+    assert!(start.elapsed() < secs(60), "it took {:?}", start.elapsed());
     for words in [
         "north is MASTER with the address",
         "south took over",

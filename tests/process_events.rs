@@ -47,7 +47,7 @@ fn obstacle() -> Option<String> {
         let mut socket = processes::events(process_event::GROUP)?;
         socket.send(&process_event::request(true))?;
         let start = std::time::Instant::now();
-        while start.elapsed() < secs(1) {
+        while start.elapsed() < secs(10) {
             if let keepalived::os::netlink::Received::Messages(bytes) = socket.receive()?
                 && process_event::events(bytes).any(|event| event == Event::Acknowledged(0))
             {

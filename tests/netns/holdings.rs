@@ -1,13 +1,11 @@
 //! What an instance holds besides its addresses, on the real kernel: at a reload only what changed is touched, what others remove is
 //! put back or not as the configuration says, and what a crash left behind goes.
 
-use std::fs::File;
-use std::process::{Child, Stdio};
-
 use nix::sys::signal::Signal;
 
 use crate::support::Binary::Ours;
 use crate::support::config::instance;
+use crate::support::monitor::Monitor;
 use crate::support::node::{CONFIG, Node};
 use crate::support::stage::{Case, case};
 use crate::support::wire::election_bound;
@@ -90,19 +88,6 @@ fn there(node: &Node, word: &str, wanted: bool) {
     });
 }
 
-/// Watches what changes in the kernel.
-fn monitor(node: &Node) -> Child {
-    let output = File::create(node.path("/run/test/monitor")).expect("a file");
-    let child = node
-        .command(&["ip", "-o", "monitor", "address", "route", "rule"])
-        .stdout(output)
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("ip monitor");
-    std::thread::sleep(millis(300));
-    child
-}
-
 fn a_reload_touches_what_changed() {
     let before = config(
         "10.76.1.1 dev eth1\n 10.76.2.1 dev eth1",
@@ -118,7 +103,7 @@ fn a_reload_touches_what_changed() {
     let node = &world.nodes[0];
     there(node, "10.83.0.0/16", true);
     there(node, "10.81.0.0/16 via 10.10.0.254", true);
-    let mut monitor = monitor(node);
+    let monitor = Monitor::start(node, &["address", "route", "rule"]);
     node.write(CONFIG, &after);
     node.signal(Signal::SIGHUP);
     for new in [
@@ -135,9 +120,7 @@ fn a_reload_touches_what_changed() {
         node.holds("10.76.3.1") && !node.holds("10.76.2.1")
     });
     std::thread::sleep(CALM);
-    let _ = monitor.kill();
-    let _ = monitor.wait();
-    let changes = node.read("/run/test/monitor");
+    let changes = monitor.end();
     for untouched in ["10.80.0.0/16", "10.82.0.0/16", VIP, EXCLUDED] {
         assert!(
             !changes.contains(untouched),
@@ -433,7 +416,7 @@ fn what_the_host_has_anyway() {
     }
     wait_until("it is master", election_bound(), || node.holds(VIP));
 
-    let mut monitor = monitor(node);
+    let monitor = Monitor::start(node, &["address", "route", "rule"]);
     let second = fixed("10.90.1.1/24", "10.10.0.253", "101");
     node.write(CONFIG, &format!("{second}{idle}"));
     node.signal(Signal::SIGHUP);
@@ -443,9 +426,7 @@ fn what_the_host_has_anyway() {
     wait_until("the addresses are as written", secs(5), || {
         node.holds("10.90.1.1") && !node.holds("10.90.0.1")
     });
-    let _ = monitor.kill();
-    let _ = monitor.wait();
-    let changes = node.read("/run/test/monitor");
+    let changes = monitor.end();
     assert!(
         !changes.contains("10.81.0.0/16") && !changes.contains(VIP),
         "{changes}"

@@ -412,14 +412,14 @@ fn servers() {
 
 /// For a while there is no server, or one that does not help: adverts leave as ever. Then there is one, and gets all mails in order.
 fn away(how: Option<&str>) {
-    const INTERVAL: Duration = millis(200);
+    const INTERVAL: Duration = millis(500);
     const SPAN: Duration = secs(8);
     let world = World::two();
     let node = &world.nodes[0];
     let useless = how.map(|how| Server::start(node, &[how]));
     let config = |priority, alert| {
         let lock = instance("LOCK", VRID, priority, alert, &[VIP]);
-        let lock = lock.replace("advert_int 1", "advert_int 0.2\n version 3");
+        let lock = lock.replace("advert_int 1", "advert_int 0.5\n version 3");
         let flapping = instance("FLAP", 86, 100, alert, &["10.85.2.2"]).replace("eth0", "flap0");
         format!(
             "{}{lock}{}",

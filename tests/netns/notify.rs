@@ -158,7 +158,8 @@ fn full() {
     let calm: Vec<_> = adverts.iter().filter(|one| one.vrid == 201).collect();
     for two in calm.windows(2) {
         let gap = two[1].at - two[0].at;
-        assert!(gap < millis(1500), "{gap:?} between adverts");
+        // Whoever listens would take over then.
+        assert!(gap < secs(3), "{gap:?} between adverts");
     }
     told::read_fifo(node);
     wait_until("the last states are read", secs(20), || {

@@ -1,12 +1,10 @@
 //! SIGHUP: what did not change is not touched, what changed changes, what cannot be read changes nothing.
 
-use std::fs::File;
-use std::process::{Child, Stdio};
-
 use nix::sys::signal::Signal;
 
 use crate::support::Binary::Ours;
 use crate::support::config::{instance, password};
+use crate::support::monitor::Monitor;
 use crate::support::node::{CONFIG, Node};
 use crate::support::stage::{Case, case};
 use crate::support::wire::election_bound;
@@ -67,19 +65,6 @@ fn reload(node: &Node, config: &str) {
     node.signal(Signal::SIGHUP);
 }
 
-/// Watches the kernel's notifications about addresses of a host.
-fn monitor(node: &Node) -> Child {
-    let output = File::create(node.path("/run/test/monitor")).expect("a file");
-    let child = node
-        .command(&["ip", "-o", "monitor", "address"])
-        .stdout(output)
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("ip monitor");
-    std::thread::sleep(millis(300));
-    child
-}
-
 fn assert_nothing_missed(world: &World, mark: usize) {
     let adverts = world.capture.adverts_since(mark);
     assert!(
@@ -111,19 +96,13 @@ fn unchanged_touches_nothing() {
     let world = world(&[VIP]);
     let node = &world.nodes[0];
     let child = node.vrrp_pid().expect("a VRRP process");
-    let mut monitor = monitor(node);
+    let monitor = Monitor::start(node, &["address"]);
     let mark = world.capture.mark();
     node.signal(Signal::SIGHUP);
     stays("the address is on the first host alone", WATCH, || {
         world.holders(VIP) == [0]
     });
-    let _ = monitor.kill();
-    let _ = monitor.wait();
-    assert_eq!(
-        node.read("/run/test/monitor"),
-        "",
-        "nothing was written to the kernel"
-    );
+    assert_eq!(monitor.end(), "", "nothing was written to the kernel");
     assert_nothing_missed(&world, mark);
     assert!(
         world

@@ -17,14 +17,10 @@ pub fn killed_child() {
         secs(5),
     );
     assert!(host.holds(VIP));
-    std::thread::sleep(secs(3));
-    let adverts: Vec<_> = world
-        .capture
-        .frames_since(mark)
-        .iter()
-        .filter_map(|frame| frame.advert())
-        .collect();
-    assert!(adverts.len() >= 2, "the replacement advertises");
+    wait_until("the replacement advertises", secs(5), || {
+        world.capture.adverts_since(mark).len() > 2
+    });
+    let adverts = world.capture.adverts_since(mark);
     assert!(
         adverts.iter().all(|advert| advert.priority == 255),
         "no priority 0, no start anew"

@@ -1,14 +1,16 @@
 //! A kernel of the tests' own, for what the machine's may lack (encapsulations, ipvlan, VRF, dummy): Debian's user-mode Linux, an
 //! ordinary program, booted in seconds without root. `tests/guest.sh` fetches it once into the target folder.
 //!
-//! Use: `guest::run(cases)` in place of `stage::run(cases)` as `main` of a test binary. The binary boots the kernel once and runs
-//! itself in it with the same arguments, as root, one case after the other, each in fresh namespaces as ever; the files of the
-//! machine are there, changes to them stay in the guest's memory. What `MODULES` names is loaded (add what a case needs: nothing
-//! loads itself). One processor; starting a program takes 20-30 ms, so few programs a case. Not here: any case.
+//! Use: `guest::run(cases)` in place of `stage::run(cases)` as `main` of a test binary. The binary boots one kernel for each processor,
+//! as each has but one itself, and runs itself in them with the same arguments, as root, each with a part of the cases, each of these
+//! in fresh namespaces as ever; the files of the machine are there, changes to them stay in the guest's memory. What `MODULES` names
+//! is loaded (add what a case needs: nothing loads itself). Starting a program takes 20-30 ms, so few programs a case. Not here: any
+//! case.
 
 use std::ffi::{CString, OsString};
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::num::NonZero;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -60,8 +62,15 @@ const MODULES: &[&str] = &[
 /// Set for the processes that boot: where the run's folder is.
 const FOLDER: &str = "KEEPALIVED_TEST_GUEST_FOLDER";
 
-/// Set for this program in the guest.
+/// Set for this program in the guest: which part of the cases is its own, as `NUMBER/PARTS` (from 0).
 const INSIDE: &str = "KEEPALIVED_TEST_INSIDE";
+
+/// Test binaries, by name, that are run beside this run and not in it (the Makefile does so: they keep the processors busy, where others
+/// wait).
+const BESIDE: &str = "KEEPALIVED_TEST_BESIDE";
+
+/// So much less important than what waits beside it for timers.
+const NICE: &str = "10";
 
 /// The name of the case that boots.
 pub const BOOT: &str = "guest";
@@ -72,8 +81,8 @@ pub const CASES_AT_ONCE: usize = 3;
 /// Memory of the guest; what it does not touch costs nothing.
 const MEMORY: &str = "512M";
 
-/// A whole guest may take this long.
-const LIMIT: Duration = Duration::from_secs(900);
+/// A whole guest may take this long, times the patience of `wait_for`.
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// Files of the folder that the run and the guest share.
 const ARGUMENTS: &str = "arguments";
@@ -83,27 +92,54 @@ const STATUS: &str = "status";
 
 /// The `main` of a test binary whose cases need the guest's kernel.
 pub fn run(mut cases: Vec<Case>) -> ExitCode {
-    if is_inside() {
-        return stage::run(cases);
-    }
     cases.push(stage::case(BOOT, boot));
     if let Some(status) = stage::act_stage(&cases) {
         return status;
     }
     cases.pop();
     let arguments = Arguments::from_args();
+    if let Ok(part) = std::env::var(INSIDE) {
+        return stage::run(part_of(cases, &arguments, &part));
+    }
     if arguments.list {
         return stage::run(cases);
     }
+    if runs_beside() {
+        println!("run beside this, see {BESIDE}");
+        return ExitCode::SUCCESS;
+    }
     match stage::obstacle().or_else(|| fetch().err()) {
         Some(obstacle) => stage::run_unless(&cases, &arguments, Some(&obstacle)),
-        None => run_inside(),
+        None => run_inside(
+            cases
+                .iter()
+                .filter(|case| case.is_meant(&arguments))
+                .count(),
+        ),
     }
 }
 
 /// Whether this process runs in the guest.
 pub fn is_inside() -> bool {
     std::env::var_os(INSIDE).is_some()
+}
+
+/// Whether somebody else runs this binary.
+fn runs_beside() -> bool {
+    let program = std::env::current_exe().expect("this program's path");
+    let file = program.file_name().unwrap_or_default().to_string_lossy();
+    // Cargo adds a hash.
+    let name = file.rsplit_once('-').map_or(&*file, |(name, _)| name);
+    std::env::var(BESIDE).is_ok_and(|beside| beside.split_whitespace().any(|one| one == name))
+}
+
+/// Every so-manieth of the cases that are meant at all.
+fn part_of(cases: Vec<Case>, arguments: &Arguments, part: &str) -> Vec<Case> {
+    let (number, parts) = part.split_once('/').expect("NUMBER/PARTS");
+    let (number, parts) = (number.parse(), parts.parse());
+    let (number, parts): (usize, usize) = (number.expect("a number"), parts.expect("a number"));
+    let meant = cases.into_iter().filter(|case| case.is_meant(arguments));
+    meant.skip(number).step_by(parts).collect()
 }
 
 /// Where the kernel lies, in the folder that Cargo keeps for tests.
@@ -126,11 +162,33 @@ fn fetch() -> Result<(), String> {
     })
 }
 
-/// Boots the guest and gives what this program says and answers in it.
-fn run_inside() -> ExitCode {
-    let folder = kernel().with_extension(std::process::id().to_string());
+/// Boots guests for so many cases, and gives what this program says and answers in each.
+fn run_inside(cases: usize) -> ExitCode {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let parts = processors.min(cases).max(1);
+    let succeeded = std::thread::scope(|scope| {
+        let guests: Vec<_> = (0..parts)
+            .map(|number| scope.spawn(move || run_part(&format!("{number}/{parts}"))))
+            .collect();
+        let ended = guests
+            .into_iter()
+            .map(|guest| guest.join().expect("a guest"));
+        ended.filter(|succeeded| !succeeded).count() == 0
+    });
+    if succeeded {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Boots one guest; whether all went well in it.
+fn run_part(part: &str) -> bool {
+    let run = format!("{}-{}", std::process::id(), part.replace('/', "of"));
+    let folder = kernel().with_extension(run);
     fs::create_dir_all(&folder).expect("a folder for the run");
-    let environment = std::env::vars_os().map(|(name, value)| [name, value].join("=".as_ref()));
+    let environment = std::env::vars_os().chain([(INSIDE.into(), part.into())]);
+    let environment = environment.map(|(name, value)| [name, value].join("=".as_ref()));
     write_words(&folder.join(ENVIRONMENT), environment);
     write_words(&folder.join(ARGUMENTS), std::env::args_os().skip(1));
     let booted = itself(&format!("make:{BOOT}"))
@@ -138,16 +196,14 @@ fn run_inside() -> ExitCode {
         .stdin(Stdio::null())
         .status()
         .expect("cannot execute this program again");
-    let _ = io::stdout().write_all(&fs::read(folder.join(OUTPUT)).unwrap_or_default());
+    let said = fs::read(folder.join(OUTPUT)).unwrap_or_default();
+    let _ = io::stdout().lock().write_all(&said);
     let status = fs::read_to_string(folder.join(STATUS));
     fs::remove_dir_all(&folder).expect("removing the run's folder");
-    match status.ok().and_then(|text| text.parse::<u8>().ok()) {
-        Some(status) => ExitCode::from(status),
-        None => {
-            eprintln!("the guest ended without an answer ({booted})");
-            ExitCode::FAILURE
-        }
+    if status.is_err() {
+        eprintln!("the guest ended without an answer ({booted})");
     }
+    status.is_ok_and(|status| status == "0")
 }
 
 /// Words with a NUL after each.
@@ -176,8 +232,11 @@ fn boot() {
         .find(|place| may_execute(Path::new(place)))
         .map_or_else(|| folder.clone(), PathBuf::from);
     let program = std::env::current_exe().expect("this program's path");
-    let mut kernel = Command::new(kernel().join("linux"));
+    let linux = kernel().join("linux");
+    let mut kernel = Command::new("nice");
     kernel
+        .args(["-n", NICE])
+        .arg(linux)
         .arg(format!("mem={MEMORY}"))
         .args(["rootfstype=hostfs", "rootflags=/", "ro"])
         .args([
@@ -284,7 +343,6 @@ fn tests(folder: &Path) -> io::Result<i32> {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env_clear()
         .envs(environment)
-        .env(INSIDE, "1")
         .stdin(Stdio::null())
         .stdout(output.try_clone()?)
         .stderr(output)

@@ -7,7 +7,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use nix::mount::{MsFlags, mount};
@@ -15,16 +15,22 @@ use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 
-use super::{Binary, must_run_all};
+use super::{Binary, late, must_run_all};
 
 /// What the re-executed binary is to do: `ROLE` or `ROLE:ARGUMENT`.
 pub const STAGE: &str = "KEEPALIVED_TEST_STAGE";
 
 /// A case may take this long before it is ended as hung, unless it says otherwise.
-const CASE_LIMIT: Duration = Duration::from_secs(100);
+const CASE_LIMIT: Duration = Duration::from_secs(300);
 
 /// Cases spend their time waiting for timers of seconds, so many run at once even on two processors.
 const CASES_AT_ONCE: usize = 16;
+
+/// A case that fails while the machine stands still is run again, but no more often than this in all.
+const RUNS: usize = 3;
+
+/// Set to have each case say how long it took.
+const TIMES: &str = "KEEPALIVED_TEST_TIMES";
 
 /// The status of a case that ran into `CASE_LIMIT`.
 const HUNG: i32 = 102;
@@ -46,6 +52,24 @@ impl Case {
     /// It may take longer than others do.
     pub fn within(self, limit: Duration) -> Self {
         Case { limit, ..self }
+    }
+
+    /// A case that also needs a program of this path.
+    pub fn needing(self, program: impl Into<PathBuf>) -> Self {
+        Case {
+            program: Some(program.into()),
+            ..self
+        }
+    }
+
+    /// Whether the arguments of the run name it.
+    pub fn is_meant(&self, arguments: &Arguments) -> bool {
+        let name = &self.name;
+        let is_named = |words: &String| match arguments.exact {
+            true => name == words,
+            false => name.contains(words),
+        };
+        arguments.filter.iter().all(is_named) && !arguments.skip.iter().any(is_named)
     }
 }
 
@@ -71,16 +95,6 @@ pub fn privileged(case: Case) -> Case {
     Case {
         privileged: true,
         ..case
-    }
-}
-
-impl Case {
-    /// A case that also needs a program of this path.
-    pub fn needing(self, program: impl Into<PathBuf>) -> Self {
-        Case {
-            program: Some(program.into()),
-            ..self
-        }
     }
 }
 
@@ -123,6 +137,7 @@ pub fn run(cases: Vec<Case>) -> ExitCode {
 
 /// Runs the cases; if there is an obstacle, says of each that it did not run, or fails where all must run.
 pub fn run_unless(cases: &[Case], arguments: &Arguments, obstacle: Option<&str>) -> ExitCode {
+    late::watch();
     let trials = cases.iter().map(|case| trial(case, obstacle)).collect();
     libtest_mimic::run(arguments, trials).exit_code()
 }
@@ -167,13 +182,30 @@ fn trial(case: &Case, obstacle: Option<&str>) -> Trial {
         }
         None => Trial::test(name.clone(), move || {
             let stage = if privileged { "make-as-root" } else { "make" };
-            let (success, output) = run_staged(stage, &name);
-            if success {
-                Ok(())
-            } else {
-                Err(Failed::from(output))
-            }
+            run_fairly(stage, &name).map_err(Failed::from)
         }),
+    }
+}
+
+/// Runs a case, and again if the machine stood still while it failed; what it printed when it failed for good.
+fn run_fairly(stage: &str, name: &str) -> Result<(), String> {
+    let mut run = 1;
+    loop {
+        let start = Instant::now();
+        let (success, output) = run_staged(stage, name);
+        if std::env::var_os(TIMES).is_some() {
+            eprintln!("{name}: {:.1} s", start.elapsed().as_secs_f64());
+        }
+        match late::longest_since(start) {
+            _ if success => return Ok(()),
+            Some(standstill) if run < RUNS => {
+                run += 1;
+                eprintln!(
+                    "{name}: failed while the machine stood still for {standstill:?}; once more. It was:\n{output}"
+                );
+            }
+            _ => return Err(output),
+        }
     }
 }
 
