@@ -13,7 +13,7 @@ mod turn;
 
 use super::control::Answer;
 use super::dumps::Dumps;
-use super::programs::{self, Fifos, Mailer, Notifier, Part, Runner, Watched};
+use super::programs::{self, Part, Programs};
 use super::sync_daemon::SyncDaemons;
 use super::{Exit, RoleContext};
 use crate::check::director::Director;
@@ -36,9 +36,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How long a stop waits for programs that are told of the end.
-const PROGRAMS_LIMIT: Duration = Duration::from_secs(1);
-/// How long it waits for the kernel: a table of hundreds of thousands goes in less.
+/// How long a stop waits for the kernel: a table of hundreds of thousands goes in less.
 const KERNEL_LIMIT: Duration = Duration::from_secs(4);
 /// Descriptors that are not for connections: the log, the parent, the kernel, FIFOs, the runner.
 const DESCRIPTORS_KEPT: u64 = 64;
@@ -98,11 +96,7 @@ struct Shell {
     runs: Runs,
     ipvs: Ipvs,
     sync_daemons: SyncDaemons,
-    runner: Runner,
-    notifier: Notifier,
-    fifos: Fifos,
-    mailer: Mailer,
-    watched: Watched,
+    programs: Programs,
     /// The checks that follow each file.
     file_checks: FxHashMap<Rc<str>, Vec<CheckId>>,
     dumps: Dumps,
@@ -131,15 +125,11 @@ impl Shell {
             events: Loop::new()?,
             wheel: Wheel::new(clock::now()),
             director: Director::default(),
-            connections: Connections::new(1),
+            connections: Connections::new(connections_max()),
             runs: Runs::default(),
             ipvs: Ipvs::open(&model.global.ipvs)?,
             sync_daemons: SyncDaemons::default(),
-            runner: Runner::default(),
-            notifier: Notifier::default(),
-            fifos: Fifos::default(),
-            mailer: Mailer::default(),
-            watched: Watched::default(),
+            programs: Programs::default(),
             file_checks: FxHashMap::default(),
             dumps: Dumps::default(),
             actions: Vec::new(),
@@ -158,12 +148,11 @@ impl Shell {
         shell
             .events
             .add(shell.ipvs.socket(), Source::Ipvs, Want::Read)?;
-        shell.mailer.configure(&shell.model.global);
+        shell.programs.configure_mail(&shell.model.global);
         // Sooner than anything that makes this process larger: the runner begins as a copy of it.
         shell.prepare_runner();
         shell.synchronise();
         shell.configure_fifos();
-        shell.connections = Connections::new(connections_max());
         shell.prepare_checks();
         Ok(shell)
     }
@@ -243,19 +232,16 @@ impl Shell {
             Action::Abandon(check) => {
                 self.connections
                     .abandon(check, &mut self.events, &mut self.wheel);
-                self.runs.abandon(check, &self.runner);
+                self.runs.abandon(check, &self.programs);
             }
             Action::Keep { service, server } => self.keep(service, server),
             Action::Tell(told) => {
-                if !self.fifos.is_empty() {
-                    self.fifos.tell(&told.line());
-                }
+                self.programs.write(|| told.line());
                 if let Some(mail) = told.mail(self.model.global.mail.alerts) {
-                    self.mailer.tell(mail);
+                    self.programs.mail(mail);
                 }
                 let program = told.program(self.model.global.notify_timeout);
-                self.notifier
-                    .tell(now, program, &self.runner, &mut self.wheel);
+                self.programs.notify(now, program, &mut self.wheel);
             }
             Action::Say(notice) if notice.is_detail() => debug!("{notice}"),
             Action::Say(notice) if notice.is_warning() => warn!("{notice}"),
@@ -311,19 +297,19 @@ impl Shell {
     }
 
     fn configure_fifos(&mut self) {
-        let (leads, vrrp) = match self.context.resume {
-            true => (Part::Inherits, self.context.options.vrrp),
-            false => (Part::Leads, self.context.options.vrrp),
+        let vrrp = self.context.options.vrrp;
+        let leads = match self.context.resume {
+            true => Part::Inherits,
+            false => Part::Leads,
         };
         // Where both processes write to one, that of VRRP sees to it.
-        self.fifos.configure(
+        self.programs.configure_fifos(
             &self.model.lvs.fifos,
             |fifo| match fifo.with_vrrp && vrrp {
                 true => Part::Follows,
                 false => leads,
             },
             &mut self.events,
-            &self.runner,
         );
     }
 }

@@ -1,11 +1,12 @@
 //! What the parent orders: to stop, to take another configuration, to write what is known.
 
-use super::{KERNEL_LIMIT, Key, PROGRAMS_LIMIT, Shell, say_what_is_missing};
+use super::{KERNEL_LIMIT, Key, Shell, say_what_is_missing};
 use crate::config::model::Model;
 use crate::os::{clock, random};
 use crate::report::{self, CheckerView};
 use crate::role::control::{Answer, Order};
 use crate::role::paths::{self, Dump};
+use crate::role::programs::PROGRAMS_LIMIT;
 use crate::time::Instant;
 use log::{error, info};
 use std::rc::Rc;
@@ -65,9 +66,7 @@ impl Shell {
         self.synchronise();
         let release = self.context.options.release_ipvs;
         self.ipvs.end(&self.model.global.ipvs, release);
-        self.fifos.close(&mut self.events, &self.runner);
-        self.runner
-            .need(false, now, &mut self.events, &mut self.wheel);
+        self.programs.stop(now, &mut self.events, &mut self.wheel);
         self.wheel.arm(Key::StopLimit, now + PROGRAMS_LIMIT);
         self.wheel.arm(Key::KernelLimit, now + KERNEL_LIMIT);
     }
@@ -76,7 +75,7 @@ impl Shell {
     fn take(&mut self, now: Instant, model: Rc<Model>) {
         let old = std::mem::replace(&mut self.model, model);
         self.ipvs.settings(&self.model.global.ipvs);
-        self.mailer.configure(&self.model.global);
+        self.programs.configure_mail(&self.model.global);
         self.prepare_runner();
         self.synchronise();
         if old.lvs == self.model.lvs {

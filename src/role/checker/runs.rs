@@ -5,8 +5,8 @@ use crate::check::CheckId;
 use crate::check::dialogue::Failure;
 use crate::config::model::{Probe, ScriptProbe};
 use crate::os::clock;
-use crate::role::programs::Runner;
-use crate::role::runner::{Answer, Outcome, Received, Request, RunId};
+use crate::role::programs::{News, Programs, Word};
+use crate::role::runner::Outcome;
 use crate::time::Instant;
 use crate::track::Level;
 use rustc_hash::FxHashMap;
@@ -39,11 +39,10 @@ impl Runs {
     }
 
     /// Nobody wants to know any more: the program is ended.
-    pub fn abandon(&mut self, check: CheckId, runner: &Runner) {
+    pub fn abandon(&mut self, check: CheckId, programs: &Programs) {
         if let Some(run) = self.by_check.remove(&check) {
             self.by_run.remove(&run);
-            // One that cannot be told ends the program as it ends itself.
-            let _ = runner.ask(&Request::End(RunId::Script(run)));
+            programs.end_script(run);
         }
     }
 
@@ -72,19 +71,16 @@ impl Shell {
                             || server.checkers.iter().any(|it| is_script(&it.probe))
                     })
             });
-        self.runner
-            .need(needed, clock::now(), &mut self.events, &mut self.wheel);
+        let (events, wheel) = (&mut self.events, &mut self.wheel);
+        self.programs
+            .need_runner(needed, clock::now(), events, wheel);
     }
 
     /// Runs the program of a check.
     pub(super) fn run_script(&mut self, now: Instant, check: CheckId, script: &ScriptProbe) {
         let run = self.runs.begin(check);
-        let request = Request::Run {
-            id: RunId::Script(run),
-            command: script.command.clone(),
-            limit: Some(script.timeout),
-        };
-        if let Err(outcome) = self.runner.ask(&request) {
+        let (command, limit) = (&script.command, script.timeout);
+        if let Err(outcome) = self.programs.run_script(run, command, limit) {
             self.script_ended(now, run, outcome);
         }
     }
@@ -127,12 +123,13 @@ impl Shell {
                 .or_default()
                 .push(check);
         }
-        let (files, runner) = (&model.lvs.files, &self.runner);
-        self.watched
-            .configure_files(now, files, begins, runner, &mut self.wheel);
-        self.pass_on(now);
+        self.programs
+            .watch_files(now, &model.lvs.files, begins, &mut self.wheel);
+        while let Some(word) = self.programs.next_word() {
+            self.pass_on(now, &word);
+        }
         // What is new may follow a file that was read long ago.
-        let known = self.watched.files().iter();
+        let known = self.programs.files().iter();
         let known: Vec<(Rc<str>, i32)> = known
             .filter_map(|file| Some((file.config().name.as_str().into(), file.value()?)))
             .collect();
@@ -141,11 +138,9 @@ impl Shell {
         }
     }
 
-    fn pass_on(&mut self, now: Instant) {
-        for word in self.watched.take_words() {
-            if let Level::Value(value) = word.level {
-                self.file_says(now, &word.name, value);
-            }
+    fn pass_on(&mut self, now: Instant, word: &Word) {
+        if let Level::Value(value) = word.level {
+            self.file_says(now, &word.name, value);
         }
     }
 
@@ -159,36 +154,14 @@ impl Shell {
     }
 
     /// The runner has something to say.
-    pub(super) fn listen_to_runner(&mut self) {
+    pub(super) fn hear_of_programs(&mut self) {
         let now = clock::now();
-        loop {
-            let received = self.runner.receive(now, &mut self.events, &mut self.wheel);
-            match received {
-                Received::Packet(Answer::Late(RunId::Script(run))) => {
-                    self.script_ended(now, run, Outcome::TimedOut);
-                }
-                Received::Packet(Answer::Late(_)) => {}
-                Received::Packet(Answer::Ended(RunId::Script(run), outcome)) => {
-                    self.script_ended(now, run, outcome);
-                }
-                Received::Packet(Answer::Ended(RunId::Notify(run), outcome)) => {
-                    self.notifier
-                        .ended(now, run, outcome, &self.runner, &mut self.wheel);
-                }
-                Received::Packet(Answer::Ended(RunId::Reader(run), outcome)) => {
-                    self.fifos.reader_ended(run, outcome);
-                }
-                Received::Packet(Answer::Mail(notice)) => self.mailer.heard(&notice),
-                Received::Packet(Answer::File(id, reading)) => {
-                    self.watched.found(id, reading);
-                    self.pass_on(now);
-                }
-                // No processes are counted here.
-                Received::Packet(Answer::Process(_)) => {}
-                Received::Nothing => return,
-                Received::Gone => {
-                    self.notifier.lost(now, &self.runner, &mut self.wheel);
-                    self.watched.lost(now, &self.runner, &mut self.wheel);
+        while let Some(news) = self.programs.hear(now, &mut self.events, &mut self.wheel) {
+            match news {
+                News::Late(run) => self.script_ended(now, run, Outcome::TimedOut),
+                News::Ended(run, outcome) => self.script_ended(now, run, outcome),
+                News::Word(word) => self.pass_on(now, &word),
+                News::Lost => {
                     for check in self.runs.lost() {
                         self.postpone(now, check);
                     }

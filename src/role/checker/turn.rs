@@ -38,8 +38,8 @@ impl Shell {
                 }
                 Source::Parent => self.obey(),
                 Source::Sync => self.sync_daemons.listen(&mut self.events),
-                Source::Programs(programs::Source::Runner) => self.listen_to_runner(),
-                Source::Programs(programs::Source::Fifo) => self.fifos.writable(),
+                Source::Programs(programs::Source::Runner) => self.hear_of_programs(),
+                Source::Programs(programs::Source::Fifo) => self.programs.writable(),
                 Source::Signals => {
                     if self.context.terminated() {
                         self.stop(clock::now());
@@ -69,28 +69,19 @@ impl Shell {
                         self.ended(now, check, verdict, None);
                     }
                 }
-                Key::Programs(programs::Timer::Runner) => {
-                    self.runner.replace(now, &mut self.events, &mut self.wheel);
+                // Nothing that is watched here speaks by a timer.
+                Key::Programs(timer) => {
+                    let (events, wheel) = (&mut self.events, &mut self.wheel);
+                    self.programs.expired(now, timer, events, wheel);
                 }
-                Key::Programs(programs::Timer::Slow(run)) => {
-                    self.notifier.slow(now, run, &self.runner, &mut self.wheel);
-                }
-                Key::Programs(programs::Timer::Watched) => {
-                    self.watched.send(now, &self.runner, &mut self.wheel);
-                }
-                // Looked after below; no processes are counted here.
-                Key::Room
-                | Key::Ipvs
-                | Key::Programs(programs::Timer::Process(_) | programs::Timer::Mail) => {}
+                // Looked after below.
+                Key::Room | Key::Ipvs => {}
                 Key::KernelLimit => {
                     warn!("The kernel has not confirmed in time that all services are gone");
                     self.exit = Some(Exit::Clean);
                 }
                 Key::StopLimit => {
-                    if !self.notifier.is_done() {
-                        warn!("Some notify scripts have not ended in time");
-                    }
-                    self.notifier.flush(now, &self.runner, &mut self.wheel);
+                    self.programs.hurry(now, &mut self.wheel);
                     if self.ipvs.is_settled() {
                         self.exit = Some(Exit::Clean);
                     }
@@ -107,18 +98,13 @@ impl Shell {
             self.wheel.arm(Key::Room, now + ROOM_RETRY);
         }
         self.ask_kernel(now);
-        if self.mailer.hand_over(now, &self.runner, &mut self.wheel) {
+        if self.programs.follow_up(now, &mut self.wheel) {
             self.events.soon();
         }
-        self.runner.reap();
         self.sync_daemons.reap();
         self.dumps.reap();
         self.context.parent.alive(now);
-        if self.stopping
-            && self.notifier.is_done()
-            && self.mailer.is_done()
-            && self.ipvs.is_settled()
-        {
+        if self.stopping && self.programs.is_done() && self.ipvs.is_settled() {
             self.exit = Some(Exit::Clean);
         }
     }

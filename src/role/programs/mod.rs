@@ -1,8 +1,8 @@
 //! What a role has the user's programs do, and what it writes to their FIFOs: never waiting for either. The parts know no role: what
 //! a run was for, and what its end means, is for the role to say.
 //!
-//! `runner` is the line to the process that runs programs, `notify` has the programs of events run in order, `fifo` writes lines,
-//! `watched` knows the files and processes that the runner looks at, `mail` has mail sent.
+//! `Programs` is all of it, as a role holds it. `runner` is the line to the process that runs programs, `notify` has the programs of
+//! events run in order, `fifo` writes lines, `watched` knows the files and processes that the runner looks at, `mail` has mail sent.
 //! A role's tokens and timer keys have a place for those of this room, so that one loop serves them all.
 
 mod fifo;
@@ -11,36 +11,55 @@ mod notify;
 mod runner;
 mod watched;
 
-pub use fifo::{Fifos, Part};
-pub use mail::Mailer;
-pub use notify::Notifier;
-pub use runner::Runner;
-pub use watched::Watched;
+pub use fifo::Part;
+pub use watched::Word;
 
+use super::runner::{Answer, Outcome, Received, Request, RunId};
+use crate::config::model::{self, Command, Global, NetlinkBuffer, TrackFile, TrackProcess};
+use crate::notify::fifo::Line;
+use crate::notify::mail::{Counts, Mail};
+use crate::notify::Event;
+use crate::notify::programs::Program;
+use crate::os::poll::Loop;
+use crate::report::FifoState;
+use crate::time::Instant;
 use crate::track::census::WatchId;
+use crate::track::file::Files;
+use crate::track::process::Processes;
+use crate::wheel::Wheel;
+use fifo::Fifos;
+use log::warn;
+use mail::Mailer;
+use notify::Notifier;
+use runner::Runner;
 use std::hash::Hash;
+use std::time::Duration;
+use watched::Watched;
+
+/// How long a role that ends waits for programs that are told of the end.
+pub const PROGRAMS_LIMIT: Duration = Duration::from_secs(1);
 
 /// A descriptor of this room, in the loop of a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The runner has something to say: `Runner::receive`.
+    /// The runner has something to say: `Programs::hear`.
     Runner,
-    /// A FIFO has room again: `Fifos::writable`.
+    /// A FIFO has room again: `Programs::writable`.
     Fifo,
 }
 
-/// A timer of this room, in the wheel of a role.
+/// A timer of this room, in the wheel of a role: `Programs::expired`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Timer {
-    /// Another runner may be tried: `Runner::replace`.
+    /// Another runner may be tried.
     Runner,
-    /// A program has run for long: `Notifier::slow`.
+    /// A program has run for long.
     Slow(u64),
-    /// A delay of a process that is tracked is over: `Watched::process_due`.
+    /// A delay of a process that is tracked is over.
     Process(WatchId),
-    /// The runner may be told again what it is to watch: `Watched::send`.
+    /// The runner may be told again what it is to watch.
     Watched,
-    /// The runner may have room for mail again.
+    /// The runner may have room for mail again: looked after in every turn.
     Mail,
 }
 
@@ -51,3 +70,238 @@ impl<T: Copy + PartialEq + From<Source>> Token for T {}
 /// What a timer is for to a role.
 pub trait Key: Copy + Eq + Hash + From<Timer> {}
 impl<K: Copy + Eq + Hash + From<Timer>> Key for K {}
+
+/// What a role has to hear of.
+#[derive(Debug)]
+pub enum News {
+    /// A script takes longer than it may; it is being ended, and `Ended` follows.
+    Late(u64),
+    /// A script is over.
+    Ended(u64, Outcome),
+    /// Something that is watched says something else.
+    Word(Word),
+    /// Nobody will tell how the scripts under way end.
+    Lost,
+}
+
+/// All that a role has to do with programs.
+#[derive(Default)]
+pub struct Programs {
+    runner: Runner,
+    notifier: Notifier,
+    fifos: Fifos,
+    mailer: Mailer,
+    watched: Watched,
+}
+
+impl Programs {
+    /// Takes over the settings of mail.
+    pub fn configure_mail(&mut self, global: &Global) {
+        self.mailer.configure(global);
+    }
+
+    /// Sees from now on that there is a runner; or, when nothing is to be run, does not replace the one there is.
+    pub fn need_runner<T: Token, K: Key>(
+        &mut self,
+        needed: bool,
+        now: Instant,
+        events: &mut Loop<T>,
+        wheel: &mut Wheel<K>,
+    ) {
+        self.runner.need(needed, now, events, wheel);
+    }
+
+    /// Makes the FIFOs those of the configuration, and has them read by whom it says.
+    pub fn configure_fifos<T: Token>(
+        &mut self,
+        wanted: &[model::Fifo],
+        part: impl Fn(&model::Fifo) -> Part,
+        events: &mut Loop<T>,
+    ) {
+        self.fifos.configure(wanted, part, events, &self.runner);
+    }
+
+    /// Watches these files from now on; `next_word` tells what is known at once. `begins`: the daemon starts.
+    pub fn watch_files<K: Key>(
+        &mut self,
+        now: Instant,
+        files: &[TrackFile],
+        begins: bool,
+        wheel: &mut Wheel<K>,
+    ) {
+        self.watched
+            .configure_files(now, files, begins, &self.runner, wheel);
+    }
+
+    /// Watches these processes from now on; so much may wait to be read where the kernel tells of them.
+    pub fn watch_processes<K: Key>(
+        &mut self,
+        now: Instant,
+        processes: &[TrackProcess],
+        buffer: Option<NetlinkBuffer>,
+        wheel: &mut Wheel<K>,
+    ) {
+        self.watched
+            .configure_processes(now, processes, buffer, &self.runner, wheel);
+    }
+
+    /// Runs a script, and ends it with everything it started when it takes longer than `limit`. No other that runs has the same number.
+    ///
+    /// # Errors
+    /// It cannot be run: how it ended.
+    pub fn run_script(&self, run: u64, command: &Command, limit: Duration) -> Result<(), Outcome> {
+        self.runner.ask(&Request::Run {
+            id: RunId::Script(run),
+            command: command.clone(),
+            limit: Some(limit),
+        })
+    }
+
+    /// Ends a script, of which nobody wants to know any more.
+    pub fn end_script(&self, run: u64) {
+        // Where nobody can be told, the runner has gone, and ends what has a limit.
+        let _ = self.runner.ask(&Request::End(RunId::Script(run)));
+    }
+
+    /// Has programs of one owner run, in this order and after those of earlier events.
+    pub fn notify<K: Key>(
+        &mut self,
+        now: Instant,
+        programs: impl IntoIterator<Item = Program>,
+        wheel: &mut Wheel<K>,
+    ) {
+        self.notifier.tell(now, programs, &self.runner, wheel);
+    }
+
+    /// Writes a line to the FIFOs, now or when there is room. Without one nobody needs its wording.
+    pub fn write(&mut self, line: impl FnOnce() -> Line) {
+        if !self.fifos.is_empty() {
+            self.fifos.tell(&line());
+        }
+    }
+
+    /// Mails what happened to an instance or a group, unless the last mail about it said the same.
+    pub fn mail_event(&mut self, event: &Event) {
+        self.mailer.tell_event(event);
+    }
+
+    /// Mails anything else.
+    pub fn mail(&mut self, mail: Mail) {
+        self.mailer.tell(mail);
+    }
+
+    /// A FIFO has room.
+    pub fn writable(&mut self) {
+        self.fifos.writable();
+    }
+
+    /// The next of what the runner has found out and the role has to know; all else that it says is seen to.
+    pub fn hear<T: Token, K: Key>(
+        &mut self,
+        now: Instant,
+        events: &mut Loop<T>,
+        wheel: &mut Wheel<K>,
+    ) -> Option<News> {
+        loop {
+            if let Some(word) = self.next_word() {
+                return Some(News::Word(word));
+            }
+            match self.runner.receive(now, events, wheel) {
+                Received::Packet(Answer::Late(RunId::Script(run))) => return Some(News::Late(run)),
+                Received::Packet(Answer::Late(RunId::Notify(_) | RunId::Reader(_))) => {}
+                Received::Packet(Answer::Ended(RunId::Script(run), outcome)) => {
+                    return Some(News::Ended(run, outcome));
+                }
+                Received::Packet(Answer::Ended(RunId::Notify(run), outcome)) => {
+                    self.notifier.ended(now, run, outcome, &self.runner, wheel);
+                }
+                Received::Packet(Answer::Ended(RunId::Reader(run), outcome)) => {
+                    self.fifos.reader_ended(run, outcome);
+                }
+                Received::Packet(Answer::File(id, reading)) => self.watched.found(id, reading),
+                Received::Packet(Answer::Process(counted)) => {
+                    self.watched.counted(now, counted, wheel);
+                }
+                Received::Packet(Answer::Mail(notice)) => self.mailer.heard(&notice),
+                Received::Nothing => return None,
+                Received::Gone => {
+                    self.watched.lost(now, &self.runner, wheel);
+                    self.notifier.lost(now, &self.runner, wheel);
+                    return Some(News::Lost);
+                }
+            }
+        }
+    }
+
+    /// What something that is watched says, if that is not told yet.
+    pub fn next_word(&mut self) -> Option<Word> {
+        self.watched.next_word()
+    }
+
+    /// A timer of this room has expired; `next_word` tells what came of it.
+    pub fn expired<T: Token, K: Key>(
+        &mut self,
+        now: Instant,
+        timer: Timer,
+        events: &mut Loop<T>,
+        wheel: &mut Wheel<K>,
+    ) {
+        match timer {
+            Timer::Runner => self.runner.replace(now, events, wheel),
+            Timer::Slow(run) => self.notifier.slow(now, run, &self.runner, wheel),
+            Timer::Process(id) => self.watched.process_due(now, id, wheel),
+            Timer::Watched => self.watched.send(now, &self.runner, wheel),
+            Timer::Mail => {}
+        }
+    }
+
+    /// What is done a small piece a turn; true when there is more for the next.
+    pub fn follow_up<K: Key>(&mut self, now: Instant, wheel: &mut Wheel<K>) -> bool {
+        self.runner.reap();
+        self.mailer.hand_over(now, &self.runner, wheel)
+    }
+
+    /// The role ends: readers of FIFOs are ended, what is told goes on until `is_done`.
+    pub fn stop<T: Token, K: Key>(
+        &mut self,
+        now: Instant,
+        events: &mut Loop<T>,
+        wheel: &mut Wheel<K>,
+    ) {
+        self.fifos.close(events, &self.runner);
+        self.need_runner(false, now, events, wheel);
+    }
+
+    /// Whether all that are told have heard.
+    pub fn is_done(&self) -> bool {
+        self.notifier.is_done() && self.mailer.is_done()
+    }
+
+    /// The role can wait no longer: what is still to be told is told now, if not in order.
+    pub fn hurry<K: Key>(&mut self, now: Instant, wheel: &mut Wheel<K>) {
+        if !self.notifier.is_done() {
+            warn!("Some notify scripts have not ended in time");
+            self.notifier.flush(now, &self.runner, wheel);
+        }
+    }
+
+    /// The files that are watched.
+    pub fn files(&self) -> &Files {
+        self.watched.files()
+    }
+
+    /// The processes that are watched.
+    pub fn processes(&self) -> &Processes {
+        self.watched.processes()
+    }
+
+    /// The FIFOs as they are.
+    pub fn fifo_states(&self) -> Vec<FifoState<'_>> {
+        self.fifos.states()
+    }
+
+    /// What became of mail.
+    pub fn mail_counts(&self) -> Counts {
+        self.mailer.counts()
+    }
+}

@@ -19,6 +19,7 @@ use std::time::Duration;
 const RETRY: Duration = Duration::from_millis(100);
 
 /// What something says from now on, by its name in the configuration.
+#[derive(Debug)]
 pub struct Word {
     /// What it is.
     pub kind: TrackerKind,
@@ -36,7 +37,7 @@ pub struct Watched {
     buffer: Option<NetlinkBuffer>,
     /// What the runner has no room for now: thousands of files are many words at once.
     waiting: VecDeque<Request>,
-    words: Vec<Word>,
+    words: VecDeque<Word>,
     /// Whether it was said that processes are looked at.
     told: bool,
 }
@@ -52,9 +53,9 @@ impl Watched {
         &self.processes
     }
 
-    /// What was said since this was last asked for.
-    pub fn take_words(&mut self) -> Vec<Word> {
-        std::mem::take(&mut self.words)
+    /// The next of what was said.
+    pub fn next_word(&mut self) -> Option<Word> {
+        self.words.pop_front()
     }
 
     /// Takes over the files of a configuration. `begins`: the daemon starts.
@@ -169,7 +170,7 @@ impl Watched {
                 file::Action::Forget(id) => (id, FileRequest::Forget),
                 file::Action::Level { name, level } => {
                     let kind = TrackerKind::File;
-                    self.words.push(Word { kind, name, level });
+                    self.words.push_back(Word { kind, name, level });
                     continue;
                 }
                 file::Action::Tell(notice) => {
@@ -208,7 +209,7 @@ impl Watched {
                 }
                 process::Action::Level { name, level } => {
                     let kind = TrackerKind::Process;
-                    self.words.push(Word { kind, name, level });
+                    self.words.push_back(Word { kind, name, level });
                     continue;
                 }
                 process::Action::Tell(notice) => {

@@ -27,10 +27,9 @@ mod sync;
 mod sysctls;
 mod turn;
 mod vmacs;
-mod watched;
 
 use super::control::Answer;
-use super::programs::{self, Fifos, Mailer, Notifier, Runner, Watched};
+use super::programs::{self, Programs};
 use super::sync_daemon::SyncDaemons;
 use super::{Exit, RoleContext, paths};
 use crate::config::model::Model;
@@ -66,8 +65,6 @@ const LINES_PER_TURN: usize = 64;
 const NOTICES_MAX: usize = 16 * 1024;
 /// How long a stop waits for the kernel to confirm that the addresses are gone.
 const STOP_LIMIT: Duration = Duration::from_millis(500);
-/// How long it waits for programs that are told of the end.
-const PROGRAMS_LIMIT: Duration = Duration::from_secs(1);
 /// How much longer for each link: the kernel waits for all processors before it takes one away.
 const STOP_PER_LINK: Duration = Duration::from_millis(50);
 
@@ -144,12 +141,8 @@ struct Shell {
     filters: Filters,
     batch: Batch,
     dumps: Dumps,
-    runner: Runner,
-    watched: Watched,
+    programs: Programs,
     scripts: Scripts,
-    notifier: Notifier,
-    fifos: Fifos,
-    mailer: Mailer,
     statics: Statics,
     linkbeats: Linkbeats,
     sync_daemons: SyncDaemons,
@@ -210,12 +203,8 @@ impl Shell {
             )?,
             batch: Batch::default(),
             dumps: Dumps::default(),
-            runner: Runner::default(),
-            watched: Watched::default(),
+            programs: Programs::default(),
             scripts: Scripts::default(),
-            notifier: Notifier::default(),
-            fifos: Fifos::default(),
-            mailer: Mailer::default(),
             statics: Statics::default(),
             linkbeats: Linkbeats::default(),
             sync_daemons: SyncDaemons::default(),
@@ -266,7 +255,7 @@ impl Shell {
                 shell.filters.presume(id, config, known);
             }
         }
-        shell.mailer.configure(&shell.model.global);
+        shell.programs.configure_mail(&shell.model.global);
         // Sooner than anything that makes this process larger: the runner begins as a copy of it.
         shell.prepare_runner();
         shell.synchronise();

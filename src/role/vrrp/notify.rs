@@ -11,22 +11,14 @@ use std::rc::Rc;
 impl Shell {
     /// Has the programs of an event run, writes it to the FIFOs, and has it mailed.
     pub(super) fn notify(&mut self, now: Instant, event: &Event, whom: &Notify) {
-        if !self.fifos.is_empty() {
-            self.fifos.tell(&event.line());
-        }
+        self.programs.write(|| event.line());
         if whom.mails {
-            self.mailer.tell_event(event);
+            self.programs.mail_event(event);
         }
         if whom.runs_programs() {
             let programs = event.programs(whom);
-            self.notifier
-                .tell(now, programs, &self.runner, &mut self.wheel);
+            self.programs.notify(now, programs, &mut self.wheel);
         }
-    }
-
-    /// Whether all that are told have heard.
-    pub(super) fn has_told(&self) -> bool {
-        self.notifier.is_done() && self.mailer.is_done()
     }
 
     /// Makes the FIFOs those of the configuration, and has them read by whom it says.
@@ -36,8 +28,8 @@ impl Shell {
             false => Part::Leads,
         };
         let wanted = &self.model.vrrp.fifos;
-        self.fifos
-            .configure(wanted, |_| part, &mut self.events, &self.runner);
+        self.programs
+            .configure_fifos(wanted, |_| part, &mut self.events);
     }
 
     /// Writes the state of everything to the FIFOs, as `fifo_write_vrrp_states_on_reload` says.
@@ -68,7 +60,7 @@ impl Shell {
                 what,
                 priority,
             };
-            self.fifos.tell(&event.line());
+            self.programs.write(|| event.line());
         }
     }
 }

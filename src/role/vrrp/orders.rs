@@ -2,12 +2,13 @@
 
 use super::links::Owner;
 use super::sockets::Place;
-use super::{Key, PROGRAMS_LIMIT, Phase, STOP_LIMIT, STOP_PER_LINK, Shell, refused};
+use super::{Key, Phase, STOP_LIMIT, STOP_PER_LINK, Shell, refused};
 use crate::config::model::Model;
 use crate::os::clock;
 use crate::report::{self, JsonVersion, Trackers, View};
 use crate::role::control::{Answer, Order};
 use crate::role::paths::{self, Dump};
+use crate::role::programs::PROGRAMS_LIMIT;
 use crate::time::Instant;
 use crate::vrrp::Event;
 use log::{error, info};
@@ -58,10 +59,8 @@ impl Shell {
             self.kernel.release_links();
         }
         self.synchronise();
-        self.fifos.close(&mut self.events, &self.runner);
-        self.runner
-            .need(false, now, &mut self.events, &mut self.wheel);
-        let limit = if self.has_told() {
+        self.programs.stop(now, &mut self.events, &mut self.wheel);
+        let limit = if self.programs.is_done() {
             STOP_LIMIT
         } else {
             PROGRAMS_LIMIT
@@ -99,7 +98,7 @@ impl Shell {
             || model.global.buffers != self.model.global.buffers
             || model.global.mail != self.model.global.mail;
         self.model = model;
-        self.mailer.configure(&self.model.global);
+        self.programs.configure_mail(&self.model.global);
         if !changed {
             self.synchronise();
             return;
@@ -177,12 +176,12 @@ impl Shell {
             polled: self.linkbeats.polled(),
             trackers: Trackers {
                 scripts: &self.scripts,
-                files: self.watched.files(),
-                processes: self.watched.processes(),
+                files: self.programs.files(),
+                processes: self.programs.processes(),
             },
-            fifos: self.fifos.states(),
+            fifos: self.programs.fifo_states(),
             known: reconciler.known(),
-            mail: self.mailer.counts(),
+            mail: self.programs.mail_counts(),
             is_filtered: self.filters.is_in_place(),
             now: (clock::now(), clock::wall()),
             is_placed: &|id| reconciler.is_placed(Owner::Instance(id)),

@@ -1,8 +1,10 @@
-//! What the runner says, to whom it concerns.
+//! What the runner and those it watches say, to whom it concerns: what scripts, files and processes say goes to the router.
 
 use super::Shell;
 use crate::os::clock;
-use crate::role::runner::{Answer, Received, RunId};
+use crate::role::programs::{News, Timer, Word};
+use crate::time::Instant;
+use crate::vrrp::Event;
 
 impl Shell {
     /// Whether anything is configured that the runner has to run.
@@ -23,37 +25,56 @@ impl Shell {
     /// Starts the runner, if it is needed.
     pub(super) fn prepare_runner(&mut self) {
         let (needed, now) = (self.needs_runner(), clock::now());
-        self.runner
-            .need(needed, now, &mut self.events, &mut self.wheel);
+        self.programs
+            .need_runner(needed, now, &mut self.events, &mut self.wheel);
     }
 
     /// The runner has something to say.
-    pub(super) fn listen_to_runner(&mut self) {
+    pub(super) fn hear_of_programs(&mut self) {
         let now = clock::now();
-        loop {
-            let received = self.runner.receive(now, &mut self.events, &mut self.wheel);
-            match received {
-                Received::Packet(Answer::Late(RunId::Script(run))) => self.script_late(now, run),
-                Received::Packet(Answer::Late(_)) => {}
-                Received::Packet(Answer::Ended(RunId::Script(run), outcome)) => {
-                    self.script_ended(now, run, outcome);
+        while let Some(news) = self.programs.hear(now, &mut self.events, &mut self.wheel) {
+            match news {
+                News::Late(run) => self.script_late(now, run),
+                News::Ended(run, outcome) => self.script_ended(now, run, outcome),
+                News::Word(word) => {
+                    self.pass_on(now, &word);
+                    self.perform(now);
                 }
-                Received::Packet(Answer::Ended(RunId::Notify(run), outcome)) => self
-                    .notifier
-                    .ended(now, run, outcome, &self.runner, &mut self.wheel),
-                Received::Packet(Answer::Ended(RunId::Reader(run), outcome)) => {
-                    self.fifos.reader_ended(run, outcome);
-                }
-                Received::Packet(Answer::File(id, reading)) => self.file_found(now, id, reading),
-                Received::Packet(Answer::Process(counted)) => self.processes_counted(now, counted),
-                Received::Packet(Answer::Mail(notice)) => self.mailer.heard(&notice),
-                Received::Nothing => return,
-                Received::Gone => {
-                    self.scripts.lost();
-                    self.watched.lost(now, &self.runner, &mut self.wheel);
-                    self.notifier.lost(now, &self.runner, &mut self.wheel);
-                }
+                News::Lost => self.scripts.lost(),
             }
         }
+    }
+
+    /// A timer of theirs has expired.
+    pub(super) fn programs_timer(&mut self, now: Instant, timer: Timer) {
+        self.programs
+            .expired(now, timer, &mut self.events, &mut self.wheel);
+        self.pass_on_words(now);
+    }
+
+    /// Watches the files and processes of the configuration from now on.
+    pub(super) fn configure_watched(&mut self, now: Instant, begins: bool) {
+        let (vrrp, buffers) = (&self.model.vrrp, &self.model.global.buffers);
+        let wheel = &mut self.wheel;
+        self.programs.watch_files(now, &vrrp.files, begins, wheel);
+        self.programs
+            .watch_processes(now, &vrrp.processes, buffers.processes, wheel);
+        self.pass_on_words(now);
+    }
+
+    fn pass_on_words(&mut self, now: Instant) {
+        while let Some(word) = self.programs.next_word() {
+            self.pass_on(now, &word);
+        }
+        self.perform(now);
+    }
+
+    fn pass_on(&mut self, now: Instant, word: &Word) {
+        let event = Event::Tracker {
+            kind: word.kind,
+            name: &word.name,
+            level: word.level,
+        };
+        self.router.handle(now, event, &mut self.actions);
     }
 }

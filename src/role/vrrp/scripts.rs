@@ -2,7 +2,6 @@
 
 use super::{Key, Phase, Shell};
 use crate::config::model::TrackerKind;
-use crate::role::runner::{Request, RunId};
 use crate::time::Instant;
 use crate::track::script::{Action, Outcome, Said, ScriptId};
 use crate::vrrp::Event;
@@ -47,19 +46,12 @@ impl Shell {
             for action in std::mem::take(&mut actions) {
                 match action {
                     Action::Run { run, config } => {
-                        let request = Request::Run {
-                            id: RunId::Script(run),
-                            command: config.command.clone(),
-                            limit: Some(config.timeout),
-                        };
-                        if let Err(outcome) = self.runner.ask(&request) {
+                        let (command, limit) = (&config.command, config.timeout);
+                        if let Err(outcome) = self.programs.run_script(run, command, limit) {
                             self.scripts.ended(run, outcome, &mut actions);
                         }
                     }
-                    // One that cannot be told ends the program as it ends itself.
-                    Action::End(run) => {
-                        let _ = self.runner.ask(&Request::End(RunId::Script(run)));
-                    }
+                    Action::End(run) => self.programs.end_script(run),
                     Action::Arm(id, at) => self.wheel.arm(Key::Script(id), at),
                     Action::Disarm(id) => drop(self.wheel.disarm(Key::Script(id))),
                     Action::Level { name, level } => {

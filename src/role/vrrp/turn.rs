@@ -8,7 +8,7 @@ use crate::os::clock;
 use crate::os::poll::Ready;
 use crate::os::vrrp_socket::Carrier;
 use crate::role::Exit;
-use crate::role::programs::{self, Timer};
+use crate::role::programs;
 use crate::time::Instant;
 use crate::vrrp::{Event, InstanceId, TimerKey, UNBOUND};
 use log::{debug, warn};
@@ -156,8 +156,8 @@ impl Shell {
                 }
                 Source::Parent => self.obey(),
                 Source::Sync => self.sync_daemons.listen(&mut self.events),
-                Source::Programs(programs::Source::Runner) => self.listen_to_runner(),
-                Source::Programs(programs::Source::Fifo) => self.fifos.writable(),
+                Source::Programs(programs::Source::Runner) => self.hear_of_programs(),
+                Source::Programs(programs::Source::Fifo) => self.programs.writable(),
                 Source::Signals => {
                     if self.context.terminated() {
                         self.stop(clock::now());
@@ -178,34 +178,21 @@ impl Shell {
     fn other_timer(&mut self, now: Instant, key: Key, deadline: Instant) {
         match key {
             // The first are handed over where they expire; what the others are for is looked after in every turn.
-            Key::Core(_) | Key::Kernel | Key::Filter | Key::Frames | Key::Programs(Timer::Mail) => {
-            }
+            Key::Core(_) | Key::Kernel | Key::Filter | Key::Frames => {}
             Key::Begin => {
                 if self.phase == Phase::Delayed {
                     self.begin(now);
                 }
             }
             Key::Script(id) => self.script_due(now, id, deadline),
-            Key::Programs(Timer::Process(id)) => self.process_due(now, id),
-            Key::Programs(Timer::Watched) => {
-                self.watched.send(now, &self.runner, &mut self.wheel);
-            }
-            Key::Programs(Timer::Runner) => {
-                self.runner.replace(now, &mut self.events, &mut self.wheel);
-            }
-            Key::Programs(Timer::Slow(run)) => {
-                self.notifier.slow(now, run, &self.runner, &mut self.wheel);
-            }
+            Key::Programs(timer) => self.programs_timer(now, timer),
             Key::Statics => self.look_at_statics(now),
             Key::Linkbeat => self.replace_linkbeat(now),
             Key::StopLimit => {
                 if !self.kernel.reconciler().is_settled() {
                     warn!("The kernel has not confirmed in time that all addresses are gone");
                 }
-                if !self.notifier.is_done() {
-                    warn!("Some notify scripts have not ended in time");
-                    self.notifier.flush(now, &self.runner, &mut self.wheel);
-                }
+                self.programs.hurry(now, &mut self.wheel);
                 self.end(now);
             }
         }
@@ -257,16 +244,15 @@ impl Shell {
         }
         self.kernel.tell();
         self.filters.tell();
-        if self.mailer.hand_over(now, &self.runner, &mut self.wheel) {
+        if self.programs.follow_up(now, &mut self.wheel) {
             self.events.soon();
         }
         self.dumps.reap();
         self.linkbeats.reap();
         self.follow();
-        self.runner.reap();
         self.hand_on_lines();
-        if self.phase == Phase::Stopping && self.has_told() && self.kernel.reconciler().is_settled()
-        {
+        let is_done = self.programs.is_done() && self.kernel.reconciler().is_settled();
+        if self.phase == Phase::Stopping && is_done {
             self.end(now);
         }
     }
