@@ -16,9 +16,9 @@ pub use watched::Word;
 
 use super::runner::{Answer, Outcome, Received, Request, RunId};
 use crate::config::model::{self, Command, Global, NetlinkBuffer, TrackFile, TrackProcess};
+use crate::notify::Event;
 use crate::notify::fifo::Line;
 use crate::notify::mail::{Counts, Mail};
-use crate::notify::Event;
 use crate::notify::programs::Program;
 use crate::os::poll::Loop;
 use crate::report::FifoState;
