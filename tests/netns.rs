@@ -21,6 +21,8 @@ mod frames;
 mod genhash;
 #[path = "netns/groups.rs"]
 mod groups;
+#[path = "netns/ha_suspend.rs"]
+mod ha_suspend;
 #[path = "netns/holdings.rs"]
 mod holdings;
 #[path = "netns/kernel.rs"]
@@ -100,6 +102,7 @@ fn main() -> std::process::ExitCode {
         buffers::cases(),
         checkers::cases(),
         checker::cases(),
+        ha_suspend::cases(),
         corpus::cases(),
         filter::cases(),
         frames::cases(),

@@ -63,9 +63,18 @@ struct Step<'a> {
     known: &'a dyn Fn(u64) -> Option<Kept>,
     random: &'a mut dyn FnMut() -> u64,
     actions: &'a mut Vec<Action>,
+    /// The checks of the service pause.
+    suspended: bool,
 }
 
 impl Step<'_> {
+    /// A check is due then, unless it pauses: it begins when the shell says how the address stands.
+    fn arm(&mut self, id: CheckId, due: Instant) {
+        if !self.suspended {
+            self.actions.push(Action::Arm(id, due));
+        }
+    }
+
     fn scene<'s>(&'s mut self, service: usize, config: &'s VirtualServer) -> Scene<'s> {
         Scene {
             now: self.now,
@@ -80,7 +89,8 @@ impl Director {
     /// Works by the configuration `new` from now on, in the place of `old`, which is empty at start. `random` gives any numbers; `known`
     /// is what another process has kept, by identity, of those that are new to this one.
     ///
-    /// What is told of what is gone comes first; places in actions are those of `new`.
+    /// What is told of what is gone comes first; places in actions are those of `new`. New services with `ha_suspend` wait to be told
+    /// that their address is here (`suspend`).
     pub fn configure(
         &mut self,
         now: Instant,
@@ -95,6 +105,7 @@ impl Director {
             known,
             random,
             actions,
+            suspended: false,
         };
         let states = std::mem::take(&mut self.services);
         let mut before = Before::new(&old.virtual_servers, states, |config| {
@@ -123,6 +134,8 @@ impl Director {
 
     fn start(&mut self, step: &mut Step<'_>, place: usize, config: &VirtualServer) -> Service {
         let mut service = Service::new(step.now);
+        service.suspended = config.ha_suspend;
+        step.suspended = service.suspended;
         let servers = config.real_servers.iter().enumerate();
         service.servers = servers
             .map(|(server, of_server)| self.new_server(step, (place, server), config, of_server))
@@ -145,7 +158,7 @@ impl Director {
         let states = std::mem::take(&mut service.servers);
         let key = |server: &RealServer| (server.address, server.port);
         let mut before = Before::new(&was.real_servers, states, key);
-        // Checks that paused begin again when the shell says how the address stands.
+        step.suspended = service.suspended;
         let mut risen = Vec::new();
         for (server, of_server) in config.real_servers.iter().enumerate() {
             let state = match before.take(server, key(of_server)) {
@@ -185,7 +198,10 @@ impl Director {
     ) -> Server {
         if !of_server.checkers.is_empty() {
             let names = Names::of(config, of_server);
-            step.actions.push(Action::Say(Notice::Activating(names)));
+            step.actions.push(Action::Say(match step.suspended {
+                true => Notice::Suspending(names),
+                false => Notice::Activating(names),
+            }));
         }
         let kept = (step.known)(server_identity(config, of_server));
         let mut extra = kept.map_or(0, |kept| i64::from(kept.extra));
@@ -219,7 +235,7 @@ impl Director {
         });
         let id = self.add(check);
         if let Some(due) = due {
-            step.actions.push(Action::Arm(id, due));
+            step.arm(id, due);
         }
         id
     }
@@ -295,7 +311,7 @@ impl Director {
         if old.timing != new.timing
             && let Some(due) = check.schedule.hasten(step.now, Plan::from(new))
         {
-            step.actions.push(Action::Arm(id, due));
+            step.arm(id, due);
         }
     }
 }

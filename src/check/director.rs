@@ -313,7 +313,7 @@ impl Director {
         self.ended(now, lvs, id, verdict, None, actions);
     }
 
-    /// The checks of a service pause, or go on. `random` gives any numbers.
+    /// The checks of a service pause, or go on: what they said stands meanwhile. `random` gives any numbers.
     pub fn suspend(
         &mut self,
         now: Instant,
@@ -332,11 +332,13 @@ impl Director {
             return;
         }
         for (server, config_of_server) in service.servers.iter().zip(&config.real_servers) {
-            let names = Names::of(config, config_of_server);
-            actions.push(Action::Say(match suspended {
-                true => Notice::Suspending(names),
-                false => Notice::Activating(names),
-            }));
+            if !server.checks.is_empty() {
+                let names = Names::of(config, config_of_server);
+                actions.push(Action::Say(match suspended {
+                    true => Notice::Suspending(names),
+                    false => Notice::Activating(names),
+                }));
+            }
             for (id, checker) in server.checks.iter().zip(&config_of_server.checkers) {
                 let check = self.checks.get_mut(id.index()).and_then(Option::as_mut);
                 let Some(check) = check.filter(|_| is_timed(&checker.probe)) else {

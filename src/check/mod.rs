@@ -13,6 +13,7 @@ pub mod kept;
 pub mod kinds;
 pub mod notice;
 pub mod ping;
+pub mod presence;
 pub mod schedule;
 pub mod service;
 pub mod smtp;

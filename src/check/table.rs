@@ -26,6 +26,12 @@ impl<'a> Groups<'a> {
         Groups(named.collect())
     }
 
+    /// The lines of a group.
+    pub fn members(&self, name: &str) -> &'a [Member] {
+        let group = self.0.get(name);
+        group.map_or(&[], |group| &group.members)
+    }
+
     /// What a virtual server is for the kernel.
     pub fn keys(&self, config: &VirtualServer) -> Vec<ServiceKey> {
         let mut keys = Vec::new();
@@ -33,8 +39,7 @@ impl<'a> Groups<'a> {
             Service::Address(address, port) => keys.push(address_key(config, *address, *port)),
             Service::Fwmark(mark) => keys.push(fwmark_key(config, *mark, None)),
             Service::Group(name) => {
-                let members = self.0.get(&**name).map(|group| &*group.members);
-                for member in members.unwrap_or_default() {
+                for member in self.members(name) {
                     match *member {
                         Member::Addresses { first, last, port } => keys.extend(
                             addresses(first, last)

@@ -2,6 +2,7 @@
 //! reconciler that emits the difference. No socket lives here: bytes and the time come in, bytes and notices go out.
 
 mod address;
+mod addresses;
 mod backoff;
 mod envelope;
 pub mod filter;
@@ -18,6 +19,7 @@ mod policy_text;
 mod reconcile;
 
 pub use address::{Address, Claim, IFA_F_NODAD, IFA_F_NOPREFIXROUTE, Placement};
+pub use addresses::Addresses;
 pub use filters::Filters;
 pub use known::{Known, Link, LinkChange, LinkState};
 pub use link::{Kind, LinkUpdate, Nature, Setting};

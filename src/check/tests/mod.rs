@@ -5,6 +5,7 @@ mod quorum;
 mod reload;
 mod schedule;
 mod scripts;
+mod suspend;
 
 use super::dialogue::Failure;
 use super::director::Director;

@@ -69,7 +69,7 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
     k("protocol", "<TCP or UDP or SCTP> any case", AnyCase(&["TCP", "UDP", "SCTP"]), "UDP (with warning) for address services", "<=0.7.6", 1,
       "Layer 4 protocol").acts(),
     k("ha_suspend", "-", Flag, "off", "1.0.0", 2,
-      "Only check while VIP is on this host"),
+      "Only check while VIP is on this host").acts(),
     k("smtp_alert", "[<BOOL>]", Bool, "global smtp_alert_checker, then smtp_alert, else off", "2.0.0", 2,
       "Mail on quorum change").acts(),
     k("virtualhost", "<STRING>", Word, "none", "<=0.7.6", 2,

@@ -4,6 +4,7 @@
 //! A turn has an order: what has happened is heard, and reaches the kernel in the same turn; then checks that are due begin, a few at a
 //! time, so that the verdict of one is not delayed by the beginning of a thousand others.
 
+mod addresses;
 mod connect;
 mod ipvs;
 mod orders;
@@ -26,6 +27,7 @@ use crate::os::poll::{Loop, Want};
 use crate::os::{clock, descriptors, memory, random};
 use crate::time::Instant;
 use crate::wheel::Wheel;
+use addresses::Watch;
 use connect::Connections;
 use ipvs::Ipvs;
 use log::{debug, error, info, warn};
@@ -50,6 +52,8 @@ enum Source {
     Check(u32),
     /// The kernel's load balancer.
     Ipvs,
+    /// The addresses of this host.
+    Addresses,
     Parent,
     /// The process that sees to connection synchronisation.
     Sync,
@@ -67,6 +71,8 @@ enum Key {
     Limit(u32),
     /// The kernel is to be asked for something.
     Ipvs,
+    /// The kernel is to be asked which addresses there are.
+    Addresses,
     Programs(programs::Timer),
     /// Checks that found no room are tried again.
     Room,
@@ -95,6 +101,7 @@ struct Shell {
     connections: Connections,
     runs: Runs,
     ipvs: Ipvs,
+    watch: Watch,
     sync_daemons: SyncDaemons,
     programs: Programs,
     /// The checks that follow each file.
@@ -128,6 +135,7 @@ impl Shell {
             connections: Connections::new(connections_max()),
             runs: Runs::default(),
             ipvs: Ipvs::open(&model.global.ipvs)?,
+            watch: Watch::default(),
             sync_daemons: SyncDaemons::default(),
             programs: Programs::default(),
             file_checks: FxHashMap::default(),
@@ -176,6 +184,7 @@ impl Shell {
             &mut self.actions,
         );
         self.perform(now);
+        self.configure_addresses(now);
         self.write_ledger();
         self.configure_files(now, !self.context.resume);
         memory::give_back();

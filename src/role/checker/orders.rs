@@ -95,6 +95,7 @@ impl Shell {
             &mut self.actions,
         );
         self.perform(now);
+        self.configure_addresses(now);
         self.write_ledger();
         self.configure_files(now, false);
     }

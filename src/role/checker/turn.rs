@@ -36,6 +36,11 @@ impl Shell {
                         self.events.again(*event);
                     }
                 }
+                Source::Addresses => {
+                    if self.hear_of_addresses(clock::now()) {
+                        self.events.again(*event);
+                    }
+                }
                 Source::Parent => self.obey(),
                 Source::Sync => self.sync_daemons.listen(&mut self.events),
                 Source::Programs(programs::Source::Runner) => self.hear_of_programs(),
@@ -74,6 +79,7 @@ impl Shell {
                     let (events, wheel) = (&mut self.events, &mut self.wheel);
                     self.programs.expired(now, timer, events, wheel);
                 }
+                Key::Addresses => self.ask_for_addresses(now),
                 // Looked after below.
                 Key::Room | Key::Ipvs => {}
                 Key::KernelLimit => {
