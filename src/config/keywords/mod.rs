@@ -12,6 +12,7 @@ mod http;
 mod instance;
 mod root;
 mod service;
+mod shared;
 mod suggest;
 #[cfg(test)]
 mod tests;
@@ -195,6 +196,22 @@ impl Keyword {
         self.acts = true;
         self
     }
+}
+
+/// The rows of several lists, which must be as many as the type says.
+const fn joined<const ALL: usize>(lists: &[&[Keyword]]) -> [Keyword; ALL] {
+    let mut rows = [lists[0][0]; ALL];
+    let (mut list, mut row, mut filled) = (0, 0, 0);
+    while list < lists.len() {
+        if row == lists[list].len() {
+            (list, row) = (list + 1, 0);
+            continue;
+        }
+        rows[filled] = lists[list][row];
+        (row, filled) = (row + 1, filled + 1);
+    }
+    assert!(filled == ALL);
+    rows
 }
 
 /// Every block: its path as people write it, who acts on it, and its keywords in the order of the manual.
