@@ -3,7 +3,7 @@
 use super::dialogue::{Dialogue, Failure, Step, Verdict};
 use super::dns::Dns;
 use super::http::Http;
-use super::ping::Ping;
+use super::ping::{Carrier, Ping};
 use super::smtp::Smtp;
 use super::tls::Secured;
 use super::tls::settings::Settings;
@@ -18,6 +18,8 @@ use std::rc::Rc;
 pub struct Kinds {
     patterns: Patterns,
     tls: Settings,
+    /// What carries echoes.
+    pub echoes: Carrier,
 }
 
 impl Kinds {
@@ -46,7 +48,10 @@ impl Kinds {
     ) -> Result<Box<dyn Dialogue>, Failure> {
         Ok(match kind {
             model::Dialogue::Tcp => Box::new(Accepted),
-            model::Dialogue::Ping => Box::new(Ping::new(connection.address.is_ipv6(), random)),
+            model::Dialogue::Ping => {
+                let ipv6 = connection.address.is_ipv6();
+                Box::new(Ping::new(self.echoes, ipv6, random))
+            }
             model::Dialogue::Smtp(helo) => Box::new(Smtp::new(Rc::clone(helo))),
             model::Dialogue::Udp(probe) => Box::new(Udp::new(Rc::clone(probe), random)),
             model::Dialogue::Dns(probe) => Box::new(Dns::new(Rc::clone(probe), random)),

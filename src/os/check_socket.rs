@@ -19,7 +19,17 @@ pub enum Transport {
     Datagram,
     /// ICMP echo, one message each; the kernel sees to identifiers, and lets replies to this socket's requests in alone.
     Echo,
+    /// The same by a raw socket, where that is allowed and the other is not: replies to all requests of this host come in.
+    RawEcho,
 }
+
+/// Option `ICMP_FILTER` of raw sockets: a set bit keeps the messages of that type out.
+const ICMP_FILTER: libc::c_int = 1;
+/// The same over IPv6 (RFC 3542 section 3.2).
+const ICMP6_FILTER: libc::c_int = 1;
+/// The types of replies over both.
+const ECHO_REPLY: u32 = 0;
+const ECHO_REPLY_V6: u32 = 129;
 
 /// This end, where something was said about it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -129,8 +139,13 @@ fn prepare(transport: Transport, to: SocketAddr, from: Origin<'_>) -> io::Result
         (Transport::Datagram, _) => (libc::SOCK_DGRAM, 0),
         (Transport::Echo, SocketAddr::V4(_)) => (libc::SOCK_DGRAM, libc::IPPROTO_ICMP),
         (Transport::Echo, SocketAddr::V6(_)) => (libc::SOCK_DGRAM, libc::IPPROTO_ICMPV6),
+        (Transport::RawEcho, SocketAddr::V4(_)) => (libc::SOCK_RAW, libc::IPPROTO_ICMP),
+        (Transport::RawEcho, SocketAddr::V6(_)) => (libc::SOCK_RAW, libc::IPPROTO_ICMPV6),
     };
     let fd = open(family, kind, protocol)?;
+    if transport == Transport::RawEcho {
+        admit_replies_alone(&fd, family)?;
+    }
     if let Some(interface) = from.interface {
         set_option_bytes(
             &fd,
@@ -152,7 +167,7 @@ fn prepare(transport: Transport, to: SocketAddr, from: Origin<'_>) -> io::Result
         if from.port.is_some() {
             // The last check's connection may still linger on that port.
             set_option(&fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
-        } else if transport != Transport::Echo {
+        } else if matches!(transport, Transport::Stream | Transport::Datagram) {
             // Kernels before 4.2 choose the port at once.
             let _ = set_option(&fd, libc::SOL_IP, IP_BIND_ADDRESS_NO_PORT, 1);
         }
@@ -165,6 +180,20 @@ fn prepare(transport: Transport, to: SocketAddr, from: Origin<'_>) -> io::Result
         bind(fd.as_raw_fd(), &SockaddrStorage::from(own))?;
     }
     Ok(fd)
+}
+
+/// Keeps everything but replies from waking us.
+fn admit_replies_alone(fd: &OwnedFd, family: libc::c_int) -> io::Result<()> {
+    if family == libc::AF_INET {
+        let mask = !(1_u32 << ECHO_REPLY);
+        return set_option_bytes(fd, libc::SOL_RAW, ICMP_FILTER, &mask.to_ne_bytes());
+    }
+    let mut mask = [u32::MAX; 8];
+    if let Some(word) = mask.get_mut((ECHO_REPLY_V6 / u32::BITS) as usize) {
+        *word &= !(1 << (ECHO_REPLY_V6 % u32::BITS));
+    }
+    let mask = mask.map(u32::to_ne_bytes).concat();
+    set_option_bytes(fd, libc::SOL_ICMPV6, ICMP6_FILTER, &mask)
 }
 
 /// A link-local address means one of an interface.

@@ -8,6 +8,8 @@ use std::net::Ipv4Addr;
 pub const PROTOCOL_VRRP: u8 = 112;
 /// Protocol number of the authentication header (RFC 2402 section 2).
 pub const PROTOCOL_AH: u8 = 51;
+/// Protocol number of ICMP (RFC 792).
+pub const PROTOCOL_ICMP: u8 = 1;
 /// Length of a header without options.
 pub const HEADER_LENGTH: usize = 20;
 /// Where the destination stands.

@@ -1,5 +1,7 @@
 //! Every checker against real servers: what is there is up, what is not as it has to be is down, and the log says why.
 
+#[path = "checkers/datagrams.rs"]
+mod datagrams;
 #[path = "checkers/hostile.rs"]
 mod hostile;
 #[path = "checkers/servers.rs"]
@@ -23,9 +25,11 @@ pub fn cases() -> Vec<Case> {
         program_case("checkers::dns", DNSMASQ, dns),
         program_case("checkers::smtp", servers::AIOSMTPD, smtp),
         case("checkers::udp", udp),
-        case("checkers::ping", ping),
+        case("checkers::ping", || ping(true)),
+        case("checkers::ping_by_raw_sockets", || ping(false)),
     ];
     cases.extend(hostile::cases());
+    cases.extend(datagrams::cases());
     cases
 }
 
@@ -321,14 +325,22 @@ fn udp() {
     check(node, "", &rows);
 }
 
-fn ping() {
+/// Echoes and whoever answers them, by datagram sockets where the range of groups can be widened, else by raw ones.
+fn ping(may_widen: bool) {
+    const RANGE: &str = "/proc/sys/net/ipv4/ping_group_range";
     let world = host();
     let node = &world.nodes[0];
     node.run(&["ip", "addr", "add", "fd00::1/64", "dev", "eth0", "nodad"]);
     node.run(&["ip", "route", "add", "blackhole", "10.14.0.0/24"]);
-    let rows = [
+    if !may_widen {
+        // As in a container.
+        node.run(&["mount", "--bind", "/proc/sys", "/proc/sys"]);
+        node.run(&["mount", "-o", "remount,bind,ro", "/proc/sys"]);
+    }
+    let mut rows = vec![
         row("PING_CHECK", "", ""),
         row("PING_CHECK", "connect_ip fd00::1", ""),
+        row("PING_CHECK", "bindto 10.10.0.1", ""),
         // Nobody has that address.
         row(
             "PING_CHECK",
@@ -337,5 +349,15 @@ fn ping() {
         ),
         row("PING_CHECK", "connect_ip 10.14.0.1", "cannot connect"),
     ];
+    // Side by side: each finds its own reply among those of all.
+    rows.extend((0..20).map(|_| row("PING_CHECK", "", "")));
     check(node, "", &rows);
+    let said = match may_widen {
+        true => "may send echoes now",
+        false => "raw sockets do",
+    };
+    let (log, range) = (node.log(), node.run(&["cat", RANGE]));
+    assert!(log.contains(said), "{log}");
+    let widened = range.split_whitespace().eq(["0", "0"]);
+    assert_eq!(widened, may_widen, "{range}");
 }

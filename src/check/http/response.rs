@@ -63,8 +63,8 @@ impl fmt::Display for Fault {
 #[derive(Debug)]
 pub struct Decoder {
     state: State,
-    /// Bytes of interim responses so far.
-    interim: usize,
+    /// Bytes before the head that counts: empty lines and interim responses.
+    passed: usize,
     /// Bytes of the body so far.
     body: u64,
 }
@@ -100,7 +100,7 @@ impl Default for Decoder {
     fn default() -> Self {
         Decoder {
             state: State::BEGIN,
-            interim: 0,
+            passed: 0,
             body: 0,
         }
     }
@@ -122,20 +122,28 @@ impl Decoder {
     ) -> Result<bool, Fault> {
         // Interim responses (RFC 9110 section 15.2) may come before the one that counts.
         while let State::Head { text, searched } = &mut self.state {
-            let before = text.len();
-            // One byte more than may be, so that what is too long is seen to be.
-            let room = (HEAD_MAX + 1).saturating_sub(before + self.interim);
-            text.extend(bytes.iter().take(room));
+            // One byte more than may be, so that what is too long is seen to be. By lines, so that what is behind a head is not copied
+            // for each of the heads before it.
+            let room = (HEAD_MAX + 1).saturating_sub(text.len() + self.passed);
+            let line = memchr::memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1);
+            let (line, rest) = bytes.split_at_checked(line.min(room)).unwrap_or_default();
+            text.extend_from_slice(line);
+            bytes = rest;
+            // Empty lines before a head are borne (RFC 9112 section 2.2).
+            if text.ends_with(b"\n") && is_blank(text) {
+                self.passed += text.len();
+                text.clear();
+            }
             let Some(end) = head_end(text, searched) else {
-                return match text.len() + self.interim {
-                    _ if !begins_well(text) => Err(Fault::NotHttp),
-                    length if length > HEAD_MAX => Err(Fault::LongHead),
-                    _ => Ok(false),
-                };
+                match text.len() + self.passed {
+                    _ if !begins_well(text) => return Err(Fault::NotHttp),
+                    length if length > HEAD_MAX => return Err(Fault::LongHead),
+                    _ if bytes.is_empty() => return Ok(false),
+                    _ => continue,
+                }
             };
             let text = std::mem::take(text);
             self.head(text.get(..end).unwrap_or_default(), take)?;
-            bytes = bytes.get(end.saturating_sub(before)..).unwrap_or_default();
         }
         self.body(bytes, take)
     }
@@ -176,7 +184,7 @@ impl Decoder {
         }
         let status = response.code.ok_or(Fault::NotHttp)?;
         if INTERIM.contains(&status) {
-            self.interim += text.len();
+            self.passed += text.len();
             self.state = State::BEGIN;
             return Ok(());
         }
@@ -226,7 +234,11 @@ impl Decoder {
     }
 }
 
-/// Whether this can be the beginning of a response; empty lines before it are borne (RFC 9112 section 2.2).
+fn is_blank(text: &[u8]) -> bool {
+    text.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
+}
+
+/// Whether this can be the beginning of a response.
 fn begins_well(text: &[u8]) -> bool {
     let skipped = text.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
     let text = text.get(skipped.count()..).unwrap_or_default();
@@ -239,13 +251,7 @@ fn head_end(text: &[u8], searched: &mut usize) -> Option<usize> {
     while let Some(at) = memchr::memchr(b'\n', text.get(*searched..)?) {
         let line = *searched + at + 1;
         let rest = text.get(line..)?;
-        let blank = text
-            .get(..line)?
-            .iter()
-            .all(|byte| matches!(byte, b'\r' | b'\n'));
         match rest {
-            // Not the end of a head that has not begun.
-            _ if blank => {}
             [b'\n', ..] => return Some(line + 1),
             [b'\r', b'\n', ..] => return Some(line + LINE_END),
             // The next byte decides.

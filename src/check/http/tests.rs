@@ -169,7 +169,7 @@ fn what_is_no_answer() {
         ("HTTP/2 200\r\n\r\n", "not HTTP"),
         ("HTTP/1.1 ok\r\n\r\n", "not HTTP"),
         ("HTTP/1.1 20\r\n\r\n", "not HTTP"),
-        ("\r\n\r\n", "not HTTP"),
+        ("\r\n\r\n", "closed the connection too early"),
         // Only interim responses.
         (
             "HTTP/1.1 100 Continue\r\n\r\n",
@@ -316,6 +316,9 @@ fn what_does_not_end_is_cut_off() {
         failure.contains("headers are longer than 64 KiB"),
         "{failure}"
     );
+    assert!(given <= HEAD_MAX + 100, "{given}");
+    let (failure, given) = endless(&url(), "", b"\r\n");
+    assert!(failure.contains("headers are longer"), "{failure}");
     assert!(given <= HEAD_MAX + 100, "{given}");
     let (failure, given) = endless(&url(), "HTTP/1.1 200 OK\r\n", b"A: b\r\n");
     assert!(failure.contains("headers are longer"), "{failure}");

@@ -1,10 +1,11 @@
 //! Checks that talk to servers: one connection a check, from the moment it is due to its verdict. What is said over it is
 //! `check::kinds`' to choose, and how it is said and heard, `flight`'s.
 
-use super::{Key, Source};
+use super::{Key, Source, ping};
 use crate::check::CheckId;
 use crate::check::dialogue::{Failure, Verdict};
 use crate::check::kinds::Kinds;
+use crate::check::ping::Carrier;
 use crate::config::model::{self, Connection, Tls};
 use crate::os::check_socket::{Origin, Refusal, Transport};
 use crate::os::poll::{Loop, Ready};
@@ -20,13 +21,16 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// What a kind of check goes over.
-fn transport(kind: &model::Dialogue) -> Transport {
+fn transport(kind: &model::Dialogue, echoes: Carrier) -> Transport {
     match kind {
         model::Dialogue::Tcp | model::Dialogue::Smtp(_) | model::Dialogue::Web(_) => {
             Transport::Stream
         }
         model::Dialogue::Udp(_) | model::Dialogue::Dns(_) => Transport::Datagram,
-        model::Dialogue::Ping => Transport::Echo,
+        model::Dialogue::Ping => match echoes {
+            Carrier::Datagram => Transport::Echo,
+            Carrier::Raw => Transport::RawEcho,
+        },
     }
 }
 
@@ -150,7 +154,7 @@ impl Connections {
             Ok(dialogue) => dialogue,
             Err(failure) => return Outcome::Over(Err(failure)),
         };
-        let over = transport(wish.kind);
+        let over = transport(wish.kind, self.kinds.echoes);
         let flight = match Flight::begin(over, (to, from), dialogue, wish.limit, now) {
             Ok((_, Some(verdict))) => return Outcome::Over(verdict),
             Ok((flight, None)) => flight,
@@ -158,7 +162,19 @@ impl Connections {
                 let errno = error.raw_os_error().unwrap_or(libc::EINVAL);
                 return Outcome::Over(Err(Failure::NotConnected(errno)));
             }
-            Err(Refusal::Ours(error)) => return self.cannot(&error, to),
+            Err(Refusal::Ours(error)) => {
+                return match ping::other_carrier(over, &error) {
+                    Some(other) => {
+                        self.kinds.echoes = other;
+                        match other {
+                            Carrier::Raw => self.begin(now, wish, events, wheel),
+                            // Both are refused: whoever allows the first finds it tried at the next check.
+                            Carrier::Datagram => self.cannot(&error, to),
+                        }
+                    }
+                    None => self.cannot(&error, to),
+                };
+            }
         };
         let slot = self.free.pop().unwrap_or_else(|| {
             self.flights.push(None);

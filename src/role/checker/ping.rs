@@ -1,10 +1,13 @@
 //! What the kernel must allow before an echo can be sent: its datagram sockets for ICMP are for groups of a range, which is empty on
-//! many systems, for root as well.
+//! many systems, for root as well. Where it cannot be widened, as in most containers, raw sockets carry echoes.
 
+use crate::check::ping::Carrier;
 use crate::config::model::{Dialogue, Lvs, Probe};
+use crate::os::check_socket::Transport;
 use crate::os::sysctl;
-use log::{info, warn};
+use log::info;
 use nix::unistd::getegid;
+use std::io;
 
 const RANGE: &str = "net/ipv4/ping_group_range";
 
@@ -33,6 +36,46 @@ pub(super) fn prepare(lvs: &Lvs) {
             "PING_CHECK: group {own} may send echoes now ({RANGE} was {} {})",
             now.0, now.1
         ),
-        Err(error) => warn!("PING_CHECK: cannot let group {own} send echoes ({RANGE}): {error}"),
+        Err(error) => info!(
+            "PING_CHECK: group {own} may not send echoes ({RANGE}: {error}): raw sockets do, with CAP_NET_RAW"
+        ),
+    }
+}
+
+/// What may carry echoes where a socket was refused for what it is.
+pub(super) fn other_carrier(refused: Transport, why: &io::Error) -> Option<Carrier> {
+    let errno = why.raw_os_error()?;
+    if !matches!(
+        errno,
+        libc::EACCES | libc::EPERM | libc::EPROTONOSUPPORT | libc::ESOCKTNOSUPPORT
+    ) {
+        return None;
+    }
+    match refused {
+        Transport::Echo => Some(Carrier::Raw),
+        Transport::RawEcho => Some(Carrier::Datagram),
+        Transport::Stream | Transport::Datagram => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_refused_the_other_is_tried() {
+        let rows = [
+            (Transport::Echo, libc::EACCES, Some(Carrier::Raw)),
+            (Transport::Echo, libc::EPROTONOSUPPORT, Some(Carrier::Raw)),
+            (Transport::Echo, libc::EMFILE, None),
+            (Transport::RawEcho, libc::EPERM, Some(Carrier::Datagram)),
+            (Transport::RawEcho, libc::EINVAL, None),
+            (Transport::Stream, libc::EPERM, None),
+            (Transport::Datagram, libc::EACCES, None),
+        ];
+        for (refused, errno, other) in rows {
+            let why = io::Error::from_raw_os_error(errno);
+            assert_eq!(other_carrier(refused, &why), other, "{refused:?} {why}");
+        }
     }
 }

@@ -1,18 +1,25 @@
-//! Every checker against servers that mean ill: the verdict comes in time, and names the reason.
+//! Every checker against servers that mean ill: the verdict comes in time, and names the reason. Each kind that talks meets one that is
+//! silent, that drips, that has no end, that resets, that closes its side, that talks garbage and that is longer than anything has to be;
+//! `SSL_GET` once before and once within its TLS.
 
-use super::{HERE, Row, check, host, row};
+use super::{HERE, check, host, row};
 use crate::support::stage::{Case, case};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsFd;
+use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::Duration;
 
 /// The cases of this part.
 pub fn cases() -> Vec<Case> {
     vec![
-        case("checkers::hostile_streams", streams),
-        case("checkers::hostile_datagrams", datagrams),
+        // What drips may take ten times as long.
+        case("checkers::hostile_streams", || streams(DEEDS, 0.5)),
+        case("checkers::endless_streams", || streams(ENDLESS, 5.0)),
     ]
 }
 
@@ -20,19 +27,19 @@ pub fn cases() -> Vec<Case> {
 type Deed = fn(TcpStream);
 
 /// Says this once something was asked, and keeps the connection.
-fn say(mut stream: &TcpStream, bytes: &[u8]) {
+fn say(mut stream: impl Read + Write, bytes: &[u8]) {
     let mut request = [0; 512];
     let _ = stream.read(&mut request);
     let _ = stream.write_all(bytes);
 }
 
 /// Until the other side has had enough.
-fn wait(mut stream: TcpStream) {
+fn wait(mut stream: impl Read) {
     let _ = stream.read_to_end(&mut Vec::new());
 }
 
 /// Says the same over and over.
-fn repeat(mut stream: TcpStream, bytes: &[u8], pause: Duration) {
+fn repeat(mut stream: impl Write, bytes: &[u8], pause: Duration) {
     while stream.write_all(bytes).is_ok() {
         thread::sleep(pause);
     }
@@ -47,6 +54,26 @@ fn reset(stream: TcpStream) {
     let _ =
         nix::sys::socket::setsockopt(&stream.as_fd(), nix::sys::socket::sockopt::Linger, &linger);
 }
+
+/// The same connection within TLS.
+fn secure(stream: TcpStream) -> StreamOwned<ServerConnection, TcpStream> {
+    static CONFIG: LazyLock<Arc<ServerConfig>> = LazyLock::new(|| {
+        let chain = CertificateDer::from_pem_slice(CERTIFICATE).expect("a certificate");
+        let key = PrivateKeyDer::from_pem_slice(KEY).expect("a key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![chain], key);
+        Arc::new(config.expect("a configuration"))
+    });
+    let server = ServerConnection::new(Arc::clone(&CONFIG)).expect("a server");
+    StreamOwned::new(server, stream)
+}
+
+const CERTIFICATE: &[u8] = include_bytes!("../../../src/check/tls/pem/server.crt");
+const KEY: &[u8] = include_bytes!("../../../src/check/tls/pem/server.key");
 
 const DRIP: Duration = Duration::from_millis(50);
 const NO_PAUSE: Duration = Duration::ZERO;
@@ -83,22 +110,6 @@ const DEEDS: &[(&str, Deed, &str)] = &[
         "HTTP_GET",
         |stream| repeat(stream, b"\r\n", DRIP),
         "no answer in time",
-    ),
-    (
-        "HTTP_GET",
-        |stream| {
-            say(&stream, b"HTTP/1.1 200 OK\r\n");
-            repeat(stream, &[b'x'; 4096], NO_PAUSE);
-        },
-        "the headers are longer than 64 KiB",
-    ),
-    (
-        "HTTP_GET",
-        |stream| {
-            say(&stream, b"HTTP/1.1 200 OK\r\n\r\n");
-            repeat(stream, &[b'x'; 65536], NO_PAUSE);
-        },
-        "the page is longer than 16 MiB",
     ),
     (
         "HTTP_GET",
@@ -140,6 +151,75 @@ const DEEDS: &[(&str, Deed, &str)] = &[
         },
         "",
     ),
+    (
+        "HTTP_GET",
+        |stream| {
+            say(&stream, b"HTTP/1.1 200 OK\r\nX: ");
+            let _ = (&stream).write_all(&[b'x'; 60 * 1024]);
+            let _ = (&stream).write_all(b"\r\n\r\npage");
+        },
+        "",
+    ),
+    (
+        "SSL_GET",
+        |stream| {
+            say(&stream, b"");
+            reset(stream);
+        },
+        "Connection reset",
+    ),
+    (
+        "SSL_GET",
+        |stream| {
+            let _ = stream.shutdown(Shutdown::Write);
+            wait(stream);
+        },
+        "closed the connection during the TLS handshake",
+    ),
+    // A record of which the length drips in, and a handshake message without end.
+    (
+        "SSL_GET",
+        |stream| {
+            say(&stream, &[22, 3, 3, 0x40, 0]);
+            repeat(stream, &[2], DRIP);
+        },
+        "no end of the TLS handshake in time",
+    ),
+    // The same servers as above, once they are within.
+    (
+        "SSL_GET",
+        |stream| say(&mut secure(stream), b"\x00\xff garbage"),
+        "the answer is not HTTP",
+    ),
+    (
+        "SSL_GET",
+        |stream| wait(secure(stream)),
+        "no answer in time",
+    ),
+    (
+        "SSL_GET",
+        |stream| say(&mut secure(stream), b""),
+        "closed the connection too early",
+    ),
+    (
+        "SSL_GET",
+        |stream| {
+            let mut stream = secure(stream);
+            say(&mut stream, b"HTTP/1.1 200 OK\r\n\r\npage");
+            reset(stream.sock);
+        },
+        "Connection reset",
+    ),
+    (
+        "SSL_GET",
+        |stream| {
+            let mut stream = secure(stream);
+            say(&mut stream, b"HTTP/1.1 200 OK\r\n\r\n");
+            let _ = stream.sock.write_all(&[b'x'; 100]);
+            wait(stream);
+        },
+        "does not speak TLS",
+    ),
     ("SSL_GET", wait, "no end of the TLS handshake in time"),
     (
         "SSL_GET",
@@ -173,28 +253,155 @@ const DEEDS: &[(&str, Deed, &str)] = &[
     ),
     (
         "SMTP_CHECK",
-        |stream| repeat(stream, b"220-x\r\n", NO_PAUSE),
-        "a reply of more than",
+        |stream| repeat(stream, b"220-x\r\n", DRIP),
+        "no answer in time",
+    ),
+    ("SMTP_CHECK", |stream| reset(stream), "Connection reset"),
+    (
+        "SMTP_CHECK",
+        |mut stream| {
+            let _ = stream.write_all(b"220 mail.example ESMTP\r\n");
+            let _ = stream.shutdown(Shutdown::Write);
+            wait(stream);
+        },
+        "closed the connection too early",
+    ),
+    // A greeting, and then nothing, or no end.
+    (
+        "SMTP_CHECK",
+        |mut stream| {
+            let _ = stream.write_all(b"220 mail.example ESMTP\r\n");
+            wait(stream);
+        },
+        "no answer in time",
+    ),
+    // That it is accepted is enough, whatever comes then.
+    ("TCP_CHECK", |_| {}, ""),
+    ("TCP_CHECK", wait, ""),
+];
+
+/// Servers that talk as fast as they can and never end: they must not be heard for ever, and must not keep the others waiting.
+const ENDLESS: &[(&str, Deed, &str)] = &[
+    (
+        "HTTP_GET",
+        |stream| {
+            say(&stream, b"HTTP/1.1 200 OK\r\n");
+            repeat(stream, &[b'x'; 4096], NO_PAUSE);
+        },
+        "the headers are longer than 64 KiB",
+    ),
+    (
+        "HTTP_GET",
+        |stream| {
+            say(&stream, b"HTTP/1.1 200 OK\r\n\r\n");
+            repeat(stream, &[b'x'; 65536], NO_PAUSE);
+        },
+        "the page is longer than 16 MiB",
+    ),
+    (
+        "HTTP_GET",
+        |stream| {
+            say(&stream, b"HTTP/1.1 200 ");
+            repeat(stream, &[b'x'; 4096], NO_PAUSE);
+        },
+        "the headers are longer than 64 KiB",
+    ),
+    (
+        "HTTP_GET",
+        |stream| {
+            repeat(
+                stream,
+                &b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000),
+                NO_PAUSE,
+            )
+        },
+        "the headers are longer than 64 KiB",
+    ),
+    (
+        "HTTP_GET",
+        |stream| repeat(stream, &b"\r\n".repeat(10_000), NO_PAUSE),
+        "the headers are longer than 64 KiB",
+    ),
+    (
+        "HTTP_GET",
+        |stream| {
+            say(
+                &stream,
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            );
+            repeat(stream, &b"1\r\nx\r\n".repeat(10_000), NO_PAUSE);
+        },
+        "the page is longer than 16 MiB",
+    ),
+    (
+        "SSL_GET",
+        |stream| {
+            say(&stream, &[22, 3, 3, 0, 4, 2, 0xff, 0xff, 0xff]);
+            repeat(
+                stream,
+                &[&[22, 3, 3, 0x40, 0][..], &[0; 0x4000]].concat(),
+                NO_PAUSE,
+            );
+        },
+        "does not speak TLS",
+    ),
+    (
+        "SSL_GET",
+        |stream| {
+            let mut stream = secure(stream);
+            say(&mut stream, b"HTTP/1.1 200 OK\r\n");
+            repeat(stream, &[b'x'; 4096], NO_PAUSE);
+        },
+        "the headers are longer than 64 KiB",
+    ),
+    (
+        "SSL_GET",
+        |stream| {
+            let mut stream = secure(stream);
+            say(&mut stream, b"HTTP/1.1 200 OK\r\n\r\n");
+            repeat(stream, &[b'x'; 16384], NO_PAUSE);
+        },
+        "the page is longer than 16 MiB",
     ),
     (
         "SMTP_CHECK",
-        |stream| repeat(stream, b"220-x\r\n", DRIP),
-        "no answer in time",
+        |stream| repeat(stream, b"220-x\r\n", NO_PAUSE),
+        "a reply of more than",
     ),
     (
         "SMTP_CHECK",
         |stream| repeat(stream, b"\xff\x00\n", NO_PAUSE),
         "not a reply of a mail server",
     ),
-    ("TCP_CHECK", wait, ""),
+    (
+        "SMTP_CHECK",
+        |mut stream| {
+            let _ = stream.write_all(b"220 mail.example ESMTP\r\n");
+            repeat(stream, b"250-x\r\n", NO_PAUSE);
+        },
+        "a reply of more than",
+    ),
+    (
+        "SMTP_CHECK",
+        |mut stream| {
+            let _ = stream.write_all(b"220 ");
+            repeat(stream, &[b'x'; 4096], NO_PAUSE);
+        },
+        "a reply of more than",
+    ),
+    (
+        "TCP_CHECK",
+        |stream| repeat(stream, &[b'x'; 4096], NO_PAUSE),
+        "",
+    ),
 ];
 
-fn streams() {
+fn streams(deeds: &'static [(&str, Deed, &str)], timeout: f32) {
     const FIRST: u16 = 9000;
     let world = host();
     let node = &world.nodes[0];
     let mut rows = Vec::new();
-    for (port, (kind, deed, wrong)) in (FIRST..).zip(DEEDS) {
+    for (port, (kind, deed, wrong)) in (FIRST..).zip(deeds) {
         let listener = node
             .in_network(|| TcpListener::bind((HERE, port)))
             .expect("a listener");
@@ -207,60 +414,8 @@ fn streams() {
             "HTTP_GET" | "SSL_GET" => "url {\n path /\n}",
             _ => "",
         };
-        // What does not end may take ten times as long.
-        let lines = format!("connect_port {port}\nconnect_timeout 0.5\n{page}");
+        let lines = format!("connect_port {port}\nconnect_timeout {timeout}\n{page}");
         rows.push(row(kind, lines, wrong));
-    }
-    check(node, "", &rows);
-}
-
-/// Makes an answer of a question.
-type Answer = fn(&[u8]) -> Vec<u8>;
-
-/// What a server answers to a question, and what has to be found.
-const ANSWERS: &[(Answer, &str)] = &[
-    (|_| b"x".to_vec(), "shorter than a header of DNS"),
-    (|_| Vec::new(), "shorter than a header of DNS"),
-    (<[u8]>::to_vec, "no answer but a question"),
-    (
-        |asked| answer(asked, [0x99, 0x99], 0),
-        "only answers to other questions came in time",
-    ),
-    (
-        |asked| answer(asked, [asked[0], asked[1]], 2),
-        "an error: SERVFAIL",
-    ),
-    (|asked| answer(asked, [asked[0], asked[1]], 0), ""),
-];
-
-fn answer(asked: &[u8], id: [u8; 2], code: u8) -> Vec<u8> {
-    let mut answer = asked.to_vec();
-    answer[..2].copy_from_slice(&id);
-    answer[2] |= 0x80;
-    answer[3] = code;
-    answer
-}
-
-fn datagrams() {
-    const FIRST: u16 = 9100;
-    let world = host();
-    let node = &world.nodes[0];
-    let mut rows: Vec<Row<'_>> = Vec::new();
-    for (port, (deed, wrong)) in (FIRST..).zip(ANSWERS) {
-        let socket = node
-            .in_network(|| UdpSocket::bind((HERE, port)))
-            .expect("a socket");
-        thread::spawn(move || {
-            let mut bytes = [0; 2048];
-            while let Ok((length, from)) = socket.recv_from(&mut bytes) {
-                let _ = socket.send_to(&deed(&bytes[..length]), from);
-            }
-        });
-        rows.push(row(
-            "DNS_CHECK",
-            format!("connect_port {port}\nconnect_timeout 1"),
-            wrong,
-        ));
     }
     check(node, "", &rows);
 }
