@@ -1,6 +1,8 @@
 //! Services and checks as tables: what the shell would do, in order, when checks find what they find. The facts are those of keepalived
 //! as it runs (2.2.7 and 2.4.3), but for those of the project's list of differences.
 
+mod bfd;
+mod files;
 mod quorum;
 mod reload;
 mod schedule;

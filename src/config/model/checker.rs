@@ -50,7 +50,8 @@ pub enum Probe {
         /// `weight ... reverse`: it is taken off; with weight 0, 0 fails.
         reverse: bool,
     },
-    /// `BFD_CHECK`: follows a session, by the name of its `bfd_instance`.
+    /// `BFD_CHECK`: follows a session, by the name of its `bfd_instance`. Like a file, it is told, not asked: each change of the session
+    /// will be a verdict for `check::director::Director::ended`. Nobody speaks BFD yet, so that it passes meanwhile, `alpha` or not.
     Bfd(Rc<str>),
 }
 

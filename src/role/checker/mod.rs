@@ -342,7 +342,7 @@ fn say_what_is_missing(lvs: &Lvs) {
         .count();
     if sessions > 0 {
         warn!(
-            "BFD_CHECK is not implemented yet: {sessions} servers are taken to be up as far as it goes"
+            "BFD_CHECK is not implemented yet: {sessions} of them count as passing; give these servers another check"
         );
     }
 }
