@@ -1,17 +1,24 @@
-//! The ledger: what the checker process knows of each virtual server and real server, in memory shared by the parent and its checker
-//! children. A process that replaces a dead one reads it, so that no dead server gets traffic and no script runs again.
+//! The ledger: what the checker process knows of each virtual server and real server, and which IPVS timeouts it has to put back, in
+//! memory shared by the parent and its checker children. A process that replaces a dead one reads it, so that no dead server gets
+//! traffic and no script runs again.
 
 use crate::check::kept::Kept;
+use crate::kernel::ipvs::Timeouts;
 use crate::os::shared::SharedWords;
 use std::collections::HashMap;
 use std::io;
 use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// Services and servers that have a place in the ledger; those past it start anew after a crash.
 const CAPACITY: usize = 1 << 19;
 /// Words of one record: identity, and what is known.
 const WORDS: usize = 2;
+/// Words before the records: the timeouts.
+const HEAD: usize = 2;
+/// Where in its word the first of two numbers is.
+const HIGH_SHIFT: u32 = 32;
 /// No record.
 const NOBODY: u64 = 0;
 /// Where in the second word the weight is.
@@ -27,17 +34,45 @@ pub struct Ledger(SharedWords);
 impl Ledger {
     /// An empty one.
     pub fn new() -> io::Result<Self> {
-        const SIZE: NonZeroUsize = match NonZeroUsize::new(CAPACITY * WORDS) {
+        const SIZE: NonZeroUsize = match NonZeroUsize::new(HEAD + CAPACITY * WORDS) {
             Some(size) => size,
             None => unreachable!(),
         };
         SharedWords::new(SIZE).map(Ledger)
     }
 
+    /// Writes which timeouts there were before they were changed.
+    pub fn write_timeouts(&self, before: Timeouts) {
+        if let [first, second, ..] = self.0.words() {
+            let pair = |high: u32, low: u32| u64::from(high) << HIGH_SHIFT | u64::from(low);
+            first.store(pair(before.tcp, before.tcp_fin), Relaxed);
+            second.store(u64::from(before.udp) << HIGH_SHIFT | USED, Release);
+        }
+    }
+
+    /// The timeouts that were there before; none = they were not changed.
+    pub fn timeouts(&self) -> Option<Timeouts> {
+        let [first, second, ..] = self.0.words() else {
+            return None;
+        };
+        // In this order: the second is written last.
+        let (second, first) = (second.load(Acquire), first.load(Relaxed));
+        let number = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or(0);
+        (second & USED != 0).then(|| Timeouts {
+            tcp: number(first >> HIGH_SHIFT),
+            tcp_fin: number(first),
+            udp: number(second >> HIGH_SHIFT),
+        })
+    }
+
+    fn records(&self) -> &[AtomicU64] {
+        self.0.words().get(HEAD..).unwrap_or_default()
+    }
+
     /// Writes what is known at a place; places are the writer's to give, from 0 without gaps. Only one process writes.
     pub fn write(&self, place: usize, identity: u64, kept: Kept) {
         let start = place.saturating_mul(WORDS);
-        let Some([name, known]) = self.0.words().get(start..start.saturating_add(WORDS)) else {
+        let Some([name, known]) = self.records().get(start..start.saturating_add(WORDS)) else {
             return;
         };
         // A writer that is killed here leaves a record that nobody believes.
@@ -50,7 +85,7 @@ impl Ledger {
 
     /// Forgets what is at and behind a place.
     pub fn truncate(&self, place: usize) {
-        for record in self.0.words().chunks_exact(WORDS).skip(place) {
+        for record in self.records().chunks_exact(WORDS).skip(place) {
             if let [name, known] = record {
                 if known.load(Relaxed) == 0 {
                     return;
@@ -63,7 +98,7 @@ impl Ledger {
 
     /// All that is known, by identity.
     pub fn read(&self) -> HashMap<u64, Kept> {
-        let records = self.0.words().chunks_exact(WORDS);
+        let records = self.records().chunks_exact(WORDS);
         let records = records.map(|record| match record {
             [name, known] => (name.load(Acquire), known.load(Acquire)),
             _ => (NOBODY, 0),
@@ -86,6 +121,22 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn timeouts_are_kept_beside_the_records() {
+        let ledger = Ledger::new().expect("a ledger");
+        assert_eq!(ledger.timeouts(), None);
+        let before = Timeouts {
+            tcp: 900,
+            tcp_fin: u32::MAX,
+            udp: 300,
+        };
+        ledger.write_timeouts(before);
+        assert!(ledger.read().is_empty());
+        ledger.write(0, 11, Kept { up: true, extra: 0 });
+        ledger.truncate(0);
+        assert_eq!(ledger.timeouts(), Some(before));
+    }
 
     #[test]
     fn what_was_written_is_read_and_what_was_cut_off_is_not() {

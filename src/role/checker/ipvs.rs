@@ -6,10 +6,12 @@ use crate::config::model::{self, IpvsNamespace, Model, VirtualServer};
 use crate::kernel::ipvs::{self, Leave, Message, Notice, Reconciler, ServiceKey};
 use crate::os::netlink::{Netlink, Received};
 use crate::os::process;
+use crate::role::ledger::Ledger;
 use crate::time::Instant;
 use log::{error, info, warn};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// `NETLINK_GENERIC`.
@@ -42,6 +44,8 @@ pub struct Ipvs {
     told: bool,
     not_before: Instant,
     reconciler: Reconciler,
+    /// Keeps the timeouts that are to be put back.
+    ledger: Rc<Ledger>,
     /// The services of each virtual server, by its place in the model.
     keys: Vec<Box<[ServiceKey]>>,
     /// Those that belong to several.
@@ -50,8 +54,8 @@ pub struct Ipvs {
 }
 
 impl Ipvs {
-    /// Opens the socket; the first `send` asks whether the kernel has IPVS.
-    pub fn open(config: &model::Ipvs) -> io::Result<Self> {
+    /// Opens the socket; the first `send` asks whether the kernel has IPVS. `ledger` may know what another process has changed.
+    pub fn open(config: &model::Ipvs, ledger: Rc<Ledger>) -> io::Result<Self> {
         let open = || Netlink::open(GENERIC, &[]);
         let socket = match &config.namespace {
             IpvsNamespace::Same => open()?,
@@ -64,10 +68,14 @@ impl Ipvs {
             told: false,
             not_before: Instant::default(),
             reconciler: Reconciler::default(),
+            ledger,
             keys: Vec::new(),
             shared: HashSet::default(),
             ending: false,
         };
+        if let Some(before) = ipvs.ledger.timeouts() {
+            ipvs.reconciler.inherit_timeouts(before);
+        }
         if config.flush {
             ipvs.reconciler.flush();
         }
@@ -200,6 +208,10 @@ impl Ipvs {
                     ipvs::resolve(FIRST)
                 }
                 Family::Known(family) => {
+                    // Before they are changed: nobody can read them any more then.
+                    if let Some(before) = self.reconciler.timeouts_before() {
+                        self.ledger.write_timeouts(before);
+                    }
                     let requests = self.reconciler.requests(now);
                     if requests.is_empty() {
                         break;

@@ -174,6 +174,16 @@ impl Reconciler {
         self.timeouts.want(wanted);
     }
 
+    /// The timeouts that were there before they were changed; none = not known, and nothing was changed.
+    pub fn timeouts_before(&self) -> Option<Timeouts> {
+        self.timeouts.before()
+    }
+
+    /// These timeouts were there before another process, which ended without putting them back, changed them.
+    pub fn inherit_timeouts(&mut self, before: Timeouts) {
+        self.timeouts.inherit(before);
+    }
+
     /// The process ends.
     pub fn end(&mut self, leave: Leave) {
         self.timeouts.want(None);

@@ -6,10 +6,10 @@ use super::{Reconciler, Request, Timeouts, Wish};
 #[derive(Debug, Default)]
 pub(super) struct TimeoutWish {
     wanted: Option<Timeouts>,
-    /// What was there before us.
+    /// What was there before us, or before the process that we replace.
     before: Option<Timeouts>,
-    /// What is there.
-    known: Timeouts,
+    /// What is there, once it was read.
+    known: Option<Timeouts>,
     /// The number of the request that reads them.
     reading: Option<u32>,
     /// Being set, or refused.
@@ -21,23 +21,33 @@ impl TimeoutWish {
         self.wanted = wanted;
     }
 
+    pub fn before(&self) -> Option<Timeouts> {
+        self.before
+    }
+
+    /// What was there before the process that we replace.
+    pub fn inherit(&mut self, before: Timeouts) {
+        self.before = Some(before);
+    }
+
     /// True when there is something to ask.
     pub fn is_ready(&self) -> bool {
-        let unread = self.before.is_none() && self.wanted.is_some() && self.reading.is_none();
+        let matters = self.wanted.is_some() || self.before.is_some();
+        let unread = matters && self.known.is_none() && self.reading.is_none();
         unread || self.to_set().is_some()
     }
 
     /// The kernel has told them.
     pub fn heard(&mut self, sequence: u32, timeouts: Timeouts) {
         if self.reading == Some(sequence) {
-            self.before = Some(timeouts);
-            self.known = timeouts;
+            self.before.get_or_insert(timeouts);
+            self.known = Some(timeouts);
         }
     }
 
     /// The kernel has taken them.
     pub fn taken(&mut self, timeouts: Timeouts) {
-        self.known = timeouts;
+        self.known = Some(timeouts);
     }
 
     /// What was asked may not have been heard.
@@ -47,14 +57,14 @@ impl TimeoutWish {
 
     /// What is not there though it should be.
     fn to_set(&self) -> Option<Timeouts> {
-        let before = self.before?;
+        let (before, known) = (self.before?, self.known?);
         let pick = |wanted: u32, before: u32| if wanted == 0 { before } else { wanted };
         let target = self.wanted.map_or(before, |wanted| Timeouts {
             tcp: pick(wanted.tcp, before.tcp),
             tcp_fin: pick(wanted.tcp_fin, before.tcp_fin),
             udp: pick(wanted.udp, before.udp),
         });
-        (target != self.known && self.asked != Some(target)).then_some(target)
+        (target != known && self.asked != Some(target)).then_some(target)
     }
 }
 

@@ -248,6 +248,32 @@ fn timeouts_are_put_back_at_the_end() {
 }
 
 #[test]
+fn timeouts_of_before_a_crash_are_put_back() {
+    let timeouts = |tcp, tcp_fin, udp| Timeouts { tcp, tcp_fin, udp };
+    let (before, wanted) = (timeouts(900, 120, 300), timeouts(60, 0, 30));
+    for still_wanted in [Some(wanted), None] {
+        let mut first = World::new();
+        first.kernel.timeouts = before;
+        assert_eq!(first.reconciler.timeouts_before(), None);
+        first.reconciler.want_timeouts(Some(wanted));
+        first.run();
+        let inherited = first.reconciler.timeouts_before().expect("they were read");
+        assert_eq!(inherited, before);
+        let mut second = World::new();
+        second.kernel.timeouts = first.kernel.timeouts;
+        second.reconciler.inherit_timeouts(inherited);
+        second.reconciler.want_timeouts(still_wanted);
+        second.run();
+        let while_running = still_wanted.map_or(before, |_| timeouts(60, 120, 30));
+        assert_eq!(second.kernel.timeouts, while_running);
+        second.reconciler.end(Leave::Others);
+        second.run();
+        assert_eq!(second.kernel.timeouts, before);
+        assert!(second.reconciler.is_settled());
+    }
+}
+
+#[test]
 fn what_a_service_carries_is_told_when_asked() {
     let mut world = World::new();
     world.want(1, &[(1, 1)]);
