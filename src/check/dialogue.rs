@@ -1,6 +1,7 @@
 //! What a check says to a server over one connection, and what it makes of the answers. No socket and no clock is here: the shell
 //! connects, passes on what arrives, and ends the connection when there is a verdict.
 
+use crate::time::Wall;
 use std::fmt;
 
 /// One connection's worth of a check. A stream delivers bytes as they come; a datagram socket, one datagram a call.
@@ -19,6 +20,11 @@ pub trait Dialogue {
     /// The time for an answer is over.
     fn timed_out(&mut self) -> Verdict {
         Err(Failure::NoAnswer)
+    }
+
+    /// When the certificate ends that the server has shown, where somebody wants to know it.
+    fn certificate_end(&self) -> Option<Wall> {
+        None
     }
 }
 

@@ -5,6 +5,7 @@
 //! Services and servers are known by their places in the model, checks by a number that they keep for as long as they are configured.
 
 use super::dialogue::{Failure, Verdict};
+use super::expiry::Expiring;
 use super::notice::{Kind, Names, Notice, Why};
 use super::schedule::{Found, Plan, Schedule};
 use super::service::{Scene, Server, Service};
@@ -108,12 +109,18 @@ pub struct Director {
     pub(super) services: Vec<Service>,
     checks: Vec<Option<Check>>,
     free: Vec<CheckId>,
+    pub(super) expiring: Expiring,
 }
 
 impl Director {
     /// The services, in the order of the model.
     pub fn services(&self) -> &[Service] {
         &self.services
+    }
+
+    /// Certificates that end soon.
+    pub fn expiring(&self) -> &Expiring {
+        &self.expiring
     }
 
     /// A check, if it is still configured.
@@ -145,6 +152,7 @@ impl Director {
         {
             *slot = None;
             self.free.push(id);
+            self.expiring.forget(id);
             actions.push(Action::Disarm(id));
             actions.push(Action::Abandon(id));
         }

@@ -5,37 +5,41 @@ use super::dns::Dns;
 use super::http::Http;
 use super::ping::{Carrier, Ping};
 use super::smtp::Smtp;
-use super::tls::Secured;
-use super::tls::settings::Settings;
+use super::tls::settings::Profiles;
+use super::tls::{Secured, Session};
 use super::udp::Udp;
-use crate::config::model::{self, Connection, ServerName, Tls, Url, WebProbe};
+use crate::config::model::{self, Connection, ServerName, Tls, WebProbe};
 use crate::config::pattern::Patterns;
-
+use crate::time::Wall;
 use std::rc::Rc;
 
 /// What dialogues share.
 #[derive(Default)]
 pub struct Kinds {
     patterns: Patterns,
-    tls: Settings,
+    profiles: Profiles,
     /// What carries echoes.
     pub echoes: Carrier,
 }
 
+/// What differs from one check to the next.
+#[derive(Clone, Copy, Debug)]
+pub struct Chance {
+    /// Another number each time.
+    pub random: u64,
+    /// What time it is.
+    pub now: Wall,
+}
+
 impl Kinds {
-    /// Takes up the settings of a configuration; why its certificate cannot be shown, if so: checks go on without.
-    pub fn configure(&mut self, tls: &Tls) -> Option<String> {
+    /// Takes up the settings of a configuration.
+    pub fn configure(&mut self, tls: &Tls) {
         // Those that no page has any more go.
         self.patterns = Patterns::default();
-        let (tls, why) = match Settings::new(tls) {
-            Ok(tls) => (tls, None),
-            Err(why) => (Settings::default(), Some(why)),
-        };
-        self.tls = tls;
-        why
+        self.profiles = Profiles::new(tls);
     }
 
-    /// What is said in one check. `page` counts from 0 among those of a web check; `random` is another number each time.
+    /// What is said in one check. `page` counts from 0 among those of a web check.
     ///
     /// # Errors
     /// It cannot even begin.
@@ -44,8 +48,9 @@ impl Kinds {
         kind: &model::Dialogue,
         connection: &Connection,
         page: usize,
-        random: u64,
+        chance: Chance,
     ) -> Result<Box<dyn Dialogue>, Failure> {
+        let Chance { random, now } = chance;
         Ok(match kind {
             model::Dialogue::Tcp => Box::new(Accepted),
             model::Dialogue::Ping => {
@@ -55,7 +60,7 @@ impl Kinds {
             model::Dialogue::Smtp(helo) => Box::new(Smtp::new(Rc::clone(helo))),
             model::Dialogue::Udp(probe) => Box::new(Udp::new(Rc::clone(probe), random)),
             model::Dialogue::Dns(probe) => Box::new(Dns::new(Rc::clone(probe), random)),
-            model::Dialogue::Web(probe) => return self.web(probe, connection, page),
+            model::Dialogue::Web(probe) => return self.web(probe, connection, page, now),
         })
     }
 
@@ -64,6 +69,7 @@ impl Kinds {
         probe: &Rc<WebProbe>,
         connection: &Connection,
         page: usize,
+        now: Wall,
     ) -> Result<Box<dyn Dialogue>, Failure> {
         let (address, port) = (connection.address, connection.port.unwrap_or(0));
         let url = probe.urls.get(page).ok_or_else(no_page)?;
@@ -73,26 +79,35 @@ impl Kinds {
         };
         let http = Http::new(Rc::clone(probe), page, (address, port), pattern);
         let http = http.ok_or_else(no_page)?;
-        if !probe.tls {
+        let Some(tls) = &probe.tls else {
             return Ok(Box::new(http));
-        }
-        let whom = (address, server_name(probe, url));
-        let secured = Secured::new(http, &self.tls, whom, url.tls_compliant)?;
-        Ok(Box::new(secured))
-    }
-}
-
-/// The name that the server is told.
-fn server_name<'p>(probe: &'p WebProbe, url: &'p Url) -> Option<&'p str> {
-    match &probe.server_name {
-        ServerName::None => None,
-        ServerName::VirtualHost => url.virtual_host.as_deref(),
-        ServerName::Name(name) => Some(name),
+        };
+        let settings = self.profiles.get(tls.profile).ok_or_else(no_profile)?;
+        let host = url.virtual_host.as_deref();
+        let server_name = match &tls.server_name {
+            ServerName::None => None,
+            ServerName::VirtualHost => host,
+            ServerName::Name(name) => Some(&**name),
+        };
+        let session = Session {
+            address,
+            server_name,
+            verify_name: tls.verify_name.as_deref().or(server_name).or(host),
+            protocol_required: tls.protocol_required,
+            says_goodbye: url.tls_compliant,
+            watches_end: tls.expiry_warning.is_some(),
+            now,
+        };
+        Ok(Box::new(Secured::new(http, settings, session)?))
     }
 }
 
 fn no_page() -> Failure {
     Failure::Unexpected("there is no such page in the configuration".to_owned())
+}
+
+fn no_profile() -> Failure {
+    Failure::Unexpected("there are no such settings of TLS in the configuration".to_owned())
 }
 
 /// `TCP_CHECK`: that the connection is accepted is enough.
@@ -115,7 +130,8 @@ impl Dialogue for Accepted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::model::{DnsProbe, HttpVersion, Regex, Reply, UdpProbe};
+    use crate::config::model::{DnsProbe, HttpVersion, Regex, Reply, UdpProbe, Url};
+    use crate::config::model::{TlsProbe, TlsProfile};
     use std::net::IpAddr;
 
     fn web(tls: bool, server_name: ServerName, regex: Option<&str>) -> model::Dialogue {
@@ -131,15 +147,21 @@ mod tests {
         let url = Url {
             path: "/".into(),
             virtual_host: Some("host.example".into()),
+            request: None,
             digest: None,
             status_codes: [(200, 299)].into(),
             regex,
             tls_compliant: false,
         };
+        let tls = tls.then(|| {
+            Box::new(TlsProbe {
+                server_name,
+                ..TlsProbe::default()
+            })
+        });
         model::Dialogue::Web(Rc::new(WebProbe {
             tls,
             version: HttpVersion::V1_0,
-            server_name,
             fast_recovery: false,
             urls: [url].into(),
         }))
@@ -152,9 +174,18 @@ mod tests {
             source: None,
         };
         let mut kinds = Kinds::default();
-        assert_eq!(kinds.configure(&Tls::default()), None);
+        kinds.configure(&Tls {
+            profiles: vec![TlsProfile::default()],
+            ..Tls::default()
+        });
+        let chance = Chance {
+            random: 7,
+            now: Wall(0),
+        };
         let mut out = Vec::new();
-        kinds.begin(kind, &connection, page, 7)?.opened(&mut out);
+        kinds
+            .begin(kind, &connection, page, chance)?
+            .opened(&mut out);
         Ok(out)
     }
 

@@ -8,6 +8,7 @@ mod configure;
 pub mod dialogue;
 pub mod director;
 pub mod dns;
+pub mod expiry;
 pub mod http;
 pub mod kept;
 pub mod kinds;

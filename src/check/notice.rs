@@ -2,14 +2,19 @@
 //! else; who hears it is the shell's business.
 
 use super::dialogue::Failure;
+use super::tls::certificate;
 use crate::config::model::{Alerts, Command, Dialogue, Probe, RealServer, VirtualServer};
 use crate::config::model::{EndpointName, SorryServer};
 use crate::notify::fifo::Line;
 use crate::notify::mail::Mail;
 use crate::notify::programs::{Owner, Program};
+use crate::time::Wall;
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
+
+/// A day in seconds.
+const DAY: u64 = 24 * 60 * 60;
 
 /// The name of a server as logs, mails and FIFOs have it.
 pub fn server_name(config: &VirtualServer, server: &RealServer) -> Rc<str> {
@@ -45,7 +50,7 @@ impl From<&Probe> for Kind {
             Probe::Connect(_, Dialogue::Smtp(_)) => ("SMTP_CHECK", "CHECK"),
             Probe::Connect(_, Dialogue::Udp(_)) => ("UDP_CHECK", "UDP CHECK"),
             Probe::Connect(_, Dialogue::Dns(_)) => ("DNS_CHECK", "DNS_CHECK:"),
-            Probe::Connect(_, Dialogue::Web(web)) if web.tls => ("SSL_CHECK", "CHECK"),
+            Probe::Connect(_, Dialogue::Web(web)) if web.tls.is_some() => ("SSL_CHECK", "CHECK"),
             Probe::Connect(_, Dialogue::Web(_)) => ("HTTP_CHECK", "CHECK"),
             Probe::Script(_) => ("MISC_CHECK", "MISC CHECK"),
             Probe::File { .. } => ("FILE_CHECK", "FILE CHECK"),
@@ -87,6 +92,17 @@ pub enum Notice {
     Fails(Kind, Names, u32, Failure),
     /// A check failed, and that is borne yet: for the so-many-th time.
     Borne(Kind, Names, u32, Failure),
+    /// The certificate of a server ends.
+    Expires {
+        /// What found it.
+        kind: Kind,
+        /// Whose it is.
+        names: Names,
+        /// When it ends.
+        end: Wall,
+        /// How long that is from now; zero when it is over.
+        left: Duration,
+    },
     /// A script passes: its path.
     ScriptPasses(Names, String),
     /// A script fails: its path, and how it ended after so many more tries.
@@ -126,6 +142,7 @@ impl Notice {
         matches!(
             self,
             Notice::Fails(..)
+                | Notice::Expires { .. }
                 | Notice::ScriptFails(..)
                 | Notice::Lost(..)
                 | Notice::StartsWithout(..)
@@ -158,6 +175,21 @@ impl fmt::Display for Notice {
                 "{} on service {server} failed, try {count}. ({why})",
                 kind.keyword
             ),
+            Notice::Expires {
+                kind,
+                names: Names { server, .. },
+                end,
+                left,
+            } => {
+                let (kind, end) = (kind.keyword, certificate::shown(*end));
+                write!(f, "{kind} on service {server}: its certificate ")?;
+                match (left.is_zero(), left.as_secs() / DAY) {
+                    (true, _) => write!(f, "ended at {end}"),
+                    (_, 0) => write!(f, "ends at {end}, in less than a day"),
+                    (_, 1) => write!(f, "ends at {end}, in 1 day"),
+                    (_, days) => write!(f, "ends at {end}, in {days} days"),
+                }
+            }
             Notice::ScriptPasses(names, path) => {
                 write!(f, "{} succeeded.", Misc(names, path))
             }

@@ -107,6 +107,11 @@ impl Schedule {
         self.is_busy
     }
 
+    /// Which page is looked at, or is next.
+    pub fn page(&self) -> u16 {
+        self.page
+    }
+
     /// Begins to check, or begins again after a pause: the first time at random within `warmup`. `random` is any number.
     pub fn begin(&mut self, now: Instant, plan: Plan<'_>, random: u64) -> Instant {
         self.is_busy = false;

@@ -9,6 +9,7 @@ pub mod keywords;
 pub mod line;
 pub mod model;
 pub mod pattern;
+pub mod pem;
 pub mod phrase;
 pub mod read;
 pub mod secret;

@@ -172,6 +172,8 @@ pub trait World {
     fn unwatched_filesystem(&self, directory: &Path) -> Option<&'static str>;
     /// The text of a file with a key, of at most so many bytes. Does not wait for whatever is no plain file.
     fn key_file(&self, path: &Path, most: u64) -> KeyFile;
+    /// The file with the certificates of the authorities that this system trusts, if it has one.
+    fn authorities(&self) -> Option<PathBuf>;
 }
 
 /// A world that is written down: for tests, fuzzing and checks of a configuration that is meant for another host.
@@ -193,6 +195,8 @@ pub struct Imagined {
     pub hosts: BTreeSet<String>,
     /// The files with keys, and whether others may read them.
     pub key_files: BTreeMap<String, (String, bool)>,
+    /// Which of them has the authorities that are trusted.
+    pub authorities: Option<PathBuf>,
 }
 
 impl Imagined {
@@ -293,5 +297,8 @@ impl World for Imagined {
             },
             None => KeyFile::Refused("No such file".to_owned()),
         }
+    }
+    fn authorities(&self) -> Option<PathBuf> {
+        self.authorities.clone()
     }
 }

@@ -223,6 +223,10 @@ impl World for System {
     fn key_file(&self, path: &Path, most: u64) -> KeyFile {
         read_key(path, most).unwrap_or_else(|error| KeyFile::Refused(error.to_string()))
     }
+
+    fn authorities(&self) -> Option<PathBuf> {
+        openssl_probe::probe().cert_file
+    }
 }
 
 fn read_key(path: &Path, most: u64) -> io::Result<KeyFile> {

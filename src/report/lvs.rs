@@ -2,13 +2,17 @@
 //! Titles and keys are those people know from keepalived, where it has one.
 
 use super::outline::Outline;
+use crate::check::CheckId;
 use crate::check::director::{Check, Director};
 use crate::check::service::{Server, Service};
+use crate::check::tls::certificate;
 use crate::config::model::{
     Command, Dialogue, Forwarding, Global, Lvs, Member, Probe, RealServer, Service as Kind,
     VirtualServer,
 };
-use crate::time::Instant;
+use crate::config::secret::MASK;
+use crate::time::{Instant, Wall};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What the report of the checker process is made from.
@@ -193,14 +197,13 @@ fn checks(out: &mut Outline, view: &CheckerView<'_>) {
     let services = view.director.services().iter();
     let servers = services.flat_map(Service::servers);
     for id in servers.flat_map(Server::checks) {
-        let Some(check) = view.director.check(*id) else {
-            continue;
-        };
-        one_check(out, view, check);
+        if let Some(check) = view.director.check(*id) {
+            one_check(out, view, *id, check);
+        }
     }
 }
 
-fn one_check(out: &mut Outline, view: &CheckerView<'_>, check: &Check) {
+fn one_check(out: &mut Outline, view: &CheckerView<'_>, id: CheckId, check: &Check) {
     let Some((config, server, checker)) = check.at().find(view.lvs) else {
         return;
     };
@@ -248,7 +251,7 @@ fn one_check(out: &mut Outline, view: &CheckerView<'_>, check: &Check) {
             }
             let timeout = times.connect_timeout.as_secs_f64();
             out.value(5, "Timeout", format_args!("{timeout:.6}"));
-            method(out, kind);
+            method(out, kind, &view.director.expiring().of(id).collect());
         }
         Probe::Script(script) => {
             out.value(3, "Keepalive method", "MISC_CHECK");
@@ -276,14 +279,15 @@ fn one_check(out: &mut Outline, view: &CheckerView<'_>, check: &Check) {
     }
 }
 
-fn method(out: &mut Outline, kind: &Dialogue) {
+/// `ending`: when certificates end that end soon, by the page each was shown for.
+fn method(out: &mut Outline, kind: &Dialogue, ending: &BTreeMap<u16, Wall>) {
     let name = match kind {
         Dialogue::Tcp => "TCP_CHECK",
         Dialogue::Ping => "PING_CHECK",
         Dialogue::Smtp(_) => "SMTP_CHECK",
         Dialogue::Udp(_) => "UDP_CHECK",
         Dialogue::Dns(_) => "DNS_CHECK",
-        Dialogue::Web(web) if web.tls => "SSL_GET",
+        Dialogue::Web(web) if web.tls.is_some() => "SSL_GET",
         Dialogue::Web(_) => "HTTP_GET",
     };
     out.value(3, "Keepalive method", name);
@@ -295,8 +299,17 @@ fn method(out: &mut Outline, kind: &Dialogue) {
             out.value(3, "Name", format_args!("{}.", probe.name));
         }
         Dialogue::Web(web) => {
-            for url in &web.urls {
+            for (page, url) in (0..).zip(&web.urls) {
                 out.value(3, "Checked url", &url.path);
+                if let Some(end) = ending.get(&page) {
+                    out.value(5, "Certificate ends", certificate::shown(*end));
+                }
+                if let Some(request) = &url.request {
+                    out.value(5, "Method", request.method.name());
+                    for header in &request.headers {
+                        out.value(5, "Header", format_args!("{}: {MASK}", header.name));
+                    }
+                }
             }
         }
     }

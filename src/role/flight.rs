@@ -66,6 +66,11 @@ impl Flight {
         Ok((flight, verdict))
     }
 
+    /// What is said over it.
+    pub fn dialogue(&self) -> &dyn Dialogue {
+        &*self.dialogue
+    }
+
     /// To be waited for.
     pub fn socket(&self) -> &CheckSocket {
         &self.socket

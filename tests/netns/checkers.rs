@@ -22,6 +22,8 @@ pub fn cases() -> Vec<Case> {
     let mut cases = vec![
         program_case("checkers::http", NGINX, http),
         program_case("checkers::https", NGINX, https),
+        program_case("checkers::requests", NGINX, requests),
+        program_case("checkers::certificates", NGINX, certificates),
         program_case("checkers::dns", DNSMASQ, dns),
         program_case("checkers::smtp", servers::AIOSMTPD, smtp),
         case("checkers::udp", udp),
@@ -231,7 +233,7 @@ fn https() {
         ),
     ];
     check(node, &servers::client_certificate(node), &rows);
-    // Without a certificate of ours the one that wants to see one says so in a page; a file that holds none is said.
+    // Without a certificate of ours the one that wants to see one says so in a page; a file that holds none is said, with its place.
     let bad = "SSL {\n certificate /run/none.pem\n}\n";
     node.write("/run/none.pem", "none");
     check(
@@ -241,10 +243,126 @@ fn https() {
     );
     assert!(
         node.log()
-            .contains("/run/none.pem holds no certificate in PEM"),
+            .contains("Line 2, column 14) certificate cannot be shown to servers: /run/none.pem holds no certificate in PEM"),
         "{}",
         node.log()
     );
+}
+
+fn requests() {
+    let world = host();
+    let node = &world.nodes[0];
+    let _nginx = servers::nginx(node);
+    let asked = |lines: &str, page_lines: &str, want: &str| {
+        let page_lines = format!("{page_lines}\nregex \"^{want}$\"");
+        format!(
+            "http_protocol 1.1\n{lines}\n{}",
+            page("/asked", &page_lines)
+        )
+    };
+    let rows = [
+        row("HTTP_GET", asked("", "", "GET   KeepAliveClient\\."), ""),
+        row(
+            "HTTP_GET",
+            asked(
+                "header X-A \"of all\"\nheader User-Agent me",
+                "",
+                "GET of all  me\\.",
+            ),
+            "",
+        ),
+        row(
+            "HTTP_GET",
+            asked(
+                "header X-A all",
+                "method PUT\nheader x-a one",
+                "PUT one 0 KeepAliveClient\\.",
+            ),
+            "",
+        ),
+        row(
+            "HTTP_GET",
+            page(
+                "/posted",
+                "body \"{\\\"a\\\": 1}\"\nregex \"^body {\\\"a\\\": 1}\\.$\"",
+            ),
+            "",
+        ),
+        // An answer with a length and without a body.
+        row("HTTP_GET", page("/", "method HEAD"), ""),
+        row(
+            "HTTP_GET",
+            page("/nothing", "method HEAD"),
+            "status of the page is 404",
+        ),
+        row("HTTP_GET", page("/", "method OPTIONS\nstatus_code 405"), ""),
+    ];
+    check(node, "", &rows);
+}
+
+fn certificates() {
+    let world = host();
+    let node = &world.nodes[0];
+    let _nginx = servers::nginx(node);
+    let page =
+        |port: u16, lines: &str| format!("connect_port {port}\n{lines}\nurl {{\n path /name\n}}");
+    let protocol = |lines: &str, want: &str| {
+        format!("connect_port 8445\n{lines}\nurl {{\n path /\n regex \"^alpn {want}\\.$\"\n}}")
+    };
+    let own = "certificate /run/pem/client.crt\nkey /run/pem/client.key\npassword geheim";
+    let rows = [
+        row("SSL_GET", page(8445, "verify_name a.example"), ""),
+        row(
+            "SSL_GET",
+            page(8445, "enable_sni\nvirtualhost x.b.example"),
+            "",
+        ),
+        // The address connected to.
+        row("SSL_GET", page(8445, ""), ""),
+        row(
+            "SSL_GET",
+            page(8445, "virtualhost b.example"),
+            "the certificate is for a.example, *.b.example, 10.10.0.1, fd00::1, not for b.example",
+        ),
+        row(
+            "SSL_GET",
+            page(8446, ""),
+            "the certificate expired at 2021-01-01T00:00:00Z",
+        ),
+        row("SSL_GET", page(8446, "verify off\nexpiry_warning 30"), ""),
+        row(
+            "SSL_GET",
+            page(8443, ""),
+            "the certificate is signed by nobody but itself, and is not in /run/pem/authority.crt",
+        ),
+        row("SSL_GET", page(8444, &format!("verify off\n{own}")), ""),
+        row(
+            "SSL_GET",
+            page(8444, "verify off"),
+            "status of the page is 400",
+        ),
+        row(
+            "SSL_GET",
+            protocol("alpn http/1.0 http/1.1\nalpn_required", "http/1.1"),
+            "",
+        ),
+        row("SSL_GET", protocol("", ""), ""),
+        row(
+            "SSL_GET",
+            page(8445, "alpn spdy/3"),
+            "TLS: received fatal alert: NoApplicationProtocol",
+        ),
+    ];
+    check(
+        node,
+        "SSL {\n verify\n ca /run/pem/authority.crt\n}\n",
+        &rows,
+    );
+    let ended = "[10.12.0.6]:tcp:80: its certificate ended at 2021-01-01T00:00:00Z";
+    let log = node.log();
+    assert_eq!(log.matches(ended).count(), 1, "{log}");
+    assert_eq!(log.matches("its certificate").count(), 1, "{log}");
+    assert!(!log.contains("geheim"), "{log}");
 }
 
 fn dns() {

@@ -7,7 +7,7 @@ pub mod response;
 mod tests;
 
 use super::dialogue::{Dialogue, Failure, Step, Verdict};
-use crate::config::model::{Regex, Url, WebProbe};
+use crate::config::model::{Method, Regex, Url, WebProbe};
 use crate::config::pattern::Pattern;
 use md5::{Digest, Md5};
 use response::{Decoder, Fault, Part};
@@ -22,7 +22,7 @@ const SEARCHED_MAX: usize = 1024 * 1024;
 pub struct Http {
     probe: Rc<WebProbe>,
     page: usize,
-    request: String,
+    request: Vec<u8>,
     decoder: Decoder,
     findings: Findings,
 }
@@ -58,11 +58,16 @@ impl Http {
             page: Vec::new(),
             head: Vec::new(),
         };
+        let wanted = url.request.as_deref();
+        let decoder = match wanted.map(|wanted| wanted.method) {
+            Some(Method::Head) => Decoder::without_body(),
+            _ => Decoder::default(),
+        };
         Some(Http {
-            request: request::text(probe.version, &url.path, &host),
+            request: request::text(probe.version, &url.path, &host, wanted),
             probe,
             page,
-            decoder: Decoder::default(),
+            decoder,
             findings,
         })
     }
@@ -87,7 +92,7 @@ impl Http {
 
 impl Dialogue for Http {
     fn opened(&mut self, out: &mut Vec<u8>) -> Step {
-        out.extend_from_slice(std::mem::take(&mut self.request).as_bytes());
+        out.append(&mut self.request);
         Step::GoOn
     }
 

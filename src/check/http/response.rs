@@ -67,6 +67,8 @@ pub struct Decoder {
     passed: usize,
     /// Bytes of the body so far.
     body: u64,
+    /// Whatever the head says, there is no body behind it.
+    without_body: bool,
 }
 
 #[derive(Debug)]
@@ -102,6 +104,7 @@ impl Default for Decoder {
             state: State::BEGIN,
             passed: 0,
             body: 0,
+            without_body: false,
         }
     }
 }
@@ -114,6 +117,14 @@ impl State {
 }
 
 impl Decoder {
+    /// For the answer to HEAD (RFC 9110 section 9.3.2).
+    pub fn without_body() -> Self {
+        Decoder {
+            without_body: true,
+            ..Decoder::default()
+        }
+    }
+
     /// Takes what has arrived, and hands on what it is; whether the response is over. What is behind its end is left out.
     pub fn push(
         &mut self,
@@ -190,6 +201,7 @@ impl Decoder {
         }
         take(Part::Head { status, text });
         self.state = match status {
+            _ if self.without_body => State::Over,
             NO_CONTENT | NOT_MODIFIED => State::Over,
             _ => framing(response.headers),
         };

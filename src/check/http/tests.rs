@@ -2,7 +2,7 @@
 
 use super::response::{BODY_MAX, HEAD_MAX};
 use super::*;
-use crate::config::model::{HttpVersion, ServerName};
+use crate::config::model::{HttpVersion, Request};
 use crate::config::pattern::Pattern;
 
 /// A page without demands.
@@ -10,6 +10,7 @@ fn url() -> Url {
     Url {
         path: "/".into(),
         virtual_host: None,
+        request: None,
         digest: None,
         status_codes: [(200, 299)].into(),
         regex: None,
@@ -44,9 +45,8 @@ fn http(url: Url) -> Http {
         .as_ref()
         .map(|regex| Rc::new(Pattern::new(&regex.pattern, &regex.options).expect("a pattern")));
     let probe = WebProbe {
-        tls: false,
+        tls: None,
         version: HttpVersion::V1_0,
-        server_name: ServerName::None,
         fast_recovery: false,
         urls: [url].into(),
     };
@@ -156,6 +156,23 @@ fn heads_that_are_good_enough() {
             "{answer:?}"
         );
     }
+}
+
+#[test]
+fn an_answer_to_head_ends_with_its_head() {
+    let asked = Request {
+        method: Method::Head,
+        ..Request::default()
+    };
+    let head = Url {
+        request: Some(Box::new(asked)),
+        ..url()
+    };
+    for framing in ["Content-Length: 4", "Transfer-Encoding: chunked", "A: b"] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n");
+        assert_eq!(verdict(&head, answer.as_bytes()), (Ok(()), false));
+    }
+    assert!(failure(&head, b"HTTP/1.1 404 No\r\n\r\n").contains("404"));
 }
 
 #[test]

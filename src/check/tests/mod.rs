@@ -2,6 +2,7 @@
 //! as it runs (2.2.7 and 2.4.3), but for those of the project's list of differences.
 
 mod bfd;
+mod expiry;
 mod files;
 mod quorum;
 mod reload;

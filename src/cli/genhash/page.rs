@@ -4,8 +4,9 @@ use super::Request;
 use crate::check::dialogue::{Dialogue, Failure, Step, Verdict};
 use crate::check::http::request;
 use crate::check::http::response::{Decoder, Part};
-use crate::check::tls::Secured;
 use crate::check::tls::settings::Settings;
+use crate::check::tls::{Secured, Session};
+use crate::time::Wall;
 use md5::{Digest, Md5};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -55,7 +56,7 @@ pub fn dialogue(request: &Request) -> Result<Fetching, Failure> {
         None => request::host(address, port),
     };
     let fetch = Fetch {
-        request: request::text(request.version, &request.path, &host),
+        request: request::text(request.version, &request.path, &host, None),
         decoder: Decoder::default(),
         page: Rc::clone(&page),
         verbose: request.verbose,
@@ -67,12 +68,21 @@ pub fn dialogue(request: &Request) -> Result<Fetching, Failure> {
         .virtual_host
         .as_deref()
         .filter(|_| request.server_name);
-    let secured = Secured::new(fetch, &Settings::default(), (address, name), true)?;
+    let session = Session {
+        address,
+        server_name: name,
+        verify_name: None,
+        protocol_required: false,
+        says_goodbye: true,
+        watches_end: false,
+        now: Wall::default(),
+    };
+    let secured = Secured::new(fetch, &Settings::default(), session)?;
     Ok((Box::new(secured), page))
 }
 
 struct Fetch {
-    request: String,
+    request: Vec<u8>,
     decoder: Decoder,
     page: Rc<RefCell<Page>>,
     verbose: bool,
@@ -80,7 +90,7 @@ struct Fetch {
 
 impl Dialogue for Fetch {
     fn opened(&mut self, out: &mut Vec<u8>) -> Step {
-        out.extend_from_slice(self.request.as_bytes());
+        out.extend_from_slice(&self.request);
         Step::GoOn
     }
 

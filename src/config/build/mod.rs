@@ -73,6 +73,8 @@ pub struct Context<'w> {
     inside_pending: u32,
     /// Patterns of web checks.
     patterns: Patterns,
+    /// What TLS checks share.
+    tls: lvs::SharedTls,
     /// Preferences for rules that have none, by family (IPv4, IPv6).
     preferences: [u32; 2],
 }
@@ -103,6 +105,7 @@ impl<'w> Context<'w> {
             pending: Vec::new(),
             inside_pending: 0,
             patterns: Patterns::default(),
+            tls: lvs::SharedTls::default(),
             preferences: [FIRST_PREFERENCE; 2],
         }
     }

@@ -38,7 +38,7 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
     builder.defaults.settle();
     mail::finish(&mut builder.model.global.mail, &mut context);
     let mut balancer = lvs::Builder::default();
-    balancer.groups(&mut context, &later);
+    balancer.early(&mut context, &later);
     for item in &later {
         context.inside(!item.keyword.acts, |context| {
             if !balancer.block(&mut builder, context, item) {
@@ -46,7 +46,7 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
             }
         });
     }
-    balancer.finish(&mut builder.model);
+    balancer.finish(&mut context, &mut builder.model);
     ipvs::finish(&mut builder, &mut context);
     group::finish_sync_groups(&mut builder, &mut context);
     tracked::finish(&mut builder, &mut context);

@@ -165,7 +165,7 @@ impl Context<'_> {
     ) -> Option<(Statement<'t>, Statement<'t>)> {
         let most = keyword.form.words()?;
         let least = usize::from(keyword.form.requires_argument());
-        if statement.len() <= 1 + least || matches!(keyword.form, Form::Regex) {
+        if statement.len() <= 1 + least || matches!(keyword.form, Form::Escaped) {
             return None;
         }
         let starts = |index: &usize| {

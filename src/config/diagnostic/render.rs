@@ -8,7 +8,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use std::fmt::Write;
 
 /// Words whose arguments nobody may read. The same words as in the keyword table: a line is shown before it is understood.
-const SECRET_WORDS: [&str; 3] = ["auth_pass", "key", "password"];
+const SECRET_WORDS: [&str; 5] = ["auth_pass", "body", "header", "key", "password"];
 
 /// What leads the digits of a key, whatever word stands before it.
 const HEX: &str = "hex:";

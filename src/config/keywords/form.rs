@@ -155,8 +155,8 @@ pub enum Form {
     User,
     /// `PATH [USER [GROUP]]`.
     Fifo,
-    /// A pattern in shell quoting.
-    Regex,
+    /// Texts in shell quoting, escapes decoded: whatever stands on the line belongs to it.
+    Escaped,
     /// Something of its own.
     Custom(Custom),
     /// `{ one entry a line }`.
@@ -184,7 +184,7 @@ impl Form {
             | Form::Choice(_)
             | Form::AnyCase(_)
             | Form::OptionalChoice(_)
-            | Form::Regex
+            | Form::Escaped
             | Form::Block(_, Head::Name) => 1,
             Form::AllInt(..)
             | Form::Server

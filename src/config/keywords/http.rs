@@ -2,7 +2,7 @@
 //! columns mean and finds a row. The rows are data: what they do is in `config::build`.
 
 use super::form::prelude::*;
-use super::{Keyword, k};
+use super::{EXPIRY_DAYS, Keyword, OURS, k};
 
 /// `virtual_server.real_server.HTTP_GET`.
 #[rustfmt::skip]
@@ -45,6 +45,8 @@ pub(super) static HTTP_GET: &[Keyword] = &[
       "SNI name; also turns enable_sni on").repeated(ReplacesLoudly).acts(),
     k("fast_recovery", "[<BOOL>]", Bool, "off", "2.0.17", 3,
       "Check all urls back to back at start and after failure").acts(),
+    k("header", "<NAME> <VALUE>", Escaped, "none", OURS, 2,
+      "Header of every request; a url's own of that name counts instead").missing(Warns).repeated(Appends).acts(),
     k("url", "{ block }", Block(HttpUrl, Nothing), "-", "<=0.7.6", 1,
       "One page to fetch, at least one").repeated(Appends).acts(),
 ];
@@ -90,8 +92,28 @@ pub(super) static SSL_GET: &[Keyword] = &[
       "SNI name; also turns enable_sni on").repeated(ReplacesLoudly).acts(),
     k("fast_recovery", "[<BOOL>]", Bool, "off", "2.0.17", 3,
       "Check all urls back to back at start and after failure").acts(),
+    k("header", "<NAME> <VALUE>", Escaped, "none", OURS, 2,
+      "Header of every request; a url's own of that name counts instead").missing(Warns).repeated(Appends).acts(),
     k("tls_compliant", "[<BOOL>]", Bool, "off", "2.2.8", 3,
       "Send close_notify for all urls").acts(),
+    k("verify", "[<BOOL>]", Bool, "that of SSL", OURS, 2,
+      "Demand a certificate by a known authority, for the right name, in its time").acts(),
+    k("verify_name", "<HOST or IP>", Word, "sni_name, else virtualhost, else address", OURS, 3,
+      "Name the certificate must have").missing(Warns).repeated(ReplacesLoudly).acts(),
+    k("ca", "<PATH>", Word, "that of SSL, else the system's", OURS, 2,
+      "Certificates of the authorities that verify trusts").missing(Warns).repeated(ReplacesLoudly).acts(),
+    k("certificate", "<PATH>", Word, "that of SSL", OURS, 2,
+      "Client certificate").missing(Warns).repeated(ReplacesLoudly).acts(),
+    k("key", "<PATH>", Word, "in the file of certificate", OURS, 2,
+      "Client key").missing(Warns).repeated(ReplacesLoudly).acts(),
+    k("password", "<STRING>", Word, "none", OURS, 3,
+      "Passphrase of the key").missing(Warns).repeated(ReplacesLoudly).acts(),
+    k("expiry_warning", "<INT 0..3650 days>", Int(0, EXPIRY_DAYS, Strict), "that of SSL", OURS, 2,
+      "Name a certificate in the log that ends within so many days; 0 = off").acts(),
+    k("alpn", "<PROTOCOL> ...", Words, "none", OURS, 3,
+      "Protocols offered to the server, the best first").repeated(ReplacesLoudly).acts(),
+    k("alpn_required", "[<BOOL>]", Bool, "off", OURS, 3,
+      "Fail when the server chooses none of them").acts(),
     k("url", "{ block }", Block(SslUrl, Nothing), "-", "<=0.7.6", 1,
       "One page to fetch, at least one").repeated(Appends).acts(),
 ];
@@ -107,7 +129,7 @@ pub(super) static HTTP_URL: &[Keyword] = &[
       "Accepted HTTP status codes; lines add up").repeated(Appends).acts(),
     k("virtualhost", "<STRING>", Word, "checker virtualhost", "1.3.6", 2,
       "Host header for this url").missing(Warns).repeated(ReplacesLoudly).acts(),
-    k("regex", "<QUOTED-STRING with escapes>", Regex, "none", "2.0.7", 2,
+    k("regex", "<QUOTED-STRING with escapes>", Escaped, "none", "2.0.7", 2,
       "PCRE2 pattern the body must match; build REGEX").missing(Warns).repeated(ReplacesLoudly).acts(),
     k("regex_no_match", "-", Flag, "off", "2.0.7", 3,
       "Fail when the pattern matches").acts(),
@@ -117,6 +139,12 @@ pub(super) static HTTP_URL: &[Keyword] = &[
       "First body offset where a match may start").missing(Warns).acts(),
     k("regex_max_offset", "<INT>", Int(0, U32, Lenient), "none", "2.0.7", 3,
       "Last body offset where a match may start").missing(Warns).acts(),
+    k("method", "<GET, HEAD, POST, PUT or OPTIONS>", Choice(&["GET", "HEAD", "POST", "PUT", "OPTIONS"]), "GET, or POST with body", OURS, 2,
+      "What is asked for").missing(Warns).acts(),
+    k("header", "<NAME> <VALUE>", Escaped, "none", OURS, 2,
+      "Header of this request; instead of the checker's of that name").missing(Warns).repeated(Appends).acts(),
+    k("body", "<QUOTED-STRING with escapes>", Escaped, "none", OURS, 2,
+      "What is sent with POST or PUT").missing(Warns).repeated(ReplacesLoudly).acts(),
     k("regex_stack", "<INT start> <INT max>", Custom(TwoInts), "none", "2.0.7", 3,
       "PCRE2 JIT stack bytes, shared maximum over all urls").missing(Warns).acts(),
 ];
@@ -132,7 +160,7 @@ pub(super) static SSL_URL: &[Keyword] = &[
       "Accepted HTTP status codes; lines add up").repeated(Appends).acts(),
     k("virtualhost", "<STRING>", Word, "checker virtualhost", "1.3.6", 2,
       "Host header for this url").missing(Warns).repeated(ReplacesLoudly).acts(),
-    k("regex", "<QUOTED-STRING with escapes>", Regex, "none", "2.0.7", 2,
+    k("regex", "<QUOTED-STRING with escapes>", Escaped, "none", "2.0.7", 2,
       "PCRE2 pattern the body must match; build REGEX").missing(Warns).repeated(ReplacesLoudly).acts(),
     k("regex_no_match", "-", Flag, "off", "2.0.7", 3,
       "Fail when the pattern matches").acts(),
@@ -142,6 +170,12 @@ pub(super) static SSL_URL: &[Keyword] = &[
       "First body offset where a match may start").missing(Warns).acts(),
     k("regex_max_offset", "<INT>", Int(0, U32, Lenient), "none", "2.0.7", 3,
       "Last body offset where a match may start").missing(Warns).acts(),
+    k("method", "<GET, HEAD, POST, PUT or OPTIONS>", Choice(&["GET", "HEAD", "POST", "PUT", "OPTIONS"]), "GET, or POST with body", OURS, 2,
+      "What is asked for").missing(Warns).acts(),
+    k("header", "<NAME> <VALUE>", Escaped, "none", OURS, 2,
+      "Header of this request; instead of the checker's of that name").missing(Warns).repeated(Appends).acts(),
+    k("body", "<QUOTED-STRING with escapes>", Escaped, "none", OURS, 2,
+      "What is sent with POST or PUT").missing(Warns).repeated(ReplacesLoudly).acts(),
     k("regex_stack", "<INT start> <INT max>", Custom(TwoInts), "none", "2.0.7", 3,
       "PCRE2 JIT stack bytes, shared maximum over all urls").missing(Warns).acts(),
     k("tls_compliant", "[<BOOL>]", Bool, "checker setting", "2.2.8", 3,

@@ -139,6 +139,8 @@ pub struct Keyword {
 
 /// `since` of what keepalived does not have.
 const OURS: &str = "not in keepalived";
+/// `expiry_warning`: the most days, longer than certificates are given out for.
+const EXPIRY_DAYS: i64 = 3650;
 /// `notify_timeout`, wherever it stands: a tenth of a second to an hour.
 const NOTIFY_TIMEOUT: Form = Form::Seconds(100_000, 3_600_000_000, 6);
 
@@ -451,8 +453,12 @@ pub fn root_only(word: &[u8]) -> bool {
 /// Whether a keyword reads its line by the rules of a shell, in whatever block it stands.
 pub fn reads_raw(word: &[u8]) -> bool {
     static RAW: LazyLock<std::collections::HashSet<&'static [u8]>> = LazyLock::new(|| {
-        let raw =
-            |row: &&Keyword| matches!(row.form, Form::Script | Form::OptionalScript | Form::Regex);
+        let raw = |row: &&Keyword| {
+            matches!(
+                row.form,
+                Form::Script | Form::OptionalScript | Form::Escaped
+            )
+        };
         Block::all()
             .flat_map(|block| block.keywords().iter().filter(raw))
             .map(|row| row.word.as_bytes())

@@ -2,7 +2,7 @@
 //! columns mean and finds a row. The rows are data: what they do is in `config::build`.
 
 use super::form::prelude::*;
-use super::{Keyword, k};
+use super::{EXPIRY_DAYS, Keyword, OURS, k};
 
 /// `SSL`.
 #[rustfmt::skip]
@@ -10,11 +10,15 @@ pub(super) static SSL: &[Keyword] = &[
     k("password", "<STRING>", Word, "none", "<=0.7.6", 2,
       "Passphrase of the key").missing(Warns).repeated(ReplacesLoudly).acts(),
     k("ca", "<PATH>", Word, "none", "<=0.7.6", 2,
-      "CA file").missing(Warns).repeated(ReplacesLoudly).acts(),
+      "Certificates of the authorities that verify trusts").missing(Warns).repeated(ReplacesLoudly).acts(),
     k("certificate", "<PATH>", Word, "none", "<=0.7.6", 2,
       "Client certificate").missing(Warns).repeated(ReplacesLoudly).acts(),
     k("key", "<PATH>", Word, "none", "<=0.7.6", 2,
       "Client key").missing(Warns).repeated(ReplacesLoudly).acts(),
+    k("verify", "[<BOOL>]", Bool, "off", OURS, 2,
+      "Verify the certificates of servers; default of every SSL_GET").acts(),
+    k("expiry_warning", "<INT 0..3650 days>", Int(0, EXPIRY_DAYS, Strict), "0 = off", OURS, 2,
+      "Name certificates in the log that end within so many days; default of every SSL_GET").acts(),
 ];
 
 /// `virtual_server`.

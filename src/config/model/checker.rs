@@ -1,6 +1,6 @@
 //! What checks a real server: one type a kind of check, with every inherited value filled in.
 
-use super::Command;
+use super::{Command, WebProbe};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -157,75 +157,4 @@ pub struct DnsProbe {
     pub record: Box<str>,
     /// `name`, without a final dot; empty = the root.
     pub name: Box<str>,
-}
-
-/// `HTTP_GET` and `SSL_GET`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WebProbe {
-    /// Whether it is `SSL_GET`.
-    pub tls: bool,
-    /// `http_protocol`.
-    pub version: HttpVersion,
-    /// `enable_sni` and `sni_name`.
-    pub server_name: ServerName,
-    /// `fast_recovery`: all pages back to back at start and after a failure.
-    pub fast_recovery: bool,
-    /// At least one.
-    pub urls: Box<[Url]>,
-}
-
-/// `http_protocol`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum HttpVersion {
-    /// `1.0`.
-    #[default]
-    V1_0,
-    /// `1.0C`: with `Connection: close`.
-    V1_0Close,
-    /// `1.1`.
-    V1_1,
-}
-
-/// The name told in a TLS handshake.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ServerName {
-    /// None.
-    #[default]
-    None,
-    /// That of the Host header.
-    VirtualHost,
-    /// This one.
-    Name(Box<str>),
-}
-
-/// `url`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Url {
-    /// `path`.
-    pub path: Box<str>,
-    /// The Host header; None = the address and port connected to.
-    pub virtual_host: Option<Rc<str>>,
-    /// `digest`: MD5 of the body.
-    pub digest: Option<[u8; 16]>,
-    /// `status_code`: first and last of each range.
-    pub status_codes: Box<[(u16, u16)]>,
-    /// `regex` and its settings.
-    pub regex: Option<Box<Regex>>,
-    /// `tls_compliant`: say goodbye (close_notify).
-    pub tls_compliant: bool,
-}
-
-/// A pattern that the body is searched for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Regex {
-    /// The pattern, escapes of the configuration language decoded.
-    pub pattern: Vec<u8>,
-    /// `regex_no_match`: finding it is a failure.
-    pub no_match: bool,
-    /// `regex_options`, by PCRE2's names.
-    pub options: Vec<Box<str>>,
-    /// `regex_min_offset`: where a match may begin at the earliest.
-    pub least_offset: usize,
-    /// `regex_max_offset`: and at the latest; None = anywhere.
-    pub most_offset: Option<usize>,
 }

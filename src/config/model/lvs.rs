@@ -1,8 +1,7 @@
 //! The load balancer's part of the model: services, groups of addresses, and the servers behind them, every default and every
 //! inherited value filled in. What checks a server is `checker`'s.
 
-use super::{Checker, Command, Fifo, TrackFile};
-use crate::config::secret::Secret;
+use super::{Checker, Command, Fifo, Tls, TrackFile};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,7 +11,7 @@ use std::time::Duration;
 /// Everything the checker role runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Lvs {
-    /// `SSL`.
+    /// What TLS checks show, trust and demand.
     pub tls: Tls,
     /// In the order of the file; names are unique.
     pub groups: Vec<ServerGroup>,
@@ -24,28 +23,6 @@ pub struct Lvs {
     pub files: Vec<TrackFile>,
     /// `checker_log_all_failures`, where a check says nothing.
     pub log_all_failures: bool,
-}
-
-/// `SSL`: what TLS checks present and trust.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Tls {
-    /// `password` of the key.
-    pub password: Option<Secret>,
-    /// `ca`.
-    pub ca: Option<PemFile>,
-    /// `certificate`.
-    pub certificate: Option<PemFile>,
-    /// `key`.
-    pub key: Option<PemFile>,
-}
-
-/// A file with certificates or keys. Its text is part of the configuration, so that a reload takes up a renewed one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PemFile {
-    /// Where it is.
-    pub path: String,
-    /// All of it, which may hold a key.
-    pub text: Secret,
 }
 
 /// An address family.

@@ -18,18 +18,20 @@ mod mail;
 mod notify;
 mod process;
 mod route;
+mod tls;
 mod track;
 mod unicast;
 mod vmac;
 mod vrrp;
 mod watched;
+mod web;
 
 pub use auth_hmac::{AuthHmac, Freshness, HmacMode};
 pub use bfd::BfdInstance;
 pub use buffers::{BufferPolicy, NetlinkBuffer, ReceiveBuffers};
 pub use checker::{
-    Checker, Connection, Dialogue, DnsProbe, HttpVersion, PatternByte, Probe, Regex, Reply,
-    ScriptProbe, ServerName, Source, Timing, UdpProbe, Url, WebProbe,
+    Checker, Connection, Dialogue, DnsProbe, PatternByte, Probe, Reply, ScriptProbe, Source,
+    Timing, UdpProbe,
 };
 pub use command::Command;
 pub use files::{DumpPlace, Files, ReloadCheck, ReloadFile};
@@ -39,9 +41,9 @@ pub use ipvs::{Ipvs, IpvsNamespace, IpvsTimeouts, SyncSettings};
 pub use lifecycle::{BoundedCommand, Lifecycle};
 pub use linkbeat::{LinkMethod, Linkbeat};
 pub use lvs::{
-    Encapsulation, EndpointName, Family, Forwarding, Granularity, Lvs, Member, PemFile,
-    Persistence, Protocol, RealServer, RealServerExtra, SchedulerFlags, ServerGroup, Service,
-    ServiceName, SorryServer, Tls, TunnelChecksum, VirtualServer,
+    Encapsulation, EndpointName, Family, Forwarding, Granularity, Lvs, Member, Persistence,
+    Protocol, RealServer, RealServerExtra, SchedulerFlags, ServerGroup, Service, ServiceName,
+    SorryServer, TunnelChecksum, VirtualServer,
 };
 pub use mail::{Alerts, Mail, MailServer, Mailbox};
 pub use notify::{Fifo, Notify};
@@ -50,6 +52,7 @@ pub use route::{
     Encap, Holdings, Insertion, Metric, NextHop, PROTOCOL_KEEPALIVED, Prefix, ROUTE_KINDS,
     ROUTE_METRICS, ROUTE_UNICAST, Route, Rule, RuleAction, TABLE_MAIN,
 };
+pub use tls::{Identity, PemFile, ServerName, Tls, TlsProbe, TlsProfile};
 pub use track::{Script, TrackGroup, Tracked, TrackerKind};
 pub use unicast::{OldChecksum, Transport, Unicast, UnicastPeer};
 pub use vmac::{IpvlanMode, LinkKind, VirtualLink, Vmac};
@@ -58,6 +61,7 @@ pub use vrrp::{
     Version, VirtualAddress, Vrrp, VrrpInstance,
 };
 pub use watched::{InitFile, ParameterMatch, ProcessMatch, TrackFile, TrackProcess};
+pub use web::{Header, HttpVersion, Method, Regex, Request, Url, WebProbe};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -30,7 +30,7 @@ impl<'t> Item<'t> {
             Form::Script => self.checked_script(context),
             Form::User => drop(self.user(context)),
             Form::Fifo => self.check_fifo(context),
-            Form::Regex => self.check_regex(context),
+            Form::Escaped => self.check_regex(context),
             Form::Custom(custom) => self.check_custom(context, custom),
             Form::Lines(_) => drop(self.open(context)),
             Form::Block(block, head) => self.check_block(context, block, head),

@@ -4,14 +4,14 @@
 use super::{Key, Source, ping};
 use crate::check::CheckId;
 use crate::check::dialogue::{Failure, Verdict};
-use crate::check::kinds::Kinds;
+use crate::check::kinds::{Chance, Kinds};
 use crate::check::ping::Carrier;
 use crate::config::model::{self, Connection, Tls};
 use crate::os::check_socket::{Origin, Refusal, Transport};
 use crate::os::poll::{Loop, Ready};
-use crate::os::random;
+use crate::os::{clock, random};
 use crate::role::flight::{Flight, READ_SIZE};
-use crate::time::Instant;
+use crate::time::{Instant, Wall};
 use crate::wheel::Wheel;
 use log::warn;
 use rustc_hash::FxHashMap;
@@ -58,10 +58,28 @@ pub(super) enum Outcome {
     NotDone,
 }
 
+/// What a connection has found.
+pub(super) struct Over {
+    pub check: CheckId,
+    pub verdict: Verdict,
+    /// When the certificate ends that the server has shown.
+    pub certificate_end: Option<Wall>,
+}
+
 /// A connection and the check that it is for.
 struct Held {
     check: CheckId,
     flight: Flight,
+}
+
+impl Held {
+    fn over(self, verdict: Verdict) -> Over {
+        Over {
+            check: self.check,
+            verdict,
+            certificate_end: self.flight.dialogue().certificate_end(),
+        }
+    }
 }
 
 /// All connections.
@@ -98,9 +116,7 @@ impl Connections {
 
     /// Takes up settings of TLS, for the connections that begin from now on.
     pub fn configure(&mut self, tls: &Tls) {
-        if let Some(why) = self.kinds.configure(tls) {
-            warn!("TLS checks show no certificate: {why}");
-        }
+        self.kinds.configure(tls);
     }
 
     /// How many there are.
@@ -147,9 +163,11 @@ impl Connections {
             mark: from.mark,
         });
         let page = usize::from(wish.page);
-        let dialogue = self
-            .kinds
-            .begin(wish.kind, wish.connection, page, random::number());
+        let chance = Chance {
+            random: random::number(),
+            now: clock::wall_time(),
+        };
+        let dialogue = self.kinds.begin(wish.kind, wish.connection, page, chance);
         let dialogue = match dialogue {
             Ok(dialogue) => dialogue,
             Err(failure) => return Outcome::Over(Err(failure)),
@@ -207,7 +225,7 @@ impl Connections {
         Outcome::NotDone
     }
 
-    /// A connection is ready for something. Its check and the verdict, if that is the end of it.
+    /// A connection is ready for something. What it has found, if that is the end of it.
     pub fn ready(
         &mut self,
         now: Instant,
@@ -215,16 +233,15 @@ impl Connections {
         event: Ready<Source>,
         events: &mut Loop<Source>,
         wheel: &mut Wheel<Key>,
-    ) -> Option<(CheckId, Verdict)> {
-        let Held { check, flight } = self.flights.get_mut(slot as usize)?.as_mut()?;
-        let check = *check;
+    ) -> Option<Over> {
+        let Held { flight, .. } = self.flights.get_mut(slot as usize)?.as_mut()?;
         let seen = flight.ready(now, (event.readable, event.writable), &mut self.buffer);
         if seen.heard {
             wheel.arm(Key::Limit(slot), flight.deadline(now));
         }
         if let Some(verdict) = seen.verdict {
-            self.end(slot, events, wheel);
-            return Some((check, verdict));
+            let held = self.end(slot, events, wheel)?;
+            return Some(held.over(verdict));
         }
         if seen.more {
             events.again(Ready {
@@ -235,17 +252,17 @@ impl Connections {
         None
     }
 
-    /// The time of a connection is over. Its check and the verdict.
+    /// The time of a connection is over. What it has found.
     pub fn expired(
         &mut self,
         slot: u32,
         events: &mut Loop<Source>,
         wheel: &mut Wheel<Key>,
-    ) -> Option<(CheckId, Verdict)> {
-        let Held { check, flight } = self.flights.get_mut(slot as usize)?.as_mut()?;
-        let (check, verdict) = (*check, flight.expired());
-        self.end(slot, events, wheel);
-        Some((check, verdict))
+    ) -> Option<Over> {
+        let Held { flight, .. } = self.flights.get_mut(slot as usize)?.as_mut()?;
+        let verdict = flight.expired();
+        let held = self.end(slot, events, wheel)?;
+        Some(held.over(verdict))
     }
 
     /// Nobody wants to know any more.
@@ -258,14 +275,18 @@ impl Connections {
         }
     }
 
-    fn end(&mut self, slot: u32, events: &mut Loop<Source>, wheel: &mut Wheel<Key>) {
-        let held = self.flights.get_mut(slot as usize).and_then(Option::take);
-        if let Some(Held { check, flight }) = held {
-            wheel.disarm(Key::Limit(slot));
-            let _ = events.remove(flight.socket());
-            self.by_check.remove(&check);
-            self.free.push(slot);
-            self.most = self.most.saturating_add(1).min(self.ceiling);
-        }
+    fn end(
+        &mut self,
+        slot: u32,
+        events: &mut Loop<Source>,
+        wheel: &mut Wheel<Key>,
+    ) -> Option<Held> {
+        let held = self.flights.get_mut(slot as usize)?.take()?;
+        wheel.disarm(Key::Limit(slot));
+        let _ = events.remove(held.flight.socket());
+        self.by_check.remove(&held.check);
+        self.free.push(slot);
+        self.most = self.most.saturating_add(1).min(self.ceiling);
+        Some(held)
     }
 }

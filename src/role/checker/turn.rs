@@ -1,6 +1,6 @@
 //! One turn of the loop, whose order is told in mod.rs: what has happened, the kernel, checks that begin.
 
-use super::connect::{Outcome, Wish};
+use super::connect::{Outcome, Over, Wish};
 use super::{Key, Shell, Source};
 use crate::check::CheckId;
 use crate::check::dialogue::Verdict;
@@ -27,8 +27,8 @@ impl Shell {
                     let now = clock::now();
                     let (events, wheel) = (&mut self.events, &mut self.wheel);
                     let over = self.connections.ready(now, slot, *event, events, wheel);
-                    if let Some((check, verdict)) = over {
-                        self.ended(now, check, verdict, None);
+                    if let Some(over) = over {
+                        self.over(now, over);
                     }
                 }
                 Source::Ipvs => {
@@ -70,8 +70,8 @@ impl Shell {
                 }
                 Key::Limit(slot) => {
                     let (events, wheel) = (&mut self.events, &mut self.wheel);
-                    if let Some((check, verdict)) = self.connections.expired(slot, events, wheel) {
-                        self.ended(now, check, verdict, None);
+                    if let Some(over) = self.connections.expired(slot, events, wheel) {
+                        self.over(now, over);
                     }
                 }
                 // Nothing that is watched here speaks by a timer.
@@ -123,6 +123,16 @@ impl Shell {
             self.wheel.arm(Key::Ipvs, due);
         }
         self.ipvs.tell();
+    }
+
+    /// A connection has found something.
+    fn over(&mut self, now: Instant, over: Over) {
+        if let Some(end) = over.certificate_end {
+            let (times, lvs) = ((now, clock::wall_time()), &self.model.lvs);
+            let (check, actions) = (over.check, &mut self.actions);
+            self.director.certificate(times, lvs, check, end, actions);
+        }
+        self.ended(now, over.check, over.verdict, None);
     }
 
     /// A check has found something.

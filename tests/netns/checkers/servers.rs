@@ -39,7 +39,7 @@ fn accepts(port: u16) -> bool {
 }
 
 /// The certificate and key of the server, and those of the client.
-const PEM: [(&str, &str); 4] = [
+const PEM: [(&str, &str); 8] = [
     (
         "/run/pem/server.crt",
         include_str!("../../../src/check/tls/pem/server.crt"),
@@ -47,6 +47,22 @@ const PEM: [(&str, &str); 4] = [
     (
         "/run/pem/server.key",
         include_str!("../../../src/check/tls/pem/server.key"),
+    ),
+    (
+        "/run/pem/signed.crt",
+        include_str!("../../../src/check/tls/pem/signed.crt"),
+    ),
+    (
+        "/run/pem/signed.key",
+        include_str!("../../../src/check/tls/pem/signed.key"),
+    ),
+    (
+        "/run/pem/expired.crt",
+        include_str!("../../../src/check/tls/pem/expired.crt"),
+    ),
+    (
+        "/run/pem/authority.crt",
+        include_str!("../../../src/check/tls/pem/authority.crt"),
     ),
     (
         "/run/pem/client.crt",
@@ -91,6 +107,21 @@ http {
         location = /name { return 200 \"name $ssl_server_name\"; }
         location = /chunked { try_files /index.html =404; sub_filter_once off; sub_filter_types *; sub_filter x x; }
         location = /other { return 200 other; }
+        location = /asked { return 200 \"$request_method $http_x_a $content_length $http_user_agent.\"; }
+        location = /posted { proxy_set_header X-Body $request_body; proxy_pass http://127.0.0.1:8080/body; }
+        location = /body { return 200 \"body $http_x_body.\"; }
+    }
+    server {
+        listen 0.0.0.0:8445 ssl;
+        ssl_certificate /run/pem/signed.crt;
+        ssl_certificate_key /run/pem/signed.key;
+        location / { return 200 \"alpn $ssl_alpn_protocol.\"; }
+    }
+    server {
+        listen 0.0.0.0:8446 ssl;
+        ssl_certificate /run/pem/expired.crt;
+        ssl_certificate_key /run/pem/signed.key;
+        location / { return 200 \"old\"; }
     }
     server {
         listen 0.0.0.0:8444 ssl;
@@ -101,7 +132,8 @@ http {
 }
 ";
 
-/// nginx with pages on 8080 and 8443, and on 8444 for who shows the client's certificate.
+/// nginx with pages on 8080 and 8443, on 8444 for who shows the client's certificate, on 8445 with a certificate by the authority, and
+/// on 8446 with one that has expired.
 pub fn nginx(node: &Node) -> Server {
     client_certificate(node);
     node.write(

@@ -10,12 +10,15 @@ mod group;
 mod overlay;
 mod payload;
 mod real_server;
+mod request;
 mod settle;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod virtual_server;
 mod web;
+
+pub(super) use tls::Shared as SharedTls;
 
 use super::Context;
 use super::state::{Builder as Shared, Tracked};
@@ -39,14 +42,15 @@ pub(super) struct Builder<'t> {
 }
 
 impl<'t> Builder<'t> {
-    /// Builds the groups, which services may name before they stand in the text.
-    pub(super) fn groups(&mut self, context: &mut Context<'_>, items: &[Item<'t>]) {
+    /// Builds what services may rely on before it stands in the text: `SSL` and the groups.
+    pub(super) fn early(&mut self, context: &mut Context<'_>, items: &[Item<'t>]) {
         for item in items
             .iter()
             .filter(|item| item.name() == "virtual_server_group")
         {
             context.inside(!item.keyword.acts, |context| self.group(context, item));
         }
+        tls::read(context, items.iter().filter(|item| item.name() == "SSL"));
     }
 
     /// Builds a block; false when it is none of the load balancer's.
@@ -57,12 +61,11 @@ impl<'t> Builder<'t> {
         item: &Item<'t>,
     ) -> bool {
         match item.name() {
-            "virtual_server_group" => {}
+            "virtual_server_group" | "SSL" => {}
             "virtual_server" => {
                 shared.objects += 1;
                 self.virtual_server(&shared.tracked, context, item);
             }
-            "SSL" => self.lvs.tls = tls::read(context, item),
             "bfd_instance" => {
                 shared.objects += 1;
                 self.bfd.read(&mut shared.tracked.bfds, context, item);
@@ -73,7 +76,8 @@ impl<'t> Builder<'t> {
     }
 
     /// Puts what was built into the model.
-    pub(super) fn finish(self, model: &mut Model) {
+    pub(super) fn finish(mut self, context: &mut Context<'_>, model: &mut Model) {
+        self.lvs.tls = tls::finish(context);
         let before = std::mem::replace(&mut model.lvs, self.lvs);
         model.lvs.log_all_failures = before.log_all_failures;
         model.bfd = self.bfd.into_instances();

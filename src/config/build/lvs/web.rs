@@ -1,12 +1,13 @@
 //! `HTTP_GET` and `SSL_GET` with their `url` blocks.
 
 use super::checker::{CheckerDraft, Kind};
+use super::request::{self, RequestDraft};
+use super::tls::TlsDraft;
 use super::{Context, group::note, payload, pick};
 use crate::config::diagnostic::{Class, quote};
 use crate::config::keywords::Block;
-use crate::config::model::{HttpVersion, Regex, ServerName, Url, WebProbe};
+use crate::config::model::{Header, HttpVersion, Regex, ServerName, Url, WebProbe};
 use crate::config::read::{Item, parse_integer};
-use crate::config::shell;
 use crate::config::tree::Statements;
 use std::rc::Rc;
 
@@ -52,6 +53,7 @@ pub(super) fn read<'t>(
 ) -> Option<Kind> {
     let (mut version, mut server_name, mut sni) = (HttpVersion::default(), None, None);
     let (mut fast_recovery, mut tls_compliant, mut virtual_host) = (false, false, None);
+    let (mut requests, mut tls) = (RequestDraft::default(), TlsDraft::default());
     let mut urls = Vec::new();
     context.each_statement(block, children, |context, item| match item.name() {
         "virtualhost" => virtual_host = item.text(context).map(Rc::from).or(virtual_host.take()),
@@ -74,7 +76,10 @@ pub(super) fn read<'t>(
         "tls_compliant" => tls_compliant = item.bool(context).unwrap_or(tls_compliant),
         "url" => urls.extend(url(context, &item)),
         _ => {
-            draft.take(context, &item);
+            let taken = requests.take(context, &item) || tls.take(context, &item);
+            if !taken {
+                draft.take(context, &item);
+            }
         }
     });
     if urls.is_empty() {
@@ -89,13 +94,13 @@ pub(super) fn read<'t>(
     };
     let urls = urls
         .into_iter()
-        .map(|url| url.finish(tls_compliant))
+        .map(|url| url.finish(tls_compliant, requests.headers()))
         .collect();
-    let tls = block == Block::SslGet;
+    let tls =
+        (block == Block::SslGet).then(|| Box::new(tls.finish(context, server_name, draft.span())));
     let probe = WebProbe {
         tls,
         version,
-        server_name,
         fast_recovery,
         urls,
     };
@@ -107,6 +112,7 @@ pub(super) fn read<'t>(
 struct UrlDraft {
     path: Option<Box<str>>,
     virtual_host: Option<Rc<str>>,
+    request: RequestDraft,
     digest: Option<[u8; 16]>,
     status_codes: Vec<(u16, u16)>,
     pattern: Option<Vec<u8>>,
@@ -118,7 +124,7 @@ struct UrlDraft {
 }
 
 impl UrlDraft {
-    fn finish(self, tls_compliant: bool) -> Url {
+    fn finish(self, tls_compliant: bool, headers: &[Header]) -> Url {
         let regex = self.regex().map(Box::new);
         let codes = if self.status_codes.is_empty() {
             vec![SUCCESS]
@@ -128,6 +134,7 @@ impl UrlDraft {
         Url {
             path: self.path.unwrap_or_default(),
             virtual_host: self.virtual_host,
+            request: self.request.finish(headers),
             digest: self.digest,
             status_codes: codes.into_boxed_slice(),
             regex,
@@ -151,14 +158,16 @@ impl UrlDraft {
             "virtualhost" => self.virtual_host = item.text(context).map(Rc::from),
             "digest" => self.digest = payload::digest(context, item).or(self.digest),
             "status_code" => self.status_codes(context, item),
-            "regex" => self.pattern(context, item),
+            "regex" => {
+                self.pattern = request::text(context, item, "pattern").or(self.pattern.take())
+            }
             "regex_no_match" => self.no_match = true,
             "regex_options" => self.options(context, item),
             "regex_min_offset" => self.least_offset = offset(context, item),
             "regex_max_offset" => self.most_offset = offset(context, item),
             "regex_stack" => stack(context, item),
             "tls_compliant" => self.tls_compliant = item.bool(context).or(self.tls_compliant),
-            _ => {}
+            _ => drop(self.request.take(context, item)),
         }
     }
 
@@ -180,27 +189,6 @@ impl UrlDraft {
                     );
                 }
             }
-        }
-    }
-
-    fn pattern(&mut self, context: &mut Context<'_>, item: &Item<'_>) {
-        let words = match shell::decoded_words(item.statement.raw()) {
-            Ok(words) => words,
-            Err(error) => {
-                let at = error.at;
-                context
-                    .diagnostics
-                    .push(error.diagnostic(item.statement.raw_span(at..at + 1)));
-                return;
-            }
-        };
-        match <[_; 1]>::try_from(words) {
-            Ok([word]) => self.pattern = Some(word.bytes),
-            Err(_) => context.fault(
-                item.span(),
-                "regex missing or too many fields",
-                "put one pattern in double quotes",
-            ),
         }
     }
 
@@ -242,6 +230,14 @@ fn url(context: &mut Context<'_>, item: &Item<'_>) -> Option<UrlDraft> {
             "add path /PAGE",
         );
         return None;
+    }
+    if let Some(method) = draft.request.drop_lost_body() {
+        let message = format!("body does not go with method {}", method.name());
+        context.fault(span, message, "write method POST; the body is not sent");
+    }
+    if draft.request.is_head() && draft.digest.take().is_some() {
+        let message = "digest does not go with method HEAD: there is no body";
+        context.fault(span, message, "write method GET; the digest is ignored");
     }
     let settings = draft.no_match
         || !draft.options.is_empty()

@@ -1,7 +1,7 @@
 //! What is said of checkers and sessions, and the exit status of `-t` that follows.
 
 use super::faults::check;
-use super::{PLAIN, SERVER, service};
+use super::{PLAIN, service};
 
 /// A plain service whose server has this checker.
 fn checker(kind: &str, statements: &str) -> String {
@@ -450,35 +450,6 @@ fn sessions() {
             beside("b1", "neighbor_ip 10.1.1.1\nweight 300"),
             5,
             &["number '300' outside range [-253, 253]"],
-        ),
-    ]);
-}
-
-#[test]
-fn tls() {
-    let plain = service("10.0.0.1 80", &format!("{PLAIN}{SERVER}"));
-    let with = |statements: &str| format!("SSL {{\n{statements}\n}}\n{plain}");
-    check(&[
-        (
-            with("password geheim\nca /ca\ncertificate /certificate\nkey /key"),
-            0,
-            &[],
-        ),
-        (
-            with("password geheim\npassword geheim2"),
-            5,
-            &["password has already been specified - replacing"],
-        ),
-        (
-            with("key /missing"),
-            5,
-            &["SSL key /missing cannot be read: No such file"],
-        ),
-        (with("ca"), 5, &["ca needs a value"]),
-        (
-            format!("SSL {{\n}}\n{}", with("")),
-            5,
-            &["SSL has already been specified - replacing"],
         ),
     ]);
 }

@@ -7,6 +7,8 @@ mod model;
 mod probes;
 mod servers;
 mod soup;
+mod tls;
+mod web;
 
 use crate::config::Loaded;
 use crate::config::diagnostic::Class;
@@ -20,13 +22,43 @@ pub(super) const PLAIN: &str = "protocol TCP\nlb_algo rr\nlb_kind NAT\n";
 /// A server that draws none.
 pub(super) const SERVER: &str = "real_server 10.0.0.2 80 {\nTCP_CHECK {\n}\n}\n";
 
+/// The files of that host; whether others may read them.
+const FILES: [(&str, &str, bool); 6] = [
+    (
+        "/ca",
+        include_str!("../../../../check/tls/pem/authority.crt"),
+        true,
+    ),
+    (
+        "/system",
+        include_str!("../../../../check/tls/pem/server.crt"),
+        true,
+    ),
+    (
+        "/certificate",
+        include_str!("../../../../check/tls/pem/client.crt"),
+        true,
+    ),
+    (
+        "/key",
+        include_str!("../../../../check/tls/pem/client-locked.key"),
+        false,
+    ),
+    (
+        "/exposed",
+        include_str!("../../../../check/tls/pem/client.key"),
+        true,
+    ),
+    ("/text", "text", false),
+];
+
 /// Reads a text on a host that has everything.
 pub(super) fn read(text: &str) -> Loaded {
     let mut world = Imagined::generous();
-    let files = ["/ca", "/certificate", "/key"];
-    world.key_files = files
-        .map(|path| (path.to_owned(), (format!("text of {path}"), true)))
+    world.key_files = FILES
+        .map(|(path, text, exposed)| (path.to_owned(), (text.to_owned(), exposed)))
         .into();
+    world.authorities = Some("/system".into());
     read_on(&world, text)
 }
 

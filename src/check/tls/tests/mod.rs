@@ -1,8 +1,11 @@
 //! Against a server of the same library in memory: what is within arrives, however records are cut, and what is no TLS is named.
 //! The certificates and keys in `pem/` were made for these tests by openssl; the password is in the test that needs it.
 
+mod verify;
+
+use super::settings::Profiles;
 use super::*;
-use crate::config::model::{PemFile, Tls};
+use crate::config::model::{Identity, PemFile, Tls, TlsProfile};
 use crate::config::secret::Secret;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -11,12 +14,11 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection};
 use std::io::Read;
 use std::sync::Arc;
 
-const SERVER: &[u8] = include_bytes!("pem/server.crt");
-const SERVER_KEY: &[u8] = include_bytes!("pem/server.key");
-const CLIENT: &[u8] = include_bytes!("pem/client.crt");
-const CLIENT_KEY: &[u8] = include_bytes!("pem/client.key");
-const CLIENT_LOCKED: &[u8] = include_bytes!("pem/client-locked.key");
-const CLIENT_OLD: &[u8] = include_bytes!("pem/client-old.key");
+const SERVER: &[u8] = include_bytes!("../pem/server.crt");
+const SERVER_KEY: &[u8] = include_bytes!("../pem/server.key");
+const CLIENT: &[u8] = include_bytes!("../pem/client.crt");
+const CLIENT_KEY: &[u8] = include_bytes!("../pem/client.key");
+const CLIENT_LOCKED: &[u8] = include_bytes!("../pem/client-locked.key");
 const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 /// Says `ping` and wants `pong`.
@@ -39,8 +41,30 @@ impl Dialogue for Within {
     }
 }
 
+/// A session without demands.
+const PLAIN: Session<'_> = Session {
+    address: HERE,
+    server_name: None,
+    verify_name: None,
+    protocol_required: false,
+    says_goodbye: false,
+    watches_end: false,
+    now: Wall(0),
+};
+
 fn secured(settings: &Settings, name: Option<&str>, says_goodbye: bool) -> Secured<Within> {
-    Secured::new(Within(Vec::new()), settings, (HERE, name), says_goodbye).expect("a client")
+    let session = Session {
+        server_name: name,
+        says_goodbye,
+        ..PLAIN
+    };
+    Secured::new(Within(Vec::new()), settings, session).expect("a client")
+}
+
+/// The one profile of a configuration.
+fn profile(tls: Tls) -> Settings {
+    let profiles = Profiles::new(&tls);
+    profiles.get(0).expect("a profile").clone()
 }
 
 /// A server; with a client's certificate that it wants to see, if any.
@@ -165,11 +189,11 @@ fn names_are_told_when_they_are_names() {
     }
 }
 
-fn file(text: &[u8]) -> Option<PemFile> {
-    Some(PemFile {
+fn file(text: &[u8]) -> PemFile {
+    PemFile {
         path: "/f".to_owned(),
         text: Secret::new(text),
-    })
+    }
 }
 
 #[test]
@@ -183,13 +207,20 @@ fn certificates_are_shown_to_who_wants_them() {
         (CLIENT, Some(&surrounded), Some("geheim")),
     ];
     for (certificate, key, password) in rows {
-        let tls = Tls {
-            password: password.map(Secret::new),
-            ca: None,
+        let identity = Identity {
             certificate: file(certificate),
-            key: key.and_then(file),
+            key: key.map(file),
+            password: password.map(Secret::new),
         };
-        let settings = Settings::new(&tls).expect("settings");
+        let shows = TlsProfile {
+            identity: Some(0),
+            ..TlsProfile::default()
+        };
+        let settings = profile(Tls {
+            identities: vec![identity],
+            profiles: vec![shows],
+            ..Tls::default()
+        });
         let mut client = secured(&settings, None, false);
         assert_eq!(
             talk(&mut client, &mut server(Some(CLIENT)), 100).0,
@@ -205,44 +236,6 @@ fn certificates_are_shown_to_who_wants_them() {
         failure.to_string(),
         "TLS: received fatal alert: CertificateRequired"
     );
-}
-
-#[test]
-fn files_that_hold_something_else_are_named() {
-    type Row<'r> = (&'r [u8], &'r [u8], Option<&'r str>, &'r str);
-    let rows: [Row<'_>; 6] = [
-        (b"", CLIENT_KEY, None, "/f holds no certificate"),
-        (CLIENT, b"", None, "/f holds no private key"),
-        (
-            CLIENT,
-            CLIENT_LOCKED,
-            None,
-            "/f holds a key that needs a password",
-        ),
-        (
-            CLIENT,
-            CLIENT_LOCKED,
-            Some("x"),
-            "does not open with the password",
-        ),
-        (
-            CLIENT,
-            CLIENT_OLD,
-            Some("geheim"),
-            "'openssl pkcs8 -topk8 -in FILE'",
-        ),
-        (CLIENT, SERVER_KEY, None, "/f: "),
-    ];
-    for (certificate, key, password, want) in rows {
-        let tls = Tls {
-            password: password.map(Secret::new),
-            ca: None,
-            certificate: file(certificate),
-            key: file(key),
-        };
-        let error = Settings::new(&tls).expect_err(want);
-        assert!(error.contains(want), "{error}");
-    }
 }
 
 #[test]
