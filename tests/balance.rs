@@ -6,9 +6,12 @@ mod support;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use support::Binary::Ours;
 use support::farm::{self, CLIENT, DIRECTORS, Farm, Network, SERVERS};
 use support::guest;
+use support::node::CONFIG;
 use support::stage::{Case, privileged_case};
 use support::{secs, wait_until};
 
@@ -237,6 +240,68 @@ fn translation() {
     farm.wait_served_by(VIP, &SERVERS, secs(4) + SLACK);
 }
 
+/// What the director says on SIGUSR1.
+const DATA: &str = "/tmp/keepalived_check.data";
+
+/// A reload takes out the server that a client downloads from.
+fn draining() {
+    const VIP: &str = "172.16.0.10";
+    let mut farm = Farm::new(&S06);
+    farm.accept_for("eth0", VIP);
+    for host in SERVERS {
+        farm.serve(host);
+    }
+    let config = |server: &str| {
+        format!(
+            "virtual_server {VIP} 80 {{\nlb_algo rr\nlb_kind DR\nprotocol TCP\ndrain_timeout 60\nreal_server {server} 80 {{\n}}\n}}\n"
+        )
+    };
+    let director = &farm.world.nodes[DIRECTORS[0]];
+    director.run(&["ip", "addr", "add", &format!("{VIP}/32"), "dev", "eth0"]);
+    director.start(Ours, &config("172.16.0.11"));
+    farm.wait_served_by(VIP, &SERVERS[..1], SLACK);
+    let mut download = farm.download(VIP);
+    farm::read_on(&mut download, farm::LONG_RATE, SLACK).expect("the first part");
+    director.write(CONFIG, &config("172.16.0.12"));
+    director.signal(Signal::SIGHUP);
+    farm.wait_served_by(VIP, &SERVERS[1..], SLACK);
+    let drains = || {
+        farm.services(DIRECTORS[0])
+            .contains("-r 172.16.0.11:80 -g -w 0")
+    };
+    assert!(drains(), "{}", farm.services(DIRECTORS[0]));
+    // More than can be under way without the director.
+    farm::read_on(&mut download, 3 * farm::LONG_RATE, SLACK).expect("the download goes on");
+    director.signal(Signal::SIGUSR1);
+    wait_until("the data file is there", SLACK, || {
+        director.read(DATA).contains("Health checkers")
+    });
+    let data = director.read(DATA);
+    for line in [
+        " [172.16.0.10]:tcp:80 -> [172.16.0.11]:80, for ",
+        "   active connections = 1\n",
+        "   RIP = 172.16.0.12, RPORT = 80\n",
+    ] {
+        assert!(data.contains(line), "{line}\n{data}");
+    }
+    let carried = |key: &str| -> u64 {
+        let line = data.lines().find(|line| line.trim().starts_with(key));
+        let number = line.and_then(|line| line.split(['=', '(']).nth(1));
+        let number = number.and_then(|number| number.trim().parse().ok());
+        number.unwrap_or_else(|| panic!("{key}\n{data}"))
+    };
+    // Of the service: the pages that were fetched, and the acknowledgements of the download.
+    assert!(carried("connections = ") >= 4, "{data}");
+    assert!(carried("packets in = ") > 30, "{data}");
+    assert_eq!(carried("bytes out = "), 0, "answers go past: {data}");
+    drop(download);
+    wait_until("it goes with its last connection", SLACK, || !drains());
+    assert!(director.log().contains("it has drained"));
+    farm.wait_served_by(VIP, &SERVERS[1..], SLACK);
+    director.stop();
+    assert_eq!(farm.services(DIRECTORS[0]), "");
+}
+
 fn main() -> ExitCode {
     // IPVS has settings only for those who are root of the whole kernel.
     let case = |name: &str, body: fn()| privileged_case(name, body).needing(NGINX);
@@ -245,6 +310,7 @@ fn main() -> ExitCode {
         case("s07_two_addresses_and_a_mark", marks),
         case("s09_a_download_outlives_its_director", synchronised),
         case("address_translation", translation),
+        case("a_server_that_is_taken_out_drains", draining),
     ];
     guest::run(cases)
 }

@@ -175,8 +175,13 @@ impl Director {
             };
             service.servers.push(state);
         }
-        for (gone, _, state) in before.rest() {
+        for (gone, of_gone, state) in before.rest() {
             Service::server_gone(&state, gone, &mut step.scene(place, was));
+            step.actions.push(Action::Drain {
+                service: place,
+                server: of_gone.into(),
+                limit: of_gone.extra.as_deref().and_then(|it| it.drain_timeout),
+            });
             for id in &state.checks {
                 self.remove(*id, step.actions);
             }

@@ -4,6 +4,7 @@
 //! connects is not here but in `role::checker`. `schedule` says when a check is done and when what it finds counts, `service` is one
 //! virtual server at work, `director` all of them; `configure` takes over another configuration, `notice` words what is said.
 
+pub mod carried;
 mod configure;
 pub mod dialogue;
 pub mod director;
@@ -25,6 +26,7 @@ pub mod tls;
 pub mod udp;
 
 use crate::time::Instant;
+use std::time::Duration;
 
 /// A check, for as long as it is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +56,16 @@ pub enum Action {
     },
     /// The kernel is to have all destinations of the service at this place of the model as `Service::wanted` has them, and no others.
     Service(usize),
+    /// This server of the service is configured no more; the kernel keeps it for its connections, for so long at most (None: as the
+    /// daemon-wide setting says). What is wanted of the service follows.
+    Drain {
+        /// Place of the service in the model.
+        service: usize,
+        /// The server as it was.
+        server: table::Server,
+        /// `drain_timeout`.
+        limit: Option<Duration>,
+    },
     /// The check is due then.
     Arm(CheckId, Instant),
     /// It is not.

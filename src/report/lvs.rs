@@ -3,6 +3,7 @@
 
 use super::outline::Outline;
 use crate::check::CheckId;
+use crate::check::carried::{Carried, Share};
 use crate::check::director::{Check, Director};
 use crate::check::service::{Server, Service};
 use crate::check::tls::certificate;
@@ -11,6 +12,7 @@ use crate::config::model::{
     VirtualServer,
 };
 use crate::config::secret::MASK;
+use crate::kernel::ipvs::{Connections, DestinationKey, Reading, ServiceKey, Traffic};
 use crate::time::{Instant, Wall};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,6 +25,10 @@ pub struct CheckerView<'a> {
     pub lvs: &'a Lvs,
     /// What runs.
     pub director: &'a Director,
+    /// What the kernel says that services carry.
+    pub readings: &'a [Reading],
+    /// Servers that are configured no more and stay for their connections, with the end of their time.
+    pub draining: &'a [(ServiceKey, DestinationKey, Instant)],
     /// The clock of the loop, and the wall clock at the same moment as time since the epoch.
     pub now: (Instant, Duration),
 }
@@ -42,6 +48,7 @@ pub fn checker_data(view: &CheckerView<'_>) -> String {
     let mut out = Outline::default();
     super::data::global(&mut out, view.global);
     topology(&mut out, view.lvs, Some(view));
+    draining(&mut out, view);
     checks(&mut out, view);
     out.into_text()
 }
@@ -69,6 +76,7 @@ pub(super) fn topology(out: &mut Outline, lvs: &Lvs, view: Option<&CheckerView<'
             }
         }
     }
+    let carried = Carried::new(lvs, view.map_or(&[], |view| view.readings));
     for (place, config) in lvs.virtual_servers.iter().enumerate() {
         out.line(1, "------< Virtual server >------");
         let key = match config.service {
@@ -82,6 +90,10 @@ pub(super) fn topology(out: &mut Outline, lvs: &Lvs, view: Option<&CheckerView<'
         if let Some((view, service)) = running {
             service_state(out, view, config, service);
         }
+        let share = carried.of(config);
+        if let Some(carries) = share.service() {
+            traffic(out, &carries);
+        }
         for (place, server) in config.real_servers.iter().enumerate() {
             out.line(3, "------< Real server >------");
             server_settings(out, server);
@@ -89,6 +101,7 @@ pub(super) fn topology(out: &mut Outline, lvs: &Lvs, view: Option<&CheckerView<'
             if let Some((view, state)) = state {
                 server_state(out, view, server, state);
             }
+            server_traffic(out, &share, server);
         }
     }
 }
@@ -171,6 +184,9 @@ fn server_settings(out: &mut Outline, config: &RealServer) {
     if let Some(extra) = &config.extra {
         command(out, 5, "RS up notify script", extra.notify_up.as_ref());
         command(out, 5, "RS down notify script", extra.notify_down.as_ref());
+        if let Some(time) = extra.drain_timeout {
+            out.value(3, "drain timeout", time.as_secs_f64());
+        }
     }
 }
 
@@ -188,6 +204,52 @@ fn server_state(out: &mut Outline, view: &CheckerView<'_>, config: &RealServer, 
     let troubles = checks.filter_map(|id| view.director.check(*id)?.trouble());
     if let Some((at, why)) = troubles.max_by_key(|(at, _)| *at) {
         out.value(3, "Last failure", format_args!("{why}, {}", view.when(at)));
+    }
+}
+
+fn server_traffic(out: &mut Outline, share: &Share<'_>, config: &RealServer) {
+    let Some((connections, carries)) = share.server(&config.into()) else {
+        return;
+    };
+    let Connections {
+        active,
+        inactive,
+        persistent,
+    } = connections;
+    out.value(3, "active connections", active);
+    out.value(3, "inactive connections", inactive);
+    out.value(3, "persistent connections", persistent);
+    traffic(out, &carries);
+}
+
+/// Each count with what comes in a second.
+fn traffic(out: &mut Outline, Traffic { total, rate }: &Traffic) {
+    for (name, total, rate) in [
+        ("connections", total.connections, rate.connections),
+        ("packets in", total.in_packets, rate.in_packets),
+        ("packets out", total.out_packets, rate.out_packets),
+        ("bytes in", total.in_bytes, rate.in_bytes),
+        ("bytes out", total.out_bytes, rate.out_bytes),
+    ] {
+        out.value(3, name, format_args!("{total} ({rate} per second)"));
+    }
+}
+
+/// Servers that stay for their connections.
+fn draining(out: &mut Outline, view: &CheckerView<'_>) {
+    if view.draining.is_empty() {
+        return;
+    }
+    out.title("Draining servers");
+    for (service, server, until) in view.draining {
+        let left = until.since(view.now.0).as_secs_f64();
+        out.line(1, format_args!("{service} -> {server}, for {left:.1} s"));
+        let readings = view.readings.iter().filter(|it| it.key == *service);
+        let found = readings.flat_map(|reading| &reading.destinations);
+        for (_, connections, carries) in found.filter(|(key, ..)| key == server) {
+            out.value(3, "active connections", connections.active);
+            traffic(out, carries);
+        }
     }
 }
 

@@ -19,9 +19,9 @@ pub const CLIENT: usize = 4;
 const PATIENCE: Duration = secs(5);
 /// A page as long as a download that outlives a director.
 const LONG_PAGE: &str = "/long";
-/// Its length, and how many bytes of it a server sends in a second.
+/// Its length, and how many bytes of it a server sends in a second, at most.
 pub const LONG_LENGTH: usize = 1 << 20;
-const LONG_RATE: usize = 32 * 1024;
+pub const LONG_RATE: usize = 32 * 1024;
 
 /// The farm: dropped, its servers end with their hosts.
 pub struct Farm {

@@ -2,6 +2,7 @@
 //! as it runs (2.2.7 and 2.4.3), but for those of the project's list of differences.
 
 mod bfd;
+mod carried;
 mod expiry;
 mod files;
 mod quorum;
@@ -171,6 +172,11 @@ impl Play {
                     }
                 }
                 Action::Keep { .. } => {}
+                Action::Drain { service, limit, .. } => {
+                    if let Some(limit) = limit {
+                        self.done.push(format!("drain in {service} for {limit:?}"));
+                    }
+                }
                 Action::Arm(check, at) => drop(self.due.insert(check.0, at)),
                 Action::Disarm(check) => drop(self.due.remove(&check.0)),
                 Action::Abandon(check) => self.done.push(format!("abandon {}", check.0)),

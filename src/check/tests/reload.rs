@@ -154,3 +154,22 @@ fn another_process_goes_on_where_the_first_was() {
     second.says(1, Ok(()), Some(2));
     assert_eq!(second.kernel(), "10.0.0.1=1 10.0.0.2=2 10.0.0.3=3");
 }
+
+#[test]
+fn a_server_that_is_gone_may_drain() {
+    for (of_service, of_server, drains) in [
+        ("", "", None),
+        ("drain_timeout 60", "", Some("60s")),
+        ("drain_timeout 60", "drain_timeout 1.5", Some("1.5s")),
+        ("drain_timeout 60", "drain_timeout 0", Some("0ns")),
+        ("", "drain_timeout 7", Some("7s")),
+    ] {
+        let servers = server(1, "") + &server(2, of_server);
+        let mut play = Play::new(&whole(of_service, &servers));
+        // What the new text says of it does not count: it has nothing to say of a server that is not in it.
+        play.configure(&whole("drain_timeout 99", &server(1, "")));
+        let asked = drains.map(|limit| format!("drain in 0 for {limit}"));
+        let all = play.done.iter().filter(|line| line.starts_with("drain"));
+        assert_eq!(all.cloned().next(), asked, "{of_service} {of_server}");
+    }
+}

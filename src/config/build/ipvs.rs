@@ -43,6 +43,9 @@ impl Draft {
     ) -> bool {
         let [command, monitor] = self.netlink.sizes_mut();
         match item.name() {
+            "lvs_drain_timeout" => {
+                ipvs.drain_timeout = item.duration(context).or(ipvs.drain_timeout);
+            }
             "lvs_flush" => ipvs.flush = true,
             "lvs_flush_on_stop" => {
                 // Without the word it is everything; taking our services away takes their servers along anyway.

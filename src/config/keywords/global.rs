@@ -67,6 +67,8 @@ pub(super) static GLOBAL_DEFS: &[Keyword] = &[
       "VRRPv3 IPv4 checksum without pseudo header; global form ignores its BOOL argument").acts().see("also in vrrp_instance"),
     k("lvs_timeouts", "[tcp <INT>] [tcpfin <INT>] [udp <INT>] each 0..2678400 seconds", Custom(LvsTimeouts), "kernel values kept", "1.2.24", 2,
       "IPVS connection timeouts").missing(Warns).acts(),
+    k("lvs_drain_timeout", "<SECS[.usec]>", Seconds(0, LONG, 6), "0: none", OURS, 3,
+      "Default drain_timeout of real servers").acts(),
     k("lvs_flush", "-", Flag, "off", "1.2.23", 2,
       "Flush IPVS table at start").acts(),
     k("lvs_flush_on_stop", "[VS]", OptionalChoice(&["VS"]), "off", "2.2.0", 2,

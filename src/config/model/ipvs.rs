@@ -3,6 +3,7 @@
 use super::NetlinkBuffer;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// The words of `global_defs` about IPVS, and `net_namespace_ipvs`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +14,8 @@ pub struct Ipvs {
     pub flush: bool,
     /// `lvs_flush_on_stop`: the table is emptied at stop, whosever the services are.
     pub flush_on_stop: bool,
+    /// `lvs_drain_timeout`: `drain_timeout` of servers that have none.
+    pub drain_timeout: Option<Duration>,
     /// `lvs_timeouts`; None = as the kernel has them.
     pub timeouts: Option<IpvsTimeouts>,
     /// `lvs_sync_daemon`, or `lvs_sync_daemon_interface` of an instance.

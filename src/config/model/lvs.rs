@@ -268,6 +268,9 @@ pub struct RealServerExtra {
     pub notify_down: Option<Command>,
     /// `snmp_name`.
     pub snmp_name: Option<Box<str>>,
+    /// `drain_timeout`: so long, at most, it stays for its connections when a reload takes it out; 0 = not at all, None = as
+    /// `Ipvs::drain_timeout` says.
+    pub drain_timeout: Option<Duration>,
 }
 
 /// A server with its port and protocol as logs, mails and the FIFO name it: `[10.0.0.1]:tcp:80`.

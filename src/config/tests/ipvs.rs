@@ -54,6 +54,17 @@ fn flushing_and_buffers() {
 }
 
 #[test]
+fn draining() {
+    let drains = |lines| read(lines, "").0.drain_timeout;
+    assert_eq!(drains(""), None);
+    assert_eq!(
+        drains("lvs_drain_timeout 90.5"),
+        Some(std::time::Duration::from_millis(90_500))
+    );
+    assert!(read("lvs_drain_timeout soon", "").1);
+}
+
+#[test]
 fn timeouts() {
     let all = |tcp, tcp_fin, udp| Some(IpvsTimeouts { tcp, tcp_fin, udp });
     for (line, wanted, faulty) in [

@@ -128,4 +128,9 @@ pub mod stats {
     pub const OUTPKTS: u16 = 3;
     pub const INBYTES: u16 = 4;
     pub const OUTBYTES: u16 = 5;
+    pub const CPS: u16 = 6;
+    pub const INPPS: u16 = 7;
+    pub const OUTPPS: u16 = 8;
+    pub const INBPS: u16 = 9;
+    pub const OUTBPS: u16 = 10;
 }

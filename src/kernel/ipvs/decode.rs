@@ -265,18 +265,24 @@ impl Counted {
     }
 
     fn read(&mut self, attributes: &[u8]) {
-        let traffic = &mut self.0;
+        let Traffic { total, rate } = &mut self.0;
         // Counters that cannot be read are no reason not to know the service.
         let _ = each(attributes, |kind, value| {
             let count = as_u64(value).or(as_u32(value).map(u64::from)).unwrap_or(0);
-            match kind {
-                stats::CONNS => traffic.connections = count,
-                stats::INPKTS => traffic.in_packets = count,
-                stats::OUTPKTS => traffic.out_packets = count,
-                stats::INBYTES => traffic.in_bytes = count,
-                stats::OUTBYTES => traffic.out_bytes = count,
-                _ => {}
-            }
+            let place = match kind {
+                stats::CONNS => &mut total.connections,
+                stats::INPKTS => &mut total.in_packets,
+                stats::OUTPKTS => &mut total.out_packets,
+                stats::INBYTES => &mut total.in_bytes,
+                stats::OUTBYTES => &mut total.out_bytes,
+                stats::CPS => &mut rate.connections,
+                stats::INPPS => &mut rate.in_packets,
+                stats::OUTPPS => &mut rate.out_packets,
+                stats::INBPS => &mut rate.in_bytes,
+                stats::OUTBPS => &mut rate.out_bytes,
+                _ => return,
+            };
+            *place = count;
         });
     }
 }
@@ -368,5 +374,54 @@ fn checksum(flags: u16) -> Option<TunnelChecksum> {
         tunnel::CSUM => Some(TunnelChecksum::Full),
         tunnel::REMCSUM => Some(TunnelChecksum::Remote),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::ipvs::Counts;
+
+    /// Attributes of `IPVS_STATS_ATTR_*` (linux/ip_vs.h), all of one width.
+    fn counters(width: usize, values: &[(u16, u64)]) -> Vec<u8> {
+        let attributes = values.iter().map(|(kind, value)| {
+            let length = u16::try_from(4 + width).expect("short");
+            let value = value.to_ne_bytes();
+            [&length.to_ne_bytes(), &kind.to_ne_bytes(), &value[..width]].concat()
+        });
+        attributes.collect::<Vec<_>>().concat()
+    }
+
+    #[test]
+    fn wide_counters_are_believed_and_rates_are_among_them() {
+        let total = Counts {
+            connections: 1,
+            in_packets: 2,
+            out_packets: 3,
+            in_bytes: 4,
+            out_bytes: 5 << 32,
+        };
+        let rate = Counts {
+            connections: 6,
+            in_packets: 7,
+            out_packets: 8,
+            in_bytes: 9,
+            out_bytes: 10,
+        };
+        let all = [1, 2, 3, 4, 5 << 32, 6, 7, 8, 9, 10];
+        let numbered: Vec<(u16, u64)> = (1..).zip(all).collect();
+        let (wide, narrow) = (counters(8, &numbered), counters(4, &[(1, 99)]));
+        for narrow_first in [true, false] {
+            let mut counted = Counted::default();
+            if narrow_first {
+                counted.narrow(&narrow);
+            }
+            counted.wide(&wide);
+            counted.narrow(&narrow);
+            assert_eq!(counted.0, Traffic { total, rate });
+        }
+        let mut counted = Counted::default();
+        counted.narrow(&narrow);
+        assert_eq!(counted.0.total.connections, 99, "an older kernel");
     }
 }

@@ -35,9 +35,18 @@ pub enum Request {
     DumpDaemons,
 }
 
-/// What a service or a destination has carried since it was made.
+/// What a service or a destination carries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
+    /// Since it was made.
+    pub total: Counts,
+    /// In a second, as the kernel estimates it: every two seconds anew.
+    pub rate: Counts,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
     /// Connections scheduled.
     pub connections: u64,
     /// Packets from clients.

@@ -13,9 +13,9 @@ mod sync;
 pub use crate::config::model::IpvsTimeouts as Timeouts;
 pub use decode::decode;
 pub use encode::{datagram, resolve};
-pub use message::{Connections, Message, Received, Request, Traffic};
+pub use message::{Connections, Counts, Message, Received, Request, Traffic};
 pub use notice::{Notice, Wish};
-pub use reconcile::{Leave, Read, Reconciler};
+pub use reconcile::{Leave, Reading, Reconciler};
 pub use sync::{daemon as sync_daemon, steps as sync_steps};
 
 use crate::config::model::{Family, Forwarding, Granularity, Protocol, SchedulerFlags};

@@ -3,6 +3,7 @@
 use super::{Destination, DestinationKey, Service, ServiceKey, Timeouts};
 use crate::config::model::Forwarding;
 use std::fmt;
+use std::time::Duration;
 
 const ENOENT: i32 = 2;
 const EINVAL: i32 = 22;
@@ -39,6 +40,17 @@ pub enum Notice {
         /// Why, in the kernel's own words.
         words: Option<String>,
     },
+    /// A destination stays until its connections are over, or so much time is.
+    Draining(ServiceKey, DestinationKey, Duration),
+    /// A destination was to stay until its connections were over: it goes, as they are or as its time is.
+    Drained {
+        /// Of this service.
+        service: ServiceKey,
+        /// Which.
+        server: DestinationKey,
+        /// How many connections are cut; None = nobody knows.
+        left: Option<u32>,
+    },
     /// Answers of the kernel were lost; what they were about is asked again.
     Overrun,
 }
@@ -65,6 +77,25 @@ impl fmt::Display for Notice {
                     write!(f, " ({words})")?;
                 }
                 f.write_str(&wish.advice(*errno))
+            }
+            Notice::Draining(service, server, limit) => write!(
+                f,
+                "Server {server} of IPVS service {service} drains, for {} s at most",
+                limit.as_secs_f64()
+            ),
+            Notice::Drained {
+                service,
+                server,
+                left,
+            } => {
+                write!(f, "Server {server} of IPVS service {service} goes: ")?;
+                match left {
+                    Some(0) => f.write_str("it has drained"),
+                    Some(left) => {
+                        write!(f, "its time to drain is over, {left} connections are cut")
+                    }
+                    None => f.write_str("its time to drain is over"),
+                }
             }
             Notice::Overrun => f.write_str("Answers of IPVS were lost: asking again"),
         }

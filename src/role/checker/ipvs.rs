@@ -3,7 +3,9 @@
 
 use crate::check::table::{self, Groups, Server};
 use crate::config::model::{self, IpvsNamespace, Model, VirtualServer};
-use crate::kernel::ipvs::{self, Leave, Message, Notice, Reconciler, ServiceKey};
+use crate::kernel::ipvs::{
+    self, DestinationKey, Leave, Message, Notice, Reading, Reconciler, ServiceKey,
+};
 use crate::os::netlink::{Netlink, Received};
 use crate::os::process;
 use crate::role::ledger::Ledger;
@@ -150,6 +152,26 @@ impl Ipvs {
         }
     }
 
+    /// A server is wanted behind a virtual server no more, but for its connections, and for so long at most. `put_all` has to follow.
+    pub fn drain(&mut self, now: Instant, place: usize, server: &Server, limit: Duration) {
+        for key in self.keys.get(place).into_iter().flatten() {
+            // Another virtual server may want it there.
+            if self.shared.contains(key) {
+                continue;
+            }
+            if let Some(destination) = server.key(key) {
+                self.reconciler.drain(now, key, destination, limit);
+            }
+        }
+    }
+
+    /// Those that drain, with the end of their time.
+    pub fn draining(&self) -> Vec<(ServiceKey, DestinationKey, Instant)> {
+        let mut all: Vec<_> = self.reconciler.draining().collect();
+        all.sort_unstable();
+        all
+    }
+
     /// Reads what has come; true when there may be more.
     pub fn receive(&mut self, now: Instant) -> bool {
         for _ in 0..DATAGRAMS_PER_TURN {
@@ -252,11 +274,31 @@ impl Ipvs {
         }
     }
 
+    /// Has what all services carry read.
+    pub fn ask_all(&mut self) {
+        if let Family::Known(_) = self.family {
+            for key in self.keys.iter().flatten() {
+                self.reconciler.ask(*key);
+            }
+        }
+    }
+
+    /// Whether all that was asked for has been read, or cannot be.
+    pub fn has_told(&self) -> bool {
+        !matches!(self.family, Family::Known(_)) || self.reconciler.has_told()
+    }
+
+    /// What was asked for and has been read.
+    pub fn take_readings(&mut self) -> Vec<Reading> {
+        self.reconciler.take_readings()
+    }
+
     /// Logs what there is to say.
     pub fn tell(&mut self) {
         for notice in self.reconciler.take_notices() {
             match notice {
-                Notice::TakenOver(_) => info!("{notice}"),
+                Notice::TakenOver(_) | Notice::Draining(..) => info!("{notice}"),
+                Notice::Drained { left: Some(0), .. } => info!("{notice}"),
                 _ => warn!("{notice}"),
             }
         }

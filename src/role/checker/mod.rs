@@ -10,6 +10,7 @@ mod ipvs;
 mod orders;
 mod ping;
 mod runs;
+mod statistics;
 mod turn;
 
 use super::control::Answer;
@@ -76,6 +77,8 @@ enum Key {
     Programs(programs::Timer),
     /// Checks that found no room are tried again.
     Room,
+    /// The data file is written, whatever is known.
+    Data,
     StopLimit,
     KernelLimit,
 }
@@ -107,6 +110,8 @@ struct Shell {
     /// The checks that follow each file.
     file_checks: FxHashMap<Rc<str>, Vec<CheckId>>,
     dumps: Dumps,
+    /// The data file is to be written when the kernel has told what is asked of it.
+    data_wanted: bool,
     actions: Vec<Action>,
     /// Where in the ledger each service begins; its servers follow.
     places: Vec<usize>,
@@ -140,6 +145,7 @@ impl Shell {
             programs: Programs::default(),
             file_checks: FxHashMap::default(),
             dumps: Dumps::default(),
+            data_wanted: false,
             actions: Vec::new(),
             places: Vec::new(),
             stopping: false,
@@ -234,6 +240,16 @@ impl Shell {
                     let wanted = Place::all(config)
                         .filter_map(|at| Some((at.find(config)?, service.wanted(config, at)?)));
                     self.ipvs.put_all(place, wanted);
+                }
+            }
+            Action::Drain {
+                service,
+                server,
+                limit,
+            } => {
+                let limit = limit.or(self.model.global.ipvs.drain_timeout);
+                if let Some(limit) = limit.filter(|limit| !limit.is_zero()) {
+                    self.ipvs.drain(now, service, &server, limit);
                 }
             }
             Action::Arm(check, at) => self.wheel.arm(Key::Check(check), at),

@@ -3,16 +3,11 @@
 use super::{KERNEL_LIMIT, Key, Shell, say_what_is_missing};
 use crate::config::model::Model;
 use crate::os::{clock, random};
-use crate::report::{self, CheckerView};
 use crate::role::control::{Answer, Order};
-use crate::role::paths::{self, Dump};
 use crate::role::programs::PROGRAMS_LIMIT;
 use crate::time::Instant;
-use log::{error, info};
+use log::error;
 use std::rc::Rc;
-
-/// What tells the data file of this process from the others.
-const DATA_SUFFIX: &str = "_check";
 
 impl Shell {
     /// What the parent says.
@@ -31,7 +26,7 @@ impl Shell {
                     }
                     self.context.parent.answer(Answer::Reloaded);
                 }
-                Order::Data => self.write_data(now),
+                Order::Data => self.want_data(now),
                 // keepalived has none of checkers.
                 Order::Stats | Order::StatsClear | Order::Json => {}
                 // Answered where it is read.
@@ -40,26 +35,12 @@ impl Shell {
         }
     }
 
-    /// Has the data file written.
-    fn write_data(&mut self, now: Instant) {
-        info!(
-            "Printing checker data for process({}) on signal",
-            std::process::id()
-        );
-        let path = paths::dump_file(&self.model.global, Dump::Data, DATA_SUFFIX);
-        let view = CheckerView {
-            global: &self.model.global,
-            lvs: &self.model.lvs,
-            director: &self.director,
-            now: (now, clock::wall()),
-        };
-        self.dumps.write(path, || report::checker_data(&view));
-    }
-
     pub(super) fn stop(&mut self, now: Instant) {
         if std::mem::replace(&mut self.stopping, true) {
             return;
         }
+        // What services carry is not known any more when they are gone.
+        self.write_data(now);
         let lvs = &self.model.lvs;
         self.director.stop(now, lvs, &mut self.actions);
         self.perform(now);

@@ -82,6 +82,7 @@ impl Shell {
                 Key::Addresses => self.ask_for_addresses(now),
                 // Looked after below.
                 Key::Room | Key::Ipvs => {}
+                Key::Data => self.write_data(now),
                 Key::KernelLimit => {
                     warn!("The kernel has not confirmed in time that all services are gone");
                     self.exit = Some(Exit::Clean);
@@ -104,6 +105,7 @@ impl Shell {
             self.wheel.arm(Key::Room, now + ROOM_RETRY);
         }
         self.ask_kernel(now);
+        self.write_told_data(now);
         if self.programs.follow_up(now, &mut self.wheel) {
             self.events.soon();
         }

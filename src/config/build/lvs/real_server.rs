@@ -55,6 +55,11 @@ impl<'t> RealServerDraft<'t> {
             "inhibit_on_failure" => {
                 self.inhibit_on_failure = item.bool(context).or(self.inhibit_on_failure)
             }
+            "drain_timeout" => {
+                if let Some(time) = item.duration(context) {
+                    self.extra().drain_timeout = Some(time);
+                }
+            }
             "notify_up" => self.extra().notify_up = command(context, item),
             "notify_down" => self.extra().notify_down = command(context, item),
             "alpha" => self.alpha = item.bool(context).or(self.alpha),

@@ -220,6 +220,11 @@ impl<'t> Builder<'t> {
             .into_iter()
             .map(|checker| checker.settle(self, &heritage))
             .collect();
+        let mut extra = draft.extra;
+        if let Some(inherited) = service.drain_timeout {
+            let extra = extra.get_or_insert_default();
+            extra.drain_timeout.get_or_insert(inherited);
+        }
         RealServer {
             address: draft.address,
             port,
@@ -232,7 +237,7 @@ impl<'t> Builder<'t> {
                 .unwrap_or(service.inhibit_on_failure),
             alpha,
             smtp_alert: draft.smtp_alert,
-            extra: draft.extra,
+            extra,
             checkers,
         }
     }

@@ -15,6 +15,7 @@ use crate::config::read::{Item, parse_integer};
 use crate::config::tree::Word;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// `persistence_timeout` without a number, in seconds.
 pub(super) const PERSISTENCE: u32 = 360;
@@ -38,6 +39,7 @@ pub(super) struct Draft<'t> {
     pub engine: Option<Box<str>>,
     pub protocol: Option<Protocol>,
     pub ha_suspend: bool,
+    pub drain_timeout: Option<Duration>,
     pub smtp_alert: Option<bool>,
     pub virtual_host: Option<Rc<str>>,
     pub snmp_name: Option<Box<str>>,
@@ -169,6 +171,7 @@ impl<'t> Draft<'t> {
             engine: None,
             protocol: None,
             ha_suspend: false,
+            drain_timeout: None,
             smtp_alert: None,
             virtual_host: None,
             snmp_name: None,
@@ -230,6 +233,7 @@ impl<'t> Draft<'t> {
                 };
             }
             "ha_suspend" => self.ha_suspend = true,
+            "drain_timeout" => self.drain_timeout = item.duration(context).or(self.drain_timeout),
             "smtp_alert" => self.smtp_alert = item.bool(context).or(self.smtp_alert),
             "virtualhost" => self.virtual_host = item.text(context).map(Rc::from),
             "snmp_name" => self.snmp_name = item.text(context).map(Box::from),

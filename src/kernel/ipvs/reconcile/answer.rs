@@ -228,6 +228,7 @@ impl Reconciler {
 
     /// A service is not there, and its destinations are not either.
     pub(super) fn service_is_gone(&mut self, key: ServiceKey) {
+        self.drains_are_gone(&key);
         let Some(slot) = self.slots.get_mut(&key) else {
             return;
         };

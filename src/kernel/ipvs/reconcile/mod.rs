@@ -1,12 +1,13 @@
 //! The reconciler: which services and destinations are wanted, what the kernel has, and the requests that make the second like the
 //! first. Start, reload, a server that dies and a table that somebody else emptied are the same code: something is marked, look again.
-//! Here are the wants and the requests; what the answers mean is in `answer`, reading the kernel's table back in `read`, the timeouts in
-//! `timeouts`.
+//! Here are the wants and the requests; what the answers mean is in `answer`, reading the kernel's table back in `read`, destinations that
+//! stay until their connections are over in `drain`, the timeouts in `timeouts`.
 //!
 //! What is wanted once is ours, with everything in it: a service under its key, and all its destinations. Other services are never looked
 //! at. Nothing is read before it is asked for: the kernel says by its errno what is there already, and then that is read.
 
 mod answer;
+mod drain;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -16,8 +17,9 @@ use super::notice::{Notice, Wish};
 use super::{Destination, DestinationKey, Request, Service, ServiceKey, Timeouts};
 use crate::time::Instant;
 use answer::Trouble;
+use drain::Drains;
 use read::Reader;
-pub use read::Reading as Read;
+pub use read::Reading;
 use rustc_hash::FxHashMap as HashMap;
 use std::collections::{BTreeSet, VecDeque};
 use timeouts::TimeoutWish;
@@ -105,6 +107,7 @@ pub struct Reconciler {
     troubles: HashMap<Work, Trouble>,
     retries: BTreeSet<(Instant, Work)>,
     reader: Reader,
+    drains: Drains,
     timeouts: TimeoutWish,
     flush: bool,
     sequence: u32,
@@ -126,6 +129,7 @@ impl Reconciler {
         self.mark_service(key);
         // When it returns: its going would have taken along those that are not wanted again.
         if goes || returns {
+            self.drains.forget_service(&key);
             self.want_no_destinations(&key);
         }
     }
@@ -145,19 +149,22 @@ impl Reconciler {
         }
         let place = slot.destinations.entry(key).or_default();
         place.wanted = wanted;
+        self.drains.forget(service, &key);
         self.troubles.remove(&Work::Destination(*service, key));
         self.mark_destination(*service, key);
     }
 
-    /// No destination of this service is wanted, until it is wanted again.
+    /// No destination of this service is wanted, until it is wanted again; those that drain go on.
     pub fn want_no_destinations(&mut self, key: &ServiceKey) {
         let Some(slot) = self.slots.get_mut(key) else {
             return;
         };
         let mut left = Vec::with_capacity(slot.destinations.len());
         for (server, place) in &mut slot.destinations {
-            place.wanted = None;
-            left.push(*server);
+            if !self.drains.is_draining(key, server) {
+                place.wanted = None;
+                left.push(*server);
+            }
         }
         for server in left {
             self.mark_destination(*key, server);
@@ -198,6 +205,7 @@ impl Reconciler {
         self.queue.clear();
         self.retries.clear();
         self.reader = Reader::default();
+        self.drains = Drains::default();
         self.flush = leave == Leave::Nothing;
     }
 
@@ -213,6 +221,7 @@ impl Reconciler {
             return requests;
         }
         self.timeout_requests(&mut requests);
+        self.look_at_drains(now);
         while let Some(&(due, work)) = self.retries.first()
             && due <= now
         {
@@ -239,7 +248,8 @@ impl Reconciler {
     /// When `requests` has to be asked again though nothing arrived and nothing is wanted.
     pub fn next_due(&self) -> Option<Instant> {
         let retry = self.retries.first().map(|(due, _)| *due);
-        retry.into_iter().chain(self.next_read()).min()
+        let others = self.next_read().into_iter().chain(self.drains.next_due());
+        retry.into_iter().chain(others).min()
     }
 
     /// True when there may be requests to send now.

@@ -43,6 +43,8 @@ struct Open {
     touched: HashSet<DestinationKey>,
     /// Destinations that are not as we left them.
     surprises: usize,
+    /// Those whose last connection is over, of the ones that drain.
+    drained: Vec<DestinationKey>,
     reading: Reading,
 }
 
@@ -91,8 +93,14 @@ impl Reconciler {
         }
     }
 
-    /// What was asked for and has been read since the last call.
+    /// Whether all that was asked for has been read, or cannot be.
+    pub fn has_told(&self) -> bool {
+        self.reader.asked.is_empty()
+    }
+
+    /// What was asked for and has been read since the last call. Nobody waits for the rest any more.
     pub fn take_readings(&mut self) -> Vec<Reading> {
+        self.reader.asked.clear();
         std::mem::take(&mut self.reader.readings)
     }
 
@@ -127,6 +135,7 @@ impl Reconciler {
             seen: HashSet::default(),
             touched: HashSet::default(),
             surprises: 0,
+            drained: Vec::new(),
             reading: Reading {
                 key,
                 traffic: Traffic::default(),
@@ -140,6 +149,7 @@ impl Reconciler {
             if self.is_to_be_read(&key) {
                 return Some(key);
             }
+            self.reader.asked.remove(&key);
         }
         if now < self.reader.next {
             return None;
@@ -238,6 +248,10 @@ impl Reconciler {
         if !open.seen.insert(server) || open.touched.contains(&server) {
             return;
         }
+        let active = connections.active;
+        if self.drains.is_over(&key, &server, told.as_ref(), active) {
+            open.drained.push(server);
+        }
         let told = Known::Present(told);
         let place = slot.destinations.entry(server).or_default();
         if place.known != told {
@@ -255,14 +269,15 @@ impl Reconciler {
         };
         let key = open.reading.key;
         if errno != 0 || open.void {
+            if errno != 0 {
+                self.reader.asked.remove(&key);
+                self.reader.next = now + LEAST_PAUSE;
+            }
             // Another one is asked for when it is still there and has to be known.
             if self.slots.get(&key).is_some_and(|slot| slot.unread)
                 || self.reader.asked.contains(&key)
             {
                 self.reader.soon.push_back(key);
-            }
-            if errno != 0 {
-                self.reader.next = now + LEAST_PAUSE;
             }
             return;
         }
@@ -288,7 +303,13 @@ impl Reconciler {
                 .push(Notice::DestinationsRepaired(key, surprises));
         }
         for server in lost {
-            self.mark_destination(key, server);
+            match self.drains.is_draining(&key, &server) {
+                true => self.want_destination(&key, server, None),
+                false => self.mark_destination(key, server),
+            }
+        }
+        for server in open.drained {
+            self.drained(key, server);
         }
         self.mark_service(key);
         self.service_is_there(key);

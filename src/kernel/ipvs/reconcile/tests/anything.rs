@@ -14,6 +14,8 @@ enum Happening {
     Pass(u64),
     LoseAnswers,
     Ask(u8),
+    /// A server is taken out, and has to drain for so long: with connections or without.
+    Drain(u8, u8, u64, bool),
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -24,11 +26,13 @@ fn happening() -> impl Strategy<Value = Happening> {
         8 => (service.clone(), server.clone(), proptest::option::weighted(0.7, weight.clone()))
             .prop_map(|(key, server, wanted)| Happening::WantServer(key, server, wanted)),
         1 => service.clone().prop_map(Happening::Remove),
-        1 => (service.clone(), proptest::collection::vec((server, weight), 0..4))
+        1 => (service.clone(), proptest::collection::vec((server.clone(), weight), 0..4))
             .prop_map(|(key, servers)| Happening::Put(key, servers)),
         2 => (0..90_000u64).prop_map(Happening::Pass),
         1 => Just(Happening::LoseAnswers),
-        1 => service.prop_map(Happening::Ask),
+        1 => service.clone().prop_map(Happening::Ask),
+        2 => (service, server, 1..90u64, any::<bool>())
+            .prop_map(|(key, server, seconds, idle)| Happening::Drain(key, server, seconds, idle)),
     ]
 }
 
@@ -72,6 +76,14 @@ proptest! {
                     let requests = world.reconciler.requests(world.now);
                     world.kernel.carry_out(&requests);
                     world.reconciler.lost();
+                }
+                Happening::Drain(key, server, seconds, idle) => {
+                    let limit = Duration::from_secs(seconds);
+                    world.kernel.active = u32::from(!idle);
+                    world.reconciler.drain(world.now, &service_key(key), server_key(server), limit);
+                    if let Some((_, servers)) = wanted.get_mut(&service_key(key)) {
+                        servers.remove(&server_key(server));
+                    }
                 }
                 Happening::Ask(key) => world.reconciler.ask(service_key(key)),
             }

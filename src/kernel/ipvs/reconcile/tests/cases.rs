@@ -279,11 +279,14 @@ fn what_a_service_carries_is_told_when_asked() {
     world.want(1, &[(1, 1)]);
     world.reconciler.ask(service_key(2));
     world.run();
+    assert!(world.reconciler.has_told(), "there is no such service");
     world.reconciler.ask(service_key(1));
+    assert!(!world.reconciler.has_told());
     world.run();
+    assert!(world.reconciler.has_told());
     let told = world.reconciler.take_readings();
     assert_eq!(told.len(), 1);
-    assert_eq!(told[0].traffic.connections, 7);
+    assert_eq!(told[0].traffic.total.connections, 7);
     let [(server, connections, _)] = told[0].destinations[..] else {
         panic!("{told:?}");
     };

@@ -2,10 +2,11 @@
 
 mod anything;
 mod cases;
+mod drains;
 
 use super::*;
 use crate::config::model::{Forwarding, Protocol};
-use crate::kernel::ipvs::{Connections, Message, Received, Traffic};
+use crate::kernel::ipvs::{Connections, Counts, Message, Received, Traffic};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -27,6 +28,8 @@ struct Kernel {
     /// Destinations of this weight are refused.
     dislikes: Option<u32>,
     commands: Vec<Request>,
+    /// The connections that every destination has.
+    active: u32,
 }
 
 impl Kernel {
@@ -74,7 +77,10 @@ impl Kernel {
                         key: *key,
                         service: Some(service.clone()),
                         traffic: Traffic {
-                            connections: 7,
+                            total: Counts {
+                                connections: 7,
+                                ..Counts::default()
+                            },
                             ..Traffic::default()
                         },
                     });
@@ -88,7 +94,7 @@ impl Kernel {
                         key,
                         destination: Some(destination),
                         connections: Connections {
-                            active: 3,
+                            active: self.active,
                             ..Connections::default()
                         },
                         traffic: Traffic::default(),
@@ -153,6 +159,10 @@ impl World {
     fn new() -> Self {
         World {
             now: Instant(1),
+            kernel: Kernel {
+                active: 3,
+                ..Kernel::default()
+            },
             ..World::default()
         }
     }

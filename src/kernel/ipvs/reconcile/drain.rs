@@ -1,0 +1,161 @@
+//! Destinations that drain: wanted no more, but they stay with weight 0 until the connections that they have are over, or their time is.
+//! The kernel does not tell when a connection ends, so their services are read every second.
+//!
+//! A connection is there while the kernel counts it as active: for TCP that is one that neither side has begun to close.
+
+use super::{Destination, DestinationKey, Known, Notice, Reconciler, ServiceKey};
+use crate::time::Instant;
+use rustc_hash::FxHashMap as HashMap;
+use std::time::Duration;
+
+/// How often it is looked whether the connections are over.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What is known of one that drains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Drain {
+    until: Instant,
+    /// The connections that it had when it was read last.
+    left: Option<u32>,
+}
+
+/// Those that drain.
+#[derive(Debug, Default)]
+pub(super) struct Drains {
+    services: HashMap<ServiceKey, HashMap<DestinationKey, Drain>>,
+    next: Instant,
+}
+
+impl Drains {
+    pub fn is_draining(&self, key: &ServiceKey, server: &DestinationKey) -> bool {
+        self.services
+            .get(key)
+            .is_some_and(|servers| servers.contains_key(server))
+    }
+
+    /// When it is looked at them next.
+    pub fn next_due(&self) -> Option<Instant> {
+        (!self.services.is_empty()).then_some(self.next)
+    }
+
+    /// It drains no more, for whatever reason.
+    pub fn forget(&mut self, key: &ServiceKey, server: &DestinationKey) {
+        self.take(key, server);
+    }
+
+    /// A service is wanted no more.
+    pub fn forget_service(&mut self, key: &ServiceKey) {
+        self.services.remove(key);
+    }
+
+    fn take(&mut self, key: &ServiceKey, server: &DestinationKey) -> Option<Drain> {
+        let servers = self.services.get_mut(key)?;
+        let drain = servers.remove(server);
+        if servers.is_empty() {
+            self.services.remove(key);
+        }
+        drain
+    }
+
+    /// A destination was read: whether that was the end of its connections.
+    pub fn is_over(
+        &mut self,
+        key: &ServiceKey,
+        server: &DestinationKey,
+        told: Option<&Destination>,
+        active: u32,
+    ) -> bool {
+        let servers = self.services.get_mut(key);
+        let Some(drain) = servers.and_then(|servers| servers.get_mut(server)) else {
+            return false;
+        };
+        drain.left = Some(active);
+        // Before it has that weight, others may come.
+        active == 0 && told.is_some_and(|told| told.weight == 0)
+    }
+}
+
+impl Reconciler {
+    /// This destination is wanted no more, but for its connections, and for so long at most. One that is not there is just not wanted.
+    pub fn drain(
+        &mut self,
+        now: Instant,
+        service: &ServiceKey,
+        key: DestinationKey,
+        limit: Duration,
+    ) {
+        let Some(slot) = self.slots.get_mut(service).filter(|it| it.wanted.is_some()) else {
+            return;
+        };
+        let Some(place) = slot.destinations.get_mut(&key) else {
+            return;
+        };
+        let there = match place.known {
+            Known::Present(known) => place.wanted.or(known),
+            Known::Absent => None,
+        };
+        place.wanted = there.map(|there| Destination { weight: 0, ..there });
+        if there.is_some() {
+            if self.drains.services.is_empty() {
+                self.drains.next = now + LOOK;
+            }
+            let (until, left) = (now + limit, None);
+            let servers = self.drains.services.entry(*service).or_default();
+            servers.insert(key, Drain { until, left });
+            let notice = Notice::Draining(*service, key, limit);
+            self.notices.push(notice);
+        }
+        self.mark_destination(*service, key);
+    }
+
+    /// Those that drain, with the end of their time.
+    pub fn draining(&self) -> impl Iterator<Item = (ServiceKey, DestinationKey, Instant)> {
+        let services = self.drains.services.iter();
+        services.flat_map(|(key, servers)| {
+            let servers = servers.iter();
+            servers.map(|(server, drain)| (*key, *server, drain.until))
+        })
+    }
+
+    /// Ends those whose time is over, and has the others read.
+    pub(super) fn look_at_drains(&mut self, now: Instant) {
+        if self.drains.next_due().is_none_or(|due| due > now) {
+            return;
+        }
+        self.drains.next = now + LOOK;
+        let over: Vec<_> = self
+            .draining()
+            .filter(|(.., until)| *until <= now)
+            .collect();
+        for (key, server, _) in over {
+            self.drained(key, server);
+        }
+        // Else the last round is still under way.
+        if !self.has_to_read() {
+            let services: Vec<ServiceKey> = self.drains.services.keys().copied().collect();
+            services.into_iter().for_each(|key| self.read_soon(key));
+        }
+    }
+
+    /// It has drained, or has had its time.
+    pub(super) fn drained(&mut self, service: ServiceKey, server: DestinationKey) {
+        let Some(drain) = self.drains.take(&service, &server) else {
+            return;
+        };
+        let left = drain.left;
+        self.notices.push(Notice::Drained {
+            service,
+            server,
+            left,
+        });
+        self.want_destination(&service, server, None);
+    }
+
+    /// A service has gone, and its destinations with it.
+    pub(super) fn drains_are_gone(&mut self, key: &ServiceKey) {
+        let gone = self.drains.services.remove(key);
+        for server in gone.into_iter().flatten().map(|(server, _)| server) {
+            self.want_destination(key, server, None);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Destinations that stay until their connections are over.
+
+use super::*;
+use crate::kernel::ipvs::Notice;
+
+const LIMIT: Duration = Duration::from_secs(30);
+/// Longer than it takes to look at them twice.
+const SOON: Duration = Duration::from_secs(3);
+
+/// Two servers behind a service, the first of which is taken out.
+fn draining() -> World {
+    let mut world = World::new();
+    world.want(1, &[(1, 5), (2, 1)]);
+    world.run();
+    world.drain(1, 1);
+    world.want(1, &[(2, 1)]);
+    world.run();
+    assert_eq!(world.servers(1), weights(&[(1, 0), (2, 1)]));
+    world
+}
+
+impl World {
+    /// As a reload does.
+    fn drain(&mut self, service: u8, server: u8) {
+        let (key, server) = (service_key(service), server_key(server));
+        self.reconciler.drain(self.now, &key, server, LIMIT);
+        self.reconciler.want_no_destinations(&key);
+    }
+
+    /// How many connections those were that were cut, if something has drained.
+    fn drained(&mut self) -> Option<Option<u32>> {
+        let notices = self.reconciler.take_notices().into_iter();
+        let mut drained = notices.filter_map(|notice| match notice {
+            Notice::Drained { server, left, .. } => Some((server, left)),
+            _ => None,
+        });
+        let (server, left) = drained.next()?;
+        assert_eq!((server, drained.next()), (server_key(1), None));
+        Some(left)
+    }
+}
+
+#[test]
+fn it_goes_with_its_last_connection() {
+    let mut world = draining();
+    world.pass(SOON);
+    assert_eq!(world.servers(1), weights(&[(1, 0), (2, 1)]));
+    assert_eq!(world.drained(), None);
+    world.kernel.active = 0;
+    world.pass(SOON);
+    assert_eq!(world.servers(1), weights(&[(2, 1)]));
+    assert_eq!(world.drained(), Some(Some(0)));
+    assert_eq!(world.reconciler.draining().count(), 0);
+}
+
+#[test]
+fn it_goes_when_its_time_is_over() {
+    let mut world = draining();
+    world.pass(LIMIT - SOON);
+    assert_eq!(world.servers(1).len(), 2);
+    world.pass(SOON * 2);
+    assert_eq!(world.servers(1), weights(&[(2, 1)]));
+    assert_eq!(world.drained(), Some(Some(3)));
+}
+
+#[test]
+fn whatever_else_happens() {
+    type Happens = fn(&mut World);
+    let rows: [(&str, Happens, &[(u8, u32)]); 6] = [
+        (
+            "another reload",
+            |world| {
+                world.reconciler.want_no_destinations(&service_key(1));
+                world.want(1, &[(3, 1)]);
+            },
+            &[(1, 0), (3, 1)],
+        ),
+        (
+            "it returns, and has no connection",
+            |world| {
+                world.want_server(1, 1, Some(4));
+                world.kernel.active = 0;
+            },
+            &[(1, 4), (2, 1)],
+        ),
+        (
+            "somebody removes it",
+            |world| world.put(1, "rr", &[(2, 1)]),
+            &[(2, 1)],
+        ),
+        (
+            "somebody empties the table",
+            |world| world.kernel.table.clear(),
+            &[(2, 1)],
+        ),
+        (
+            "somebody gives it a weight",
+            |world| world.put(1, "rr", &[(1, 9), (2, 1)]),
+            &[(1, 0), (2, 1)],
+        ),
+        (
+            "answers are lost",
+            |world| {
+                let requests = world.reconciler.requests(world.now);
+                world.kernel.carry_out(&requests);
+                world.reconciler.lost();
+            },
+            &[(1, 0), (2, 1)],
+        ),
+    ];
+    for (what, happens, wanted) in rows {
+        let mut world = draining();
+        happens(&mut world);
+        world.pass(SOON);
+        assert_eq!(world.servers(1), weights(wanted), "{what}");
+    }
+}
+
+#[test]
+fn the_end_waits_for_nobody() {
+    let mut world = draining();
+    world.reconciler.end(Leave::Others);
+    world.run();
+    assert!(world.kernel.table.is_empty() && world.reconciler.is_settled());
+    let mut world = draining();
+    world.reconciler.want_service(service_key(1), None);
+    world.run();
+    assert!(world.kernel.table.is_empty());
+    world.want(1, &[(2, 1)]);
+    world.run();
+    assert_eq!(
+        world.servers(1),
+        weights(&[(2, 1)]),
+        "a service that returns"
+    );
+}
+
+#[test]
+fn what_is_not_there_has_nothing_to_drain() {
+    let mut world = World::new();
+    world.want(1, &[(2, 1)]);
+    world.kernel.dislikes = Some(7);
+    world.want_server(1, 3, Some(7));
+    world.run();
+    world.drain(1, 1);
+    world.drain(1, 3);
+    world.drain(9, 1);
+    world.want(1, &[(2, 1)]);
+    assert_eq!(world.reconciler.draining().count(), 0);
+    world.run();
+    assert_eq!(world.servers(1), weights(&[(2, 1)]));
+}
