@@ -43,6 +43,10 @@ pub struct Census {
     by_program: HashMap<Vec<u8>, Vec<WatchId>>,
     /// Only those that are counted for something.
     processes: HashMap<Pid, Vec<WatchId>>,
+    /// Whose number may have changed since news were last asked for.
+    touched: HashSet<WatchId>,
+    /// Whose number has changed, but decides nothing.
+    undecided: HashSet<WatchId>,
 }
 
 impl Census {
@@ -57,6 +61,7 @@ impl Census {
             told: None,
         };
         self.watches.insert(id, watch);
+        self.touched.insert(id);
     }
 
     /// Counts for it no more.
@@ -64,6 +69,8 @@ impl Census {
         let Some(watch) = self.watches.remove(&id) else {
             return;
         };
+        self.touched.remove(&id);
+        self.undecided.remove(&id);
         let (index, key) = self.index_of(&watch.matching);
         if let Some(ids) = index.get_mut(&key) {
             ids.retain(|known| *known != id);
@@ -139,6 +146,7 @@ impl Census {
         for id in &ids {
             if let Some(watch) = self.watches.get_mut(id) {
                 watch.count = watch.count.saturating_add(1);
+                self.touched.insert(*id);
             }
         }
         let before = if ids.is_empty() {
@@ -149,6 +157,7 @@ impl Census {
         for id in before.into_iter().flatten() {
             if let Some(watch) = self.watches.get_mut(&id) {
                 watch.count = watch.count.saturating_sub(1);
+                self.touched.insert(id);
             }
         }
     }
@@ -156,23 +165,35 @@ impl Census {
     /// What has changed since it was told last: the numbers that decide something alone, or all. Where many processes come and go,
     /// each number is of interest only every now and then.
     pub fn news(&mut self, all: bool) -> Vec<(WatchId, u32)> {
+        let mut changed = std::mem::take(&mut self.touched);
+        if all {
+            changed.extend(self.undecided.drain());
+        }
         let mut news = Vec::new();
-        for (id, watch) in &mut self.watches {
+        for id in changed {
+            let Some(watch) = self.watches.get_mut(&id) else {
+                continue;
+            };
             let decides = watch.told.is_none_or(|told| {
                 watch.quorum.contains(&told) != watch.quorum.contains(&watch.count)
             });
-            if decides || all && watch.told != Some(watch.count) {
+            let differs = watch.told != Some(watch.count);
+            if differs && !decides && !all {
+                self.undecided.insert(id);
+                continue;
+            }
+            self.undecided.remove(&id);
+            if differs {
                 watch.told = Some(watch.count);
-                news.push((*id, watch.count));
+                news.push((id, watch.count));
             }
         }
         news
     }
 
-    /// Whether some number has changed that was not told.
+    /// Whether some number has changed that `news` has left for later.
     pub fn has_news(&self) -> bool {
-        let mut watches = self.watches.values();
-        watches.any(|watch| watch.told != Some(watch.count))
+        !self.undecided.is_empty()
     }
 }
 

@@ -8,7 +8,7 @@ use super::Level;
 use crate::config::model::Script as Config;
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::rc::Rc;
 
@@ -171,6 +171,8 @@ impl Script {
 #[derive(Debug, Default)]
 pub struct Scripts {
     slots: Vec<Option<Script>>,
+    /// Empty slots.
+    free: BTreeSet<ScriptId>,
     by_name: HashMap<Rc<str>, ScriptId>,
     by_run: HashMap<RunId, ScriptId>,
     runs: RunId,
@@ -213,6 +215,7 @@ impl Scripts {
                 .ok()
                 .and_then(|at| self.slots.get_mut(at));
             if let Some(gone) = slot.and_then(Option::take) {
+                self.free.insert(id);
                 actions.push(Action::Disarm(id));
                 actions.extend(gone.run.map(Action::End));
             }
@@ -239,13 +242,16 @@ impl Scripts {
             overrun: false,
             overruns: 0,
         };
-        let free = self.slots.iter().position(Option::is_none);
-        let place = free.unwrap_or(self.slots.len());
-        match self.slots.get_mut(place) {
+        // More than ScriptId::MAX scripts do not fit into memory.
+        let next = || ScriptId::try_from(self.slots.len()).unwrap_or(ScriptId::MAX);
+        let id = self.free.pop_first().unwrap_or_else(next);
+        match usize::try_from(id)
+            .ok()
+            .and_then(|at| self.slots.get_mut(at))
+        {
             Some(slot) => *slot = Some(script),
             None => self.slots.push(Some(script)),
         }
-        let id = ScriptId::try_from(place).unwrap_or(ScriptId::MAX);
         self.by_name.insert(name.clone(), id);
         actions.push(Action::Level { name, level });
         self.run(now, id, now, actions);

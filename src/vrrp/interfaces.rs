@@ -1,7 +1,8 @@
-//! The interfaces the shell has told of, and whether an instance can run on one. A snapshot: fitness is always computed anew
-//! from it and never counted up and down, so that no order of events can leave an instance stuck in FAULT.
+//! The interfaces the shell has told of, and whether an instance can run on one. A snapshot: fitness always follows from it
+//! and never from a count of events, so that no order of these can leave an instance stuck in FAULT.
 
 use super::Interface;
+use super::tally::Share;
 use crate::config::model::LinkDelay;
 use crate::config::model::{TrackedInterface, VrrpInstance};
 use crate::time::Instant;
@@ -159,10 +160,9 @@ impl Interfaces {
         self.by_index.get(&index)
     }
 
-    /// What keeps an instance of this configuration from running.
+    /// What keeps an instance of this configuration from running, apart from what it tracks.
     pub fn unfit(&self, config: &VrrpInstance) -> Unfit {
         let common = Unfit {
-            tracked: self.failed(config).next().is_some(),
             no_source: self.lacks_source(config),
             no_peers: config
                 .transport
@@ -214,28 +214,17 @@ impl Interfaces {
         }
     }
 
-    /// The tracked interfaces that keep an instance of this configuration from running.
-    pub fn failed<'a>(
-        &'a self,
-        config: &'a VrrpInstance,
-    ) -> impl Iterator<Item = &'a TrackedInterface> {
-        config.tracked_interfaces.iter().filter(|tracked| {
-            tracked.weight == 0 && self.is_up(&tracked.interface) == tracked.reverse
-        })
-    }
-
-    /// What a tracked interface adds to the priority now.
-    pub fn contribution(&self, tracked: &TrackedInterface) -> i32 {
-        let up = self.is_up(&tracked.interface);
-        let adds = if tracked.weight > 0 { up } else { !up };
-        match (adds, tracked.reverse) {
+    /// What a tracked interface does to an instance now.
+    pub fn share(&self, tracked: &TrackedInterface) -> Share {
+        let interface = self.named(&tracked.interface);
+        let up = interface.is_some_and(|interface| interface.up);
+        let counts = if tracked.weight > 0 { up } else { !up };
+        let adds = match (counts, tracked.reverse) {
             (false, _) => 0,
             (true, false) => tracked.weight,
             (true, true) => -tracked.weight,
-        }
-    }
-
-    fn is_up(&self, name: &str) -> bool {
-        self.named(name).is_some_and(|interface| interface.up)
+        };
+        let fails = tracked.weight == 0 && up == tracked.reverse;
+        Share::new(adds, fails, false)
     }
 }

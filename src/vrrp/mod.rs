@@ -20,6 +20,7 @@ mod reload;
 mod router;
 mod stats;
 mod table;
+mod tally;
 mod timing;
 mod trackers;
 mod unicast;

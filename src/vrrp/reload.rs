@@ -55,6 +55,7 @@ impl Router {
         self.index_groups(config);
         self.interfaces.set_delays(&config.link_delays);
         self.garp.set_groups(&config.garp_groups);
+        debug_assert!(self.is_added_up());
         if !self.started {
             return;
         }
@@ -66,13 +67,21 @@ impl Router {
         self.start(now, &new, actions);
     }
 
+    /// Whether all that instances track is added up as it is known: always.
+    pub(super) fn is_added_up(&self) -> bool {
+        self.instances()
+            .all(|instance| instance.is_added_up(&self.interfaces, &self.trackers))
+    }
+
     /// Gives an instance a place: a free one, or a new one.
     pub(super) fn insert(&mut self, config: VrrpInstance) -> InstanceId {
         // More than u32::MAX instances do not fit into memory.
         let next = || InstanceId::try_from(self.slots.len()).unwrap_or(InstanceId::MAX);
         let id = self.free.pop().unwrap_or_else(next);
         self.by_name.insert(config.name.clone(), id);
-        let instance = Some(Instance::new(id, config));
+        let mut instance = Instance::new(id, config);
+        instance.tally(&self.interfaces, &self.trackers);
+        let instance = Some(instance);
         match usize::try_from(id)
             .ok()
             .and_then(|at| self.slots.get_mut(at))
@@ -108,15 +117,16 @@ impl Router {
                     network.lanes.add(instance.id(), config);
                 }
             }
-            for tracked in &config.trackers {
-                trackers.watch(tracked, instance.id());
+            for (place, tracked) in config.trackers.iter().enumerate() {
+                trackers.watch(tracked, (instance.id(), place));
             }
-            for interface in instance.watches() {
-                networks
-                    .entry(interface.to_owned())
-                    .or_default()
-                    .watchers
-                    .push(instance.id());
+            for (place, tracked) in config.tracked_interfaces.iter().enumerate() {
+                let network = networks.entry(tracked.interface.clone()).or_default();
+                network.watchers.push((instance.id(), place));
+            }
+            for interface in instance.needs() {
+                let network = networks.entry(interface.to_owned()).or_default();
+                network.dependents.push(instance.id());
             }
             for interface in instance.announces_on() {
                 networks

@@ -7,7 +7,7 @@ use super::interfaces::{Debounce, Interfaces};
 use super::notice::{Limiter, Notice, Said, Topic};
 use super::receive::Envelope;
 use super::stats::RouterStats;
-use super::trackers::Trackers;
+use super::trackers::{Trackers, Watcher};
 use super::unicast::Lanes;
 use super::{Action, Actions, Event, InstanceId, Interface, TimerKey, UNBOUND};
 use crate::config::model::{Tracked, TrackedInterface, Vrrp};
@@ -24,8 +24,10 @@ pub(super) struct Network {
     pub lanes: Lanes,
     /// The instances that have addresses on it, whether or not they run on it.
     pub guests: Vec<InstanceId>,
+    /// The instances that cannot run without it, though their adverts go elsewhere.
+    pub dependents: Vec<InstanceId>,
     /// The instances that track it.
-    pub watchers: Vec<InstanceId>,
+    pub watchers: Vec<Watcher>,
 }
 
 /// All virtual routers of the process.
@@ -110,14 +112,14 @@ impl Router {
 
     /// What a tracked interface adds to a priority now; nothing without weight.
     pub fn contribution(&self, tracked: &TrackedInterface) -> i32 {
-        self.interfaces.contribution(tracked)
+        self.interfaces.share(tracked).adds
     }
 
     /// What a tracked script or the like says, and adds to a priority now.
     pub fn tracked(&self, tracked: &Tracked) -> (Level, i32) {
         (
             self.trackers.level(tracked),
-            self.trackers.contribution(tracked),
+            self.trackers.share(tracked).adds,
         )
     }
 
@@ -164,6 +166,12 @@ impl Router {
             }
             Event::Tracker { kind, name, level } => {
                 let watchers = self.trackers.learn(kind, name, level);
+                for &(id, place) in &watchers {
+                    self.with(now, id, actions, |instance, context| {
+                        instance.weigh_tracker(place, context.trackers)
+                    });
+                }
+                let watchers: Vec<InstanceId> = watchers.into_iter().map(|(id, _)| id).collect();
                 self.refit_all(now, &watchers, actions);
             }
             Event::SendFailed {
@@ -350,13 +358,19 @@ impl Router {
         }
     }
 
-    /// Lets the instances that run on an interface look anew.
+    /// Lets the instances that an interface concerns look anew.
     fn refit(&mut self, now: Instant, name: &str, actions: &mut Actions) {
         let Some(network) = self.networks.get(name) else {
             return;
         };
         let mut concerned: Vec<InstanceId> = network.lanes.instances().collect();
-        concerned.extend(&network.watchers);
+        concerned.extend(&network.dependents);
+        for (id, place) in network.watchers.clone() {
+            concerned.push(id);
+            self.with(now, id, actions, |instance, context| {
+                instance.weigh_interface(place, context.interfaces)
+            });
+        }
         concerned.sort_unstable();
         concerned.dedup();
         self.refit_all(now, &concerned, actions);

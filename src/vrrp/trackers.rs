@@ -1,7 +1,8 @@
-//! What scripts, files and the like say, as the shell has told it: a snapshot, from which what keeps an instance from running and what adds
-//! to its priority is always computed anew, as from that of the interfaces.
+//! What scripts, files and the like say, as the shell has told it: a snapshot, from which follows what keeps an instance from running and
+//! what adds to its priority, as from that of the interfaces.
 
 use super::InstanceId;
+use super::tally::Share;
 use crate::config::model::{Tracked, TrackerKind};
 use crate::track::Level;
 use std::collections::HashMap;
@@ -11,16 +12,19 @@ const FAILS: i32 = -254;
 /// The most that a file adds to a priority.
 const MOST: i32 = 253;
 
+/// An instance that tracks something, and the place of the line that says so in its configuration.
+pub(super) type Watcher = (InstanceId, usize);
+
 /// All that is tracked besides interfaces, and by whom.
 #[derive(Debug, Default)]
 pub(super) struct Trackers {
     levels: HashMap<TrackerKind, HashMap<String, Level>>,
-    watchers: HashMap<TrackerKind, HashMap<String, Vec<InstanceId>>>,
+    watchers: HashMap<TrackerKind, HashMap<String, Vec<Watcher>>>,
 }
 
 impl Trackers {
-    /// Learns what something says; those who track it have to look anew.
-    pub fn learn(&mut self, kind: TrackerKind, name: &str, level: Level) -> Vec<InstanceId> {
+    /// Learns what something says; those who track it have to weigh it anew.
+    pub fn learn(&mut self, kind: TrackerKind, name: &str, level: Level) -> Vec<Watcher> {
         let levels = self.levels.entry(kind).or_default();
         let before = levels.insert(name.to_owned(), level);
         if before.unwrap_or(Level::Unknown) == level {
@@ -36,12 +40,9 @@ impl Trackers {
     }
 
     /// An instance tracks this.
-    pub fn watch(&mut self, tracked: &Tracked, instance: InstanceId) {
+    pub fn watch(&mut self, tracked: &Tracked, watcher: Watcher) {
         let named = self.watchers.entry(tracked.kind).or_default();
-        named
-            .entry(tracked.name.clone())
-            .or_default()
-            .push(instance);
+        named.entry(tracked.name.clone()).or_default().push(watcher);
     }
 
     /// What it says.
@@ -53,46 +54,47 @@ impl Trackers {
         level.copied().unwrap_or(Level::Unknown)
     }
 
-    /// Whether it keeps an instance from running.
-    pub fn fails(&self, tracked: &Tracked) -> bool {
-        match (self.level(tracked), tracked.weight) {
-            (Level::Value(value), 0) => (value != 0) != tracked.reverse,
-            (Level::Value(value), weight) => product(value, weight, tracked.reverse) <= FAILS,
-            (level, 0) => {
-                let bad = if tracked.reverse {
-                    Level::Up
-                } else {
-                    Level::Down
-                };
-                level == bad
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether an instance cannot know yet if it can run.
-    pub fn is_awaited(&self, tracked: &Tracked) -> bool {
-        tracked.weight == 0 && self.level(tracked) == Level::Unknown
-    }
-
-    /// What it adds to a priority now.
-    pub fn contribution(&self, tracked: &Tracked) -> i32 {
+    /// What it does to an instance now.
+    pub fn share(&self, tracked: &Tracked) -> Share {
         let level = self.level(tracked);
-        if let Level::Value(value) = level {
-            let product = product(value, tracked.weight, tracked.reverse);
-            // What is a fault weighs nothing.
-            return if product <= FAILS { 0 } else { product };
+        let awaited = tracked.weight == 0 && level == Level::Unknown;
+        Share::new(contribution(tracked, level), fails(tracked, level), awaited)
+    }
+}
+
+/// Whether what says this keeps an instance from running.
+fn fails(tracked: &Tracked, level: Level) -> bool {
+    match (level, tracked.weight) {
+        (Level::Value(value), 0) => (value != 0) != tracked.reverse,
+        (Level::Value(value), weight) => product(value, weight, tracked.reverse) <= FAILS,
+        (level, 0) => {
+            let bad = if tracked.reverse {
+                Level::Up
+            } else {
+                Level::Down
+            };
+            level == bad
         }
-        let deciding = if tracked.weight > 0 {
-            Level::Up
-        } else {
-            Level::Down
-        };
-        match (level == deciding, tracked.reverse) {
-            (false, _) => 0,
-            (true, false) => tracked.weight,
-            (true, true) => -tracked.weight,
-        }
+        _ => false,
+    }
+}
+
+/// What it adds to a priority.
+fn contribution(tracked: &Tracked, level: Level) -> i32 {
+    if let Level::Value(value) = level {
+        let product = product(value, tracked.weight, tracked.reverse);
+        // What is a fault weighs nothing.
+        return if product <= FAILS { 0 } else { product };
+    }
+    let deciding = if tracked.weight > 0 {
+        Level::Up
+    } else {
+        Level::Down
+    };
+    match (level == deciding, tracked.reverse) {
+        (false, _) => 0,
+        (true, false) => tracked.weight,
+        (true, true) => -tracked.weight,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::os::poll::Want;
 use crate::os::{clock, small_file};
 use crate::track::file::{self, CONTENT_MAX, FileId, Reading};
 use std::collections::{BTreeSet, HashMap};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,8 @@ struct Watched {
 #[derive(Default)]
 pub(super) struct Files {
     files: HashMap<FileId, Watched>,
+    /// By the last part of the path: a change is told by that.
+    by_name: HashMap<OsString, BTreeSet<FileId>>,
     watch: Option<DirectoryWatch>,
     /// Directories that nothing is heard of: they are missing, or the system watches no more.
     deaf: BTreeSet<PathBuf>,
@@ -47,13 +49,27 @@ impl Files {
             _ => read(&path),
         };
         let told = Some(reading);
+        if let Some(name) = path.file_name() {
+            self.by_name.entry(name.to_owned()).or_default().insert(id);
+        }
         self.files.insert(id, Watched { path, told });
         Answer::File(id, reading)
     }
 
     /// Watches a file no longer.
     pub fn forget(&mut self, id: FileId) {
-        self.is_stale |= self.files.remove(&id).is_some();
+        let Some(gone) = self.files.remove(&id) else {
+            return;
+        };
+        self.is_stale = true;
+        if let Some(name) = gone.path.file_name()
+            && let Some(ids) = self.by_name.get_mut(name)
+        {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.by_name.remove(name);
+            }
+        }
     }
 
     /// What tells of changes, once there is something to be told; to be asked for again after each change of what is watched.
@@ -75,7 +91,8 @@ impl Files {
             self.watch = DirectoryWatch::new().ok();
             self.listen();
         }
-        self.look(|_| true)
+        let all: Vec<FileId> = self.files.keys().copied().collect();
+        self.look(&all)
     }
 
     /// Lets the source go.
@@ -95,7 +112,10 @@ impl Files {
         self.is_stale |= self.watch.is_none();
         let before = self.deaf.clone();
         self.listen();
-        self.look(|path| before.contains(directory(path)))
+        let files = self.files.iter();
+        let deaf = files.filter(|(_, file)| before.contains(directory(&file.path)));
+        let deaf: Vec<FileId> = deaf.map(|(id, _)| *id).collect();
+        self.look(&deaf)
     }
 
     /// Takes what the source tells.
@@ -105,13 +125,9 @@ impl Files {
         };
         let told = watch.take();
         self.is_stale |= told.is_stale;
-        if told.names.is_empty() {
-            return Vec::new();
-        }
-        self.look(|path| {
-            path.file_name()
-                .is_some_and(|name| told.names.contains(name))
-        })
+        let named = told.names.iter().filter_map(|name| self.by_name.get(name));
+        let named: Vec<FileId> = named.flatten().copied().collect();
+        self.look(&named)
     }
 
     /// Watches those directories that can be.
@@ -122,9 +138,12 @@ impl Files {
     }
 
     /// Reads some files; what is new.
-    fn look(&mut self, which: impl Fn(&Path) -> bool) -> Vec<Answer> {
+    fn look(&mut self, which: &[FileId]) -> Vec<Answer> {
         let mut answers = Vec::new();
-        for (id, file) in self.files.iter_mut().filter(|(_, file)| which(&file.path)) {
+        for id in which {
+            let Some(file) = self.files.get_mut(id) else {
+                continue;
+            };
             let reading = read(&file.path);
             if file.told.replace(reading) != Some(reading) {
                 answers.push(Answer::File(*id, reading));

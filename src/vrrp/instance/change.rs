@@ -31,14 +31,14 @@ impl Instance {
             || !same_way(&before, &config);
         if another_router {
             self.remove(context);
-            self.adopt(config);
+            self.adopt(config, context);
             self.master = None;
             self.preempt_at = None;
             self.last_source = None;
             return;
         }
         let from = self.effective_priority();
-        self.adopt(config);
+        self.adopt(config, context);
         if before.preempt_delay != self.config.preempt_delay {
             self.preempt_at = None;
         }
@@ -56,9 +56,10 @@ impl Instance {
         }
     }
 
-    pub(super) fn adopt(&mut self, config: VrrpInstance) {
+    pub(super) fn adopt(&mut self, config: VrrpInstance, context: &Context<'_>) {
         self.derived = Derived::new(&config);
         self.config = Rc::new(config);
+        self.tally(context.interfaces, context.trackers);
         let peers = &self.derived.peers;
         self.old_peers.retain(|peer| peers.find(*peer).is_some());
         self.yielded = self.yielded && self.config.priority == PRIORITY_OWNER;

@@ -2,12 +2,62 @@
 
 use super::{Context, Instance};
 use crate::time::Instant;
-use crate::vrrp::interfaces::Unfit;
+use crate::vrrp::interfaces::{Interfaces, Unfit};
 use crate::vrrp::table::{Cause, State};
+use crate::vrrp::tally::Tally;
+use crate::vrrp::trackers::Trackers;
 use crate::vrrp::{Action, TimerKey};
 use crate::wire::vrrp::PRIORITY_OWNER;
 
+/// What an instance tracks, and what that amounts to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::vrrp) struct Tallies {
+    /// Of `track_interface`.
+    pub interfaces: Tally,
+    /// Of scripts and the like.
+    pub others: Tally,
+}
+
 impl Instance {
+    /// What it tracks, added up anew from what is known.
+    fn add_up(&self, interfaces: &Interfaces, trackers: &Trackers) -> Tallies {
+        let (links, others) = (&self.config.tracked_interfaces, &self.config.trackers);
+        Tallies {
+            interfaces: links.iter().map(|it| interfaces.share(it)).collect(),
+            others: others.iter().map(|it| trackers.share(it)).collect(),
+        }
+    }
+
+    /// The same, in the place of what was added up before: the configuration is another.
+    pub(in crate::vrrp) fn tally(&mut self, interfaces: &Interfaces, trackers: &Trackers) {
+        self.tallies = self.add_up(interfaces, trackers);
+    }
+
+    /// Whether what was kept up is what adding up anew gives.
+    pub(in crate::vrrp) fn is_added_up(
+        &self,
+        interfaces: &Interfaces,
+        trackers: &Trackers,
+    ) -> bool {
+        self.tallies == self.add_up(interfaces, trackers)
+    }
+
+    /// The interface of the line at `place` has changed; a look has to follow.
+    pub(in crate::vrrp) fn weigh_interface(&mut self, place: usize, interfaces: &Interfaces) {
+        if let Some(tracked) = self.config.tracked_interfaces.get(place) {
+            self.tallies
+                .interfaces
+                .set(place, interfaces.share(tracked));
+        }
+    }
+
+    /// What the line at `place` tracks has changed; a look has to follow.
+    pub(in crate::vrrp) fn weigh_tracker(&mut self, place: usize, trackers: &Trackers) {
+        if let Some(tracked) = self.config.trackers.get(place) {
+            self.tallies.others.set(place, trackers.share(tracked));
+        }
+    }
+
     /// Looks anew at the interfaces and the rest that is tracked: what keeps it from running by itself, and what they add to its priority. Does not change
     /// the state; `start` or `fit` has to follow.
     pub(in crate::vrrp) fn look(&mut self, context: &mut Context<'_>) {
@@ -24,29 +74,17 @@ impl Instance {
     }
 
     pub(super) fn survey(&mut self, context: &Context<'_>) {
-        let trackers = &self.config.trackers;
+        let Tallies { interfaces, others } = &self.tallies;
         self.own_unfit = Unfit {
-            tracker: trackers
-                .iter()
-                .any(|tracked| context.trackers.fails(tracked)),
+            tracked: interfaces.any_fails(),
+            tracker: others.any_fails(),
             // Whoever runs, or takes over from a process that did, goes on until something is known to have failed.
             waiting: self.state == State::Initialize
                 && self.resume.is_none()
-                && trackers
-                    .iter()
-                    .any(|tracked| context.trackers.is_awaited(tracked)),
+                && others.any_is_awaited(),
             ..context.interfaces.unfit(&self.config)
         };
-        let others = trackers
-            .iter()
-            .map(|tracked| i64::from(context.trackers.contribution(tracked)));
-        self.tracked_weight = self
-            .config
-            .tracked_interfaces
-            .iter()
-            .map(|tracked| i64::from(context.interfaces.contribution(tracked)))
-            .chain(others)
-            .sum();
+        self.tracked_weight = interfaces.sum() + others.sum();
     }
 
     /// Whether only something that is not known yet keeps it from running, as of the last look.

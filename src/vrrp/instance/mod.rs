@@ -28,6 +28,7 @@ use super::{Action, Actions, InstanceId, TimerKey};
 use crate::config::model::VrrpInstance;
 use crate::time::{Instant, Wall, WallOffset};
 use crate::wire::vrrp::PRIORITY_OWNER;
+use fitness::Tallies;
 use gap::LATE;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -95,6 +96,8 @@ pub struct Instance {
     unfit: Unfit,
     /// Why it could not run by itself, as of the last look.
     own_unfit: Unfit,
+    /// What it tracks, as it is known now.
+    tallies: Tallies,
     /// What all that is tracked adds to the priority, as of the last look.
     tracked_weight: i64,
     /// When its Master_Down_Timer last fired: it waits for the others of its group.
@@ -144,6 +147,7 @@ impl Instance {
             group: None,
             unfit: Unfit::default(),
             own_unfit: Unfit::default(),
+            tallies: Tallies::default(),
             tracked_weight: 0,
             wants_master: None,
             preempt_at: None,
@@ -411,12 +415,10 @@ impl Instance {
         &self.name
     }
 
-    /// The interfaces, other than the one of its adverts, that it cannot run without or that change its priority.
-    pub(super) fn watches(&self) -> impl Iterator<Item = &str> {
-        let tracked = self.config.tracked_interfaces.iter();
+    /// The interfaces, other than the one of its adverts, that it cannot run without.
+    pub(super) fn needs(&self) -> impl Iterator<Item = &str> {
         let own = self.config.interfaces();
         own.filter(|name| *name != self.config.wire())
-            .chain(tracked.map(|tracked| tracked.interface.as_str()))
     }
 
     /// The interfaces that its addresses are announced on.

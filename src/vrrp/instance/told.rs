@@ -79,31 +79,22 @@ impl Instance {
         if self.unfit.group {
             self.tell(Said::FaultGroup, context);
         }
-        if self.unfit.tracked {
-            let failed: Vec<Said> = context
-                .interfaces
-                .failed(&self.config)
-                .map(|tracked| Said::FaultTracked {
-                    interface: tracked.interface.clone(),
-                    up: tracked.reverse,
-                })
-                .collect();
-            for said in failed {
-                self.tell(said, context);
-            }
+        let failed = self.tallies.interfaces.failed();
+        for tracked in failed.filter_map(|place| self.config.tracked_interfaces.get(place)) {
+            let said = Said::FaultTracked {
+                interface: tracked.interface.clone(),
+                up: tracked.reverse,
+            };
+            self.tell(said, context);
         }
-        for tracked in self
-            .config
-            .trackers
-            .iter()
-            .filter(|tracked| context.trackers.fails(tracked))
-        {
+        let failed = self.tallies.others.failed();
+        for tracked in failed.filter_map(|place| self.config.trackers.get(place)) {
             let said = Said::FaultTracker {
                 kind: tracked.kind,
                 name: tracked.name.clone(),
                 level: context.trackers.level(tracked),
             };
-            context.actions.push(self.notice(said));
+            self.tell(said, context);
         }
         if self.unfit.missing {
             for name in context.interfaces.missing(&self.config) {

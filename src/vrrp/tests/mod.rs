@@ -8,6 +8,7 @@ mod groups;
 mod packets;
 mod reload;
 mod states;
+mod tallies;
 mod timing;
 mod trackers;
 mod unicast;
