@@ -33,6 +33,8 @@ mod lifecycle;
 mod linkbeat;
 #[path = "netns/mail.rs"]
 mod mail;
+#[path = "netns/mail_kept.rs"]
+mod mail_kept;
 #[path = "netns/many_runs.rs"]
 mod many_runs;
 #[path = "netns/namespaces.rs"]
@@ -113,6 +115,7 @@ fn main() -> std::process::ExitCode {
         lifecycle::cases(),
         linkbeat::cases(),
         mail::cases(),
+        mail_kept::cases(),
         many_runs::cases(),
         namespaces::cases(),
         nginx::cases(),

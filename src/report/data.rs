@@ -19,6 +19,7 @@ pub fn data(view: &View<'_>) -> String {
     if view.global.mail.outlet().is_some() {
         out.value(1, "Smtp alerts sent", view.mail.sent);
         out.value(1, "Smtp alerts lost", view.mail.lost);
+        out.value(1, "Smtp alerts waiting", view.mail.waiting);
     }
     let worded = |line: &VirtualAddress, interface: &str| view.address(line, interface);
     fixed(&mut out, view.fixed, &worded);

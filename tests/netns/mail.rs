@@ -16,10 +16,10 @@ use crate::support::{Binary, millis, secs, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-const VIP: &str = "10.85.2.1";
-const VRID: u8 = 85;
+pub const VIP: &str = "10.85.2.1";
+pub const VRID: u8 = 85;
 /// A mail that was refused for now, or whose server was away, is sent within this.
-const RETRY_BOUND: Duration = secs(30);
+pub const RETRY_BOUND: Duration = secs(30);
 
 /// The cases of this part.
 pub fn cases() -> Vec<Case> {
@@ -45,10 +45,10 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// Ends with its host.
-struct Server(Child);
+pub struct Server(Child);
 
 impl Server {
-    fn start(node: &Node, how: &[&str]) -> Server {
+    pub fn start(node: &Node, how: &[&str]) -> Server {
         node.write("/run/mail/server.py", include_str!("mail/server.py"));
         let _ = std::fs::remove_file(node.path("/run/mail.ready"));
         let words = [&["/usr/bin/python3", "/run/mail/server.py"], how].concat();
@@ -68,7 +68,7 @@ impl Drop for Server {
 }
 
 /// What the server took, in order.
-fn mails(node: &Node) -> Vec<Value> {
+pub fn mails(node: &Node) -> Vec<Value> {
     let text = node.read("/run/mails");
     // The last line may be half written.
     let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
@@ -78,7 +78,7 @@ fn mails(node: &Node) -> Vec<Value> {
         .collect()
 }
 
-fn text<'a>(mail: &'a Value, name: &str) -> &'a str {
+pub fn text<'a>(mail: &'a Value, name: &str) -> &'a str {
     let found = mail["headers"].get(name).unwrap_or(&mail[name]);
     found.as_str().unwrap_or_else(|| panic!("{name} of {mail}"))
 }
@@ -90,25 +90,25 @@ fn subjects(node: &Node) -> Vec<String> {
         .collect()
 }
 
-fn wait_subjects(node: &Node, bound: Duration, expected: &[&str]) {
+pub fn wait_subjects(node: &Node, bound: Duration, expected: &[&str]) {
     wait_until(&format!("mails {expected:?}"), bound, || {
         subjects(node).len() >= expected.len()
     });
     assert_eq!(subjects(node), expected);
 }
 
-fn globals(more: &str) -> String {
+pub fn globals(more: &str) -> String {
     format!(
         "global_defs {{\n router_id RTR\n smtp_server 127.0.0.1\n smtp_connect_timeout 5\n notification_email_from lb@example.org\n\
          notification_email {{\n one@example.org\n two@example.org\n }}\n{more}\n}}\n"
     )
 }
 
-fn alone() -> World {
+pub fn alone() -> World {
     World::new(&[HostSpec::numbered(1)])
 }
 
-fn is_master(node: &Node) {
+pub fn is_master(node: &Node) {
     wait_until("the host is master", election_bound(), || node.holds(VIP));
 }
 

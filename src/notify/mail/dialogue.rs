@@ -252,17 +252,20 @@ fn command(out: &mut Vec<u8>, text: &str) {
 mod tests {
     use super::*;
     use crate::config::model::MailServer;
+    use crate::notify::mail::Outlet;
 
     fn envelope(recipients: &[&str]) -> Envelope {
         Envelope {
             owner: "owner".to_owned(),
             subject: "subject".to_owned(),
-            server: MailServer {
-                host: "mail".to_owned(),
-                port: 25,
+            outlet: Outlet {
+                server: MailServer {
+                    host: "mail".to_owned(),
+                    port: 25,
+                },
+                helo: "here".to_owned(),
+                connect_timeout: Duration::from_secs(30),
             },
-            helo: "here".to_owned(),
-            connect_timeout: Duration::from_secs(30),
             from: "me@here".to_owned(),
             recipients: recipients.iter().map(|to| (*to).to_owned()).collect(),
             message: "Subject: s\r\n\r\n.dot\r\n".to_owned(),

@@ -1,7 +1,7 @@
 //! What a mail looks like (RFC 5322, 2045 and 2047): header lines folded, what is not ASCII encoded, and the end of it as it is sent
 //! (RFC 5321 section 4.5.2).
 
-use super::{Envelope, Mail};
+use super::{Envelope, Mail, Outlet};
 use crate::config::model::{Mail as Settings, Mailbox};
 use crate::time::LocalTime;
 use email_encoding::headers::{quoted_string, rfc2047, writer::EmailWriter};
@@ -30,16 +30,14 @@ pub fn compose(
     router_id: &str,
     stamp: Stamp,
 ) -> Option<Envelope> {
-    let server = settings.outlet()?.clone();
+    let outlet = Outlet::of(settings)?;
     let subject = format!("[{router_id}] {}", mail.subject);
     let mut message = String::new();
     // Writing to memory cannot fail.
     let _ = write_message(&mut message, settings, &subject, &mail.body, stamp);
     Some(Envelope {
         owner: mail.owner.clone(),
-        server,
-        helo: settings.helo.clone(),
-        connect_timeout: settings.connect_timeout,
+        outlet,
         from: settings.from.address.clone(),
         recipients: settings
             .recipients

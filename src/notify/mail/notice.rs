@@ -60,6 +60,8 @@ pub struct Counts {
     pub sent: u64,
     /// Refused, given up or left out.
     pub lost: u64,
+    /// Not seen to yet, as far as is kept account of them.
+    pub waiting: usize,
 }
 
 impl Counts {

@@ -1,9 +1,10 @@
 //! Which mail is next: in order, but what cannot be sent now holds up nothing else. Of one owner's mails a recipient gets the earlier
 //! before the later; other owners and recipients do not wait for that.
 
-use super::{Envelope, Notice};
+use super::{Envelope, MailId, Notice, Outlet};
 use crate::config::model::MailServer;
 use crate::time::Instant;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
@@ -53,64 +54,68 @@ struct Waiting {
     retry: Retry,
 }
 
-/// Who takes mail, and how that is spoken to.
-#[derive(Clone, Debug)]
-struct Outlet {
-    server: MailServer,
-    helo: String,
-    connect_timeout: Duration,
+/// What is left of a mail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// Which.
+    pub id: MailId,
+    /// For whom it waits still; none: nothing more is done about it.
+    pub recipients: Vec<String>,
 }
 
 /// The mails that wait.
 #[derive(Debug, Default)]
 pub struct Queue {
-    /// In the order in which they came.
-    mails: BTreeMap<u64, Waiting>,
+    /// In the order in which they were written.
+    mails: BTreeMap<MailId, Waiting>,
     /// How many there are of an owner.
     owners: HashMap<String, usize>,
-    last: u64,
     /// Where the newest goes: the others go there, too.
     outlet: Option<Outlet>,
     /// It could not be used.
     away: Retry,
     /// The one that is under way.
-    current: Option<u64>,
+    current: Option<MailId>,
+    /// What is to be told of mails of which less is left.
+    left: Vec<Left>,
 }
 
 impl Queue {
     /// Takes another mail in. Gives one that had to be left out for it.
-    pub fn push(&mut self, now: Instant, envelope: Envelope) -> Option<Notice> {
+    pub fn push(&mut self, now: Instant, id: MailId, envelope: Envelope) -> Option<Notice> {
         let left_out = (self.mails.len() >= WAITING_MAX)
             .then(|| self.find_old(&envelope.owner))
             .flatten()
             .and_then(|old| self.remove(old));
-        if self
-            .outlet
-            .as_ref()
-            .is_none_or(|outlet| outlet.server != envelope.server)
-        {
-            self.away = Retry::default();
-        }
-        self.outlet = Some(Outlet {
-            server: envelope.server.clone(),
-            helo: envelope.helo.clone(),
-            connect_timeout: envelope.connect_timeout,
-        });
+        self.redirect(envelope.outlet.clone());
         *self.owners.entry(envelope.owner.clone()).or_default() += 1;
-        self.last += 1;
         let waiting = Waiting {
             envelope,
             since: now,
             retry: Retry::default(),
         };
-        self.mails.insert(self.last, waiting);
+        self.mails.insert(id, waiting);
         left_out.map(|old| Notice::LeftOut {
             subject: old.envelope.subject,
         })
     }
 
+    /// All that waits goes there from now on; where that is another server, at once.
+    pub fn redirect(&mut self, outlet: Outlet) {
+        let before = self.outlet.as_ref();
+        if before.is_none_or(|before| before.server != outlet.server) {
+            self.away = Retry::default();
+        }
+        self.outlet = Some(outlet);
+    }
+
+    /// What is to be told of mails of which less is left than was told last.
+    pub fn take_left(&mut self) -> Vec<Left> {
+        std::mem::take(&mut self.left)
+    }
+
     /// The first mail that another one, or that of `owner` that is just coming, has made old.
-    fn find_old(&self, owner: &str) -> Option<u64> {
+    fn find_old(&self, owner: &str) -> Option<MailId> {
         let old = self.mails.iter().find(|(id, waiting)| {
             let own = &waiting.envelope.owner;
             let later = self.owners.get(own).is_some_and(|count| *count > 1);
@@ -119,8 +124,10 @@ impl Queue {
         old.map(|(id, _)| *id)
     }
 
-    fn remove(&mut self, id: u64) -> Option<Waiting> {
+    fn remove(&mut self, id: MailId) -> Option<Waiting> {
         let waiting = self.mails.remove(&id)?;
+        let recipients = Vec::new();
+        self.left.push(Left { id, recipients });
         let owner = &waiting.envelope.owner;
         if let Some(count) = self.owners.get_mut(owner) {
             *count -= 1;
@@ -151,16 +158,10 @@ impl Queue {
             held.extend(envelope.recipients.iter().map(String::as_str));
         }
         let (id, recipients) = found?;
-        let Outlet {
-            server,
-            helo,
-            connect_timeout,
-        } = self.outlet.clone()?;
+        let outlet = self.outlet.clone()?;
         let next = Envelope {
             recipients,
-            server,
-            helo,
-            connect_timeout,
+            outlet,
             ..self.mails.get(&id)?.envelope.clone()
         };
         if !fits(&next) {
@@ -219,7 +220,11 @@ impl Queue {
         left.retain(|recipient| !settled.contains(recipient));
         if left.is_empty() {
             self.remove(id);
-        } else if let Some(why) = why {
+            return notices;
+        }
+        let recipients = left.clone();
+        self.left.push(Left { id, recipients });
+        if let Some(why) = why {
             notices.extend(self.give_up_old(now, &why));
         }
         notices
@@ -244,7 +249,7 @@ impl Queue {
 
     fn give_up_old(&mut self, now: Instant, why: &str) -> Vec<Notice> {
         let ages = self.mails.iter();
-        let old: Vec<u64> = ages
+        let old: Vec<MailId> = ages
             .filter(|(_, waiting)| now.since(waiting.since) >= LIFETIME)
             .map(|(id, _)| *id)
             .collect();

@@ -15,13 +15,21 @@ fn mail(owner: &str, subject: &str, recipients: &[&str]) -> Envelope {
     Envelope {
         owner: owner.to_owned(),
         subject: subject.to_owned(),
-        server: server(),
-        helo: String::new(),
-        connect_timeout: Duration::ZERO,
+        outlet: Outlet {
+            server: server(),
+            helo: String::new(),
+            connect_timeout: Duration::ZERO,
+        },
         from: String::new(),
         recipients: recipients.iter().map(|to| (*to).to_owned()).collect(),
         message: String::new(),
     }
+}
+
+/// Takes in another mail, with the next number.
+fn push(queue: &mut Queue, now: Instant, envelope: Envelope) -> Option<Notice> {
+    let last = queue.mails.keys().last().copied();
+    queue.push(now, last.unwrap_or_default() + 1, envelope)
 }
 
 fn next(queue: &mut Queue, now: Instant) -> Option<(String, Vec<String>)> {
@@ -67,9 +75,9 @@ fn sent(subject: &str, recipients: usize) -> Notice {
 #[test]
 fn what_is_deferred_holds_up_later_mails_of_the_same_owner_to_the_same_recipient_only() {
     let mut queue = Queue::default();
-    queue.push(START, mail("V1", "1 backup", &["a", "b"]));
-    queue.push(START, mail("V1", "1 master", &["a", "b"]));
-    queue.push(START, mail("V2", "2 backup", &["a"]));
+    push(&mut queue, START, mail("V1", "1 backup", &["a", "b"]));
+    push(&mut queue, START, mail("V1", "1 master", &["a", "b"]));
+    push(&mut queue, START, mail("V2", "2 backup", &["a"]));
     is(next(&mut queue, START), "1 backup", &["a", "b"]);
     let mut half = deferred(&["a"]);
     half.taken.push("b".to_owned());
@@ -101,7 +109,7 @@ fn what_is_deferred_holds_up_later_mails_of_the_same_owner_to_the_same_recipient
 #[test]
 fn a_server_that_is_away_is_asked_less_and_less_often_and_said_once() {
     let mut queue = Queue::default();
-    queue.push(START, mail("V1", "one", &["a"]));
+    push(&mut queue, START, mail("V1", "one", &["a"]));
     let mut now = START;
     let mut pauses = Vec::new();
     for try_ in 0..9 {
@@ -109,7 +117,7 @@ fn a_server_that_is_away_is_asked_less_and_less_often_and_said_once() {
         let said = queue.failed(now, &server(), "no connection in time");
         assert_eq!(said.len(), usize::from(try_ == 0), "{said:?}");
         // One that comes meanwhile waits, too.
-        queue.push(now, mail("V2", "other", &["a"]));
+        push(&mut queue, now, mail("V2", "other", &["a"]));
         assert_eq!(next(&mut queue, now), None);
         let wake = queue.wake(now).expect("another try");
         pauses.push(wake.since(now).as_secs());
@@ -129,17 +137,17 @@ fn a_server_that_is_away_is_asked_less_and_less_often_and_said_once() {
 #[test]
 fn what_waits_goes_where_the_newest_mail_goes() {
     let mut queue = Queue::default();
-    queue.push(START, mail("V1", "old", &["a"]));
-    let old = queue.next(START, |_| true).expect("a mail").server;
+    push(&mut queue, START, mail("V1", "old", &["a"]));
+    let old = queue.next(START, |_| true).expect("a mail").outlet.server;
     queue.failed(START, &old, "gone");
     assert_eq!(next(&mut queue, START), None);
     let mut other = mail("V1", "new", &["a"]);
-    other.server.port = 587;
-    queue.push(START, other.clone());
+    other.outlet.server.port = 587;
+    push(&mut queue, START, other.clone());
     let again = queue.next(START, |_| true).expect("a mail");
     assert_eq!(
-        (again.subject.as_str(), &again.server),
-        ("old", &other.server)
+        (again.subject.as_str(), &again.outlet),
+        ("old", &other.outlet)
     );
     // The old one says nothing of the new one.
     assert_eq!(queue.failed(START, &old, "gone"), []);
@@ -149,9 +157,39 @@ fn what_waits_goes_where_the_newest_mail_goes() {
 }
 
 #[test]
+fn what_waits_is_redirected_at_once_and_what_is_left_of_it_is_told() {
+    let mut queue = Queue::default();
+    queue.push(START, 7, mail("V1", "one", &["a", "b"]));
+    is(next(&mut queue, START), "one", &["a", "b"]);
+    queue.failed(START, &server(), "gone");
+    assert_eq!(next(&mut queue, START), None);
+    let mut other = mail("", "", &[]).outlet;
+    queue.redirect(other.clone());
+    assert_eq!(next(&mut queue, START), None, "it is the same");
+    other.server.port = 587;
+    queue.redirect(other.clone());
+    let again = queue.next(START, |_| true).expect("a mail");
+    assert_eq!(again.outlet, other);
+    assert_eq!(queue.take_left(), [], "nothing has changed");
+    let left = |recipients: &[&str]| Left {
+        id: 7,
+        recipients: mail("", "", recipients).recipients,
+    };
+    let mut half = deferred(&["a"]);
+    half.taken.push("b".to_owned());
+    queue.settled(START, half);
+    assert_eq!(queue.take_left(), [left(&["a"])]);
+    queue.hurry(START);
+    is(next(&mut queue, START), "one", &["a"]);
+    queue.settled(START, taken(&["a"]));
+    assert_eq!(queue.take_left(), [left(&[])]);
+    assert_eq!(queue.take_left(), []);
+}
+
+#[test]
 fn when_there_is_little_time_left_all_is_tried_at_once() {
     let mut queue = Queue::default();
-    queue.push(START, mail("V1", "one", &["a"]));
+    push(&mut queue, START, mail("V1", "one", &["a"]));
     is(next(&mut queue, START), "one", &["a"]);
     queue.settled(START, deferred(&["a"]));
     assert_eq!(next(&mut queue, START), None);
@@ -166,7 +204,7 @@ fn when_there_is_little_time_left_all_is_tried_at_once() {
 #[test]
 fn what_is_refused_is_said_and_over() {
     let mut queue = Queue::default();
-    queue.push(START, mail("V1", "one", &["a", "b"]));
+    push(&mut queue, START, mail("V1", "one", &["a", "b"]));
     assert!(next(&mut queue, START).is_some());
     let refused = Delivery {
         refused: vec![
@@ -193,8 +231,12 @@ fn what_is_refused_is_said_and_over() {
 #[test]
 fn after_a_day_a_mail_is_given_up() {
     let mut queue = Queue::default();
-    queue.push(START, mail("V1", "old", &["a"]));
-    queue.push(START + LIFETIME / 2, mail("V1", "newer", &["a"]));
+    push(&mut queue, START, mail("V1", "old", &["a"]));
+    push(
+        &mut queue,
+        START + LIFETIME / 2,
+        mail("V1", "newer", &["a"]),
+    );
     let late = START + LIFETIME;
     assert!(next(&mut queue, late).is_some());
     let said = queue.failed(late, &server(), "gone");
@@ -211,14 +253,11 @@ fn after_a_day_a_mail_is_given_up() {
 #[test]
 fn when_too_many_wait_states_that_are_over_are_left_out_and_never_the_last() {
     let mut queue = Queue::default();
-    queue.push(START, mail("rare", "rare", &["a"]));
+    push(&mut queue, START, mail("rare", "rare", &["a"]));
     let mut left_out = 0;
     for flap in 0..WAITING_MAX * 2 {
-        left_out += usize::from(
-            queue
-                .push(START, mail("V1", &flap.to_string(), &["a"]))
-                .is_some(),
-        );
+        let notice = push(&mut queue, START, mail("V1", &flap.to_string(), &["a"]));
+        left_out += usize::from(notice.is_some());
     }
     assert_eq!(
         (queue.mails.len(), left_out),
@@ -232,7 +271,11 @@ fn when_too_many_wait_states_that_are_over_are_left_out_and_never_the_last() {
         .map(|last| last.envelope.subject.clone());
     assert_eq!(last, Some((WAITING_MAX * 2 - 1).to_string()));
     for single in 0..WAITING_MAX {
-        queue.push(START, mail(&format!("S{single}"), "single", &["a"]));
+        push(
+            &mut queue,
+            START,
+            mail(&format!("S{single}"), "single", &["a"]),
+        );
     }
     assert_eq!(
         queue.mails.len(),

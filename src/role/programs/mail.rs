@@ -1,9 +1,12 @@
 //! Mail about what happens: what is news waits here, is put into words a few at a time, and goes to the runner, which hands it in.
 
+use super::runner::TooLong;
 use super::{Key, Runner, Timer};
 use crate::config::model::{Global, Mail as Settings};
 use crate::notify::Event;
-use crate::notify::mail::{Counts, Mail, Memory, Notice, Stamp, compose};
+use crate::notify::mail::{
+    Counts, Handed, Left, Mail, MailId, Memory, Notice, Outlet, Stamp, compose,
+};
 use crate::os::{clock, process};
 use crate::role::runner::Request;
 use crate::time::Instant;
@@ -34,15 +37,25 @@ pub struct Mailer {
     memory: Memory,
     /// And when it happened, in seconds since 1970.
     waiting: VecDeque<(News, i64)>,
+    /// What the runner has, and has not seen to.
+    handed: Handed,
+    /// What it has goes there, and it does not know yet.
+    redirected: Option<Outlet>,
     /// Its number makes each mail of this process unlike the others.
-    composed: u32,
+    composed: MailId,
     counts: Counts,
 }
 
 impl Mailer {
-    /// Sends by these settings from now on.
+    /// Sends by these settings from now on; what has not been sent yet goes to the new server, too.
     pub fn configure(&mut self, global: &Global) {
+        let before = Outlet::of(&self.settings);
         self.settings.clone_from(&global.mail);
+        let outlet = Outlet::of(&self.settings).filter(|outlet| before.as_ref() != Some(outlet));
+        if let Some(outlet) = outlet.filter(|_| !self.handed.is_empty()) {
+            self.handed.redirect(&outlet);
+            self.redirected = Some(outlet);
+        }
         self.router_id = global.router_id.clone().unwrap_or_else(process::host_name);
     }
 
@@ -79,35 +92,79 @@ impl Mailer {
         wheel: &mut Wheel<K>,
     ) -> bool {
         for _ in 0..PER_TURN {
-            let Some((news, unix)) = self.waiting.front() else {
+            if self.is_done() {
                 return false;
-            };
-            let mail = match news {
-                News::Event(event) => Mail::of_event(event),
-                News::Mail(mail) => Some(mail.clone()),
-            };
-            self.composed = self.composed.wrapping_add(1);
-            let stamp = Stamp {
-                date: clock::local_time(*unix),
-                id: unique(self.composed),
-            };
-            let composed =
-                mail.and_then(|mail| compose(&mail, &self.settings, &self.router_id, stamp));
-            let request = composed.map(Request::Mail);
-            if let Some(request) = request
-                && runner.ask(&request).is_err()
-            {
+            }
+            if !self.hand_next(runner) {
                 wheel.arm(Timer::Mail.into(), now + RETRY);
                 return false;
             }
-            self.waiting.pop_front();
         }
-        !self.waiting.is_empty()
+        !self.is_done()
+    }
+
+    /// Hands the runner the next of what it is to know; false: it has no room.
+    fn hand_next(&mut self, runner: &Runner) -> bool {
+        if let Some(outlet) = &self.redirected {
+            let told = runner.ask_in_time(&Request::Outlet(outlet.clone()));
+            let told = told != Ok(false);
+            self.redirected.take_if(|_| told);
+            return told;
+        }
+        if let Some((id, envelope)) = self.handed.again() {
+            // What fitted once fits again.
+            let handed = runner.ask_in_time(&Request::Mail(id, envelope.clone()));
+            let handed = handed != Ok(false);
+            if handed {
+                self.handed.handed_again(id);
+            }
+            return handed;
+        }
+        let Some((news, unix)) = self.waiting.front() else {
+            return true;
+        };
+        let mail = match news {
+            News::Event(event) => Mail::of_event(event),
+            News::Mail(mail) => Some(mail.clone()),
+        };
+        let id = self.composed + 1;
+        let stamp = Stamp {
+            date: clock::local_time(*unix),
+            id: unique(id),
+        };
+        let composed = mail.and_then(|mail| compose(&mail, &self.settings, &self.router_id, stamp));
+        if let Some(envelope) = composed {
+            match runner.ask_in_time(&Request::Mail(id, envelope.clone())) {
+                Ok(true) => {
+                    self.composed = id;
+                    self.handed.insert(id, envelope);
+                }
+                Ok(false) => return false,
+                Err(TooLong) => self.heard(&Notice::GivenUp {
+                    subject: envelope.subject,
+                    why: "it is too long for the process that sends it".to_owned(),
+                }),
+            }
+        }
+        self.waiting.pop_front();
+        true
     }
 
     /// Whether the runner has everything.
     pub fn is_done(&self) -> bool {
-        self.waiting.is_empty()
+        self.redirected.is_none() && self.handed.are_handed() && self.waiting.is_empty()
+    }
+
+    /// So much is left of a mail that the runner has.
+    pub fn left(&mut self, left: Left) {
+        self.handed.left(left);
+    }
+
+    /// The runner is gone, and with it what it had.
+    pub fn lost(&mut self) {
+        for notice in self.handed.lost() {
+            self.heard(&notice);
+        }
     }
 
     /// What the runner says of mail.
@@ -119,15 +176,18 @@ impl Mailer {
         }
     }
 
-    /// What became of mail, and how much waits for the runner.
+    /// What became of mail, and how much waits.
     pub fn counts(&self) -> Counts {
-        self.counts
+        Counts {
+            waiting: self.waiting.len() + self.handed.len(),
+            ..self.counts
+        }
     }
 }
 
-/// A number that no other mail of this host has: time, process and count.
-fn unique(count: u32) -> u128 {
+/// A number that no other mail of this host has: time, process and the mail's own, as far as there is room.
+fn unique(id: MailId) -> u128 {
     let process = std::process::id();
-    let low = u64::from(process) << u32::BITS | u64::from(count);
+    let low = u64::from(process) << u32::BITS | id & u64::from(u32::MAX);
     u128::from(clock::wall_time().0) << u64::BITS | u128::from(low)
 }

@@ -223,10 +223,12 @@ impl Programs {
                     self.watched.counted(now, counted, wheel);
                 }
                 Received::Packet(Answer::Mail(notice)) => self.mailer.heard(&notice),
+                Received::Packet(Answer::Left(left)) => self.mailer.left(left),
                 Received::Nothing => return None,
                 Received::Gone => {
                     self.watched.lost(now, &self.runner, wheel);
                     self.notifier.lost(now, &self.runner, wheel);
+                    self.mailer.lost();
                     return Some(News::Lost);
                 }
             }

@@ -14,6 +14,10 @@ use std::time::Duration;
 /// A runner that dies is replaced at once, unless it has lived for less than this: then after so long.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// A request is longer than the line to the runner takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong;
+
 /// The line to the runner, if there is one.
 #[derive(Default)]
 pub struct Runner {
@@ -82,6 +86,18 @@ impl Runner {
             None => Err(io::Error::from_raw_os_error(libc::ESRCH)),
         };
         asked.map_err(|error| Outcome::NotStarted(error.raw_os_error().unwrap_or(libc::E2BIG)))
+    }
+
+    /// Asks it for something that can wait; false: it is to be asked again, as it has no room, or another is just taking its place.
+    ///
+    /// # Errors
+    /// The request is too long, and always will be.
+    pub fn ask_in_time(&self, request: &Request) -> Result<bool, TooLong> {
+        match self.ask(request) {
+            Ok(()) => Ok(true),
+            Err(Outcome::NotStarted(libc::E2BIG | libc::EMSGSIZE)) => Err(TooLong),
+            Err(_) => Ok(false),
+        }
     }
 
     /// What it says next. When it is gone another takes its place, and nobody will tell how the runs under way end.

@@ -1,9 +1,10 @@
 //! What the runner watches for a role: files with numbers, and how many processes there are. The cores say which and what that means,
 //! the runner looks, and whoever tracks one hears what it says.
 
+use super::runner::TooLong;
 use super::{Key, Runner, Timer};
 use crate::config::model::{NetlinkBuffer, TrackFile, TrackProcess, TrackerKind};
-use crate::role::runner::{Counted, FileRequest, Outcome, ProcessRequest, Request};
+use crate::role::runner::{Counted, FileRequest, ProcessRequest, Request};
 use crate::time::Instant;
 use crate::track::Level;
 use crate::track::census::WatchId;
@@ -143,18 +144,17 @@ impl Watched {
     /// Tells the runner what waits.
     pub fn send<K: Key>(&mut self, now: Instant, runner: &Runner, wheel: &mut Wheel<K>) {
         while let Some(request) = self.waiting.front() {
-            match runner.ask(request) {
-                // It has no room, or is just being replaced.
-                Err(Outcome::NotStarted(libc::EAGAIN | libc::ESRCH)) => {
+            match runner.ask_in_time(request) {
+                Ok(true) => {}
+                Ok(false) => {
                     wheel.arm(Timer::Watched.into(), now + RETRY);
                     return;
                 }
-                Err(outcome) => {
-                    warn!("The process that watches files and processes {outcome}: {request:?}");
-                    self.waiting.pop_front();
+                Err(TooLong) => {
+                    warn!("Too long for the process that watches files and processes: {request:?}");
                 }
-                Ok(()) => drop(self.waiting.pop_front()),
             }
+            self.waiting.pop_front();
         }
     }
 

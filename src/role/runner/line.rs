@@ -1,7 +1,7 @@
 //! What a role and its runner tell each other, over one pair of packet sockets: a request or an answer a packet.
 
 use crate::config::model::{Command, InitFile, NetlinkBuffer, ProcessMatch};
-use crate::notify::mail::{Envelope, Notice};
+use crate::notify::mail::{Envelope, Left, MailId, Notice, Outlet};
 use crate::track::census::WatchId;
 use crate::track::file::{FileId, Reading};
 pub use crate::track::script::Outcome;
@@ -47,8 +47,10 @@ pub enum Request {
     File(FileId, FileRequest),
     /// About processes that are counted.
     Process(ProcessRequest),
-    /// Hand this in with a mail server; `Mail` answers tell what becomes of it.
-    Mail(Envelope),
+    /// Hand this in with a mail server; `Mail` answers tell what becomes of it, and `Left` what is still to be done.
+    Mail(MailId, Envelope),
+    /// Mail that waits goes there from now on.
+    Outlet(Outlet),
 }
 
 /// What a role wants of a file.
@@ -94,6 +96,8 @@ pub enum Answer {
     Process(Counted),
     /// About mail.
     Mail(Notice),
+    /// So much is left of a mail.
+    Left(Left),
 }
 
 /// One end of the line: sends `S`, receives `R`. Never blocks.

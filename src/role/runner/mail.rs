@@ -3,7 +3,7 @@
 
 use super::{Key, Source};
 use crate::config::model::MailServer;
-use crate::notify::mail::{Dialogue, Envelope, Heard, Notice, Queue};
+use crate::notify::mail::{Dialogue, Envelope, Heard, Left, MailId, Notice, Outlet, Queue};
 use crate::os::clock;
 use crate::os::lookup::Lookup;
 use crate::os::poll::{Loop, Want};
@@ -70,10 +70,21 @@ enum Next {
 
 impl Post {
     /// Takes a mail in.
-    pub fn send(&mut self, envelope: Envelope) {
+    pub fn send(&mut self, id: MailId, envelope: Envelope) {
         let now = clock::now();
-        self.notices.extend(self.queue.push(now, envelope));
+        self.notices.extend(self.queue.push(now, id, envelope));
         self.sleeps = false;
+    }
+
+    /// What waits goes there from now on.
+    pub fn redirect(&mut self, outlet: Outlet) {
+        self.queue.redirect(outlet);
+        self.sleeps = false;
+    }
+
+    /// What is to be told of mails of which less is left.
+    pub fn take_left(&mut self) -> Vec<Left> {
+        self.queue.take_left()
     }
 
     /// Whether nothing is left to be sent.
@@ -98,7 +109,7 @@ impl Post {
                 }
                 return;
             };
-            match envelope.server.host.parse() {
+            match envelope.outlet.server.host.parse() {
                 Ok(address) => self.connect(envelope, vec![address], events, wheel),
                 Err(_) => self.look_up(envelope, events, wheel),
             }
@@ -106,7 +117,7 @@ impl Post {
     }
 
     fn look_up(&mut self, envelope: Envelope, events: &mut Loop<Source>, wheel: &mut Wheel<Key>) {
-        let server = envelope.server.clone();
+        let server = envelope.outlet.server.clone();
         let lookup = Lookup::start(&server.host).and_then(|lookup| {
             events.add(&lookup, Source::Mail, Want::Read)?;
             Ok(lookup)
@@ -131,18 +142,18 @@ impl Post {
         let mut failure = io::Error::from(ErrorKind::AddrNotAvailable);
         let mut addresses = addresses.into_iter();
         while let Some(address) = addresses.next() {
-            let address = SocketAddr::new(address, envelope.server.port);
+            let address = SocketAddr::new(address, envelope.outlet.server.port);
             let connecting = TcpStream::connect(address).and_then(|stream| {
                 events.add(&stream, Source::Mail, Want::ReadWrite)?;
                 Ok(stream)
             });
             match connecting {
                 Ok(stream) => {
-                    wheel.arm(Key::Mail, clock::now() + envelope.connect_timeout);
+                    wheel.arm(Key::Mail, clock::now() + envelope.outlet.connect_timeout);
                     self.stage = Stage::Talking(Box::new(Talk {
                         stream,
                         connected: false,
-                        dialogue: Dialogue::new(&envelope.helo),
+                        dialogue: Dialogue::new(&envelope.outlet.helo),
                         out: Vec::new(),
                         envelope,
                         waits: true,
@@ -153,7 +164,10 @@ impl Post {
                 Err(error) => failure = error,
             }
         }
-        self.fail(&envelope.server, &format!("cannot connect: {failure}"));
+        self.fail(
+            &envelope.outlet.server,
+            &format!("cannot connect: {failure}"),
+        );
     }
 
     /// The name server's answer, or the mail server, has moved.
@@ -169,7 +183,7 @@ impl Post {
                         Ok(addresses) => self.connect(*envelope, addresses, events, wheel),
                         Err(error) => {
                             let why = format!("its name cannot be looked up: {error}");
-                            self.fail(&envelope.server, &why);
+                            self.fail(&envelope.outlet.server, &why);
                         }
                     }
                 }
@@ -189,7 +203,7 @@ impl Post {
             Stage::Idle => self.sleeps = false,
             Stage::Looking(lookup, envelope) => {
                 let _ = events.remove(&lookup);
-                self.fail(&envelope.server, "its name was not found in time");
+                self.fail(&envelope.outlet.server, "its name was not found in time");
             }
             Stage::Talking(talk) => {
                 let why = match (talk.connected, talk.waits) {
@@ -215,7 +229,7 @@ impl Post {
         if talk.waits && !talk.others.is_empty() {
             self.connect(talk.envelope, talk.others, events, wheel);
         } else {
-            self.fail(&talk.envelope.server, why);
+            self.fail(&talk.envelope.outlet.server, why);
         }
     }
 
@@ -298,7 +312,8 @@ impl Talk {
 
     /// Whether the same conversation can go on with this mail.
     fn takes(&self, next: &Envelope) -> bool {
-        (&next.server, &next.helo) == (&self.envelope.server, &self.envelope.helo)
+        let ours = &self.envelope.outlet;
+        (&next.outlet.server, &next.outlet.helo) == (&ours.server, &ours.helo)
     }
 
     fn begin(&mut self) {

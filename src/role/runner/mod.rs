@@ -198,7 +198,8 @@ impl Runner {
                     ProcessRequest::Forget(id) => self.processes.forget(id),
                     ProcessRequest::Buffer(buffer) => self.processes.set_buffer(buffer),
                 },
-                Received::Packet(Request::Mail(envelope)) => self.post.send(envelope),
+                Received::Packet(Request::Mail(id, envelope)) => self.post.send(id, envelope),
+                Received::Packet(Request::Outlet(outlet)) => self.post.redirect(outlet),
                 Received::Nothing => return,
                 Received::Gone => return self.role_has_gone(),
             }
@@ -289,6 +290,8 @@ impl Runner {
     fn answer(&mut self) {
         self.answers
             .extend(self.post.notices.drain(..).map(Answer::Mail));
+        self.answers
+            .extend(self.post.take_left().into_iter().map(Answer::Left));
         if self.gone {
             self.answers.clear();
         }
