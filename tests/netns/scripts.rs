@@ -27,6 +27,7 @@ pub fn cases() -> Vec<Case> {
         case("scripts::without_weight_a_failure_is_a_fault", fault),
         case("scripts::a_hanging_script_is_ended", hanging),
         case("scripts::the_runner_is_replaced", runner_dies),
+        case("scripts::hundreds_begin_at_once", hundreds),
         case("scripts::what_programs_are_given", environment),
     ]
 }
@@ -153,6 +154,50 @@ fn runner_dies() {
     node.wait_log("VRRP_Script(chk) failed (exited with status 1)", secs(10));
     wait_until("the dead one is buried", secs(5), || {
         !std::path::Path::new(&format!("/proc/{first}")).exists()
+    });
+}
+
+/// More scripts than there is room for on the way to the process that runs them: at the start all of them are due, and none is taken for
+/// a failure because of that. Nor is a program left out that hundreds of instances have run in the same moment.
+fn hundreds() {
+    const SCRIPTS: usize = 600;
+    const INSTANCES: u8 = 200;
+    // Long requests fill what there is sooner.
+    let argument = "x".repeat(2000);
+    let (mut scripts, mut tracked) = (String::new(), String::new());
+    for number in 0..SCRIPTS {
+        scripts += &format!(
+            "vrrp_script s{number} {{\n script \"/bin/true {argument}\"\n interval 1000\n timeout 100\n}}\n"
+        );
+        tracked += &format!("s{number}\n");
+    }
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.write_script("/run/tell.sh", "#!/bin/sh\necho >> /run/faults\n");
+    let told = format!("notify_fault \"/run/tell.sh {argument}\"");
+    let instances: String = (1..=INSTANCES)
+        .map(|vrid| {
+            let address = format!("10.85.3.{vrid}");
+            instance(&format!("I{vrid}"), vrid, 100, &told, &[&address])
+        })
+        .collect();
+    let own = instance(
+        "OWN",
+        INSTANCES + 1,
+        255,
+        &format!("track_script {{\n{tracked}\n}}"),
+        &[VIP],
+    );
+    let globals = "global_defs {\n script_user root\n}\n";
+    node.start(Ours, &format!("{globals}{scripts}{own}{instances}"));
+    // It needs every one of them.
+    wait_until("the host is master", secs(60), || node.holds(VIP));
+    let log = node.log();
+    assert!(!log.contains("could not be started"), "{log}");
+    assert!(!log.contains("(OWN) entering FAULT"), "{log}");
+    node.run(&["ip", "link", "set", "eth0", "down"]);
+    wait_until("all are told", secs(60), || {
+        node.read("/run/faults").lines().count() == usize::from(INSTANCES)
     });
 }
 

@@ -257,7 +257,7 @@ impl Shell {
             Action::Abandon(check) => {
                 self.connections
                     .abandon(check, &mut self.events, &mut self.wheel);
-                self.runs.abandon(check, &self.programs);
+                self.runs.abandon(check, &mut self.programs);
             }
             Action::Keep { service, server } => self.keep(service, server),
             Action::Tell(told) => {

@@ -39,7 +39,7 @@ impl Runs {
     }
 
     /// Nobody wants to know any more: the program is ended.
-    pub fn abandon(&mut self, check: CheckId, programs: &Programs) {
+    pub fn abandon(&mut self, check: CheckId, programs: &mut Programs) {
         if let Some(run) = self.by_check.remove(&check) {
             self.by_run.remove(&run);
             programs.end_script(run);
@@ -123,8 +123,7 @@ impl Shell {
                 .or_default()
                 .push(check);
         }
-        self.programs
-            .watch_files(now, &model.lvs.files, begins, &mut self.wheel);
+        self.programs.watch_files(&model.lvs.files, begins);
         while let Some(word) = self.programs.next_word() {
             self.pass_on(now, &word);
         }

@@ -71,7 +71,7 @@ impl Open {
         self.told = false;
     }
 
-    fn end_reader(&mut self, runner: &Runner) {
+    fn end_reader(&mut self, runner: &mut Runner) {
         if let Some(reader) = self.reader.take() {
             // One that cannot be told is not there any more.
             let _ = runner.ask(&Request::End(RunId::Reader(reader)));
@@ -85,7 +85,7 @@ impl Open {
         );
     }
 
-    fn close<T: Token>(mut self, events: &mut Loop<T>, runner: &Runner) {
+    fn close<T: Token>(mut self, events: &mut Loop<T>, runner: &mut Runner) {
         self.write();
         self.end_reader(runner);
         let _ = events.remove(&self.fifo);
@@ -102,7 +102,7 @@ impl Fifos {
         wanted: &[Config],
         part: impl Fn(&Config) -> Part,
         events: &mut Loop<T>,
-        runner: &Runner,
+        runner: &mut Runner,
     ) {
         let mut before = std::mem::take(&mut self.open);
         for config in wanted {
@@ -134,7 +134,7 @@ impl Fifos {
         }
     }
 
-    fn start_reader(&mut self, open: &mut Open, runner: &Runner) {
+    fn start_reader(&mut self, open: &mut Open, runner: &mut Runner) {
         let Some(command) = &open.config.reader else {
             return;
         };
@@ -197,7 +197,7 @@ impl Fifos {
     }
 
     /// Takes them away: the daemon ends.
-    pub fn close<T: Token>(&mut self, events: &mut Loop<T>, runner: &Runner) {
+    pub fn close<T: Token>(&mut self, events: &mut Loop<T>, runner: &mut Runner) {
         for open in std::mem::take(&mut self.open) {
             open.close(events, runner);
         }

@@ -1,7 +1,6 @@
 //! Mail about what happens: what is news waits here, is put into words a few at a time, and goes to the runner, which hands it in.
 
-use super::runner::TooLong;
-use super::{Key, Runner, Timer};
+use super::Runner;
 use crate::config::model::{Global, Mail as Settings};
 use crate::notify::Event;
 use crate::notify::mail::{
@@ -9,18 +8,13 @@ use crate::notify::mail::{
 };
 use crate::os::{clock, process};
 use crate::role::runner::Request;
-use crate::time::Instant;
-use crate::wheel::Wheel;
 use log::{info, warn};
 use std::collections::VecDeque;
-use std::time::Duration;
 
 /// So many are put into words in one turn: when thousands of instances change state, adverts come between.
 const PER_TURN: usize = 8;
 /// More cannot wait: a runner that takes none for so long is not there.
 const WAITING_MAX: usize = 16 * 1024;
-/// When a runner that had no room for a mail is asked again.
-const RETRY: Duration = Duration::from_millis(20);
 
 /// What is to be mailed.
 enum News {
@@ -84,70 +78,53 @@ impl Mailer {
         self.waiting.push_back((news, clock::unix_time()));
     }
 
-    /// Hands some of what waits to the runner; true when there is more for the next turn.
-    pub fn hand_over<K: Key>(
-        &mut self,
-        now: Instant,
-        runner: &Runner,
-        wheel: &mut Wheel<K>,
-    ) -> bool {
+    /// Hands some of what waits to the runner, as long as it has room.
+    pub fn hand_over(&mut self, runner: &mut Runner) {
         for _ in 0..PER_TURN {
-            if self.is_done() {
-                return false;
+            if self.is_done() || !runner.has_room() {
+                return;
             }
-            if !self.hand_next(runner) {
-                wheel.arm(Timer::Mail.into(), now + RETRY);
-                return false;
-            }
+            self.hand_next(runner);
         }
-        !self.is_done()
     }
 
-    /// Hands the runner the next of what it is to know; false: it has no room.
-    fn hand_next(&mut self, runner: &Runner) -> bool {
-        if let Some(outlet) = &self.redirected {
-            let told = runner.ask_in_time(&Request::Outlet(outlet.clone()));
-            let told = told != Ok(false);
-            self.redirected.take_if(|_| told);
-            return told;
+    /// Hands the runner the next of what it is to know.
+    fn hand_next(&mut self, runner: &mut Runner) {
+        if let Some(outlet) = self.redirected.take() {
+            // What a server's name is made of is not too long, nor is below what fitted once.
+            let _ = runner.ask(&Request::Outlet(outlet));
+            return;
         }
         if let Some((id, envelope)) = self.handed.again() {
-            // What fitted once fits again.
-            let handed = runner.ask_in_time(&Request::Mail(id, envelope.clone()));
-            let handed = handed != Ok(false);
-            if handed {
-                self.handed.handed_again(id);
-            }
-            return handed;
+            let _ = runner.ask(&Request::Mail(id, envelope.clone()));
+            self.handed.handed_again(id);
+            return;
         }
-        let Some((news, unix)) = self.waiting.front() else {
-            return true;
+        let Some((news, unix)) = self.waiting.pop_front() else {
+            return;
         };
         let mail = match news {
-            News::Event(event) => Mail::of_event(event),
-            News::Mail(mail) => Some(mail.clone()),
+            News::Event(event) => Mail::of_event(&event),
+            News::Mail(mail) => Some(mail),
         };
-        let id = self.composed + 1;
+        self.composed += 1;
+        let id = self.composed;
         let stamp = Stamp {
-            date: clock::local_time(*unix),
+            date: clock::local_time(unix),
             id: unique(id),
         };
         let composed = mail.and_then(|mail| compose(&mail, &self.settings, &self.router_id, stamp));
-        if let Some(envelope) = composed {
-            match runner.ask_in_time(&Request::Mail(id, envelope.clone())) {
-                Ok(true) => {
-                    self.composed = id;
-                    self.handed.insert(id, envelope);
-                }
-                Ok(false) => return false,
-                Err(TooLong) => self.heard(&Notice::GivenUp {
-                    subject: envelope.subject,
-                    why: "it is too long for the process that sends it".to_owned(),
-                }),
-            }
+        let Some(envelope) = composed else {
+            return;
+        };
+        match runner.ask(&Request::Mail(id, envelope.clone())) {
+            Ok(()) => self.handed.insert(id, envelope),
+            // There was room.
+            Err(_) => self.heard(&Notice::GivenUp {
+                subject: envelope.subject,
+                why: "it is too long for the process that sends it".to_owned(),
+            }),
         }
-        self.waiting.pop_front();
-        true
     }
 
     /// Whether the runner has everything.

@@ -39,6 +39,9 @@ use watched::Watched;
 /// How long a role that ends waits for programs that are told of the end.
 pub const PROGRAMS_LIMIT: Duration = Duration::from_secs(1);
 
+/// When a runner that had no room is asked again.
+const RETRY: Duration = Duration::from_millis(20);
+
 /// A descriptor of this room, in the loop of a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -57,10 +60,8 @@ pub enum Timer {
     Slow(u64),
     /// A delay of a process that is tracked is over.
     Process(WatchId),
-    /// The runner may be told again what it is to watch.
-    Watched,
-    /// The runner may have room for mail again: looked after in every turn.
-    Mail,
+    /// The runner may have room again: looked after in every turn.
+    Room,
 }
 
 /// What a descriptor is to a role.
@@ -118,38 +119,36 @@ impl Programs {
         part: impl Fn(&model::Fifo) -> Part,
         events: &mut Loop<T>,
     ) {
-        self.fifos.configure(wanted, part, events, &self.runner);
+        self.fifos.configure(wanted, part, events, &mut self.runner);
     }
 
     /// Watches these files from now on; `next_word` tells what is known at once. `begins`: the daemon starts.
-    pub fn watch_files<K: Key>(
-        &mut self,
-        now: Instant,
-        files: &[TrackFile],
-        begins: bool,
-        wheel: &mut Wheel<K>,
-    ) {
+    pub fn watch_files(&mut self, files: &[TrackFile], begins: bool) {
         self.watched
-            .configure_files(now, files, begins, &self.runner, wheel);
+            .configure_files(files, begins, &mut self.runner);
     }
 
     /// Watches these processes from now on; so much may wait to be read where the kernel tells of them.
     pub fn watch_processes<K: Key>(
         &mut self,
-        now: Instant,
         processes: &[TrackProcess],
         buffer: Option<NetlinkBuffer>,
         wheel: &mut Wheel<K>,
     ) {
         self.watched
-            .configure_processes(now, processes, buffer, &self.runner, wheel);
+            .configure_processes(processes, buffer, &mut self.runner, wheel);
     }
 
     /// Runs a script, and ends it with everything it started when it takes longer than `limit`. No other that runs has the same number.
     ///
     /// # Errors
     /// It cannot be run: how it ended.
-    pub fn run_script(&self, run: u64, command: &Command, limit: Duration) -> Result<(), Outcome> {
+    pub fn run_script(
+        &mut self,
+        run: u64,
+        command: &Command,
+        limit: Duration,
+    ) -> Result<(), Outcome> {
         self.runner.ask(&Request::Run {
             id: RunId::Script(run),
             command: command.clone(),
@@ -158,7 +157,7 @@ impl Programs {
     }
 
     /// Ends a script, of which nobody wants to know any more.
-    pub fn end_script(&self, run: u64) {
+    pub fn end_script(&mut self, run: u64) {
         // Where nobody can be told, the runner has gone, and ends what has a limit.
         let _ = self.runner.ask(&Request::End(RunId::Script(run)));
     }
@@ -170,7 +169,7 @@ impl Programs {
         programs: impl IntoIterator<Item = Program>,
         wheel: &mut Wheel<K>,
     ) {
-        self.notifier.tell(now, programs, &self.runner, wheel);
+        self.notifier.tell(now, programs, &mut self.runner, wheel);
     }
 
     /// Writes a line to the FIFOs, now or when there is room. Without one nobody needs its wording.
@@ -213,21 +212,24 @@ impl Programs {
                     return Some(News::Ended(run, outcome));
                 }
                 Received::Packet(Answer::Ended(RunId::Notify(run), outcome)) => {
-                    self.notifier.ended(now, run, outcome, &self.runner, wheel);
+                    self.notifier
+                        .ended(now, run, outcome, &mut self.runner, wheel);
                 }
                 Received::Packet(Answer::Ended(RunId::Reader(run), outcome)) => {
                     self.fifos.reader_ended(run, outcome);
                 }
-                Received::Packet(Answer::File(id, reading)) => self.watched.found(id, reading),
+                Received::Packet(Answer::File(id, reading)) => {
+                    self.watched.found(id, reading, &mut self.runner);
+                }
                 Received::Packet(Answer::Process(counted)) => {
-                    self.watched.counted(now, counted, wheel);
+                    self.watched.counted(now, counted, &mut self.runner, wheel);
                 }
                 Received::Packet(Answer::Mail(notice)) => self.mailer.heard(&notice),
                 Received::Packet(Answer::Left(left)) => self.mailer.left(left),
                 Received::Nothing => return None,
                 Received::Gone => {
-                    self.watched.lost(now, &self.runner, wheel);
-                    self.notifier.lost(now, &self.runner, wheel);
+                    self.watched.lost(&mut self.runner, wheel);
+                    self.notifier.lost(now, &mut self.runner, wheel);
                     self.mailer.lost();
                     return Some(News::Lost);
                 }
@@ -250,17 +252,25 @@ impl Programs {
     ) {
         match timer {
             Timer::Runner => self.runner.replace(now, events, wheel),
-            Timer::Slow(run) => self.notifier.slow(now, run, &self.runner, wheel),
-            Timer::Process(id) => self.watched.process_due(now, id, wheel),
-            Timer::Watched => self.watched.send(now, &self.runner, wheel),
-            Timer::Mail => {}
+            Timer::Slow(run) => self.notifier.slow(now, run, &mut self.runner, wheel),
+            Timer::Process(id) => {
+                self.watched.process_due(now, id, &mut self.runner, wheel);
+            }
+            Timer::Room => {}
         }
     }
 
     /// What is done a small piece a turn; true when there is more for the next.
     pub fn follow_up<K: Key>(&mut self, now: Instant, wheel: &mut Wheel<K>) -> bool {
         self.runner.reap();
-        self.mailer.hand_over(now, &self.runner, wheel)
+        self.runner.send_waiting();
+        self.mailer.hand_over(&mut self.runner);
+        let has_more = self.runner.is_behind() || !self.mailer.is_done();
+        let has_room = self.runner.has_room();
+        if has_more && !has_room {
+            wheel.arm(Timer::Room.into(), now + RETRY);
+        }
+        has_more && has_room
     }
 
     /// The role ends: readers of FIFOs are ended, what is told goes on until `is_done`.
@@ -270,20 +280,20 @@ impl Programs {
         events: &mut Loop<T>,
         wheel: &mut Wheel<K>,
     ) {
-        self.fifos.close(events, &self.runner);
+        self.fifos.close(events, &mut self.runner);
         self.need_runner(false, now, events, wheel);
     }
 
     /// Whether all that are told have heard.
     pub fn is_done(&self) -> bool {
-        self.notifier.is_done() && self.mailer.is_done()
+        self.notifier.is_done() && self.mailer.is_done() && !self.runner.is_behind()
     }
 
     /// The role can wait no longer: what is still to be told is told now, if not in order.
     pub fn hurry<K: Key>(&mut self, now: Instant, wheel: &mut Wheel<K>) {
         if !self.notifier.is_done() {
             warn!("Some notify scripts have not ended in time");
-            self.notifier.flush(now, &self.runner, wheel);
+            self.notifier.flush(now, &mut self.runner, wheel);
         }
     }
 

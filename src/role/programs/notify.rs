@@ -19,7 +19,7 @@ impl Notifier {
         &mut self,
         now: Instant,
         programs: impl IntoIterator<Item = Program>,
-        runner: &Runner,
+        runner: &mut Runner,
         wheel: &mut Wheel<K>,
     ) {
         let mut actions = Vec::new();
@@ -33,7 +33,7 @@ impl Notifier {
         now: Instant,
         run: u64,
         outcome: Outcome,
-        runner: &Runner,
+        runner: &mut Runner,
         wheel: &mut Wheel<K>,
     ) {
         let mut actions = Vec::new();
@@ -42,21 +42,27 @@ impl Notifier {
     }
 
     /// A program has run for long.
-    pub fn slow<K: Key>(&mut self, now: Instant, run: u64, runner: &Runner, wheel: &mut Wheel<K>) {
+    pub fn slow<K: Key>(
+        &mut self,
+        now: Instant,
+        run: u64,
+        runner: &mut Runner,
+        wheel: &mut Wheel<K>,
+    ) {
         let mut actions = Vec::new();
         self.programs.slow(now, run, &mut actions);
         self.perform(now, actions, runner, wheel);
     }
 
     /// The runner is gone: nobody will tell how programs end.
-    pub fn lost<K: Key>(&mut self, now: Instant, runner: &Runner, wheel: &mut Wheel<K>) {
+    pub fn lost<K: Key>(&mut self, now: Instant, runner: &mut Runner, wheel: &mut Wheel<K>) {
         let mut actions = Vec::new();
         self.programs.lost(now, &mut actions);
         self.perform(now, actions, runner, wheel);
     }
 
     /// The daemon ends and can wait no longer: what is still to be told is told now, if not in order.
-    pub fn flush<K: Key>(&mut self, now: Instant, runner: &Runner, wheel: &mut Wheel<K>) {
+    pub fn flush<K: Key>(&mut self, now: Instant, runner: &mut Runner, wheel: &mut Wheel<K>) {
         let mut actions = Vec::new();
         self.programs.flush(now, &mut actions);
         self.perform(now, actions, runner, wheel);
@@ -71,7 +77,7 @@ impl Notifier {
         &mut self,
         now: Instant,
         mut actions: Vec<Action>,
-        runner: &Runner,
+        runner: &mut Runner,
         wheel: &mut Wheel<K>,
     ) {
         // What cannot be run leads to more.

@@ -1,7 +1,6 @@
 //! What the runner watches for a role: files with numbers, and how many processes there are. The cores say which and what that means,
 //! the runner looks, and whoever tracks one hears what it says.
 
-use super::runner::TooLong;
 use super::{Key, Runner, Timer};
 use crate::config::model::{NetlinkBuffer, TrackFile, TrackProcess, TrackerKind};
 use crate::role::runner::{Counted, FileRequest, ProcessRequest, Request};
@@ -14,10 +13,6 @@ use crate::wheel::Wheel;
 use log::{info, warn};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::Duration;
-
-/// When a runner that could not be told is told again.
-const RETRY: Duration = Duration::from_millis(100);
 
 /// What something says from now on, by its name in the configuration.
 #[derive(Debug)]
@@ -36,8 +31,6 @@ pub struct Watched {
     files: Files,
     processes: Processes,
     buffer: Option<NetlinkBuffer>,
-    /// What the runner has no room for now: thousands of files are many words at once.
-    waiting: VecDeque<Request>,
     words: VecDeque<Word>,
     /// Whether it was said that processes are looked at.
     told: bool,
@@ -60,53 +53,50 @@ impl Watched {
     }
 
     /// Takes over the files of a configuration. `begins`: the daemon starts.
-    pub fn configure_files<K: Key>(
-        &mut self,
-        now: Instant,
-        files: &[TrackFile],
-        begins: bool,
-        runner: &Runner,
-        wheel: &mut Wheel<K>,
-    ) {
+    pub fn configure_files(&mut self, files: &[TrackFile], begins: bool, runner: &mut Runner) {
         let mut actions = Vec::new();
         self.files.configure(files, begins, &mut actions);
-        self.perform_for_files(actions);
-        self.send(now, runner, wheel);
+        self.perform_for_files(actions, runner);
     }
 
     /// Takes over the processes of a configuration, and how much may wait to be read where the kernel tells of them.
     pub fn configure_processes<K: Key>(
         &mut self,
-        now: Instant,
         processes: &[TrackProcess],
         buffer: Option<NetlinkBuffer>,
-        runner: &Runner,
+        runner: &mut Runner,
         wheel: &mut Wheel<K>,
     ) {
-        if self.buffer != buffer {
-            self.buffer = buffer;
-            self.ask_for_buffer();
+        let before = std::mem::replace(&mut self.buffer, buffer);
+        // A runner that counts nothing need not know, and may not be there.
+        if !processes.is_empty() && (buffer.is_some() || before.is_some()) {
+            self.ask_for_buffer(runner);
         }
         let mut actions = Vec::new();
         self.processes.configure(processes, &mut actions);
-        self.perform_for_processes(actions, wheel);
-        self.send(now, runner, wheel);
+        self.perform_for_processes(actions, runner, wheel);
     }
 
     /// What a file was found to say.
-    pub fn found(&mut self, id: FileId, reading: Reading) {
+    pub fn found(&mut self, id: FileId, reading: Reading, runner: &mut Runner) {
         let mut actions = Vec::new();
         self.files.found(id, reading, &mut actions);
-        self.perform_for_files(actions);
+        self.perform_for_files(actions, runner);
     }
 
     /// What was found out about processes.
-    pub fn counted<K: Key>(&mut self, now: Instant, counted: Counted, wheel: &mut Wheel<K>) {
+    pub fn counted<K: Key>(
+        &mut self,
+        now: Instant,
+        counted: Counted,
+        runner: &mut Runner,
+        wheel: &mut Wheel<K>,
+    ) {
         match counted {
             Counted::Count(id, count) => {
                 let mut actions = Vec::new();
                 self.processes.counted(now, id, count, &mut actions);
-                self.perform_for_processes(actions, wheel);
+                self.perform_for_processes(actions, runner, wheel);
             }
             Counted::Looked(errno) => {
                 if !std::mem::replace(&mut self.told, true) {
@@ -120,50 +110,39 @@ impl Watched {
     }
 
     /// A delay of a process is over.
-    pub fn process_due<K: Key>(&mut self, now: Instant, id: WatchId, wheel: &mut Wheel<K>) {
+    pub fn process_due<K: Key>(
+        &mut self,
+        now: Instant,
+        id: WatchId,
+        runner: &mut Runner,
+        wheel: &mut Wheel<K>,
+    ) {
         let mut actions = Vec::new();
         self.processes.due(now, id, &mut actions);
-        self.perform_for_processes(actions, wheel);
+        self.perform_for_processes(actions, runner, wheel);
     }
 
     /// The runner is gone; another one is told everything anew.
-    pub fn lost<K: Key>(&mut self, now: Instant, runner: &Runner, wheel: &mut Wheel<K>) {
-        self.waiting.clear();
+    pub fn lost<K: Key>(&mut self, runner: &mut Runner, wheel: &mut Wheel<K>) {
         if self.buffer.is_some() {
-            self.ask_for_buffer();
+            self.ask_for_buffer(runner);
         }
         let mut actions = Vec::new();
         self.files.lost(&mut actions);
-        self.perform_for_files(actions);
+        self.perform_for_files(actions, runner);
         let mut actions = Vec::new();
         self.processes.lost(&mut actions);
-        self.perform_for_processes(actions, wheel);
-        self.send(now, runner, wheel);
+        self.perform_for_processes(actions, runner, wheel);
     }
 
-    /// Tells the runner what waits.
-    pub fn send<K: Key>(&mut self, now: Instant, runner: &Runner, wheel: &mut Wheel<K>) {
-        while let Some(request) = self.waiting.front() {
-            match runner.ask_in_time(request) {
-                Ok(true) => {}
-                Ok(false) => {
-                    wheel.arm(Timer::Watched.into(), now + RETRY);
-                    return;
-                }
-                Err(TooLong) => {
-                    warn!("Too long for the process that watches files and processes: {request:?}");
-                }
-            }
-            self.waiting.pop_front();
-        }
+    fn ask_for_buffer(&self, runner: &mut Runner) {
+        ask(
+            runner,
+            &Request::Process(ProcessRequest::Buffer(self.buffer)),
+        );
     }
 
-    fn ask_for_buffer(&mut self) {
-        let request = ProcessRequest::Buffer(self.buffer);
-        self.waiting.push_back(Request::Process(request));
-    }
-
-    fn perform_for_files(&mut self, actions: Vec<file::Action>) {
+    fn perform_for_files(&mut self, actions: Vec<file::Action>, runner: &mut Runner) {
         for action in actions {
             let (id, request) = match action {
                 file::Action::Watch { id, path, init } => (id, FileRequest::Watch(path, init)),
@@ -182,13 +161,14 @@ impl Watched {
                     continue;
                 }
             };
-            self.waiting.push_back(Request::File(id, request));
+            ask(runner, &Request::File(id, request));
         }
     }
 
     fn perform_for_processes<K: Key>(
         &mut self,
         actions: Vec<process::Action>,
+        runner: &mut Runner,
         wheel: &mut Wheel<K>,
     ) {
         for action in actions {
@@ -217,8 +197,14 @@ impl Watched {
                     continue;
                 }
             };
-            self.waiting.push_back(Request::Process(request));
+            ask(runner, &Request::Process(request));
         }
+    }
+}
+
+fn ask(runner: &mut Runner, request: &Request) {
+    if let Err(outcome) = runner.ask(request) {
+        warn!("The process that watches files and processes {outcome}: {request:?}");
     }
 }
 

@@ -128,6 +128,18 @@ where
     Ok((End::new(role.into()), End::new(runner.into())))
 }
 
+/// A packet as it goes over the line.
+///
+/// # Errors
+/// `ArgumentListTooLong`: it does not go over it.
+pub fn pack(packet: &impl Serialize) -> io::Result<Vec<u8>> {
+    let packed = postcard::to_allocvec(packet).map_err(io::Error::other)?;
+    if packed.len() > PACKET_MAX {
+        return Err(ErrorKind::ArgumentListTooLong.into());
+    }
+    Ok(packed)
+}
+
 /// What was found at an end of the line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Received<R> {
@@ -151,13 +163,17 @@ impl<S: Serialize, R: DeserializeOwned> End<S, R> {
     /// Sends a packet.
     ///
     /// # Errors
-    /// `WouldBlock` when the other end has not read for long; anything else when it has gone or the packet is too long.
+    /// `ArgumentListTooLong`, and what `send_packed` says.
     pub fn send(&self, packet: &S) -> io::Result<()> {
-        let bytes = postcard::to_allocvec(packet).map_err(io::Error::other)?;
-        if bytes.len() > PACKET_MAX {
-            return Err(ErrorKind::ArgumentListTooLong.into());
-        }
-        self.socket.send(&bytes).map(drop)
+        self.send_packed(&pack(packet)?)
+    }
+
+    /// Sends a packet that was packed.
+    ///
+    /// # Errors
+    /// `WouldBlock` when the other end has not read for long; anything else when it has gone.
+    pub fn send_packed(&self, packed: &[u8]) -> io::Result<()> {
+        self.socket.send(packed).map(drop)
     }
 
     /// The next packet.

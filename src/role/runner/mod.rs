@@ -11,7 +11,7 @@ mod runs;
 
 pub use line::{
     Answer, Counted, End, FileRequest, Outcome, ProcessRequest, Received, Request, RunId, ToRunner,
-    pair,
+    pack, pair,
 };
 
 use crate::os::family::{self, Family};

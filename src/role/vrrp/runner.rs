@@ -55,10 +55,9 @@ impl Shell {
     /// Watches the files and processes of the configuration from now on.
     pub(super) fn configure_watched(&mut self, now: Instant, begins: bool) {
         let (vrrp, buffers) = (&self.model.vrrp, &self.model.global.buffers);
-        let wheel = &mut self.wheel;
-        self.programs.watch_files(now, &vrrp.files, begins, wheel);
+        self.programs.watch_files(&vrrp.files, begins);
         self.programs
-            .watch_processes(now, &vrrp.processes, buffers.processes, wheel);
+            .watch_processes(&vrrp.processes, buffers.processes, &mut self.wheel);
         self.pass_on_words(now);
     }
 
