@@ -7,7 +7,7 @@ use crate::support::config::instance;
 use crate::support::node::{CONFIG, Node};
 use crate::support::stage::{Case, case, peer_case};
 use crate::support::told::{self, FIFO};
-use crate::support::wire::election_bound;
+use crate::support::wire::{Forged, election_bound};
 use crate::support::world::{HostSpec, World};
 use crate::support::{Binary, millis, secs, wait_until};
 use nix::sys::signal::Signal;
@@ -18,6 +18,10 @@ const VIP: &str = "10.85.1.1";
 pub fn cases() -> Vec<Case> {
     vec![
         peer_case("notify::a_fifo_says_what_keepaliveds_says", as_the_peer),
+        case("notify::groups_and_lower_priorities", || group_told(Ours)),
+        peer_case("notify::groups_and_lower_priorities_of_the_peer", || {
+            group_told(Binary::Peer);
+        }),
         case("notify::programs_are_told_in_order", programs),
         case("notify::a_late_reader_misses_nothing", late_reader),
         case("notify::a_full_fifo_blocks_nothing", full),
@@ -95,6 +99,95 @@ fn programs() {
         expected.push_str(&format!("{own}any INSTANCE LOCK {upper} 100\n"));
     }
     assert_eq!(told, expected);
+}
+
+/// Programs and FIFO lines of a group, and of a master that hears somebody of lower priority. The lines are those of the
+/// distribution's keepalived, too; programs it cannot run in a user namespace (it insists on setgroups).
+fn group_told(binary: Binary) {
+    let world = World::two();
+    world.nodes[1].run(&["ip", "route", "add", "224.0.0.0/4", "dev", "eth0"]);
+    let node = &world.nodes[0];
+    node.write_script(
+        "/etc/keepalived/tell.sh",
+        "#!/bin/sh\necho \"$@\" >> /run/programs\n",
+    );
+    let own = ["master", "backup", "fault", "stop"]
+        .map(|state| format!("notify_{state} \"/etc/keepalived/tell.sh own {state}\"\n"));
+    let lower = "notify_master_rx_lower_pri \"/etc/keepalived/tell.sh lower of ONE\"";
+    let config = format!(
+        "global_defs {{\n notify_fifo {FIFO}\n}}\n\
+         vrrp_sync_group BOTH {{\n group {{\n ONE\n TWO\n }}\n{}notify \"/etc/keepalived/tell.sh any\"\n}}\n{}{}",
+        own.concat(),
+        instance("ONE", 86, 100, lower, &[VIP]),
+        instance("TWO", 87, 100, "", &["10.85.1.2"]),
+    );
+    node.start(binary, &config);
+    wait_until("the FIFO is there", secs(10), || node.path(FIFO).exists());
+    told::read_fifo(node);
+    let mut expected: Vec<String> = Vec::new();
+    let mut steps = 0;
+    let mut becomes = |states: &[&str], more: &[&str]| {
+        steps += states.len();
+        let read = || told::by_subject(&told::lines(node)).remove("INSTANCE \"ONE\"");
+        wait_until(&format!("{states:?} is read"), election_bound(), || {
+            read().is_some_and(|read| read.len() >= steps)
+        });
+        if binary == Binary::Peer {
+            return;
+        }
+        expected.extend(more.iter().map(|line| (*line).to_owned()));
+        expected.sort();
+        let programs = || -> Vec<String> {
+            let mut lines: Vec<String> = node
+                .read("/run/programs")
+                .lines()
+                .map(str::to_owned)
+                .collect();
+            lines.sort();
+            lines
+        };
+        wait_until(&format!("{more:?} is run"), election_bound(), || {
+            programs().len() >= expected.len()
+        });
+        assert_eq!(programs(), expected);
+    };
+    let elected = [
+        "own backup",
+        "any GROUP BOTH BACKUP 0",
+        "own master",
+        "any GROUP BOTH MASTER 0",
+    ];
+    becomes(&["BACKUP", "MASTER"], &elected);
+    is_master(node);
+    Forged::right(86, 50, VIP, "").send(&world.nodes[1], "10.10.0.2");
+    becomes(&["MASTER_RX_LOWER_PRI"], &["lower of ONE"]);
+    node.run(&["ip", "link", "set", "eth0", "down"]);
+    becomes(&["FAULT"], &["own fault", "any GROUP BOTH FAULT 0"]);
+    node.run(&["ip", "link", "set", "eth0", "up"]);
+    becomes(&["BACKUP", "MASTER"], &elected);
+    is_master(node);
+    node.stop();
+    becomes(&["STOP"], &["own stop", "any GROUP BOTH STOP 0"]);
+    let states = |lower: &[&str]| -> Vec<String> {
+        let states = [
+            "BACKUP", "MASTER", lower[0], "FAULT", "BACKUP", "MASTER", "STOP",
+        ];
+        let states = states.iter().filter(|state| !state.is_empty());
+        states
+            .map(|state| format!("{state} {}", lower[1]))
+            .collect()
+    };
+    let read = || told::by_subject(&told::lines(node));
+    wait_until("all is read", secs(10), || {
+        let last = |lines: &Vec<String>| lines.last().is_some_and(|last| last.starts_with("STOP"));
+        read().values().all(last)
+    });
+    assert_eq!(read()["GROUP \"BOTH\""], states(&["", "0"]));
+    assert_eq!(
+        read()["INSTANCE \"ONE\""],
+        states(&["MASTER_RX_LOWER_PRI", "100"])
+    );
+    assert_eq!(read()["INSTANCE \"TWO\""], states(&["", "100"]));
 }
 
 /// Nobody reads at first, and everything is there in the end, in order; what is not needed any more is taken away.
