@@ -51,14 +51,15 @@ pub fn by_subject(lines: &[String]) -> BTreeMap<String, Vec<String>> {
 pub fn life(binary: Binary) -> BTreeMap<String, Vec<String>> {
     let world = World::new(&[HostSpec::numbered(1).with("eth1", 1, "10.12.0")]);
     let node = &world.nodes[0];
-    let tracked = "track_interface {\n eth1 weight 10\n }";
+    // The other member's priority changes as well, and nobody asked to be told.
+    let tracked = "notify_priority_changes true\n track_interface {\n eth1 weight 10\n }";
     let members = [("ONE", 86, tracked), ("TWO", 87, ""), ("ALONE", 88, "")];
     let instances = members
         .iter()
         .zip(ADDRESSES)
         .map(|((name, vrid, head), address)| instance(name, *vrid, 100, head, &[address]));
     let config = format!(
-        "global_defs {{\n notify_fifo {FIFO}\n vrrp_notify_priority_changes true\n}}\n\
+        "global_defs {{\n notify_fifo {FIFO}\n}}\n\
          vrrp_sync_group BOTH {{\n group {{\n ONE\n TWO\n }}\n sync_group_tracking_weight\n}}\n{}",
         instances.collect::<String>()
     );
