@@ -7,7 +7,7 @@
 use keepalived::check::dialogue::{Dialogue, Step, Verdict};
 use keepalived::check::http::Http;
 use keepalived::check::http::response::{BODY_MAX, Decoder, HEAD_MAX, Part};
-use keepalived::config::model::{HttpVersion, Regex, ServerName, Url, WebProbe};
+use keepalived::config::model::{HttpVersion, Method, Regex, Request, Url, WebProbe};
 use keepalived::config::pattern::Pattern;
 use libfuzzer_sys::fuzz_target;
 use std::rc::Rc;
@@ -29,15 +29,15 @@ fn probe(what: u8) -> WebProbe {
     let url = Url {
         path: "/".into(),
         virtual_host: None,
+        request: (what & 8 != 0).then(|| Box::new(Request { method: Method::Head, ..Request::default() })),
         digest: (what & 1 != 0).then_some(EMPTY),
         status_codes: [(200, 299)].into(),
         regex: (what & 2 != 0).then(|| Box::new(regex)),
         tls_compliant: false,
     };
     WebProbe {
-        tls: false,
+        tls: None,
         version: HttpVersion::V1_1,
-        server_name: ServerName::None,
         fast_recovery: false,
         urls: [url].into(),
     }

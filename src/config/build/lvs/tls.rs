@@ -35,12 +35,15 @@ pub(in crate::config::build) struct Shared {
     files: HashMap<Rc<str>, Result<(Secret, bool), String>>,
     /// By path: place in `tls`, or what is wrong with it.
     authorities: HashMap<Rc<str>, Result<u32, String>>,
-    /// By the paths of certificate and key; the passwords may differ.
-    identities: HashMap<(Rc<str>, Option<Rc<str>>), Vec<u32>>,
+    /// Those with the same files; their passwords may differ.
+    identities: HashMap<IdentityPaths, Vec<u32>>,
     profiles: HashMap<TlsProfile, u32>,
     /// The authorities that the system trusts, once they were asked for.
     system: Option<u32>,
 }
+
+/// Where a certificate and its key are.
+type IdentityPaths = (Rc<str>, Option<Rc<str>>);
 
 /// A file that can be read.
 #[derive(Clone)]
@@ -201,12 +204,10 @@ impl TlsDraft {
             let own = own.and_then(|ca| context.tls.authorities.get(&ca.path)?.clone().ok());
             own.unwrap_or_else(|| system_authorities(context, span))
         });
-        let identity = match &self.words.certificate {
-            Some(_) => self.words.identity(context, Block::SslGet),
-            None => {
-                self.words.identity(context, Block::SslGet);
-                context.tls.usual_identity
-            }
+        let own = self.words.identity(context, Block::SslGet);
+        let identity = match self.words.certificate {
+            Some(_) => own,
+            None => context.tls.usual_identity,
         };
         let profile = TlsProfile {
             authorities,
