@@ -65,8 +65,9 @@ fn it_goes_when_its_time_is_over() {
 
 #[test]
 fn whatever_else_happens() {
-    type Happens = fn(&mut World);
-    let rows: [(&str, Happens, &[(u8, u32)]); 6] = [
+    /// What, how, and which servers there are then, with their weights.
+    type Row = (&'static str, fn(&mut World), &'static [(u8, u32)]);
+    let rows: [Row; 6] = [
         (
             "another reload",
             |world| {
