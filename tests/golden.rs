@@ -144,7 +144,11 @@ impl Alone {
                     let mut frame = Vec::new();
                     let destination = destination(packet).expect("an IP packet");
                     let (multicast, kind) = match destination {
-                        IpAddr::V4(group) => (ethernet::multicast_mac(group), TYPE_IPV4),
+                        IpAddr::V4(group) => {
+                            // RFC 1112 section 6.4.
+                            let [_, b, c, d] = group.octets();
+                            ([0x01, 0x00, 0x5e, b & 0x7f, c, d], TYPE_IPV4)
+                        }
                         IpAddr::V6(group) => (ethernet::multicast_mac_v6(group), TYPE_IPV6),
                     };
                     let mut interfaces = self.interfaces.iter();

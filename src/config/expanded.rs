@@ -41,11 +41,6 @@ pub struct Expanded {
 }
 
 impl Expanded {
-    /// The files that were read, by `FileId`; 0 is the top-level file.
-    pub fn files(&self) -> &[PathBuf] {
-        &self.files
-    }
-
     /// The path of a file.
     pub fn path(&self, file: FileId) -> Option<&Path> {
         self.files.get(file as usize).map(PathBuf::as_path)

@@ -70,11 +70,6 @@ impl Tree {
         }
     }
 
-    /// The text it was built from.
-    pub fn expanded(&self) -> &Expanded {
-        &self.expanded
-    }
-
     /// The path of a file.
     pub fn path(&self, file: FileId) -> Option<&Path> {
         self.expanded.path(file)

@@ -5,12 +5,11 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Watches the directory of a file for what happens to that file.
 pub struct FileWatch {
     inotify: Inotify,
-    path: PathBuf,
     name: OsString,
 }
 
@@ -30,13 +29,7 @@ impl FileWatch {
         Ok(FileWatch {
             inotify,
             name: name.to_owned(),
-            path: path.to_owned(),
         })
-    }
-
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Takes what was told; whether it concerns the file.

@@ -100,14 +100,6 @@ impl<T: Copy + PartialEq> Loop<T> {
         Ok(())
     }
 
-    /// Changes what is waited for. Readiness that is already there is told (again).
-    pub fn change(&mut self, descriptor: &impl AsRawFd, want: Want) -> io::Result<()> {
-        let fd = descriptor.as_raw_fd();
-        self.poll
-            .registry()
-            .reregister(&mut SourceFd(&fd), token(fd), want.interest())
-    }
-
     /// Waits for a descriptor no more.
     pub fn remove(&mut self, descriptor: &impl AsRawFd) -> io::Result<()> {
         let fd = descriptor.as_raw_fd();

@@ -130,11 +130,6 @@ impl VrrpSocket {
         }
     }
 
-    /// The interface's kernel index.
-    pub fn interface(&self) -> u32 {
-        self.index
-    }
-
     /// Sends whole IP packets in order, each to the destination of its header, and says how many were taken; with one system call,
     /// so that some may be left for the next. `Err` is about the first one: `WouldBlock` means that the socket's buffer is full and
     /// nothing more leaves now; any other error is that packet's alone.
@@ -247,11 +242,6 @@ impl Batch {
             .zip(&self.lengths)
             .take(self.count)
             .map(|(packet, &length)| packet.get(..length).unwrap_or(packet))
-    }
-
-    /// True when the last `receive` filled the batch, so that there may be more.
-    pub fn is_full(&self) -> bool {
-        self.count == BATCH
     }
 
     fn fill(&mut self, fd: RawFd) -> io::Result<usize> {

@@ -8,8 +8,6 @@ use std::net::Ipv4Addr;
 const HARDWARE_ETHERNET: u16 = 1;
 /// Opcode of a request.
 pub const REQUEST: u16 = 1;
-/// Opcode of a reply.
-pub const REPLY: u16 = 2;
 /// Length of an ARP packet for Ethernet and IPv4.
 const LENGTH: usize = 28;
 
@@ -36,7 +34,7 @@ const LENGTH: usize = 28;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arp {
-    /// `REQUEST` or `REPLY`.
+    /// `REQUEST`, or 2 for a reply.
     pub opcode: u16,
     /// Who speaks.
     pub sender_mac: Mac,

@@ -1,7 +1,7 @@
 //! Ethernet II framing (RFC 894): addresses and the type field; no FCS, no VLAN tags.
 
 use super::bytes::{array, u16_at};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 /// A hardware address.
 pub type Mac = [u8; 6];
@@ -59,12 +59,6 @@ impl Header {
         frame.extend_from_slice(&self.source);
         frame.extend_from_slice(&self.kind.to_be_bytes());
     }
-}
-
-/// The hardware address of an IPv4 multicast group (RFC 1112 section 6.4): its low 23 bits behind 01:00:5e.
-pub fn multicast_mac(group: Ipv4Addr) -> Mac {
-    let [_, b, c, d] = group.octets();
-    [0x01, 0x00, 0x5e, b & 0x7f, c, d]
 }
 
 /// The hardware address of an IPv6 multicast group (RFC 2464 section 7): its low 32 bits behind 33:33.

@@ -19,8 +19,6 @@ pub const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 /// Length of the ICMPv6 message with its one option.
 const LENGTH: usize = 32;
 
-/// Router flag: the sender forwards.
-pub const FLAG_ROUTER: u8 = 0x80;
 /// Override flag: what is cached of the target is to be replaced.
 pub const FLAG_OVERRIDE: u8 = 0x20;
 
