@@ -85,21 +85,9 @@ use support::{cases, stage};
 
 fn main() -> std::process::ExitCode {
     let mut list: Vec<stage::Case> = Vec::new();
-    for (name, body) in cases::common()
-        .into_iter()
-        .chain(support::version3::common())
-        .chain(support::vmac::common())
-        .chain(support::groups::common())
-        .chain(support::strict::common())
-        .chain(support::auth::common())
-        .chain(support::unicast::common())
-        .chain(support::auth::signed())
-    {
-        list.push(stage::case(&format!("pair::{name}"), move || {
-            body([Ours, Ours])
-        }));
-    }
+    // What takes longest begins first.
     for part in [
+        many_runs::cases(),
         auth::cases(),
         buffers::cases(),
         checkers::cases(),
@@ -116,7 +104,6 @@ fn main() -> std::process::ExitCode {
         linkbeat::cases(),
         mail::cases(),
         mail_kept::cases(),
-        many_runs::cases(),
         namespaces::cases(),
         nginx::cases(),
         notify::cases(),
@@ -140,6 +127,20 @@ fn main() -> std::process::ExitCode {
         vmac::cases(),
     ] {
         list.extend(part);
+    }
+    for (name, body) in cases::common()
+        .into_iter()
+        .chain(support::version3::common())
+        .chain(support::vmac::common())
+        .chain(support::groups::common())
+        .chain(support::strict::common())
+        .chain(support::auth::common())
+        .chain(support::unicast::common())
+        .chain(support::auth::signed())
+    {
+        list.push(stage::case(&format!("pair::{name}"), move || {
+            body([Ours, Ours])
+        }));
     }
     stage::run(list)
 }

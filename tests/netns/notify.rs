@@ -211,10 +211,12 @@ fn late_reader() {
     );
     node.stop();
     assert!(!node.path(FIFO).exists(), "it was made by the daemon");
-    assert_eq!(
-        told::lines(node).last().map(String::as_str),
-        Some("INSTANCE \"LOCK\" STOP 100")
-    );
+    wait_until("the end is read", secs(10), || {
+        let lines = told::lines(node);
+        lines
+            .last()
+            .is_some_and(|line| line == "INSTANCE \"LOCK\" STOP 100")
+    });
 }
 
 /// More is told than a pipe and the backlog hold, and nobody reads: the states that are over are given up, the last of each is not, and

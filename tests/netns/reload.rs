@@ -42,7 +42,7 @@ fn config(priority: u8, addresses: &[&str]) -> String {
     instance("PIER", VRID, priority, &password("k33p"), addresses)
 }
 
-/// A master with `addresses` and a backup.
+/// A master with `addresses` and a backup, which has never been master and has nothing of that to say later.
 fn world(addresses: &[&str]) -> World {
     let world = World::two();
     world.nodes[0].start(
@@ -53,10 +53,11 @@ fn world(addresses: &[&str]) -> World {
             instance("SECOND", VRID + 1, 100, "", &["10.73.1.1"])
         ),
     );
-    world.nodes[1].start(Ours, &config(90, addresses));
     wait_until("the first host is master", election_bound(), || {
         world.holders(VIP) == [0] && world.holders("10.73.1.1") == [0]
     });
+    world.nodes[1].start(Ours, &config(90, addresses));
+    world.nodes[1].wait_log("Entering BACKUP STATE", election_bound());
     world
 }
 

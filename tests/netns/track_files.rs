@@ -14,7 +14,7 @@ use crate::support::stage::{Case, case, peer_case};
 use crate::support::told::{self, FIFO};
 use crate::support::wire::election_bound;
 use crate::support::world::{HostSpec, World};
-use crate::support::{Binary, millis, secs, stays, wait_for, wait_until};
+use crate::support::{Binary, secs, stays, wait_for, wait_until};
 
 const VIP: &str = "10.85.2.1";
 const VRID: u8 = 85;
@@ -106,8 +106,10 @@ fn told_of(binary: Binary) -> BTreeMap<String, Vec<String>> {
         })
         .collect();
     let config = format!(
-        "global_defs {{\n vrrp_notify_fifo {FIFO}\n vrrp_notify_priority_changes on\n}}\n{}{instances}",
-        file("n", "weight 2")
+        "global_defs {{\n vrrp_notify_fifo {FIFO}\n vrrp_notify_priority_changes on\n}}\n{}{}{instances}{}",
+        file("n", "weight 2"),
+        file("mark", "weight 1"),
+        tracking("MARK", VRID + 7, 100, "mark", "10.85.3.8")
     );
     let world = World::new(&[HostSpec::numbered(1)]);
     let node = &world.nodes[0];
@@ -117,6 +119,17 @@ fn told_of(binary: Binary) -> BTreeMap<String, Vec<String>> {
     wait_until("all that can be are master", election_bound(), || {
         (1..7).all(|last| node.holds(&format!("10.85.3.{last}")))
     });
+    let mut marks = 0;
+    let mut is_heeded = || {
+        // Told in the order of the changes: what came before the mark has been heeded, too.
+        marks += 1;
+        node.write("/run/mark", &format!("{marks}\n"));
+        let end = format!("PRIORITY {}", 100 + marks);
+        wait_until("what the file says is heeded", secs(10), || {
+            let is_mark = |line: &String| line.contains("\"MARK\"") && line.ends_with(&end);
+            told::lines(node).iter().any(is_mark)
+        });
+    };
     // What is a fault follows zero: theirs goes on with the priority of before, and ours with that of nothing.
     for content in [
         "1\n",
@@ -134,16 +147,17 @@ fn told_of(binary: Binary) -> BTreeMap<String, Vec<String>> {
         "0",
     ] {
         node.write("/run/n", content);
-        std::thread::sleep(millis(700));
+        is_heeded();
     }
     // Replaced at once, taken away.
     node.write("/run/next", "6\n");
     fs::rename(node.path("/run/next"), node.path("/run/n")).expect("rename");
-    std::thread::sleep(millis(700));
+    is_heeded();
     fs::remove_file(node.path("/run/n")).expect("remove");
-    std::thread::sleep(millis(700));
+    is_heeded();
     // Elections go their own pace; what counts is what the file does.
     let mut told = told::by_subject(&told::lines(node));
+    told.retain(|subject, _| !subject.contains("MARK"));
     for lines in told.values_mut() {
         lines.retain(|line| line.contains("PRIORITY") || line.contains("FAULT"));
         for line in lines {

@@ -95,13 +95,13 @@ pub fn hanging_child() {
 }
 
 pub fn idle_master() {
-    const SPAN: Duration = secs(20);
+    const SPAN: Duration = secs(12);
     let world = world();
     let host = &world.nodes[0];
     started(&world, &instances(1));
     let (parent, vrrp) = (host.pid(), host.vrrp_pid().expect("a VRRP process"));
     // The second burst of gratuitous ARPs, and what is given back after the start.
-    std::thread::sleep(secs(8));
+    std::thread::sleep(secs(6));
     let wakeups = |pid| Node::status_number(pid, "voluntary_ctxt_switches");
     let before = (wakeups(parent), wakeups(vrrp));
     std::thread::sleep(SPAN);

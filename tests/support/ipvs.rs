@@ -15,7 +15,7 @@ const BOUND: Duration = secs(60);
 /// Nobody changes anything any more when it is so for this long.
 const CALM: Duration = Duration::from_millis(900);
 /// How often the tables are looked at.
-const PAUSE: Duration = Duration::from_millis(150);
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// A configuration to be compared.
 #[derive(Clone, Copy)]

@@ -36,7 +36,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How often a condition is looked at while waiting for it.
-const POLL: Duration = Duration::from_millis(20);
+const POLL: Duration = Duration::from_millis(50);
 
 /// Bounds of what is waited for are those of an idle machine, in which a working daemon needs a part of them; this many times as long is
 /// waited in vain, as a slow machine fails no test. What has to be soon is measured on the wire.

@@ -24,7 +24,7 @@ pub const STAGE: &str = "KEEPALIVED_TEST_STAGE";
 const CASE_LIMIT: Duration = Duration::from_secs(300);
 
 /// Cases spend their time waiting for timers of seconds, so many run at once even on two processors.
-const CASES_AT_ONCE: usize = 16;
+const CASES_AT_ONCE: usize = 32;
 
 /// A case that fails while the machine stands still is run again, but no more often than this in all.
 const RUNS: usize = 3;

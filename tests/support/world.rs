@@ -89,9 +89,7 @@ impl World {
         let mut nodes = Vec::new();
         for (index, spec) in specs.iter().enumerate() {
             let node = Node::new(index, start_host());
-            for (network, interface) in spec.interfaces.iter().enumerate() {
-                plug(&node, network, interface);
-            }
+            plug(&node, &spec.interfaces);
             nodes.push(node);
         }
         World {
@@ -110,17 +108,15 @@ impl World {
     /// Keeps the hosts from hearing each other, while their links stay up (and ends it).
     pub fn partition(&self, parted: bool) {
         let state = if parted { "on" } else { "off" };
-        for node in &self.nodes {
-            ip_batch(&format!(
-                "link set {} type bridge_slave isolated {state}\n",
-                port(node.index, 0)
-            ));
-        }
+        let ports = self.nodes.iter().map(|node| port(node.index, 0));
+        let plan =
+            ports.map(|port| format!("link set {port} type bridge_slave isolated {state}\n"));
+        ip_batch(&plan.collect::<String>());
     }
 
     /// Makes interface number 0 of a host again after it was deleted.
     pub fn plug_again(&self, node: usize, interface: &InterfaceSpec) {
-        plug(&self.nodes[node], 0, interface);
+        plug(&self.nodes[node], std::slice::from_ref(interface));
     }
 
     /// Which hosts hold `address`.
@@ -152,12 +148,10 @@ impl Drop for World {
         let ports =
             (0..hosts).flat_map(|node| (0..self.networks).map(move |network| port(node, network)));
         let plan = ports
-            .map(|port| format!("link del {port}\n"))
+            .chain((0..self.networks).map(bridge))
+            .map(|link| format!("link del {link}\n"))
             .collect::<String>();
         ip_batch_with(&["-force"], &plan, Stdio::null());
-        for network in 0..self.networks {
-            ip_batch(&format!("link del {}\n", bridge(network)));
-        }
     }
 }
 
@@ -166,16 +160,21 @@ fn port(node: usize, network: usize) -> String {
     format!("h{}e{network}", node + 1)
 }
 
-fn plug(node: &Node, network: usize, interface: &InterfaceSpec) {
-    let (port, bridge, InterfaceSpec { name, mac, address }) =
-        (port(node.index, network), bridge(network), interface);
-    ip_batch(&format!(
-        "link add {port} type veth peer name {name} address {mac} netns {}\n\
-         link set {port} master {bridge} up\n",
-        node.holder.id()
-    ));
-    node.run(&["ip", "link", "set", name, "up"]);
-    node.run(&["ip", "addr", "add", address, "dev", name]);
+/// Gives a host its interfaces, number `n` on network `n`. Few programs are started: in a guest that is slow.
+fn plug(node: &Node, interfaces: &[InterfaceSpec]) {
+    let (mut outside, mut inside) = (String::new(), String::new());
+    for (network, interface) in interfaces.iter().enumerate() {
+        let (port, bridge, InterfaceSpec { name, mac, address }) =
+            (port(node.index, network), bridge(network), interface);
+        outside += &format!(
+            "link add {port} type veth peer name {name} address {mac} netns {}\n\
+             link set {port} master {bridge} up\n",
+            node.holder.id()
+        );
+        inside += &format!("link set {name} up\naddr add {address} dev {name}\n");
+    }
+    ip_batch(&outside);
+    node.in_network(|| ip_batch(&inside));
 }
 
 /// Runs `ip` commands in the network namespace of the caller.
