@@ -35,7 +35,8 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         };
         entry.in_flight = None;
         match (op, errno) {
-            (Op::Add(_), 0) => {
+            (Op::Add(index), 0) => {
+                entry.unheard = self.known.address(index, &spot.placement).is_none();
                 if std::mem::take(&mut entry.lost) {
                     // One that is being detected is told of when that is over.
                     if !entry.wanted_address().is_some_and(Address::is_detected) {
@@ -43,7 +44,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                     }
                 }
             }
-            (Op::Delete(_), 0) => {}
+            (Op::Delete(_), 0) => entry.unheard = false,
             (Op::Add(index), EEXIST) => {
                 // It is there, so its event was lost or it stands under another prefix (IPv6): only a dump can tell.
                 if self.known.address(index, &spot.placement).is_none() {
@@ -54,6 +55,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 }
             }
             (Op::Delete(index), EADDRNOTAVAIL | ENODEV) => {
+                entry.unheard = false;
                 self.known.remove_address(index, &spot.placement);
             }
             (op, errno) => {
@@ -142,7 +144,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         if let Some(index) = entry.ours
             && (Some(index) != here || wanted.is_none())
         {
-            if self.known.address(index, &spot.placement).is_some() {
+            if entry.unheard || self.known.address(index, &spot.placement).is_some() {
                 if entry.backoff.last_attempt == Instant(0) {
                     self.notices.push(Notice::Leftover {
                         interface: spot.interface.clone(),
@@ -161,6 +163,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         };
         match self.known.address(index, &spot.placement) {
             Some(present) => {
+                entry.unheard = false;
                 let is_as_wanted = wanted.is_met_by(present, &spot.interface);
                 let usable = wanted.is_detected() && present.is_usable();
                 let relented = std::mem::take(&mut entry.refused) && !wanted.is_detected();

@@ -22,6 +22,8 @@ pub(super) struct Entry<O> {
     /// Of routes and rules: the kernel has it, as far as we heard. Addresses are looked up.
     pub present: bool,
     pub in_flight: Option<u32>,
+    /// The kernel has added it and not told of it yet: of an IPv6 address it tells later than it answers.
+    pub unheard: bool,
     /// Somebody else removed it while it was held.
     pub lost: bool,
     /// Somebody else removed it, and it is not to be put back while it is held.
@@ -44,6 +46,7 @@ impl<O: Copy + Eq> Entry<O> {
             ours,
             present: false,
             in_flight: None,
+            unheard: false,
             lost: false,
             abandoned: false,
             usable: false,

@@ -60,3 +60,21 @@ fn a_virtual_address_moves_between_instances_without_a_write() {
         "an owner that is forgotten lets go"
     );
 }
+
+#[test]
+fn an_address_let_go_before_the_kernel_tells_of_it_goes() {
+    let mut world = World::new(two_links);
+    world.reconciler.claim(1, [claim("eth0", "fd00::1/128")]);
+    world.settle();
+    world.reconciler.hold(1, true);
+    world.send(usize::MAX);
+    // The answer comes before the news, and the instance is master no longer when it does.
+    assert_eq!(world.kernel.unread.len(), 2);
+    world.kernel.unread.rotate_left(1);
+    world.reconciler.hold(1, false);
+    world.read(1);
+    world.send(usize::MAX);
+    world.settle();
+    assert!(!world.kernel.has(2, "fd00::1/128"));
+    assert!(world.reconciler.is_settled());
+}
