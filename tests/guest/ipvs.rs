@@ -235,12 +235,13 @@ pub const AS_KEEPALIVED: &[Table] = &[
         besides: &["--timeout"],
         ..table("ipvs_some_timeouts", concat!("global_defs {\n lvs_timeouts udp 45\n}\n", one_service!()))
     },
+    // Not master at once: Debian's keepalived hangs for good when it ends a backup's sync daemon that has hardly begun.
     Table {
         besides: &["--daemon"],
         holds: &["master sync daemon"],
         ..table(
             "ipvs_sync_master",
-            concat!("global_defs {\n lvs_sync_daemon eth0 QUAY\n}\n", instance!("state MASTER\n priority 255"), one_service!()),
+            concat!("global_defs {\n lvs_sync_daemon eth0 QUAY\n}\n", instance!("priority 100"), one_service!()),
         )
     },
     Table {
