@@ -113,6 +113,10 @@ fn main() -> ExitCode {
         .map(|(held, commands)| stage::case(held.name, || compare_with_commands(held, commands)));
     let pairs = vrf::cases().into_iter().chain(ipvlan::cases());
     let balancer = ipvs::AS_KEEPALIVED.iter().map(|table| table.case());
-    let cases = theirs.chain(by_hand).chain(pairs).chain(balancer);
+    let cases = theirs
+        .chain(by_hand)
+        .chain(pairs)
+        .chain(balancer)
+        .chain(ipvs::cases());
     guest::run(cases.collect::<Vec<Case>>())
 }

@@ -1,7 +1,14 @@
 //! The load balancer: configurations whose table has to be the one that the distribution's keepalived makes, when settled and after the
 //! stop.
 
-use crate::support::ipvs::{Table, table};
+use crate::support::Binary::Ours;
+use crate::support::ipvs::{Step, Table, table};
+use crate::support::node::CONFIG;
+use crate::support::stage::{self, Case};
+use crate::support::world::{HostSpec, World};
+use crate::support::{secs, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// What somebody else has in the table.
 const FOREIGN: &str =
@@ -213,6 +220,16 @@ pub const AS_KEEPALIVED: &[Table] = &[
         )
     },
     Table {
+        course: &[
+            Step { listening: &[8001, 8002, 8003], live: 13, idle: 1 },
+            Step { listening: &[8003], live: 3, idle: 5 },
+            Step { listening: &[], live: 3, idle: 5 },
+            Step { listening: &[8002, 8004], live: 6, idle: 2 },
+            Step { listening: &[8001, 8002, 8003, 8004], live: 13, idle: 1 },
+        ],
+        ..table("ipvs_servers_die_and_return", include_str!("quorums.conf"))
+    },
+    Table {
         before: FOREIGN,
         ..table("ipvs_flush", concat!("global_defs {\n lvs_flush\n}\n", one_service!()))
     },
@@ -266,3 +283,60 @@ pub const AS_KEEPALIVED: &[Table] = &[
         ..table("ipvs_sync_always", concat!("global_defs {\n lvs_sync_daemon eth0 id 4\n}\n", one_service!()))
     },
 ];
+
+/// Cases of our daemon alone.
+pub fn cases() -> Vec<Case> {
+    vec![stage::privileged_case(
+        "ipvs_of_another_namespace_after_a_crash",
+        another_namespace,
+    )]
+}
+
+/// The table and the timeouts of `net_namespace_ipvs` are changed, not those where the daemon runs; a checker process that replaces a
+/// dead one leaves all as it is, and the stop puts back what was there before the first.
+fn another_namespace() {
+    const CHECKER: &str = "/run/checkers.pid";
+    const WHO: &str = "/etc/keepalived/who.sh";
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.run(&["ip", "netns", "add", "quay"]);
+    // A namespace without any address takes no server.
+    node.run(&["ip", "-n", "quay", "link", "set", "lo", "up"]);
+    let inside =
+        |words: &[&str]| node.run(&[&["ip", "netns", "exec", "quay", "ipvsadm"], words].concat());
+    inside(&["--set", "901", "121", "301"]);
+    // The only place where a test has users besides root.
+    node.write_script(
+        WHO,
+        "#!/bin/sh\n[ \"$(id -u):$(id -g)\" = \"$(id -u nobody):$(id -g nobody)\" ]\n",
+    );
+    let config = format!(
+        "net_namespace_ipvs quay\nglobal_defs {{\n lvs_timeouts tcp 7200 udp 90\n}}\n\
+         virtual_server 10.1.0.1 80 {{\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {{\n\
+         MISC_CHECK {{\n misc_path {WHO}\n user nobody\n warmup 0\n}}\n}}\n}}\n"
+    );
+    node.write(CONFIG, &config);
+    node.start_with(Ours, &["-n", "-l", "-D", "-f", CONFIG]);
+    let table = || (inside(&["-Sn"]), inside(&["-Ln", "--timeout"]));
+    let timeouts = |text: &str| text.contains("7200 121 90");
+    wait_until("the service and the timeouts are there", secs(20), || {
+        let (services, told) = table();
+        services.contains("-r 10.2.0.1:80") && timeouts(&told)
+    });
+    let before = table();
+    assert_eq!(node.run(&["ipvsadm", "-Sn"]), "");
+    let passes = format!("by [{WHO}] succeeded.");
+    node.wait_log(&passes, secs(20));
+    let pid = || node.read(CHECKER).trim().parse().ok().map(Pid::from_raw);
+    let first = pid().expect("a checker process");
+    kill(first, Signal::SIGKILL).expect("the checker process");
+    wait_until("another takes over", secs(20), || {
+        pid().is_some_and(|pid| pid != first)
+            && node.log().contains("taken over with their connections")
+    });
+    assert_eq!(table(), before);
+    node.stop();
+    let (services, told) = table();
+    assert_eq!(services, "");
+    assert!(told.contains("901 121 301"), "{told}");
+}

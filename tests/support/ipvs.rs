@@ -1,8 +1,13 @@
 //! What stands in the kernel's load balancer: our daemon and the distribution's keepalived on hosts of their own, with the same
-//! configuration, and what ipvsadm shows of both. Not here: the configurations.
+//! configuration and the same servers listening, and what ipvsadm shows of both. Not here: the configurations.
 
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::os::fd::AsRawFd;
 use std::process::Command;
 use std::time::{Duration, Instant};
+
+use nix::sys::socket::{Shutdown, shutdown};
 
 use super::Binary::{Ours, Peer};
 use super::node::{CONFIG, Node};
@@ -34,7 +39,33 @@ pub struct Table {
     pub besides: &'static [&'static str],
     /// Beginnings of lines without which the table is not at rest yet: what comes later than the services, such as by an election.
     pub holds: &'static [&'static str],
+    /// What becomes of the servers: at the start, and then step by step, each of which changes the table.
+    pub course: &'static [Step],
 }
+
+/// Servers die or return.
+pub struct Step {
+    /// The ports of 127.0.0.1 that listen from now on.
+    pub listening: &'static [u16],
+    /// How many destinations get traffic when it is over.
+    pub live: usize,
+    /// And how many get none.
+    pub idle: usize,
+}
+
+impl Step {
+    fn fits(&self, table: &[String]) -> bool {
+        let of_weight_0 = |line: &&String| line.ends_with(" -w 0");
+        let destinations = table.iter().filter(|line| line.starts_with("-a "));
+        let idle = destinations.clone().filter(of_weight_0).count();
+        (destinations.count() - idle, idle) == (self.live, self.idle)
+    }
+}
+
+/// What scripts of a configuration run, with words about what happened; the first says to whom.
+const TELL: &str = "/etc/keepalived/tell.sh";
+/// Where they leave the words.
+const TOLD: &str = "/run/test/told";
 
 /// A case of one file.
 pub const fn table(name: &'static str, config: &'static str) -> Table {
@@ -46,6 +77,7 @@ pub const fn table(name: &'static str, config: &'static str) -> Table {
         second: "",
         besides: &[],
         holds: &[],
+        course: &[],
     }
 }
 
@@ -65,6 +97,21 @@ impl Table {
                 node.run(&["sh", "-c", "ipvsadm -R </tmp/table"]);
             }
         }
+        let mut course = self.course.iter();
+        let mut listening = [theirs, ours].map(|node| (node, BTreeMap::new()));
+        let mut step = |step: &Step| {
+            for (node, listening) in &mut listening {
+                listen(node, listening, step.listening);
+            }
+        };
+        let first = course.next();
+        if let Some(first) = first {
+            for node in [theirs, ours] {
+                node.run(&["ip", "link", "set", "lo", "up"]);
+                node.write_script(TELL, &format!("#!/bin/sh\necho \"$@\" >>{TOLD}\n"));
+            }
+            step(first);
+        }
         let initially = self.look(theirs);
         for (node, binary) in [(theirs, Peer), (ours, Ours)] {
             node.write(CONFIG, self.config);
@@ -73,9 +120,16 @@ impl Table {
         }
         let settled = |table: &[String]| {
             let has = |beginning: &&str| table.iter().any(|line| line.starts_with(beginning));
-            table != initially && self.holds.iter().all(has)
+            let fits = first.is_none_or(|step| step.fits(table));
+            table != initially && self.holds.iter().all(has) && fits
         };
-        let before = self.alike("when settled", ours, theirs, settled);
+        let mut before = self.alike("when settled", ours, theirs, settled);
+        for next in course {
+            step(next);
+            let when = format!("when {:?} listen", next.listening);
+            let settled = |table: &[String]| table != before && next.fits(table);
+            before = self.alike(&when, ours, theirs, settled);
+        }
         if !self.second.is_empty() {
             for node in [theirs, ours] {
                 node.write(CONFIG, self.second);
@@ -86,6 +140,9 @@ impl Table {
         theirs.stop();
         ours.stop();
         self.alike("after the stop", ours, theirs, |_| true);
+        if first.is_some() {
+            alike_in_words(ours, theirs);
+        }
     }
 
     /// Waits until both tables are the same, as they have to be, and stay so; panics with the difference and the logs when they never
@@ -141,6 +198,58 @@ impl Table {
         lines.sort();
         lines
     }
+}
+
+/// A port that accepts connections and ends them.
+struct Listener(TcpListener);
+
+impl Listener {
+    fn new(node: &Node, port: u16) -> Self {
+        let listener = node.in_network(|| TcpListener::bind(("127.0.0.1", port)));
+        let listener = listener.unwrap_or_else(|error| panic!("listening to {port}: {error}"));
+        let accepting = listener.try_clone().expect("a second handle");
+        std::thread::spawn(move || while accepting.accept().is_ok() {});
+        Listener(listener)
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // Also for whoever accepts.
+        let _ = shutdown(self.0.as_raw_fd(), Shutdown::Both);
+    }
+}
+
+/// Has these and no other ports of a host listen.
+fn listen(node: &Node, listening: &mut BTreeMap<u16, Listener>, ports: &[u16]) {
+    listening.retain(|port, _| ports.contains(port));
+    for port in ports {
+        let new = || Listener::new(node, *port);
+        listening.entry(*port).or_insert_with(new);
+    }
+}
+
+/// Waits until the scripts of both have said the same, and something.
+#[track_caller]
+fn alike_in_words(ours: &Node, theirs: &Node) {
+    let start = Instant::now();
+    while told(ours).is_empty() || told(ours) != told(theirs) {
+        assert!(
+            start.elapsed() < BOUND,
+            "scripts said of ours {:#?}, of theirs {:#?}",
+            told(ours),
+            told(theirs)
+        );
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// What scripts said, in the order of whom it is about: those of others run side by side.
+fn told(node: &Node) -> Vec<String> {
+    let text = node.read(TOLD);
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_by_key(|line| line.split(' ').next());
+    lines.into_iter().map(str::to_owned).collect()
 }
 
 /// What ipvsadm says in the network of a host. Not `Node::run`: the guest starts programs slowly.
