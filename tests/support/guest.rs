@@ -35,6 +35,7 @@ const MODULES: &[&str] = &[
     "bridge",
     "veth",
     "dummy",
+    "nlmon",
     "macvlan",
     "ipvlan",
     "vrf",
@@ -92,7 +93,7 @@ const STATUS: &str = "status";
 
 /// The `main` of a test binary whose cases need the guest's kernel.
 pub fn run(mut cases: Vec<Case>) -> ExitCode {
-    cases.push(stage::case(BOOT, boot));
+    cases.push(boot_case());
     if let Some(status) = stage::act_stage(&cases) {
         return status;
     }
@@ -117,6 +118,17 @@ pub fn run(mut cases: Vec<Case>) -> ExitCode {
                 .count(),
         ),
     }
+}
+
+/// The case that boots, for a program that is no test.
+pub fn boot_case() -> Case {
+    stage::case(BOOT, boot)
+}
+
+/// Runs this program, which is no test, in the guest with the arguments it was called with; or says why it cannot.
+pub fn run_this_program() -> Result<ExitCode, String> {
+    fetch()?;
+    Ok(run_inside(1))
 }
 
 /// Whether this process runs in the guest.
