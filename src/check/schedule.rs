@@ -8,6 +8,10 @@ use crate::config::model::{Checker, Dialogue, Probe, Timing};
 use crate::time::Instant;
 use std::time::Duration;
 
+/// Checks are due at multiples of so many nanoseconds, five milliseconds: those of thousands of servers share their wake-ups, each of
+/// which costs more than a check does.
+pub(super) const GRID: u64 = 5_000_000;
+
 /// How a check is scheduled, as configured.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan<'c> {
@@ -116,13 +120,13 @@ impl Schedule {
     pub fn begin(&mut self, now: Instant, plan: Plan<'_>, random: u64) -> Instant {
         self.is_busy = false;
         self.page = 0;
-        self.due = now + share(plan.timing.warmup, random);
+        self.due = on_grid(now + share(plan.timing.warmup, random));
         self.due
     }
 
     /// The times have changed: the next check comes no later than they say. When, if that is sooner.
     pub fn hasten(&mut self, now: Instant, plan: Plan<'_>) -> Option<Instant> {
-        let latest = now + plan.timing.delay_loop;
+        let latest = on_grid(now + plan.timing.delay_loop);
         if self.is_busy || self.due <= latest {
             return None;
         }
@@ -188,7 +192,7 @@ impl Schedule {
                 true => Found::Borne(self.failures),
                 false => Found::Same,
             };
-            return (found, now + plan.timing.delay_before_retry);
+            return (found, on_grid(now + plan.timing.delay_before_retry));
         }
         let news = self.up || !self.has_run;
         let retries = std::mem::take(&mut self.failures);
@@ -221,4 +225,10 @@ fn after(due: Instant, period: Duration, now: Instant) -> Instant {
         next.0
             .saturating_add(over.div_ceil(period).saturating_mul(period)),
     )
+}
+
+/// The same time, or what is left to the next of those that checks are due at.
+fn on_grid(time: Instant) -> Instant {
+    let up = time.0.checked_next_multiple_of(GRID);
+    up.map_or(time, Instant)
 }

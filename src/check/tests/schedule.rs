@@ -1,6 +1,6 @@
 //! When a check is done, and when what it finds counts.
 
-use super::super::schedule::{Found, Plan, Schedule};
+use super::super::schedule::{Found, GRID, Plan, Schedule};
 use super::{T0, secs};
 use crate::config::model::Timing;
 use crate::time::Instant;
@@ -140,4 +140,48 @@ fn shorter_times_hasten_what_is_due_late() {
     let sooner = schedule.hasten(now, plan(&TIMING, 1, false));
     assert_eq!(sooner, Some(now + secs(4)));
     assert_eq!(schedule.hasten(now, plan(&slow, 1, false)), None);
+}
+
+#[test]
+fn a_schedule_that_is_always_late_does_not_drift() {
+    const ROUNDS: u64 = 100_000;
+    let second = Timing {
+        delay_loop: secs(1),
+        ..TIMING
+    };
+    let once = plan(&second, 1, false);
+    let mut schedule = Schedule::new(false);
+    let first = schedule.begin(T0, once, u64::MAX / 3);
+    let mut due = first;
+    for round in 0..ROUNDS {
+        assert_eq!(due, first + secs(round), "round {round}");
+        // Begun late, and answered later: each time by something else, below the second there is.
+        let (late, took) = (round * 7919 % 300, round * 104_729 % 700);
+        schedule.start(due);
+        let now = due + Duration::from_millis(late + took);
+        (_, due) = schedule.ended(now, once, true);
+    }
+}
+
+#[test]
+fn checks_of_many_servers_are_due_together() {
+    let odd = Timing {
+        delay_before_retry: Duration::from_nanos(1_234_567_891),
+        ..TIMING
+    };
+    let once = plan(&odd, 1, false);
+    let now = T0 + Duration::from_nanos(987_654_321);
+    let mut schedule = Schedule::resumed(true);
+    let begun = schedule.begin(now, once, u64::MAX / 7);
+    schedule.start(begun);
+    let (_, retried) = schedule.ended(begun + Duration::from_nanos(77), once, false);
+    for (due, earliest) in [
+        (schedule.begin(now, once, 0), now),
+        (begun, now),
+        (retried, begun + odd.delay_before_retry),
+    ] {
+        assert_eq!(due.0 % GRID, 0);
+        assert!(due >= earliest, "never sooner than asked for");
+    }
+    assert!(retried.since(begun + odd.delay_before_retry) < Duration::from_nanos(GRID));
 }
