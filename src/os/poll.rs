@@ -8,7 +8,6 @@ use crate::time::Instant;
 use crate::wheel::Wheel;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -50,6 +49,8 @@ pub struct Ready<T> {
     pub readable: bool,
     /// Writing will not block: there is room or an error.
     pub writable: bool,
+    /// There is an error, or nothing can be written any more.
+    pub broken: bool,
 }
 
 /// The loop; `T` says what a descriptor is.
@@ -59,7 +60,8 @@ pub struct Loop<T> {
     timer: Timer,
     /// What the timerfd is set to; `None` when it has expired or is stopped.
     armed: Option<Instant>,
-    tokens: HashMap<RawFd, T>,
+    /// By descriptor: the kernel gives out the least that is free.
+    tokens: Vec<Option<T>>,
     again: Vec<Ready<T>>,
     /// The next wait ends then, whatever the wheel says.
     wake_by: Option<Instant>,
@@ -82,7 +84,7 @@ impl<T: Copy + PartialEq> Loop<T> {
             events: Events::with_capacity(EVENTS_PER_WAIT),
             timer,
             armed: None,
-            tokens: HashMap::new(),
+            tokens: Vec::new(),
             again: Vec::new(),
             wake_by: None,
             soon: false,
@@ -96,14 +98,20 @@ impl<T: Copy + PartialEq> Loop<T> {
         self.poll
             .registry()
             .register(&mut SourceFd(&fd), token(fd), want.interest())?;
-        self.tokens.insert(fd, what);
+        let place = place(fd);
+        if self.tokens.len() <= place {
+            self.tokens.resize(place.saturating_add(1), None);
+        }
+        if let Some(token) = self.tokens.get_mut(place) {
+            *token = Some(what);
+        }
         Ok(())
     }
 
     /// Waits for a descriptor no more.
     pub fn remove(&mut self, descriptor: &impl AsRawFd) -> io::Result<()> {
         let fd = descriptor.as_raw_fd();
-        if let Some(what) = self.tokens.remove(&fd) {
+        if let Some(what) = self.tokens.get_mut(place(fd)).and_then(Option::take) {
             self.again.retain(|ready| ready.token != what);
         }
         self.poll.registry().deregister(&mut SourceFd(&fd))
@@ -154,14 +162,16 @@ impl<T: Copy + PartialEq> Loop<T> {
                 continue;
             }
             // A descriptor that was removed by the handler of an earlier event is no longer known.
-            let Some(&what) = self.tokens.get(&fd) else {
+            let Some(what) = self.tokens.get(place(fd)).copied().flatten() else {
                 continue;
             };
-            let broken = event.is_error() || event.is_read_closed() || event.is_write_closed();
+            let broken = event.is_error() || event.is_write_closed();
+            let ended = broken || event.is_read_closed();
             let told = Ready {
                 token: what,
-                readable: event.is_readable() || broken,
-                writable: event.is_writable() || broken,
+                readable: event.is_readable() || ended,
+                writable: event.is_writable() || ended,
+                broken,
             };
             // The kernel tells a descriptor once a wait.
             let mut earlier = ready.iter_mut().take(told_again);
@@ -169,6 +179,7 @@ impl<T: Copy + PartialEq> Loop<T> {
                 Some(earlier) => {
                     earlier.readable |= told.readable;
                     earlier.writable |= told.writable;
+                    earlier.broken |= told.broken;
                 }
                 None => ready.push(told),
             }
@@ -206,7 +217,12 @@ impl<T: Copy + PartialEq> Loop<T> {
 }
 
 fn token(fd: RawFd) -> Token {
-    Token(fd as usize)
+    Token(place(fd))
+}
+
+/// Descriptors are not negative.
+fn place(fd: RawFd) -> usize {
+    usize::try_from(fd).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -307,7 +323,8 @@ mod tests {
             [Ready {
                 token: "pair",
                 readable: true,
-                writable: false
+                writable: false,
+                broken: false
             }]
         );
         events.again(ready[0]);

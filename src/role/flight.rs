@@ -3,7 +3,7 @@
 
 use crate::check::dialogue::{Dialogue, Failure, Step, Verdict};
 use crate::os::check_socket::{CheckSocket, Origin, Progress, Refusal, Transport};
-use crate::os::poll::Want;
+use crate::os::poll::{Ready, Want};
 use crate::time::Instant;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -90,15 +90,13 @@ impl Flight {
     }
 
     /// It is ready to be read or written.
-    pub fn ready(
-        &mut self,
-        now: Instant,
-        (readable, writable): (bool, bool),
-        buffer: &mut [u8],
-    ) -> Seen {
+    pub fn ready<T>(&mut self, now: Instant, event: &Ready<T>, buffer: &mut [u8]) -> Seen {
         let mut seen = Seen::default();
+        let (readable, writable) = (event.readable, event.writable);
         if !self.connected {
-            seen.verdict = match self.socket.failure() {
+            // The reason is asked for where there is one: a question to the kernel less for each server that is up.
+            let failure = event.broken.then(|| self.socket.failure()).flatten();
+            seen.verdict = match failure {
                 Some(errno) => Some(Err(Failure::NotConnected(errno))),
                 None if writable => self.opened(now),
                 None => None,

@@ -100,7 +100,7 @@ fn wait(flight: &mut Flight) -> io::Result<Verdict> {
         events.wait(&wheel, &mut ready)?;
         let now = clock::now();
         for event in ready.drain(..) {
-            let seen = flight.ready(now, (event.readable, event.writable), &mut buffer);
+            let seen = flight.ready(now, &event, &mut buffer);
             if let Some(verdict) = seen.verdict {
                 return Ok(verdict);
             }

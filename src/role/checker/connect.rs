@@ -235,7 +235,7 @@ impl Connections {
         wheel: &mut Wheel<Key>,
     ) -> Option<Over> {
         let Held { flight, .. } = self.flights.get_mut(slot as usize)?.as_mut()?;
-        let seen = flight.ready(now, (event.readable, event.writable), &mut self.buffer);
+        let seen = flight.ready(now, &event, &mut self.buffer);
         if seen.heard {
             wheel.arm(Key::Limit(slot), flight.deadline(now));
         }

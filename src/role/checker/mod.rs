@@ -43,6 +43,8 @@ use std::time::Duration;
 const KERNEL_LIMIT: Duration = Duration::from_secs(4);
 /// Descriptors that are not for connections: the log, the parent, the kernel, FIFOs, the runner.
 const DESCRIPTORS_KEPT: u64 = 64;
+/// Actions that there is always room for.
+const ACTIONS_KEPT: usize = 256;
 /// More connections than that at once are of no use to anybody.
 const CONNECTIONS_MAX: usize = 32 * 1024;
 
@@ -113,6 +115,8 @@ struct Shell {
     /// The data file is to be written when the kernel has told what is asked of it.
     data_wanted: bool,
     actions: Vec<Action>,
+    /// Since when something is wanted of the kernel that it has not been asked for.
+    unasked: Option<Instant>,
     /// Where in the ledger each service begins; its servers follow.
     places: Vec<usize>,
     stopping: bool,
@@ -147,6 +151,7 @@ impl Shell {
             dumps: Dumps::default(),
             data_wanted: false,
             actions: Vec::new(),
+            unasked: None,
             places: Vec::new(),
             stopping: false,
             exit: None,
@@ -217,7 +222,8 @@ impl Shell {
         for action in actions.drain(..) {
             self.act(now, action);
         }
-        // Nothing that is done here leads to more; the room is used again.
+        // Nothing that is done here leads to more. The room is used again, but not that which a whole configuration took.
+        actions.shrink_to(ACTIONS_KEPT);
         self.actions = actions;
     }
 
@@ -231,6 +237,7 @@ impl Shell {
                 let configs = &self.model.lvs.virtual_servers;
                 if let Some(behind) = configs.get(service).and_then(|it| place.find(it)) {
                     self.ipvs.put(service, behind, weight);
+                    self.unasked.get_or_insert(now);
                 }
             }
             Action::Service(place) => {
@@ -240,6 +247,7 @@ impl Shell {
                     let wanted = Place::all(config)
                         .filter_map(|at| Some((at.find(config)?, service.wanted(config, at)?)));
                     self.ipvs.put_all(place, wanted);
+                    self.unasked.get_or_insert(now);
                 }
             }
             Action::Drain {

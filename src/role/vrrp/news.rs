@@ -21,6 +21,7 @@ impl Source {
             token: self,
             readable: true,
             writable: false,
+            broken: false,
         }
     }
 }

@@ -241,6 +241,10 @@ impl Reconciler {
                 self.send(&mut requests, request, wish);
             }
         }
+        if self.queue.is_empty() {
+            // All of a configuration was in it once.
+            self.queue.shrink_to(WINDOW);
+        }
         self.read_requests(now, &mut requests);
         requests
     }
