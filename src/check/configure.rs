@@ -259,7 +259,7 @@ impl Director {
         let mut failing = 0;
         let mut checks = Vec::with_capacity(of_new.checkers.len());
         for (index, checker) in of_new.checkers.iter().enumerate() {
-            let same = |(_, other): &(usize, &Checker)| other.probe == checker.probe;
+            let same = |(_, other): &(usize, &Checker)| other.probe.is_like(&checker.probe);
             let stays = of_old
                 .checkers
                 .iter()

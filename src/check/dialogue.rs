@@ -40,7 +40,7 @@ pub enum Step {
 /// What a check found.
 pub type Verdict = Result<(), Failure>;
 
-/// Why a server did not pass. The wording is in `Display`, here and nowhere else. .
+/// Why a server did not pass. The wording is in `Display`, here and nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// No connection: the kernel's reason (errno).

@@ -35,6 +35,15 @@ impl Outcome {
     pub fn is_success(self) -> bool {
         self == Outcome::Exited(0)
     }
+
+    /// Whether the run says something about what it looked at. Where nobody could be asked to run it (`ESRCH`), or this host has no
+    /// room for another process, it does not: what was said last stands.
+    pub fn is_verdict(self) -> bool {
+        !matches!(
+            self,
+            Outcome::NotStarted(libc::ESRCH | libc::EAGAIN | libc::ENOMEM)
+        )
+    }
 }
 
 impl fmt::Display for Outcome {
@@ -309,9 +318,13 @@ impl Scripts {
     pub fn ended(&mut self, run: RunId, outcome: Outcome, actions: &mut Vec<Action>) {
         if let Some(script) = self.running(run) {
             script.run = None;
-            // Judged when it was late.
-            if outcome != Outcome::TimedOut {
-                script.judge(outcome, actions);
+            match outcome {
+                // Judged when it was late.
+                Outcome::TimedOut => {}
+                outcome if outcome.is_verdict() => script.judge(outcome, actions),
+                // That nobody runs programs is said where it is found.
+                Outcome::NotStarted(libc::ESRCH) => {}
+                outcome => actions.push(script.notice(Said::Now(outcome))),
             }
         }
         self.by_run.remove(&run);

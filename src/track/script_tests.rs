@@ -74,7 +74,13 @@ fn the_first_run_decides_alone_and_later_ones_by_rise_and_fall() {
     use Level::{Down, Unknown, Up};
     let (good, bad) = (Outcome::Exited(0), Outcome::Exited(1));
     let slow = Outcome::NotStarted(2);
-    let table: [(&[Outcome], &[Level]); 6] = [
+    let [nobody, no_room] = [libc::ESRCH, libc::EAGAIN].map(Outcome::NotStarted);
+    let table: [(&[Outcome], &[Level]); 8] = [
+        (&[nobody, no_room, good], &[Unknown, Up]),
+        (
+            &[good, bad, bad, nobody, no_room, nobody, bad],
+            &[Unknown, Up, Down],
+        ),
         (&[bad], &[Unknown, Down]),
         (&[good, bad, bad], &[Unknown, Up]),
         (&[good, bad, bad, bad], &[Unknown, Up, Down]),

@@ -144,6 +144,7 @@ impl Decoder {
             if text.ends_with(b"\n") && is_blank(text) {
                 self.passed += text.len();
                 text.clear();
+                *searched = 0;
             }
             let Some(end) = head_end(text, searched) else {
                 match text.len() + self.passed {
@@ -327,7 +328,7 @@ impl Chunk {
     fn walk(&mut self, bytes: &[u8], take: &mut dyn FnMut(Part<'_>)) -> Walk {
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-            let line_end = memchr::memchr(b'\n', rest);
+            let line_end = || memchr::memchr(b'\n', rest);
             match self {
                 Chunk::Data(left) => {
                     let used = count(left, rest.len());
@@ -338,6 +339,7 @@ impl Chunk {
                     }
                 }
                 Chunk::Size(line) => {
+                    let line_end = line_end();
                     let used = line_end.unwrap_or(rest.len());
                     line.extend_from_slice(rest.get(..used).unwrap_or_default());
                     at += used;
@@ -362,6 +364,7 @@ impl Chunk {
                     _ => return Walk::Lost(at),
                 },
                 Chunk::Trailer(length) => {
+                    let line_end = line_end();
                     let line = rest
                         .get(..line_end.unwrap_or(rest.len()))
                         .unwrap_or_default();

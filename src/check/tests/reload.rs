@@ -39,6 +39,20 @@ fn what_did_not_change_is_not_touched() {
     );
 }
 
+/// The settings of TLS are counted through the file: those of others change the number, and nothing else.
+#[test]
+fn another_checks_tls_changes_nothing() {
+    let check = |words: &str| format!("SSL_GET {{\n{words}\nurl {{\npath /\n}}\n}}\n");
+    let two = |first: &str| whole("", &(server(1, &check(first)) + &server(2, &check(""))));
+    let mut play = Play::new(&two(""));
+    play.ends(0, true);
+    play.ends(1, true);
+    let due = play.due.clone();
+    play.configure(&two("alpn http/1.1"));
+    assert_eq!(play.done, [""; 0]);
+    assert_eq!(play.due, due);
+}
+
 #[test]
 fn what_is_gone_is_told_only_where_that_is_wanted() {
     for (omega, told) in [
@@ -169,7 +183,7 @@ fn a_server_that_is_gone_may_drain() {
         // What the new text says of it does not count: it has nothing to say of a server that is not in it.
         play.configure(&whole("drain_timeout 99", &server(1, "")));
         let asked = drains.map(|limit| format!("drain in 0 for {limit}"));
-        let all = play.done.iter().filter(|line| line.starts_with("drain"));
-        assert_eq!(all.cloned().next(), asked, "{of_service} {of_server}");
+        let found = play.done.iter().find(|line| line.starts_with("drain"));
+        assert_eq!(found.cloned(), asked, "{of_service} {of_server}");
     }
 }

@@ -103,6 +103,8 @@ impl<D: Dialogue> Secured<D> {
                 Ok(_) => {}
             }
             if let Err(error) = self.connection.process_new_packets() {
+                // Our certificate may be among what the library would send by now.
+                self.refused = self.look_at_certificate().is_err() || self.unverified.is_some();
                 return Step::Done(Err(failure(error)));
             }
             if let Err(why) = self.look_at_certificate() {

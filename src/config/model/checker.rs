@@ -55,6 +55,31 @@ pub enum Probe {
     Bfd(Rc<str>),
 }
 
+impl Probe {
+    /// Whether both look at the same in the same way. Which settings of TLS they share with others does not count: those are taken up
+    /// by checks that go on, and their numbers say nothing.
+    pub fn is_like(&self, other: &Probe) -> bool {
+        let (
+            Probe::Connect(from, Dialogue::Web(web)),
+            Probe::Connect(other_from, Dialogue::Web(other_web)),
+        ) = (self, other)
+        else {
+            return self == other;
+        };
+        if web == other_web {
+            return from == other_from;
+        }
+        let [ours, theirs] = [web, other_web].map(|web| {
+            let mut web = WebProbe::clone(web);
+            if let Some(tls) = &mut web.tls {
+                tls.profile = 0;
+            }
+            web
+        });
+        from == other_from && ours == theirs
+    }
+}
+
 /// Where a check connects to, and from where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {

@@ -129,6 +129,11 @@ impl Connections {
         self.waiting.push_back((check, deadline));
     }
 
+    /// How many checks wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// The next check that waited, if there is room.
     pub fn next_waiting(&mut self) -> Option<(CheckId, Instant)> {
         if self.count() >= self.most {

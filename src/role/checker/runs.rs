@@ -94,6 +94,9 @@ impl Shell {
         let Some((_, _, checker)) = found else {
             return;
         };
+        if !outcome.is_verdict() {
+            return self.postpone(now, check);
+        }
         let dynamic = matches!(&checker.probe, Probe::Script(script) if script.dynamic);
         let (verdict, weight) = match outcome {
             Outcome::Exited(0) if dynamic => (Ok(()), self.configured_weight(check)),

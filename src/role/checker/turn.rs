@@ -102,7 +102,11 @@ impl Shell {
         if let Some(due) = first_due {
             self.context.scheduler.late(now.since(due));
         }
-        while let Some((check, deadline)) = self.connections.next_waiting() {
+        // One that finds no room waits again.
+        for _ in 0..self.connections.waiting() {
+            let Some((check, deadline)) = self.connections.next_waiting() else {
+                break;
+            };
             self.begin_now(now, check, deadline);
         }
         if self.connections.is_stuck() {

@@ -189,7 +189,8 @@ impl TlsDraft {
                     .advise(Class::Warning, span, message, "add verify");
             }
         }
-        let protocol_required = self.protocol_required.is_some_and(|(required, _)| required);
+        let protocol_required = self.protocol_required.is_some_and(|(required, _)| required)
+            && !self.protocols.is_empty();
         if let Some((true, span)) = self.protocol_required
             && self.protocols.is_empty()
         {
@@ -200,9 +201,15 @@ impl TlsDraft {
             );
         }
         let authorities = verify.then(|| {
-            let own = self.words.ca.as_ref().or(usual.ca.as_ref());
-            let own = own.and_then(|ca| context.tls.authorities.get(&ca.path)?.clone().ok());
-            own.unwrap_or_else(|| system_authorities(context, span))
+            match self.words.ca.as_ref().or(usual.ca.as_ref()) {
+                None => system_authorities(context, span),
+                Some(ca) => {
+                    let found = context.tls.authorities.get(&ca.path);
+                    let found = found.and_then(|found| found.clone().ok());
+                    // One that was named and is of no use does not make others trusted.
+                    found.unwrap_or_else(|| no_authorities(context))
+                }
+            }
         });
         let own = self.words.identity(context, Block::SslGet);
         let identity = match self.words.certificate {
@@ -357,14 +364,19 @@ fn system_authorities(context: &mut Context<'_>, span: Span) -> u32 {
         let message = format!("verify: {why}");
         let help = "name a file with ca, or install ca-certificates; every verified check fails";
         context.fault(span, message, help);
-        let none = PemFile {
-            path: "an empty list".to_owned(),
-            text: Secret::default(),
-        };
-        put(&mut context.tls.tls.authorities, none)
+        no_authorities(context)
     });
     context.tls.system = Some(place);
     place
+}
+
+/// Nobody is trusted.
+fn no_authorities(context: &mut Context<'_>) -> u32 {
+    let none = PemFile {
+        path: "an empty list".to_owned(),
+        text: Secret::default(),
+    };
+    put(&mut context.tls.tls.authorities, none)
 }
 
 fn verify_name(context: &mut Context<'_>, item: &Item<'_>) -> Option<(Box<str>, Span)> {

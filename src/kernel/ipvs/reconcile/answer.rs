@@ -86,10 +86,11 @@ impl Reconciler {
     /// Answers were lost, or a datagram could not be sent: what is under way is asked again, and the errno will tell what was done.
     pub fn lost(&mut self) {
         self.reader.give_up();
+        self.timeouts.asked_in_vain();
         for (_, wish) in std::mem::take(&mut self.in_flight) {
             match wish {
                 Wish::Flush => self.flush = true,
-                Wish::Timeouts(_) => self.timeouts.asked_in_vain(),
+                Wish::Timeouts(_) => {}
                 Wish::Service(key, Some(_)) => self.may_be_there(key),
                 Wish::Destination(key, server, Some(_)) => {
                     self.destination_is(key, server, Known::Present(None));

@@ -53,6 +53,9 @@ impl TimeoutWish {
     /// What was asked may not have been heard.
     pub fn asked_in_vain(&mut self) {
         self.asked = None;
+        if self.known.is_none() {
+            self.reading = None;
+        }
     }
 
     /// What is not there though it should be.

@@ -158,9 +158,11 @@ fn a_check_goes_by_its_own_words_and_else_by_those_of_ssl() {
         let warning = days.map(|days| day * days);
         assert_eq!(probe(&model).expiry_warning, warning, "{ssl} {own}");
     }
-    // A file that is of no use is as if it were not named: what is to be verified still is.
+    // A file that is of no use makes nobody else trusted.
     let model = read(&both("verify", "ca /text")).model;
-    assert_eq!(trusted(&model).as_deref(), Some("/system"));
+    assert_eq!(trusted(&model).as_deref(), Some("an empty list"));
+    let model = read(&both("", "alpn_required")).model;
+    assert!(!probe(&model).protocol_required, "nothing is offered");
     let model = clean(&both(
         "",
         "sni_name s\nverify\nverify_name v\nalpn a b a\nalpn_required",
