@@ -292,7 +292,7 @@ pub(super) fn finish(context: &mut Context<'_>) -> Tls {
     shared.tls
 }
 
-/// A file, if it can be read and, for `ca`, is of use; else that is said.
+/// A file that can be read and, for `ca`, is of use; else that is said, and only `ca` still counts.
 fn file(context: &mut Context<'_>, item: &Item<'_>) -> Option<Named> {
     let word = item.required(context)?;
     let path: Rc<str> = word.text().into();
@@ -317,8 +317,14 @@ fn file(context: &mut Context<'_>, item: &Item<'_>) -> Option<Named> {
         Ok(()) => Some(Named { path, span }),
         Err(why) => {
             let message = format!("SSL {} {} {why}", item.name(), quote(word.bytes()));
-            context.fault(span, message, "name a file in PEM; the line is ignored");
-            None
+            // Who is named as trusted and cannot be read does not leave it to others to be.
+            let is_ca = item.name() == "ca";
+            let help = match is_ca {
+                true => "name a file in PEM; what is to be verified by it fails",
+                false => "name a file in PEM; the line is ignored",
+            };
+            context.fault(span, message, help);
+            is_ca.then_some(Named { path, span })
         }
     }
 }
