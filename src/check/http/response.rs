@@ -14,6 +14,8 @@ pub const BODY_MAX: u64 = 16 * 1024 * 1024;
 const CHUNK_LINE_MAX: usize = 1024;
 /// The most headers.
 const HEADERS_MAX: usize = 256;
+/// The least status code (RFC 9110 section 15).
+const LEAST_STATUS: u16 = 100;
 /// What every response begins with.
 const MAGIC: &[u8] = b"HTTP/";
 
@@ -194,7 +196,8 @@ impl Decoder {
             Err(httparse::Error::TooManyHeaders) => return Err(Fault::LongHead),
             Ok(httparse::Status::Partial) | Err(_) => return Err(Fault::NotHttp),
         }
-        let status = response.code.ok_or(Fault::NotHttp)?;
+        let status = response.code.filter(|code| *code >= LEAST_STATUS);
+        let status = status.ok_or(Fault::NotHttp)?;
         if INTERIM.contains(&status) {
             self.passed += text.len();
             self.state = State::BEGIN;

@@ -186,6 +186,9 @@ fn what_is_no_answer() {
         ("HTTP/2 200\r\n\r\n", "not HTTP"),
         ("HTTP/1.1 ok\r\n\r\n", "not HTTP"),
         ("HTTP/1.1 20\r\n\r\n", "not HTTP"),
+        // Found by fuzzing.
+        ("HTTP/1.1 000 No\r\n\r\n", "not HTTP"),
+        ("HTTP/1.1 099 No\r\n\r\n", "not HTTP"),
         ("\r\n\r\n", "closed the connection too early"),
         // Only interim responses.
         (
