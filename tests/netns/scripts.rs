@@ -28,6 +28,7 @@ pub fn cases() -> Vec<Case> {
         case("scripts::a_hanging_script_is_ended", hanging),
         case("scripts::the_runner_is_replaced", runner_dies),
         case("scripts::hundreds_begin_at_once", hundreds),
+        case("scripts::hundreds_are_told_of_the_end", hundreds_at_the_end),
         case("scripts::what_programs_are_given", environment),
     ]
 }
@@ -198,6 +199,36 @@ fn hundreds() {
     node.run(&["ip", "link", "set", "eth0", "down"]);
     wait_until("all are told", secs(60), || {
         node.read("/run/faults").lines().count() == usize::from(INSTANCES)
+    });
+}
+
+/// More programs of the end than a socket holds, behind ones that do not end in time: every one is run.
+fn hundreds_at_the_end() {
+    const INSTANCES: u8 = 200;
+    let argument = "x".repeat(2000);
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.write_script("/run/slow.sh", "#!/bin/sh\nexec sleep 5\n");
+    node.write_script(
+        "/run/tell.sh",
+        "#!/bin/sh\ncase $* in *' STOP '*) echo >> /run/stops ;; esac\n",
+    );
+    let told =
+        format!("notify_stop \"/run/slow.sh {argument}\"\n notify \"/run/tell.sh {argument}\"");
+    let instances: String = (1..=INSTANCES)
+        .map(|vrid| {
+            let address = format!("10.85.3.{vrid}");
+            instance(&format!("I{vrid}"), vrid, 100, &told, &[&address])
+        })
+        .collect();
+    let globals = "global_defs {\n script_user root\n}\n";
+    node.start(Ours, &format!("{globals}{instances}"));
+    wait_until("the host is master of all", secs(60), || {
+        node.log().matches("Entering MASTER STATE").count() == usize::from(INSTANCES)
+    });
+    node.stop();
+    wait_until("all are told", secs(60), || {
+        node.read("/run/stops").lines().count() == usize::from(INSTANCES)
     });
 }
 

@@ -90,9 +90,9 @@ impl Handed {
         self.kept.is_empty()
     }
 
-    /// Whether somebody has all of them.
-    pub fn are_handed(&self) -> bool {
-        self.again.is_empty()
+    /// How many nobody else has.
+    pub fn to_hand(&self) -> usize {
+        self.again.len()
     }
 }
 
@@ -152,13 +152,13 @@ mod tests {
         handed.left(left(9, &["b"]));
         assert_eq!(hand_again(&mut handed), [], "somebody has them");
         assert_eq!(handed.lost(), []);
-        assert!(!handed.are_handed());
+        assert_eq!(handed.to_hand(), 3);
         handed.redirect(&outlet("new"));
         assert_eq!(handed.again().expect("one").1.outlet, outlet("new"));
         let both = mail(&["a", "b"]).recipients;
         let again = [(1, both.clone()), (3, vec!["b".to_owned()]), (4, both)];
         assert_eq!(hand_again(&mut handed), again);
-        assert!(handed.are_handed());
+        assert_eq!(handed.to_hand(), 0);
         // One that was said to be over just before its process died.
         assert_eq!(handed.lost(), []);
         handed.left(left(1, &[]));

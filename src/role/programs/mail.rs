@@ -127,9 +127,14 @@ impl Mailer {
         }
     }
 
+    /// How many mails the runner does not have.
+    pub fn unsent(&self) -> usize {
+        self.waiting.len() + self.handed.to_hand()
+    }
+
     /// Whether the runner has everything.
     pub fn is_done(&self) -> bool {
-        self.redirected.is_none() && self.handed.are_handed() && self.waiting.is_empty()
+        self.redirected.is_none() && self.unsent() == 0
     }
 
     /// So much is left of a mail that the runner has.

@@ -39,6 +39,9 @@ use watched::Watched;
 /// How long a role that ends waits for programs that are told of the end.
 pub const PROGRAMS_LIMIT: Duration = Duration::from_secs(1);
 
+/// So much longer, at most, it waits for a runner that has no room for all that is to be told.
+const HURRY_LIMIT: Duration = Duration::from_secs(2);
+
 /// When a runner that had no room is asked again.
 const RETRY: Duration = Duration::from_millis(20);
 
@@ -93,6 +96,8 @@ pub struct Programs {
     fifos: Fifos,
     mailer: Mailer,
     watched: Watched,
+    /// The role ends, and waits for room so long.
+    hurries_until: Option<Instant>,
 }
 
 impl Programs {
@@ -289,12 +294,26 @@ impl Programs {
         self.notifier.is_done() && self.mailer.is_done() && !self.runner.is_behind()
     }
 
-    /// The role can wait no longer: what is still to be told is told now, if not in order.
-    pub fn hurry<K: Key>(&mut self, now: Instant, wheel: &mut Wheel<K>) {
-        if !self.notifier.is_done() {
+    /// The role can wait for programs no longer: what is still to be told is told now, if not in order. When to ask again, as the
+    /// runner has no room for all of it yet; None: it has everything, or takes no more.
+    pub fn hurry<K: Key>(&mut self, now: Instant, wheel: &mut Wheel<K>) -> Option<Instant> {
+        let until = self.hurries_until.unwrap_or(now + HURRY_LIMIT);
+        if self.hurries_until.replace(until).is_none() && !self.notifier.is_done() {
             warn!("Some notify scripts have not ended in time");
             self.notifier.flush(now, &mut self.runner, wheel);
         }
+        if !self.runner.is_behind() && self.mailer.is_done() {
+            return None;
+        }
+        if self.runner.is_there() && now < until {
+            return Some(now + RETRY);
+        }
+        warn!(
+            "The process that runs programs and sends mail takes no more: {} requests and {} mails are left out",
+            self.runner.behind(),
+            self.mailer.unsent()
+        );
+        None
     }
 
     /// The files that are watched.

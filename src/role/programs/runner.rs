@@ -137,6 +137,16 @@ impl Runner {
         !self.waiting.is_empty()
     }
 
+    /// How many requests do.
+    pub fn behind(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether there is one.
+    pub fn is_there(&self) -> bool {
+        self.line.is_some()
+    }
+
     /// Whether there is one, and it takes at once what it is asked for, as far as is known.
     pub fn has_room(&self) -> bool {
         self.line.is_some() && self.waiting.is_empty()

@@ -189,10 +189,13 @@ impl Shell {
             Key::Statics => self.look_at_statics(now),
             Key::Linkbeat => self.replace_linkbeat(now),
             Key::StopLimit => {
+                if let Some(again) = self.programs.hurry(now, &mut self.wheel) {
+                    self.wheel.arm(Key::StopLimit, again);
+                    return;
+                }
                 if !self.kernel.reconciler().is_settled() {
                     warn!("The kernel has not confirmed in time that all addresses are gone");
                 }
-                self.programs.hurry(now, &mut self.wheel);
                 self.end(now);
             }
         }
