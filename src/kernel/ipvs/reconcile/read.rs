@@ -53,6 +53,8 @@ struct Open {
 pub(super) struct Reader {
     open: Option<Open>,
     soon: VecDeque<ServiceKey>,
+    /// Those that could not be read and have to be: at `next`.
+    failed: Vec<ServiceKey>,
     /// The services whose turn is still to come.
     cycle: VecDeque<ServiceKey>,
     next: Instant,
@@ -145,6 +147,9 @@ impl Reconciler {
     }
 
     fn next_to_read(&mut self, now: Instant) -> Option<ServiceKey> {
+        if now >= self.reader.next {
+            self.reader.soon.extend(self.reader.failed.drain(..));
+        }
         while let Some(key) = self.reader.soon.pop_front() {
             if self.is_to_be_read(&key) {
                 return Some(key);
@@ -274,10 +279,12 @@ impl Reconciler {
                 self.reader.next = now + LEAST_PAUSE;
             }
             // Another one is asked for when it is still there and has to be known.
-            if self.slots.get(&key).is_some_and(|slot| slot.unread)
-                || self.reader.asked.contains(&key)
-            {
-                self.reader.soon.push_back(key);
+            let again = self.slots.get(&key).is_some_and(|slot| slot.unread)
+                || self.reader.asked.contains(&key);
+            match errno {
+                _ if !again => {}
+                0 => self.reader.soon.push_back(key),
+                _ => self.reader.failed.push(key),
             }
             return;
         }

@@ -111,6 +111,21 @@ fn what_is_there_before_us_is_taken_over_and_what_is_not_ours_is_left() {
 }
 
 #[test]
+fn what_cannot_be_read_is_read_a_little_later() {
+    let mut world = World::new();
+    world.put(1, "rr", &[(1, 1), (9, 1)]);
+    world.kernel.unlisted = ENOMEM;
+    world.want(1, &[(1, 1)]);
+    // That there is a rest at all is what is shown.
+    world.run();
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.servers(1), weights(&[(1, 1), (9, 1)]));
+    world.kernel.unlisted = 0;
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.servers(1), weights(&[(1, 1)]));
+}
+
+#[test]
 fn what_somebody_else_does_to_ours_is_undone() {
     let mut world = World::new();
     world.want(1, &[(1, 1), (2, 2)]);

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 const ENOENT: i32 = 2;
 const ESRCH: i32 = 3;
+const ENOMEM: i32 = 12;
 const EEXIST: i32 = 17;
 const EINVAL: i32 = 22;
 
@@ -28,6 +29,8 @@ struct Kernel {
     /// Destinations of this weight are refused.
     dislikes: Option<u32>,
     commands: Vec<Request>,
+    /// Destinations are not listed, with this errno.
+    unlisted: i32,
     /// The connections that every destination has.
     active: u32,
 }
@@ -88,6 +91,7 @@ impl Kernel {
                 }
                 None => ESRCH,
             },
+            Request::DumpDestinations(_) if self.unlisted != 0 => self.unlisted,
             Request::DumpDestinations(key) => {
                 for (&key, &destination) in table.get(key).iter().flat_map(|entry| &entry.1) {
                     tell(Message::Destination {
