@@ -32,11 +32,14 @@ pub struct Chance {
 }
 
 impl Kinds {
-    /// Takes up the settings of a configuration.
-    pub fn configure(&mut self, tls: &Tls) {
+    /// Takes up another configuration, and its settings of TLS; None: they are as they were. Making them anew may cost tenths of a
+    /// second, where a key has a password.
+    pub fn configure(&mut self, tls: Option<&Tls>) {
         // Those that no page has any more go.
         self.patterns = Patterns::default();
-        self.profiles = Profiles::new(tls);
+        if let Some(tls) = tls {
+            self.profiles = Profiles::new(tls);
+        }
     }
 
     /// What is said in one check. `page` counts from 0 among those of a web check.
@@ -174,10 +177,12 @@ mod tests {
             source: None,
         };
         let mut kinds = Kinds::default();
-        kinds.configure(&Tls {
+        kinds.configure(Some(&Tls {
             profiles: vec![TlsProfile::default()],
             ..Tls::default()
-        });
+        }));
+        // Another configuration with the same settings.
+        kinds.configure(None);
         let chance = Chance {
             random: 7,
             now: Wall(0),

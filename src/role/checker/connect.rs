@@ -114,8 +114,8 @@ impl Connections {
         }
     }
 
-    /// Takes up settings of TLS, for the connections that begin from now on.
-    pub fn configure(&mut self, tls: &Tls) {
+    /// Takes up another configuration, for the connections that begin from now on; `tls` if that has changed.
+    pub fn configure(&mut self, tls: Option<&Tls>) {
         self.kinds.configure(tls);
     }
 

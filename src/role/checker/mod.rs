@@ -172,7 +172,7 @@ impl Shell {
         shell.prepare_runner();
         shell.synchronise();
         shell.configure_fifos();
-        shell.prepare_checks();
+        shell.prepare_checks(&Lvs::default());
         Ok(shell)
     }
 
@@ -282,9 +282,10 @@ impl Shell {
         }
     }
 
-    /// What checks need before they begin.
-    fn prepare_checks(&mut self) {
-        self.connections.configure(&self.model.lvs.tls);
+    /// Makes ready for the checks of a configuration that comes after `old`.
+    fn prepare_checks(&mut self, old: &Lvs) {
+        let tls = &self.model.lvs.tls;
+        self.connections.configure((*tls != old.tls).then_some(tls));
         ping::prepare(&self.model.lvs);
     }
 

@@ -64,7 +64,7 @@ impl Shell {
         }
         say_what_is_missing(&self.model.lvs);
         self.configure_fifos();
-        self.prepare_checks();
+        self.prepare_checks(&old.lvs);
         self.ipvs.configure(&self.model);
         let new = &self.model.lvs;
         self.director.configure(
