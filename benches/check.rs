@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         return stand_in::enter(&words);
     }
     let case = |name, subjects: &'static [Subject]| {
-        stage::privileged_case(name, move || print(subjects)).within(secs(3600))
+        stage::privileged_case(name, move || print(subjects)).within(secs(600))
     };
     let cases: [Case; 3] = [
         case(NATIVE, native::SUBJECTS),

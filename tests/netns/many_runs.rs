@@ -28,7 +28,7 @@ const GROWTH: u64 = 4096;
 
 /// The cases of this part.
 pub fn cases() -> Vec<Case> {
-    vec![case("many_runs::leave_nothing_behind", leave_nothing).within(limit() + secs(60))]
+    vec![case("many_runs::leave_nothing_behind", leave_nothing).within(limit())]
 }
 
 fn goal() -> u64 {

@@ -66,8 +66,8 @@ const FOLDER: &str = "KEEPALIVED_TEST_GUEST_FOLDER";
 /// Set for this program in the guest: which part of the cases is its own, as `NUMBER/PARTS` (from 0).
 const INSIDE: &str = "KEEPALIVED_TEST_INSIDE";
 
-/// Test binaries, by name, that are run beside this run and not in it (the Makefile does so: they keep the processors busy, where others
-/// wait).
+/// Test binaries, by name, that are run beside this run and not in it (tests/check.sh does so: they keep the processors busy, where
+/// others wait).
 const BESIDE: &str = "KEEPALIVED_TEST_BESIDE";
 
 /// So much less important than what waits beside it for timers.

@@ -33,6 +33,7 @@ pub mod wire;
 pub mod world;
 
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// How often a condition is looked at while waiting for it.
@@ -41,6 +42,12 @@ const POLL: Duration = Duration::from_millis(50);
 /// Bounds of what is waited for are those of an idle machine, in which a working daemon needs a part of them; this many times as long is
 /// waited in vain, as a slow machine fails no test. What has to be soon is measured on the wire.
 const PATIENCE: u32 = 5;
+
+/// The longest bound of cases that do not say otherwise (`Case::within`).
+pub const LONGEST_WAIT: Duration = secs(60);
+
+/// What the process waits for at the moment.
+static AWAITED: Mutex<Option<String>> = Mutex::new(None);
 
 /// Which implementation runs on a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,8 +97,10 @@ pub fn must_run_all() -> bool {
 #[track_caller]
 pub fn wait_for<T>(what: &str, bound: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let (start, bound) = (Instant::now(), bound * PATIENCE);
+    set_awaited(Some(what.to_owned()));
     loop {
         if let Some(found) = look() {
+            set_awaited(None);
             return found;
         }
         assert!(
@@ -100,6 +109,15 @@ pub fn wait_for<T>(what: &str, bound: Duration, mut look: impl FnMut() -> Option
         );
         std::thread::sleep(POLL);
     }
+}
+
+fn set_awaited(what: Option<String>) {
+    *AWAITED.lock().expect("no thread panics with it") = what;
+}
+
+/// How long a case may take that waits for nothing longer than `longest`: a wait in vain has to end first, to say what it waited for.
+pub fn case_limit(longest: Duration) -> Duration {
+    longest * (PATIENCE + 1)
 }
 
 /// Polls until `look` holds; panics with `what` long after `bound` (`PATIENCE`).

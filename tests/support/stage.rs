@@ -2,7 +2,7 @@
 //! once a host (`host`, see `world`) and once a program started on a host (`enter`). Also the list of cases and its runner.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -15,13 +15,10 @@ use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 
-use super::{Binary, late, must_run_all};
+use super::{AWAITED, Binary, LONGEST_WAIT, case_limit, late, must_run_all};
 
 /// What the re-executed binary is to do: `ROLE` or `ROLE:ARGUMENT`.
 pub const STAGE: &str = "KEEPALIVED_TEST_STAGE";
-
-/// A case may take this long before it is ended as hung, unless it says otherwise.
-const CASE_LIMIT: Duration = Duration::from_secs(300);
 
 /// Cases spend their time waiting for timers of seconds, so many run at once even on two processors.
 const CASES_AT_ONCE: usize = 32;
@@ -32,7 +29,10 @@ const RUNS: usize = 3;
 /// Set to have each case say how long it took.
 const TIMES: &str = "KEEPALIVED_TEST_TIMES";
 
-/// The status of a case that ran into `CASE_LIMIT`.
+/// Names a file that gets a line for each case that is run again (tests/check.sh shows them at the end).
+const AGAIN: &str = "KEEPALIVED_TEST_AGAIN";
+
+/// The status of a case that ran into its limit.
 const HUNG: i32 = 102;
 
 /// The name of the case that only finds out whether this machine lets us make hosts.
@@ -49,8 +49,9 @@ pub struct Case {
 }
 
 impl Case {
-    /// It may take longer than others do.
-    pub fn within(self, limit: Duration) -> Self {
+    /// It waits for something that takes longer than others wait for anything.
+    pub fn within(self, longest: Duration) -> Self {
+        let limit = case_limit(longest);
         Case { limit, ..self }
     }
 
@@ -81,7 +82,7 @@ pub fn case(name: &str, body: impl Fn() + Send + Sync + 'static) -> Case {
         program: None,
         outside: false,
         privileged: false,
-        limit: CASE_LIMIT,
+        limit: case_limit(LONGEST_WAIT),
     }
 }
 
@@ -200,12 +201,23 @@ fn run_fairly(stage: &str, name: &str) -> Result<(), String> {
             _ if success => return Ok(()),
             Some(standstill) if run < RUNS => {
                 run += 1;
-                eprintln!(
-                    "{name}: failed while the machine stood still for {standstill:?}; once more. It was:\n{output}"
+                let why = format!(
+                    "{name}: failed while the machine stood still for {standstill:?}; once more"
                 );
+                eprintln!("{why}. It was:\n{output}");
+                remember(&why);
             }
             _ => return Err(output),
         }
+    }
+}
+
+/// Keeps a line for who summarises the run.
+fn remember(line: &str) {
+    if let Some(path) = std::env::var_os(AGAIN) {
+        let file = fs::OpenOptions::new().create(true).append(true).open(path);
+        let written = file.and_then(|mut file| writeln!(file, "{line}"));
+        written.unwrap_or_else(|error| eprintln!("{AGAIN}: {error}"));
     }
 }
 
@@ -325,7 +337,10 @@ fn be_case(cases: &[Case], name: &str) -> io::Result<i32> {
         let limit = case.limit;
         std::thread::spawn(move || {
             std::thread::sleep(limit);
-            eprintln!("the case did not end within {limit:?}");
+            // Whoever holds it for long is not worth waiting for.
+            let awaited = AWAITED.try_lock().ok().and_then(|what| what.clone());
+            let awaited = awaited.unwrap_or_else(|| "nothing that it named".to_owned());
+            eprintln!("the case did not end within {limit:?}; it waited for: {awaited}");
             std::process::exit(HUNG);
         });
     }
