@@ -1,15 +1,21 @@
-//! What is installed beside the binary, as a user meets it: `make install` and `uninstall`, the init script in a throw-away root under
-//! several shells and function libraries, messages on a real syslog socket and in rsyslogd's file, manual pages, samples.
-//! Not here: what the daemon does on the wire (`netns`, `peer`).
+//! What is installed beside the binary, as a user meets it: the init script in a throw-away root under several shells and function
+//! libraries, messages on a real syslog socket and in rsyslogd's file, samples. In the modules: installing, the manual pages, `make
+//! check`. Not here: what the daemon does on the wire (`netns`, `peer`).
 //!
 //! Each case runs in its own user, mount, network and pid namespace: no root needed, and everything it started ends with it.
 
-use keepalived::config::keywords::{Block, Keyword};
+#[path = "outside/check.rs"]
+mod check;
+#[path = "outside/install.rs"]
+mod install;
+#[path = "outside/manual.rs"]
+mod manual;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -280,21 +286,6 @@ fn rsyslogd_files_the_messages_as_readme_shows() {
     }
 }
 
-fn make(target: &str, destination: &Path) -> Output {
-    let output = Command::new("make")
-        .args(["-s", target])
-        .arg(format!("DESTDIR={}", destination.display()))
-        .arg(format!("BIN={}", binary().display()))
-        .env_remove("MAKEFLAGS")
-        .env_remove("MAKELEVEL")
-        .current_dir(repository())
-        .stdin(Stdio::null())
-        .output()
-        .expect("make can be run");
-    assert!(output.status.success(), "make {target}: {output:?}");
-    output
-}
-
 /// All files below a directory, relative to it.
 fn files(directory: &Path) -> BTreeSet<String> {
     fn walk(top: &Path, directory: &Path, found: &mut BTreeSet<String>) {
@@ -318,108 +309,15 @@ fn files(directory: &Path) -> BTreeSet<String> {
 }
 
 #[test]
-fn install_puts_every_file_and_uninstall_takes_each_away() {
-    let scratch = Scratch::new("install");
-    make("install", &scratch.0);
-    let mut expected: BTreeSet<String> = [
-        "etc/init.d/keepalived",
-        "etc/keepalived/keepalived.conf.sample",
-        "etc/logrotate.d/keepalived",
-        "etc/rsyslog.d/keepalived.conf",
-        "etc/sysconfig/keepalived",
-        "usr/lib/systemd/system/keepalived.service",
-        "usr/bin/genhash",
-        "usr/sbin/keepalived",
-        "usr/share/doc/keepalived/CHANGELOG.md",
-        "usr/share/doc/keepalived/README.md",
-        "usr/share/doc/keepalived/differences.md",
-        "usr/share/man/man1/genhash.1",
-        "usr/share/man/man5/keepalived.conf.5",
-        "usr/share/man/man8/keepalived.8",
-    ]
-    .map(str::to_owned)
-    .into();
-    for sample in files(&repository().join("contrib/samples")) {
-        expected.insert(format!("usr/share/doc/keepalived/samples/{sample}"));
-    }
-    assert_eq!(files(&scratch.0), expected);
-    assert_eq!(
-        fs::read(scratch.0.join("usr/sbin/keepalived")).expect("the installed daemon"),
-        fs::read(binary()).expect("the built daemon")
-    );
-    make("uninstall", &scratch.0);
-    assert_eq!(files(&scratch.0), BTreeSet::new());
-}
-
-#[test]
-fn a_changed_configuration_file_is_neither_overwritten_nor_removed() {
-    let scratch = Scratch::new("changed");
-    make("install", &scratch.0);
-    let changed = [
-        "etc/sysconfig/keepalived",
-        "etc/rsyslog.d/keepalived.conf",
-        "etc/logrotate.d/keepalived",
-    ];
-    let own = "# mine\n";
-    for name in changed {
-        fs::write(scratch.0.join(name), own).expect("writing as an administrator");
-    }
-    let configuration = scratch.0.join("etc/keepalived/keepalived.conf");
-    fs::write(&configuration, own).expect("writing as an administrator");
-    let said = make("install", &scratch.0);
-    for name in changed {
-        assert!(
-            String::from_utf8_lossy(&said.stdout)
-                .contains(&format!("{name}: was changed, left as it is")),
-            "{said:?}"
-        );
-    }
-    make("uninstall", &scratch.0);
-    for name in changed {
-        assert_eq!(
-            fs::read_to_string(scratch.0.join(name)).expect("still there"),
-            own
-        );
-    }
-    assert_eq!(
-        fs::read_to_string(&configuration).expect("still there"),
-        own
-    );
-    assert_eq!(files(&scratch.0).len(), changed.len() + 1);
-}
-
-#[test]
-fn other_places_are_followed_by_the_files_that_name_them() {
-    let scratch = Scratch::new("places");
-    let output = Command::new("make")
-        .args(["-s", "install", "PREFIX=/opt/ha", "sysconfdir=/opt/ha/etc"])
-        .arg(format!("DESTDIR={}", scratch.0.display()))
-        .arg(format!("BIN={}", binary().display()))
-        .current_dir(repository())
-        .output()
-        .expect("make can be run");
-    assert!(output.status.success(), "{output:?}");
-    let script = fs::read_to_string(scratch.0.join("opt/ha/etc/init.d/keepalived"))
-        .expect("the init script");
-    assert!(script.contains("\nDAEMON=/opt/ha/sbin/keepalived\n"));
-    assert!(script.contains("\nCONFIG=/opt/ha/etc/keepalived/keepalived.conf\n"));
-    let unit = fs::read_to_string(
-        scratch
-            .0
-            .join("opt/ha/lib/systemd/system/keepalived.service"),
-    )
-    .expect("the unit");
-    assert!(unit.contains("ExecStart=/opt/ha/sbin/keepalived "));
-}
-
-#[test]
 fn shell_files_are_posix() {
     let mut scripts = vec![
         PathBuf::from("contrib/init.d/keepalived"),
         PathBuf::from("contrib/install.sh"),
         PathBuf::from("tests/needs.sh"),
+        PathBuf::from("tests/check.sh"),
     ];
-    for name in files(&repository().join("tests/outside")) {
+    let beside = files(&repository().join("tests/outside"));
+    for name in beside.iter().filter(|name| name.ends_with(".sh")) {
         scripts.push(PathBuf::from("tests/outside").join(name));
     }
     for shell in [
@@ -441,90 +339,6 @@ fn shell_files_are_posix() {
                 "{shell:?} {script:?}: {output:?}"
             );
         }
-    }
-}
-
-#[test]
-fn manual_pages_are_clean() {
-    if !have("mandoc") {
-        return;
-    }
-    for page in ["contrib/man/keepalived.8", "contrib/man/keepalived.conf.5"] {
-        let output = Command::new("mandoc")
-            .args(["-T", "lint"])
-            .arg(repository().join(page))
-            .output()
-            .expect("mandoc");
-        // Whether the machine's own index knows the pages referred to says nothing about ours.
-        let found: Vec<String> = String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .filter(|line| {
-                !line.contains("mandoc.db") && !line.contains("referenced manual not found")
-            })
-            .map(str::to_owned)
-            .collect();
-        assert_eq!(found, Vec::<String>::new(), "{page}");
-    }
-}
-
-/// The words of a manual page, without its markup.
-fn words(page: &str) -> BTreeSet<String> {
-    fs::read_to_string(repository().join(page))
-        .expect("the page")
-        .split(|character: char| {
-            character.is_whitespace() || matches!(character, ',' | '(' | ')' | '=')
-        })
-        .map(str::to_owned)
-        .collect()
-}
-
-#[test]
-fn the_manual_has_every_keyword_that_does_something() {
-    let words = words("contrib/man/keepalived.conf.5");
-    let mut missing = Vec::new();
-    for block in [
-        Block::Root,
-        Block::GlobalDefs,
-        Block::VrrpInstance,
-        Block::Authentication,
-        Block::VirtualServer,
-        Block::RealServer,
-        Block::MiscCheck,
-        Block::SmtpCheck,
-        Block::TcpCheck,
-        Block::UdpCheck,
-        Block::DnsCheck,
-        Block::FileCheck,
-        Block::HttpGet,
-        Block::SslGet,
-    ] {
-        // A synonym needs no entry: whoever writes it is told what to write.
-        let acting = |keyword: &&Keyword| keyword.acts && keyword.same_as.is_none();
-        for keyword in block.keywords().iter().filter(acting) {
-            if !words.contains(keyword.word) {
-                missing.push(format!("{} {}", block.name(), keyword.word));
-            }
-        }
-    }
-    assert_eq!(missing, Vec::<String>::new());
-}
-
-#[test]
-fn the_manual_has_every_option_of_the_help() {
-    let words = words("contrib/man/keepalived.8");
-    let output = Command::new(binary())
-        .arg("--help")
-        .output()
-        .expect("the daemon can be run");
-    let help = String::from_utf8_lossy(&output.stderr);
-    let options: Vec<&str> = help
-        .split_whitespace()
-        .filter_map(|word| word.strip_prefix("--"))
-        .map(|option| option.split(['=', '[']).next().unwrap_or(option))
-        .collect();
-    assert!(options.len() > 30, "{help}");
-    for option in options {
-        assert!(words.contains(option), "--{option} is not in keepalived(8)");
     }
 }
 
