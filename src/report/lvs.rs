@@ -46,7 +46,7 @@ impl CheckerView<'_> {
 /// The text of the data file of the checker process.
 pub fn checker_data(view: &CheckerView<'_>) -> String {
     let mut out = Outline::default();
-    super::data::global(&mut out, view.global);
+    super::configured::global(&mut out, view.global);
     topology(&mut out, view.lvs, Some(view));
     draining(&mut out, view);
     checks(&mut out, view);

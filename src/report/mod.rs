@@ -2,6 +2,7 @@
 //! all of them. Writing the text to a file is `os`'s.
 
 mod auth;
+mod configured;
 mod daemon;
 mod data;
 mod holdings;
@@ -14,7 +15,8 @@ mod trackers;
 mod transport;
 mod vmac;
 
-pub use data::{configuration, data};
+pub use configured::configuration;
+pub use data::data;
 pub use json::{Version as JsonVersion, json};
 pub use lvs::{CheckerView, checker_data};
 pub use notify::FifoState;

@@ -2,6 +2,11 @@
 
 use std::fmt::{Display, Write};
 
+/// What may not be there.
+pub(super) fn or_none(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "(none)".to_owned(), |value| value.to_string())
+}
+
 /// Text that grows.
 #[derive(Default)]
 pub(super) struct Outline(String);
