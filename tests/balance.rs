@@ -6,7 +6,8 @@ mod support;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use support::Binary::Ours;
 use support::farm::{self, CLIENT, DIRECTORS, Farm, Network, SERVERS};
@@ -242,8 +243,10 @@ fn translation() {
 
 /// What the director says on SIGUSR1.
 const DATA: &str = "/tmp/keepalived_check.data";
+const CHECKER: &str = "/run/checkers.pid";
 
-/// A reload takes out the server that a client downloads from.
+/// A reload takes out the server that a client downloads from; two virtual servers are one for the kernel, and the checker process dies
+/// meanwhile.
 fn draining() {
     const VIP: &str = "172.16.0.10";
     let mut farm = Farm::new(&S06);
@@ -253,7 +256,9 @@ fn draining() {
     }
     let config = |server: &str| {
         format!(
-            "virtual_server {VIP} 80 {{\nlb_algo rr\nlb_kind DR\nprotocol TCP\ndrain_timeout 60\nreal_server {server} 80 {{\n}}\n}}\n"
+            "virtual_server {VIP} 80 {{\nlb_algo rr\nlb_kind DR\nprotocol TCP\ndrain_timeout 60\nreal_server {server} 80 {{\n}}\n}}\n\
+             virtual_server_group SAME {{\n{VIP} 80\n}}\n\
+             virtual_server group SAME {{\nlb_algo rr\nlb_kind DR\nprotocol TCP\n}}\n"
         )
     };
     let director = &farm.world.nodes[DIRECTORS[0]];
@@ -269,6 +274,14 @@ fn draining() {
         farm.services(DIRECTORS[0])
             .contains("-r 172.16.0.11:80 -g -w 0")
     };
+    assert!(drains(), "{}", farm.services(DIRECTORS[0]));
+    let pid = || director.read(CHECKER).trim().parse().ok();
+    let first = pid().expect("a checker process");
+    kill(Pid::from_raw(first), Signal::SIGKILL).expect("the checker process");
+    wait_until("another takes over", SLACK, || {
+        pid().is_some_and(|pid| pid != first)
+            && director.log().matches(" drains, for ").count() == 2
+    });
     assert!(drains(), "{}", farm.services(DIRECTORS[0]));
     // More than can be under way without the director.
     farm::read_on(&mut download, 3 * farm::LONG_RATE, SLACK).expect("the download goes on");

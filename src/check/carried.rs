@@ -36,10 +36,20 @@ impl<'a> Carried<'a> {
 
     /// What was read of a virtual server.
     pub fn of(&'a self, config: &VirtualServer) -> Share<'a> {
+        // A group may have tens of thousands.
+        let keys = match self.services.is_empty() {
+            true => Vec::new(),
+            false => self.groups.keys(config),
+        };
         Share {
             carried: self,
-            keys: self.groups.keys(config),
+            keys,
         }
+    }
+
+    /// What was read of one destination of one service.
+    pub fn at(&self, place: (ServiceKey, DestinationKey)) -> Option<(Connections, Traffic)> {
+        self.destinations.get(&place).copied()
     }
 }
 
@@ -59,8 +69,8 @@ impl Share<'_> {
             .keys
             .iter()
             .filter_map(|key| Some((*key, server.key(key)?)));
-        let read = places.filter_map(|place| self.carried.destinations.get(&place));
-        read.copied().reduce(|one, other| {
+        let read = places.filter_map(|place| self.carried.at(place));
+        read.reduce(|one, other| {
             let connections = Connections {
                 active: one.0.active.saturating_add(other.0.active),
                 inactive: one.0.inactive.saturating_add(other.0.inactive),

@@ -47,14 +47,19 @@ impl CheckerView<'_> {
 pub fn checker_data(view: &CheckerView<'_>) -> String {
     let mut out = Outline::default();
     super::configured::global(&mut out, view.global);
-    topology(&mut out, view.lvs, Some(view));
-    draining(&mut out, view);
+    let carried = Carried::new(view.lvs, view.readings);
+    topology(&mut out, view.lvs, Some((view, &carried)));
+    draining(&mut out, view, &carried);
     checks(&mut out, view);
     out.into_text()
 }
 
 /// What is configured, and what runs of it where that is known.
-pub(super) fn topology(out: &mut Outline, lvs: &Lvs, view: Option<&CheckerView<'_>>) {
+pub(super) fn topology(
+    out: &mut Outline,
+    lvs: &Lvs,
+    runs: Option<(&CheckerView<'_>, &Carried<'_>)>,
+) {
     if lvs.virtual_servers.is_empty() {
         return;
     }
@@ -76,7 +81,6 @@ pub(super) fn topology(out: &mut Outline, lvs: &Lvs, view: Option<&CheckerView<'
             }
         }
     }
-    let carried = Carried::new(lvs, view.map_or(&[], |view| view.readings));
     for (place, config) in lvs.virtual_servers.iter().enumerate() {
         out.line(1, "------< Virtual server >------");
         let key = match config.service {
@@ -86,12 +90,12 @@ pub(super) fn topology(out: &mut Outline, lvs: &Lvs, view: Option<&CheckerView<'
         };
         out.value(1, key, config.name());
         service_settings(out, config);
-        let running = view.and_then(|view| Some((view, view.director.services().get(place)?)));
+        let running = runs.and_then(|(view, _)| Some((view, view.director.services().get(place)?)));
         if let Some((view, service)) = running {
             service_state(out, view, config, service);
         }
-        let share = carried.of(config);
-        if let Some(carries) = share.service() {
+        let share = runs.map(|(_, carried)| carried.of(config));
+        if let Some(carries) = share.as_ref().and_then(Share::service) {
             traffic(out, &carries);
         }
         for (place, server) in config.real_servers.iter().enumerate() {
@@ -101,7 +105,9 @@ pub(super) fn topology(out: &mut Outline, lvs: &Lvs, view: Option<&CheckerView<'
             if let Some((view, state)) = state {
                 server_state(out, view, server, state);
             }
-            server_traffic(out, &share, server);
+            if let Some(share) = &share {
+                server_traffic(out, share, server);
+            }
         }
     }
 }
@@ -236,7 +242,7 @@ fn traffic(out: &mut Outline, Traffic { total, rate }: &Traffic) {
 }
 
 /// Servers that stay for their connections.
-fn draining(out: &mut Outline, view: &CheckerView<'_>) {
+fn draining(out: &mut Outline, view: &CheckerView<'_>, carried: &Carried<'_>) {
     if view.draining.is_empty() {
         return;
     }
@@ -244,11 +250,9 @@ fn draining(out: &mut Outline, view: &CheckerView<'_>) {
     for (service, server, until) in view.draining {
         let left = until.since(view.now.0).as_secs_f64();
         out.line(1, format_args!("{service} -> {server}, for {left:.1} s"));
-        let readings = view.readings.iter().filter(|it| it.key == *service);
-        let found = readings.flat_map(|reading| &reading.destinations);
-        for (_, connections, carries) in found.filter(|(key, ..)| key == server) {
+        if let Some((connections, carries)) = carried.at((*service, *server)) {
             out.value(3, "active connections", connections.active);
-            traffic(out, carries);
+            traffic(out, &carries);
         }
     }
 }

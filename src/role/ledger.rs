@@ -1,10 +1,11 @@
-//! The ledger: what the checker process knows of each virtual server and real server, and which IPVS timeouts it has to put back, in
-//! memory shared by the parent and its checker children. A process that replaces a dead one reads it, so that no dead server gets
-//! traffic and no script runs again.
+//! The ledger: what the checker process knows of each virtual server and real server, which servers drain, and which IPVS timeouts it has
+//! to put back, in memory shared by the parent and its checker children. A process that replaces a dead one reads it, so that no dead
+//! server gets traffic, no script runs again and no connection is cut.
 
 use crate::check::kept::Kept;
 use crate::kernel::ipvs::Timeouts;
 use crate::os::shared::SharedWords;
+use crate::time::Instant;
 use std::collections::HashMap;
 use std::io;
 use std::num::NonZeroUsize;
@@ -13,10 +14,14 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// Services and servers that have a place in the ledger; those past it start anew after a crash.
 const CAPACITY: usize = 1 << 19;
+/// Servers that drain which have a place in the ledger; those past it go with a crash.
+const DRAINS: usize = 1 << 17;
 /// Words of one record: identity, and what is known.
 const WORDS: usize = 2;
 /// Words before the records: the timeouts.
-const HEAD: usize = 2;
+const TIMEOUTS: usize = 2;
+/// Words before those of services and servers: the timeouts, and what drains.
+const HEAD: usize = TIMEOUTS + DRAINS * WORDS;
 /// Where in its word the first of two numbers is.
 const HIGH_SHIFT: u32 = 32;
 /// No record.
@@ -63,6 +68,34 @@ impl Ledger {
             tcp_fin: number(first),
             udp: number(second >> HIGH_SHIFT),
         })
+    }
+
+    /// Writes which servers drain, by identity, with the end of their time.
+    pub fn write_drains(&self, drains: &[(u64, Instant)]) {
+        let drains = drains.get(..DRAINS).unwrap_or(drains);
+        let mut records = self.drain_records();
+        // A writer that is killed leaves some of both, perhaps one with the time of another, but nothing older.
+        if let Some([name, _]) = records.clone().nth(drains.len()) {
+            name.store(NOBODY, Relaxed);
+        }
+        for (identity, until) in drains {
+            if let Some([name, end]) = records.next() {
+                end.store(until.0, Release);
+                name.store(*identity, Release);
+            }
+        }
+    }
+
+    /// Which servers drain, by identity, with the end of their time.
+    pub fn drains(&self) -> impl Iterator<Item = (u64, Instant)> {
+        let records = self.drain_records();
+        let records = records.map(|[name, end]| (name.load(Acquire), Instant(end.load(Acquire))));
+        records.take_while(|(name, _)| *name != NOBODY)
+    }
+
+    fn drain_records(&self) -> impl Iterator<Item = &[AtomicU64; WORDS]> + Clone {
+        let words = self.0.words().get(TIMEOUTS..HEAD).unwrap_or_default();
+        words.as_chunks().0.iter()
     }
 
     fn records(&self) -> &[AtomicU64] {
@@ -136,6 +169,25 @@ mod tests {
         ledger.write(0, 11, Kept { up: true, extra: 0 });
         ledger.truncate(0);
         assert_eq!(ledger.timeouts(), Some(before));
+    }
+
+    #[test]
+    fn servers_that_drain_are_those_that_were_written_last() {
+        let ledger = Ledger::new().expect("a ledger");
+        let read = || -> Vec<_> { ledger.drains().collect() };
+        assert_eq!(read(), []);
+        ledger.write_timeouts(Timeouts::default());
+        ledger.write(0, 11, Kept { up: true, extra: 0 });
+        let all = [(3, Instant(50)), (5, Instant(40)), (7, Instant(30))];
+        for count in [3, 1, 2, 0, 3] {
+            ledger.write_drains(&all[..count]);
+            assert_eq!(read(), all[..count]);
+        }
+        let many: Vec<_> = (1..).map(|it| (it, Instant(it))).take(DRAINS + 1).collect();
+        ledger.write_drains(&many);
+        assert_eq!(read(), many[..DRAINS]);
+        assert_eq!(ledger.timeouts(), Some(Timeouts::default()));
+        assert_eq!(ledger.read().len(), 1);
     }
 
     #[test]

@@ -293,7 +293,7 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// The table and the timeouts of `net_namespace_ipvs` are changed, not those where the daemon runs; a checker process that replaces a
-/// dead one leaves all as it is, and the stop puts back what was there before the first.
+/// dead one leaves all as it is, though the table was emptied for the first, and the stop puts back what was there before that.
 fn another_namespace() {
     const CHECKER: &str = "/run/checkers.pid";
     const WHO: &str = "/etc/keepalived/who.sh";
@@ -305,13 +305,14 @@ fn another_namespace() {
     let inside =
         |words: &[&str]| node.run(&[&["ip", "netns", "exec", "quay", "ipvsadm"], words].concat());
     inside(&["--set", "901", "121", "301"]);
+    inside(&["-A", "-t", "10.1.0.9:80"]);
     // The only place where a test has users besides root.
     node.write_script(
         WHO,
         "#!/bin/sh\n[ \"$(id -u):$(id -g)\" = \"$(id -u nobody):$(id -g nobody)\" ]\n",
     );
     let config = format!(
-        "net_namespace_ipvs quay\nglobal_defs {{\n lvs_timeouts tcp 7200 udp 90\n}}\n\
+        "net_namespace_ipvs quay\nglobal_defs {{\n lvs_flush\n lvs_timeouts tcp 7200 udp 90\n}}\n\
          virtual_server 10.1.0.1 80 {{\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {{\n\
          MISC_CHECK {{\n misc_path {WHO}\n user nobody\n warmup 0\n}}\n}}\n}}\n"
     );
@@ -324,6 +325,7 @@ fn another_namespace() {
         services.contains("-r 10.2.0.1:80") && timeouts(&told)
     });
     let before = table();
+    assert!(!before.0.contains("10.1.0.9"), "lvs_flush: {}", before.0);
     assert_eq!(node.run(&["ipvsadm", "-Sn"]), "");
     let passes = format!("by [{WHO}] succeeded.");
     node.wait_log(&passes, secs(20));

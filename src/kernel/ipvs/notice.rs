@@ -80,7 +80,7 @@ impl fmt::Display for Notice {
             }
             Notice::Draining(service, server, limit) => write!(
                 f,
-                "Server {server} of IPVS service {service} drains, for {} s at most",
+                "Server {server} of IPVS service {service} drains, for {:.1} s at most",
                 limit.as_secs_f64()
             ),
             Notice::Drained {

@@ -46,7 +46,7 @@ pub struct Ipvs {
     told: bool,
     not_before: Instant,
     reconciler: Reconciler,
-    /// Keeps the timeouts that are to be put back.
+    /// Keeps the timeouts that are to be put back, and what drains.
     ledger: Rc<Ledger>,
     /// The services of each virtual server, by its place in the model.
     keys: Vec<Box<[ServiceKey]>>,
@@ -56,8 +56,9 @@ pub struct Ipvs {
 }
 
 impl Ipvs {
-    /// Opens the socket; the first `send` asks whether the kernel has IPVS. `ledger` may know what another process has changed.
-    pub fn open(config: &model::Ipvs, ledger: Rc<Ledger>) -> io::Result<Self> {
+    /// Opens the socket; the first `send` asks whether the kernel has IPVS. `ledger` may know what another process has changed, one that
+    /// has died if `resume`.
+    pub fn open(config: &model::Ipvs, ledger: Rc<Ledger>, resume: bool) -> io::Result<Self> {
         let open = || Netlink::open(GENERIC, &[]);
         let socket = match &config.namespace {
             IpvsNamespace::Same => open()?,
@@ -78,7 +79,9 @@ impl Ipvs {
         if let Some(before) = ipvs.ledger.timeouts() {
             ipvs.reconciler.inherit_timeouts(before);
         }
-        if config.flush {
+        ipvs.reconciler.inherit_drains(ipvs.ledger.drains());
+        // What is there after a crash is ours, and people are connected.
+        if config.flush && !resume {
             ipvs.reconciler.flush();
         }
         Ok(ipvs)
@@ -155,11 +158,12 @@ impl Ipvs {
     /// A server is wanted behind a virtual server no more, but for its connections, and for so long at most. `put_all` has to follow.
     pub fn drain(&mut self, now: Instant, place: usize, server: &Server, limit: Duration) {
         for key in self.keys.get(place).into_iter().flatten() {
-            // Another virtual server may want it there.
-            if self.shared.contains(key) {
+            let Some(destination) = server.key(key) else {
                 continue;
-            }
-            if let Some(destination) = server.key(key) {
+            };
+            // What another virtual server wants there by now, it wants after the change.
+            let shared = self.shared.contains(key);
+            if !(shared && self.reconciler.is_wanted(key, &destination)) {
                 self.reconciler.drain(now, key, destination, limit);
             }
         }
@@ -233,6 +237,9 @@ impl Ipvs {
                     // Before they are changed: nobody can read them any more then.
                     if let Some(before) = self.reconciler.timeouts_before() {
                         self.ledger.write_timeouts(before);
+                    }
+                    if let Some(drains) = self.reconciler.drains_to_keep() {
+                        self.ledger.write_drains(&drains);
                     }
                     let requests = self.reconciler.requests(now);
                     if requests.is_empty() {

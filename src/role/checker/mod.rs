@@ -143,7 +143,7 @@ impl Shell {
             director: Director::default(),
             connections: Connections::new(connections_max()),
             runs: Runs::default(),
-            ipvs: Ipvs::open(&model.global.ipvs, context.ledger.clone())?,
+            ipvs: Ipvs::open(&model.global.ipvs, context.ledger.clone(), context.resume)?,
             watch: Watch::default(),
             sync_daemons: SyncDaemons::default(),
             programs: Programs::default(),

@@ -73,7 +73,7 @@ impl Reconciler {
                 destination,
                 connections,
                 traffic,
-            } => self.destination_read(sequence, key, destination, connections, traffic),
+            } => self.destination_read(now, sequence, key, destination, connections, traffic),
             Message::Done(errno) => self.dump_done(now, sequence, errno),
             Message::Overrun => {
                 self.notices.push(Notice::Overrun);

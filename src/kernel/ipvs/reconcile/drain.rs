@@ -2,10 +2,14 @@
 //! The kernel does not tell when a connection ends, so their services are read every second.
 //!
 //! A connection is there while the kernel counts it as active: for TCP that is one that neither side has begun to close.
+//!
+//! A process that replaces a dead one is told which destinations drained, and knows them again when it reads them.
 
 use super::{Destination, DestinationKey, Known, Notice, Reconciler, ServiceKey};
 use crate::time::Instant;
 use rustc_hash::FxHashMap as HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 /// How often it is looked whether the connections are over.
@@ -24,6 +28,19 @@ struct Drain {
 pub(super) struct Drains {
     services: HashMap<ServiceKey, HashMap<DestinationKey, Drain>>,
     next: Instant,
+    /// Began since somebody was told. Those that are wanted again by then never drained.
+    begun: Vec<(ServiceKey, DestinationKey)>,
+    /// What another process has left is not what there is now.
+    unkept: bool,
+    /// Those that drained when another process died, by identity.
+    inherited: HashMap<u64, Instant>,
+}
+
+/// What tells a destination from all others. The same program makes and compares it; never 0.
+fn identity(service: &ServiceKey, server: &DestinationKey) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (service, server).hash(&mut hasher);
+    hasher.finish() | 1
 }
 
 impl Drains {
@@ -45,16 +62,55 @@ impl Drains {
 
     /// A service is wanted no more.
     pub fn forget_service(&mut self, key: &ServiceKey) {
-        self.services.remove(key);
+        self.take_service(key);
+    }
+
+    fn take_service(&mut self, key: &ServiceKey) -> Option<HashMap<DestinationKey, Drain>> {
+        let servers = self.services.remove(key)?;
+        // Else the next look at them comes soon enough.
+        self.unkept |= self.services.is_empty();
+        Some(servers)
     }
 
     fn take(&mut self, key: &ServiceKey, server: &DestinationKey) -> Option<Drain> {
         let servers = self.services.get_mut(key)?;
         let drain = servers.remove(server);
         if servers.is_empty() {
-            self.services.remove(key);
+            self.take_service(key);
         }
         drain
+    }
+
+    fn begin(&mut self, now: Instant, key: ServiceKey, server: DestinationKey, until: Instant) {
+        if self.services.is_empty() {
+            self.next = now + LOOK;
+        }
+        self.unkept = true;
+        match self.services.entry(key).or_default().entry(server) {
+            Entry::Occupied(mut there) => there.get_mut().until = until.max(there.get().until),
+            Entry::Vacant(place) => {
+                place.insert(Drain { until, left: None });
+                self.begun.push((key, server));
+            }
+        }
+    }
+
+    /// A destination that is not wanted was there before us: whether it is one that drains.
+    pub fn resume(&mut self, now: Instant, key: ServiceKey, server: DestinationKey) -> bool {
+        let until = self.inherited.remove(&identity(&key, &server));
+        if let Some(until) = until {
+            self.begin(now, key, server, until);
+        }
+        until.is_some()
+    }
+
+    /// Those that have begun since the last call and go on.
+    pub fn take_begun(&mut self, now: Instant) -> impl Iterator<Item = Notice> {
+        let begun = std::mem::take(&mut self.begun).into_iter();
+        begun.filter_map(move |(key, server)| {
+            let drain = self.services.get(&key)?.get(&server)?;
+            Some(Notice::Draining(key, server, drain.until.since(now)))
+        })
     }
 
     /// A destination was read: whether that was the end of its connections.
@@ -76,7 +132,8 @@ impl Drains {
 }
 
 impl Reconciler {
-    /// This destination is wanted no more, but for its connections, and for so long at most. One that is not there is just not wanted.
+    /// This destination is wanted no more, but for its connections, and for so long at most. One that is not there is just not wanted;
+    /// of several times the longest counts.
     pub fn drain(
         &mut self,
         now: Instant,
@@ -96,14 +153,7 @@ impl Reconciler {
         };
         place.wanted = there.map(|there| Destination { weight: 0, ..there });
         if there.is_some() {
-            if self.drains.services.is_empty() {
-                self.drains.next = now + LOOK;
-            }
-            let (until, left) = (now + limit, None);
-            let servers = self.drains.services.entry(*service).or_default();
-            servers.insert(key, Drain { until, left });
-            let notice = Notice::Draining(*service, key, limit);
-            self.notices.push(notice);
+            self.drains.begin(now, *service, key, now + limit);
         }
         self.mark_destination(*service, key);
     }
@@ -117,12 +167,35 @@ impl Reconciler {
         })
     }
 
+    /// Those to be left to a process that replaces this one, by identity, with the end of their time; None: nothing new.
+    pub fn drains_to_keep(&mut self) -> Option<Vec<(u64, Instant)>> {
+        let draining = self.draining();
+        let all = draining.map(|(key, server, until)| (identity(&key, &server), until));
+        let all = self.drains.unkept.then(|| all.collect());
+        self.drains.unkept = false;
+        all
+    }
+
+    /// These are what a process that died left to be kept.
+    pub fn inherit_drains(&mut self, left: impl Iterator<Item = (u64, Instant)>) {
+        self.drains.inherited = left.collect();
+    }
+
+    /// Whether this destination is wanted, and not only until its connections are over.
+    pub fn is_wanted(&self, service: &ServiceKey, key: &DestinationKey) -> bool {
+        let slot = self.slots.get(service);
+        let place = slot.and_then(|slot| slot.destinations.get(key));
+        place.is_some_and(|place| place.wanted.is_some()) && !self.drains.is_draining(service, key)
+    }
+
     /// Ends those whose time is over, and has the others read.
     pub(super) fn look_at_drains(&mut self, now: Instant) {
         if self.drains.next_due().is_none_or(|due| due > now) {
             return;
         }
         self.drains.next = now + LOOK;
+        // Those that end one by one are kept a look too long: nobody finds them in the kernel.
+        self.drains.unkept = true;
         let over: Vec<_> = self
             .draining()
             .filter(|(.., until)| *until <= now)
@@ -153,7 +226,7 @@ impl Reconciler {
 
     /// A service has gone, and its destinations with it.
     pub(super) fn drains_are_gone(&mut self, key: &ServiceKey) {
-        let gone = self.drains.services.remove(key);
+        let gone = self.drains.take_service(key);
         for server in gone.into_iter().flatten().map(|(server, _)| server) {
             self.want_destination(key, server, None);
         }

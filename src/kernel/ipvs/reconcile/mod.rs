@@ -222,6 +222,7 @@ impl Reconciler {
         }
         self.timeout_requests(&mut requests);
         self.look_at_drains(now);
+        self.notices.extend(self.drains.take_begun(now));
         while let Some(&(due, work)) = self.retries.first()
             && due <= now
         {

@@ -231,6 +231,7 @@ impl Reconciler {
 
     pub(super) fn destination_read(
         &mut self,
+        now: Instant,
         sequence: u32,
         server: DestinationKey,
         told: Option<Destination>,
@@ -253,12 +254,19 @@ impl Reconciler {
         if !open.seen.insert(server) || open.touched.contains(&server) {
             return;
         }
+        let place = slot.destinations.entry(server).or_default();
+        if first
+            && place.wanted.is_none()
+            && let Some(there) = told
+            && self.drains.resume(now, key, server)
+        {
+            place.wanted = Some(Destination { weight: 0, ..there });
+        }
         let active = connections.active;
         if self.drains.is_over(&key, &server, told.as_ref(), active) {
             open.drained.push(server);
         }
         let told = Known::Present(told);
-        let place = slot.destinations.entry(server).or_default();
         if place.known != told {
             if !first && !place.in_flight {
                 open.surprises += 1;

@@ -27,6 +27,23 @@ impl World {
         self.reconciler.want_no_destinations(&key);
     }
 
+    /// The servers that are said to drain.
+    fn told(&mut self) -> Vec<DestinationKey> {
+        let notices = self.reconciler.take_notices().into_iter();
+        let told = notices.filter_map(|notice| match notice {
+            Notice::Draining(_, server, LIMIT) => Some(server),
+            _ => None,
+        });
+        told.collect()
+    }
+
+    /// The process dies without a word, and another takes its place.
+    fn crash(&mut self) {
+        let kept = self.reconciler.drains_to_keep().expect("something drains");
+        self.reconciler = Reconciler::default();
+        self.reconciler.inherit_drains(kept.into_iter());
+    }
+
     /// How many connections those were that were cut, if something has drained.
     fn drained(&mut self) -> Option<Option<u32>> {
         let notices = self.reconciler.take_notices().into_iter();
@@ -134,6 +151,63 @@ fn the_end_waits_for_nobody() {
         weights(&[(2, 1)]),
         "a service that returns"
     );
+}
+
+#[test]
+fn who_replaces_a_dead_process_goes_on_with_it() {
+    let mut world = draining();
+    world.put(1, "rr", &[(1, 0), (2, 1), (3, 0)]);
+    world.crash();
+    world.want(1, &[(2, 1)]);
+    world.run();
+    let both = weights(&[(1, 0), (2, 1)]);
+    assert_eq!(world.servers(1), both, "3 did not drain");
+    world.pass(SOON);
+    assert_eq!(world.servers(1), both);
+    world.crash();
+    world.want(1, &[(2, 1)]);
+    world.pass(LIMIT - SOON * 2);
+    assert_eq!(world.servers(1), both);
+    world.pass(SOON * 2);
+    assert_eq!(world.servers(1), weights(&[(2, 1)]), "no time is added");
+    assert_eq!(world.drained(), Some(Some(3)));
+    assert_eq!(world.reconciler.drains_to_keep(), Some(vec![]));
+    assert_eq!(world.reconciler.drains_to_keep(), None);
+    let mut world = draining();
+    world.crash();
+    world.want(1, &[(1, 4), (2, 1)]);
+    world.pass(SOON);
+    assert_eq!(
+        world.servers(1),
+        weights(&[(1, 4), (2, 1)]),
+        "it is wanted again"
+    );
+    assert_eq!(world.reconciler.draining().count(), 0);
+}
+
+#[test]
+fn what_two_want_does_not_drain_when_one_of_them_goes_on_wanting_it() {
+    let (key, server) = (service_key(1), server_key(1));
+    // Two real servers that are one destination: one goes, and what is wanted of the service follows.
+    let mut world = World::new();
+    world.want(1, &[(1, 5), (2, 1)]);
+    world.run();
+    world.drain(1, 1);
+    world.want(1, &[(1, 5), (2, 1)]);
+    world.run();
+    assert_eq!(world.told(), []);
+    assert_eq!(world.servers(1), weights(&[(1, 5), (2, 1)]));
+    // Two virtual servers that are one service: what nobody has asked for again is wanted no more.
+    world.reconciler.want_no_destinations(&key);
+    assert!(!world.reconciler.is_wanted(&key, &server));
+    world.want_server(1, 2, Some(1));
+    world.reconciler.drain(world.now, &key, server, LIMIT / 2);
+    world.reconciler.drain(world.now, &key, server, LIMIT);
+    assert!(!world.reconciler.is_wanted(&key, &server));
+    assert!(world.reconciler.is_wanted(&key, &server_key(2)));
+    world.run();
+    assert_eq!(world.servers(1), weights(&[(1, 0), (2, 1)]));
+    assert_eq!(world.told(), [server], "once, with the longer time");
 }
 
 #[test]
