@@ -37,6 +37,12 @@ impl CheckId {
         CheckId(u32::try_from(index).unwrap_or(u32::MAX))
     }
 
+    /// For the tests of others.
+    #[cfg(test)]
+    pub(crate) fn numbered(number: u32) -> Self {
+        CheckId(number)
+    }
+
     fn index(self) -> usize {
         self.0 as usize
     }

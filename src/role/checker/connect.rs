@@ -1,6 +1,7 @@
 //! Checks that talk to servers: one connection a check, from the moment it is due to its verdict. What is said over it is
 //! `check::kinds`' to choose, and how it is said and heard, `flight`'s.
 
+use super::waiting::Waiting;
 use super::{Key, Source, ping};
 use crate::check::CheckId;
 use crate::check::dialogue::{Failure, Verdict};
@@ -15,7 +16,6 @@ use crate::time::{Instant, Wall};
 use crate::wheel::Wheel;
 use log::warn;
 use rustc_hash::FxHashMap;
-use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -88,8 +88,8 @@ pub(super) struct Connections {
     kinds: Kinds,
     free: Vec<u32>,
     by_check: FxHashMap<CheckId, u32>,
-    /// Checks for which there was no room, with when they were due.
-    waiting: VecDeque<(CheckId, Instant)>,
+    /// Checks for which there was no room.
+    waiting: Waiting,
     /// How many there may be at once now, and at the most.
     most: usize,
     ceiling: usize,
@@ -106,7 +106,7 @@ impl Connections {
             kinds: Kinds::default(),
             free: Vec::new(),
             by_check: FxHashMap::default(),
-            waiting: VecDeque::new(),
+            waiting: Waiting::default(),
             most,
             ceiling: most,
             buffer: vec![0; READ_SIZE],
@@ -126,7 +126,7 @@ impl Connections {
 
     /// A check waits until there is room.
     pub fn wait(&mut self, check: CheckId, deadline: Instant) {
-        self.waiting.push_back((check, deadline));
+        self.waiting.push(check, deadline);
     }
 
     /// How many checks wait.
@@ -139,12 +139,12 @@ impl Connections {
         if self.count() >= self.most {
             return None;
         }
-        self.waiting.pop_front()
+        self.waiting.pop()
     }
 
     /// Whether any waits while nothing is under way that would make room.
     pub fn is_stuck(&self) -> bool {
-        self.count() == 0 && !self.waiting.is_empty()
+        self.count() == 0 && self.waiting.len() > 0
     }
 
     /// Connects for a check.
@@ -275,9 +275,7 @@ impl Connections {
         if let Some(&slot) = self.by_check.get(&check) {
             self.end(slot, events, wheel);
         }
-        if !self.waiting.is_empty() {
-            self.waiting.retain(|(waiting, _)| *waiting != check);
-        }
+        self.waiting.abandon(check);
     }
 
     fn end(

@@ -12,6 +12,7 @@ mod ping;
 mod runs;
 mod statistics;
 mod turn;
+mod waiting;
 
 use super::control::Answer;
 use super::dumps::Dumps;
