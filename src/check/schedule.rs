@@ -172,7 +172,7 @@ impl Schedule {
         self.page = self.page.saturating_add(1);
         if self.page < plan.pages {
             let next = match plan.fast_recovery && !settled {
-                true => now,
+                true => on_grid(now),
                 false => regular,
             };
             return (Found::Same, next);

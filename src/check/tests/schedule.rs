@@ -99,6 +99,23 @@ fn pages_are_looked_at_one_after_the_other() {
 }
 
 #[test]
+fn recovery_leaves_the_rhythm_to_others() {
+    let fast = plan(&TIMING, 2, true);
+    let mut schedule = Schedule::new(true);
+    let first = schedule.begin(T0, fast, 0);
+    schedule.start(first);
+    // It took some time, which is not a multiple of anything.
+    let (_, second) = schedule.ended(first + Duration::from_micros(1234), fast, true);
+    assert!(second.since(first) <= Duration::from_nanos(GRID));
+    schedule.start(second);
+    let (found, third) = schedule.ended(second + Duration::from_micros(1234), fast, true);
+    assert_eq!((found, third), (Found::Passes, second + TIMING.delay_loop));
+    for due in [first, second, third] {
+        assert_eq!(due.0 % GRID, 0);
+    }
+}
+
+#[test]
 fn the_first_comes_at_random_within_the_warmup() {
     let once = plan(&TIMING, 1, false);
     let at = |random| Schedule::new(false).begin(T0, once, random).since(T0);
