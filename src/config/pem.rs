@@ -3,12 +3,14 @@
 
 use super::model::Identity;
 use pkcs8::{EncryptedPrivateKeyInfoRef, SecretDocument};
-use rustls::Error;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
+use rustls::{Error, RootCertStore};
 
+/// Where a certificate begins.
+const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 /// Where a key that needs a password begins and ends.
 const ENCRYPTED: &[u8] = b"-----BEGIN ENCRYPTED PRIVATE KEY-----";
 const ENCRYPTED_END: &[u8] = b"-----END ENCRYPTED PRIVATE KEY-----";
@@ -18,8 +20,57 @@ const ENCRYPTED_OLD: &[u8] = b"Proc-Type: 4,ENCRYPTED";
 /// The certificates in a text, at least one. The error goes behind the file's name.
 pub fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
-    let found = found.ok().filter(|found| !found.is_empty());
-    found.ok_or_else(|| "holds no certificate in PEM".to_owned())
+    match found {
+        Ok(found) if found.is_empty() => Err("holds no certificate in PEM".to_owned()),
+        Ok(found) => Ok(found),
+        // The library's words would show what is there.
+        Err(_) => Err("holds something that is no PEM".to_owned()),
+    }
+}
+
+/// Certificates that others are to be judged by.
+pub struct Trusted {
+    /// All that are in the text.
+    pub certificates: Vec<CertificateDer<'static>>,
+    /// Those that are of use.
+    pub roots: RootCertStore,
+    /// Those that are not: the line that each begins at, and why.
+    pub unusable: Vec<(usize, String)>,
+}
+
+/// What a text makes trusted; at least one certificate. The error goes behind the file's name.
+pub fn trusted(text: &[u8]) -> Result<Trusted, String> {
+    let certificates = certificates(text)?;
+    let mut roots = RootCertStore::empty();
+    let mut unusable = Vec::new();
+    for (place, certificate) in certificates.iter().enumerate() {
+        if let Err(why) = roots.add(certificate.clone()) {
+            unusable.push((line(text, place), why.to_string()));
+        }
+    }
+    match (roots.is_empty(), unusable.first()) {
+        (true, Some((line, why))) => Err(format!(
+            "holds no certificate that can be used; that at line {line}: {why}"
+        )),
+        _ => Ok(Trusted {
+            certificates,
+            roots,
+            unusable,
+        }),
+    }
+}
+
+/// The line that a certificate begins at, 1 being the first.
+fn line(text: &[u8], place: usize) -> usize {
+    let at = memchr::memmem::find_iter(text, CERTIFICATE).nth(place);
+    let before = at.and_then(|at| text.get(..at)).unwrap_or_default();
+    memchr::memchr_iter(b'\n', before).count() + 1
+}
+
+/// Whether a text holds a key that a password opens.
+pub fn has_locked_key(text: &[u8]) -> bool {
+    let has = |what| memchr::memmem::find(text, what).is_some();
+    has(ENCRYPTED) || has(ENCRYPTED_OLD)
 }
 
 /// A certificate, those above it, and the key that fits. The error ends a sentence.
@@ -72,6 +123,7 @@ mod tests {
     use crate::config::model::PemFile;
     use crate::config::secret::Secret;
 
+    const AUTHORITY: &[u8] = include_bytes!("../check/tls/pem/authority.crt");
     const CLIENT: &[u8] = include_bytes!("../check/tls/pem/client.crt");
     const KEY: &[u8] = include_bytes!("../check/tls/pem/client.key");
     const LOCKED: &[u8] = include_bytes!("../check/tls/pem/client-locked.key");
@@ -93,7 +145,7 @@ mod tests {
                 b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
                 KEY,
                 None,
-                "/c holds no certificate in PEM",
+                "/c holds something that is no PEM",
             ),
             (CLIENT, b"", None, "/k holds no private key in PEM"),
             (
@@ -133,5 +185,29 @@ mod tests {
                 want => assert_eq!(found, Err(want.to_owned())),
             }
         }
+    }
+
+    #[test]
+    fn certificates_that_cannot_be_used_are_named_by_their_lines() {
+        // The same framing, around something else.
+        let broken = "-----BEGIN CERTIFICATE-----\nQUFB\n-----END CERTIFICATE-----\n";
+        let sound = std::str::from_utf8(AUTHORITY).expect("text");
+        let lines = sound.lines().count();
+        let of = |text: &str| match trusted(text.as_bytes()) {
+            Ok(found) => {
+                let bad: Vec<usize> = found.unusable.iter().map(|(line, _)| *line).collect();
+                Ok((found.certificates.len(), found.roots.len(), bad))
+            }
+            Err(why) => Err(why),
+        };
+        assert_eq!(of(sound), Ok((1, 1, vec![])));
+        let both = format!("# ours\n{broken}\n{sound}{broken}");
+        assert_eq!(of(&both), Ok((3, 1, vec![2, 2 + 3 + 1 + lines])));
+        let why = of(&format!("\n{broken}")).expect_err("nothing of use");
+        assert!(
+            why.starts_with("holds no certificate that can be used; that at line 2: "),
+            "{why}"
+        );
+        assert!(has_locked_key(LOCKED) && has_locked_key(OLD) && !has_locked_key(KEY));
     }
 }

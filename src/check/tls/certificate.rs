@@ -30,9 +30,11 @@ pub struct Authorities {
 impl Authorities {
     /// Those in a file, as far as they are of use.
     pub fn new(file: &PemFile) -> Self {
-        let certificates = pem::certificates(file.text.expose()).unwrap_or_default();
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(certificates.iter().cloned());
+        let trusted = pem::trusted(file.text.expose()).ok();
+        let (certificates, roots) = trusted.map_or_else(
+            || (Vec::new(), RootCertStore::empty()),
+            |trusted| (trusted.certificates, trusted.roots),
+        );
         Authorities {
             path: file.path.clone(),
             certificates,

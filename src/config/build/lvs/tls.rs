@@ -35,8 +35,8 @@ pub(in crate::config::build) struct Shared {
     files: HashMap<Rc<str>, Result<(Secret, bool), String>>,
     /// By path: place in `tls`, or what is wrong with it.
     authorities: HashMap<Rc<str>, Result<u32, String>>,
-    /// Those with the same files; their passwords may differ.
-    identities: HashMap<IdentityPaths, Vec<u32>>,
+    /// Those with the same files, by their passwords: place in `tls`, or what is wrong with it. Opening a key may take a tenth of a second.
+    identities: HashMap<IdentityPaths, Vec<(Option<Secret>, Result<u32, String>)>>,
     profiles: HashMap<TlsProfile, u32>,
     /// The authorities that the system trusts, once they were asked for.
     system: Option<u32>,
@@ -59,7 +59,7 @@ struct Words {
     ca: Option<Named>,
     certificate: Option<Named>,
     key: Option<Named>,
-    password: Option<Secret>,
+    password: Option<(Secret, Span)>,
     /// None = not said; zero = never.
     expiry_warning: Option<Duration>,
 }
@@ -73,7 +73,8 @@ impl Words {
             "key" => self.key = file(context, item),
             // Not `text()`: a password need not be UTF-8, and must not be quoted in a message.
             "password" => {
-                self.password = item.required(context).map(|word| Secret::new(word.bytes()))
+                let word = item.required(context);
+                self.password = word.map(|word| (Secret::new(word.bytes()), word.span()));
             }
             "expiry_warning" => {
                 let days = item.u32(context);
@@ -92,37 +93,47 @@ impl Words {
                 let message = "key has no effect without certificate".to_owned();
                 note(context, key.span, message, "name the certificate, too");
             }
+            if let Some((_, span)) = &self.password {
+                let message = "password has no effect without certificate".to_owned();
+                note(context, *span, message, "name the certificate and its key");
+            }
             return None;
         };
         let paths = (
             Rc::clone(&certificate.path),
             self.key.as_ref().map(|key| Rc::clone(&key.path)),
         );
-        let shared = &context.tls;
-        let password = |place: &&u32| {
-            let known = shared.tls.identities.get(**place as usize);
-            known.is_some_and(|known| known.password == self.password)
-        };
-        let mut known = shared.identities.get(&paths).into_iter().flatten();
-        if let Some(&place) = known.find(password) {
-            return Some(place);
-        }
-        let identity = Identity {
-            certificate: context.tls.pem_file(&certificate.path)?,
-            key: match &self.key {
-                Some(key) => Some(context.tls.pem_file(&key.path)?),
-                None => None,
-            },
-            password: self.password.clone(),
-        };
-        if let Err(why) = pem::identity(&identity) {
-            let message = format!("certificate cannot be shown to servers: {why}");
-            let help = "name files in PEM that belong together; no certificate is shown";
-            context.fault(certificate.span, message, help);
-            return None;
-        }
+        let (password, password_span) = self.password.clone().unzip();
         let holds_key = self.key.as_ref().unwrap_or(certificate);
-        if let Some(Ok((_, true))) = context.tls.files.get(&holds_key.path) {
+        if let Some(span) = password_span
+            && let Some(Ok((text, _))) = context.tls.files.get(&holds_key.path)
+            && !pem::has_locked_key(text.expose())
+        {
+            let path = quote(holds_key.path.as_bytes());
+            let message = format!("password has no effect: the key in {path} needs none");
+            note(context, span, message, "delete the line, or lock the key");
+        }
+        let known = context.tls.identities.get(&paths).into_iter().flatten();
+        let known = known.filter(|(of_known, _)| *of_known == password);
+        let (found, is_new) = match known.map(|(_, found)| found.clone()).next() {
+            Some(found) => (found, false),
+            None => {
+                let found = context.tls.identity(&paths, password.clone())?;
+                let alike = context.tls.identities.entry(paths).or_default();
+                alike.push((password, found.clone()));
+                (found, true)
+            }
+        };
+        let place = match found {
+            Ok(place) => place,
+            Err(why) => {
+                let message = format!("certificate cannot be shown to servers: {why}");
+                let help = "name files in PEM that belong together; no certificate is shown";
+                context.fault(certificate.span, message, help);
+                return None;
+            }
+        };
+        if is_new && let Some(Ok((_, true))) = context.tls.files.get(&holds_key.path) {
             let path = quote(holds_key.path.as_bytes());
             // keepalived says nothing of it, and `-t` decides over restarts.
             let class = match block {
@@ -135,9 +146,6 @@ impl Words {
                 .diagnostics
                 .advise(class, holds_key.span, message, help);
         }
-        let place = put(&mut context.tls.tls.identities, identity);
-        let alike = context.tls.identities.entry(paths).or_default();
-        alike.push(place);
         Some(place)
     }
 }
@@ -243,6 +251,24 @@ impl Shared {
         })
     }
 
+    /// The place of an identity that has not been looked at yet, or what is wrong with it; None: its files cannot be read.
+    fn identity(
+        &mut self,
+        (certificate, key): &IdentityPaths,
+        password: Option<Secret>,
+    ) -> Option<Result<u32, String>> {
+        let identity = Identity {
+            certificate: self.pem_file(certificate)?,
+            key: match key {
+                Some(key) => Some(self.pem_file(key)?),
+                None => None,
+            },
+            password,
+        };
+        let sound = pem::identity(&identity).map(drop);
+        Some(sound.map(|()| put(&mut self.tls.identities, identity)))
+    }
+
     fn profile(&mut self, profile: TlsProfile) -> u32 {
         if let Some(&place) = self.profiles.get(&profile) {
             return place;
@@ -308,11 +334,11 @@ fn file(context: &mut Context<'_>, item: &Item<'_>) -> Option<Named> {
             found
         }
     };
+    let span = word.span();
     let found = match item.name() {
-        "ca" => found.and_then(|()| authorities(context, &path).map(drop)),
+        "ca" => found.and_then(|()| authorities(context, &path, Some(span)).map(drop)),
         _ => found,
     };
-    let span = word.span();
     match found {
         Ok(()) => Some(Named { path, span }),
         Err(why) => {
@@ -329,21 +355,36 @@ fn file(context: &mut Context<'_>, item: &Item<'_>) -> Option<Named> {
     }
 }
 
-/// The place of the authorities in a file that was read; the error goes behind its name.
-fn authorities(context: &mut Context<'_>, path: &Rc<str>) -> Result<u32, String> {
+/// The place of the authorities in a file that was read; the error goes behind its name. `span`: who has named it, and is told which of
+/// them are of no use.
+fn authorities(
+    context: &mut Context<'_>,
+    path: &Rc<str>,
+    span: Option<Span>,
+) -> Result<u32, String> {
     if let Some(known) = context.tls.authorities.get(path) {
         return known.clone();
     }
-    let file = context.tls.pem_file(path);
-    let found = match file {
-        Some(file) => pem::certificates(file.text.expose())
-            .map(|_| put(&mut context.tls.tls.authorities, file)),
+    let found = match context.tls.pem_file(path) {
+        Some(file) => pem::trusted(file.text.expose()).map(|trusted| (file, trusted.unusable)),
         None => Err("cannot be read".to_owned()),
     };
-    context
-        .tls
-        .authorities
-        .insert(Rc::clone(path), found.clone());
+    let found = found.map(|(file, unusable)| {
+        if let (Some(span), Some((line, why))) = (span, unusable.first()) {
+            let path = quote(path.as_bytes());
+            let message = match unusable.len() - 1 {
+                0 => format!("SSL ca {path}: the certificate at line {line} cannot be used: {why}"),
+                others => format!(
+                    "SSL ca {path}: the certificate at line {line} and {others} more cannot be used: {why}"
+                ),
+            };
+            let help = "take it out of the file, or replace it; the others count";
+            context.fault(span, message, help);
+        }
+        put(&mut context.tls.tls.authorities, file)
+    });
+    let known = found.clone();
+    context.tls.authorities.insert(Rc::clone(path), known);
     found
 }
 
@@ -363,7 +404,7 @@ fn system_authorities(context: &mut Context<'_>, span: Span) -> u32 {
                 let read = Ok((text, exposed));
                 context.tls.files.insert(Rc::clone(&path), read);
             }
-            authorities(context, &path).map_err(|why| format!("{path} {why}"))
+            authorities(context, &path, None).map_err(|why| format!("{path} {why}"))
         }
     };
     let place = found.unwrap_or_else(|why| {

@@ -23,7 +23,7 @@ pub(super) const PLAIN: &str = "protocol TCP\nlb_algo rr\nlb_kind NAT\n";
 pub(super) const SERVER: &str = "real_server 10.0.0.2 80 {\nTCP_CHECK {\n}\n}\n";
 
 /// The files of that host; whether others may read them.
-const FILES: [(&str, &str, bool); 6] = [
+const FILES: [(&str, &str, bool); 9] = [
     (
         "/ca",
         include_str!("../../../../check/tls/pem/authority.crt"),
@@ -49,7 +49,25 @@ const FILES: [(&str, &str, bool); 6] = [
         include_str!("../../../../check/tls/pem/client.key"),
         true,
     ),
+    (
+        "/open",
+        include_str!("../../../../check/tls/pem/client.key"),
+        false,
+    ),
     ("/text", "text", false),
+    (
+        "/none",
+        "-----BEGIN CERTIFICATE-----\nQUFB\n-----END CERTIFICATE-----\n",
+        true,
+    ),
+    (
+        "/some",
+        concat!(
+            "-----BEGIN CERTIFICATE-----\nQUFB\n-----END CERTIFICATE-----\n",
+            include_str!("../../../../check/tls/pem/authority.crt")
+        ),
+        true,
+    ),
 ];
 
 /// Reads a text on a host that has everything.

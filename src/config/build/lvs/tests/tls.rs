@@ -45,7 +45,7 @@ fn faults() {
             &[unused],
         ),
         (
-            ssl("password geheim\npassword geheim2"),
+            ssl("certificate /certificate\nkey /key\npassword geheim2\npassword geheim"),
             5,
             &["password has already been specified - replacing"],
         ),
@@ -58,6 +58,26 @@ fn faults() {
             ssl("key /key"),
             0,
             &["key has no effect without certificate"],
+        ),
+        (
+            ssl("password geheim"),
+            0,
+            &["password has no effect without certificate"],
+        ),
+        (
+            ssl("certificate /certificate\nkey /open\npassword geheim"),
+            0,
+            &["password has no effect: the key in /open needs none"],
+        ),
+        (
+            own("verify\nca /some"),
+            5,
+            &["SSL ca /some: the certificate at line 1 cannot be used: "],
+        ),
+        (
+            ssl("verify\nca /none"),
+            5,
+            &["SSL ca /none holds no certificate that can be used; that at line 1: "],
         ),
         (
             ssl("certificate /certificate\nkey /exposed"),
