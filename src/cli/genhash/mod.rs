@@ -7,7 +7,8 @@ mod print;
 pub use page::{Page, dialogue};
 pub use print::{failed, report};
 
-use crate::config::model::HttpVersion;
+use crate::config::diagnostic::quote;
+use crate::config::model::{HttpVersion, is_one_word};
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
@@ -67,9 +68,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, O
                 let is = "a port is a number from 1 to 65535, not";
                 port = Some(value::<std::num::NonZeroU16>(&mut parser, is)?.get());
             }
-            Arg::Short('u') | Arg::Long("url") => path = Some(text(&mut parser)?),
+            Arg::Short('u') | Arg::Long("url") => path = Some(word(&mut parser)?),
             Arg::Short('V') | Arg::Long("use-virtualhost") => {
-                request.virtual_host = Some(text(&mut parser)?);
+                request.virtual_host = Some(word(&mut parser)?);
             }
             Arg::Short('t') | Arg::Long("timeout") => {
                 let is = "a timeout is a number of seconds, not";
@@ -102,6 +103,20 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, O
 fn text(parser: &mut Parser) -> Result<String, Option<String>> {
     let value = parser.value().map_err(|error| Some(error.to_string()))?;
     Ok(value.to_string_lossy().into_owned())
+}
+
+/// What goes into a request as it is.
+fn word(parser: &mut Parser) -> Result<String, Option<String>> {
+    let text = text(parser)?;
+    match is_one_word(&text) {
+        true => Ok(text),
+        false => {
+            let shown = quote(text.as_bytes());
+            Err(Some(format!(
+                "a request has no room for '{shown}': write %20 for a blank"
+            )))
+        }
+    }
 }
 
 fn value<T: std::str::FromStr>(parser: &mut Parser, is: &str) -> Result<T, Option<String>> {
@@ -188,6 +203,9 @@ mod tests {
             ("-s 10.0.0.1 -p 80 -u / -m x", "not 'x'"),
             ("-s 10.0.0.1 -p 80 -u / more", "unexpected argument 'more'"),
             ("-s 10.0.0.1 -p 80 -u", "-u"),
+            ("-s 10.0.0.1 -p 80 --url=", "no room for ''"),
+            ("-s 10.0.0.1 -p 80 -u /\u{1}", "write %20 for a blank"),
+            ("-s 10.0.0.1 -p 80 -u / -V a\u{7f}b", "no room for 'a"),
             ("-x", "-x"),
         ];
         for (line, want) in rows {

@@ -61,7 +61,7 @@ pub use vrrp::{
     Version, VirtualAddress, Vrrp, VrrpInstance,
 };
 pub use watched::{InitFile, ParameterMatch, ProcessMatch, TrackFile, TrackProcess};
-pub use web::{Header, HttpVersion, Method, Regex, Request, Url, WebProbe};
+pub use web::{Header, HttpVersion, Method, Regex, Request, Url, WebProbe, is_one_word};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -64,6 +64,12 @@ pub struct Regex {
     pub most_offset: Option<usize>,
 }
 
+/// Whether a text can stand in the first line or the Host header of a request: a blank or a line's end in it would end what it is.
+pub fn is_one_word(text: &str) -> bool {
+    let splits = |byte: u8| byte == b' ' || byte.is_ascii_control();
+    !text.is_empty() && !text.bytes().any(splits)
+}
+
 /// What a request is beyond a plain GET.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {

@@ -2,6 +2,7 @@
 
 use super::checker::{self, CheckerDraft};
 use super::overlay::Overlay;
+use super::request;
 use super::virtual_server::command;
 use super::{Context, Tracked, endpoint_help, endpoint_text, forwarding, head_address, port};
 use crate::config::keywords::Block;
@@ -64,7 +65,7 @@ impl<'t> RealServerDraft<'t> {
             "notify_down" => self.extra().notify_down = command(context, item),
             "alpha" => self.alpha = item.bool(context).or(self.alpha),
             "smtp_alert" => self.smtp_alert = item.bool(context).or(self.smtp_alert),
-            "virtualhost" => self.virtual_host = item.text(context).map(Rc::from),
+            "virtualhost" => self.virtual_host = request::host(context, item),
             "snmp_name" => self.extra().snmp_name = item.text(context).map(Box::from),
             _ => checker::read(tracked, context, self, item),
         }

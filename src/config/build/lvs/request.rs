@@ -1,12 +1,15 @@
-//! What a page is asked for with: `method`, `header` and `body`. How that goes over the wire is `check::http::request`'s.
+//! What a page is asked for with: `path`, `virtualhost`, `method`, `header` and `body`. How that goes over the wire is
+//! `check::http::request`'s.
 
 use super::Context;
 use super::pick;
 use crate::config::diagnostic::quote;
-use crate::config::model::{Header, Method, Request};
+use crate::config::model::{Header, Method, Request, is_one_word};
 use crate::config::read::Item;
 use crate::config::secret::Secret;
 use crate::config::shell::{self, ShellWord};
+use std::fmt::Write;
+use std::rc::Rc;
 
 /// Headers that a request has already, and what says what is in them.
 const RESERVED: [(&str, &str); 4] = [
@@ -75,6 +78,44 @@ impl RequestDraft {
         };
         (request != Request::default()).then(|| Box::new(request))
     }
+}
+
+/// `path`. What would split the first line of the request is sent as RFC 3986 section 2.1 has it, which is said: a server that nobody
+/// checks would be taken for one that is up.
+pub(super) fn path(context: &mut Context<'_>, item: &Item<'_>) -> Option<Box<str>> {
+    let text = item.text(context)?;
+    if is_one_word(text) {
+        return Some(text.into());
+    }
+    let mut sound = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter == ' ' || letter.is_ascii_control() {
+            // A string takes everything.
+            true => drop(write!(sound, "%{:02X}", u32::from(letter))),
+            false => sound.push(letter),
+        }
+    }
+    if sound.is_empty() {
+        sound.push('/');
+    }
+    let (shown, sent) = (quote(text.as_bytes()), quote(sound.as_bytes()));
+    let message = format!("path '{shown}' is empty, or has a blank or a control character in it");
+    let help = format!("write path {sent}, which is what is sent (a blank is %20)");
+    context.fault(item.argument_span(0), message, help);
+    Some(sound.into())
+}
+
+/// A name that servers are told, as in `virtualhost`.
+pub(super) fn host(context: &mut Context<'_>, item: &Item<'_>) -> Option<Rc<str>> {
+    let text = item.text(context)?;
+    if is_one_word(text) {
+        return Some(text.into());
+    }
+    let (word, shown) = (item.name(), quote(text.as_bytes()));
+    let message = format!("{word} '{shown}' is empty, or has a blank or a control character in it");
+    let help = "write the name of a host; the line is ignored";
+    context.fault(item.argument_span(0), message, help);
+    None
 }
 
 /// The words of a line in shell quoting, escapes decoded; unbalanced quotes are said.

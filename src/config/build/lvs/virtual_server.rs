@@ -2,6 +2,7 @@
 
 use super::overlay::Overlay;
 use super::real_server::{self, RealServerDraft};
+use super::request;
 use super::{
     Builder, Context, Tracked, endpoint_help, endpoint_text, forwarding, group, head_address, pick,
     port,
@@ -235,7 +236,7 @@ impl<'t> Draft<'t> {
             "ha_suspend" => self.ha_suspend = true,
             "drain_timeout" => self.drain_timeout = item.duration(context).or(self.drain_timeout),
             "smtp_alert" => self.smtp_alert = item.bool(context).or(self.smtp_alert),
-            "virtualhost" => self.virtual_host = item.text(context).map(Rc::from),
+            "virtualhost" => self.virtual_host = request::host(context, item),
             "snmp_name" => self.snmp_name = item.text(context).map(Box::from),
             "alpha" => self.alpha = true,
             "omega" => self.omega = true,

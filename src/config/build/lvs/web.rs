@@ -56,7 +56,7 @@ pub(super) fn read<'t>(
     let (mut requests, mut tls) = (RequestDraft::default(), TlsDraft::default());
     let mut urls = Vec::new();
     context.each_statement(block, children, |context, item| match item.name() {
-        "virtualhost" => virtual_host = item.text(context).map(Rc::from).or(virtual_host.take()),
+        "virtualhost" => virtual_host = request::host(context, &item).or(virtual_host.take()),
         "http_protocol" => {
             match pick(context, &item, |word| {
                 format!("Invalid http_protocol version {word}")
@@ -154,8 +154,8 @@ impl UrlDraft {
 
     fn take(&mut self, context: &mut Context<'_>, item: &Item<'_>) {
         match item.name() {
-            "path" => self.path = item.text(context).map(Box::from),
-            "virtualhost" => self.virtual_host = item.text(context).map(Rc::from),
+            "path" => self.path = request::path(context, item),
+            "virtualhost" => self.virtual_host = request::host(context, item),
             "digest" => self.digest = payload::digest(context, item).or(self.digest),
             "status_code" => self.status_codes(context, item),
             "regex" => {

@@ -1,5 +1,6 @@
 //! What each kind of checker reads beside the statements that all have.
 
+use super::super::request;
 use super::{CheckerDraft, Context, Kind, RealServerDraft, ScriptDraft, Tracked, payload, pick};
 use crate::config::diagnostic::quote;
 use crate::config::keywords::Block;
@@ -25,9 +26,7 @@ pub(super) fn smtp<'t>(
     context.each_statement(Block::SmtpCheck, children, |context, item| {
         match item.name() {
             "helo_name" => {
-                helo = item
-                    .text(context)
-                    .map_or_else(|| Rc::clone(&helo), Rc::from)
+                helo = request::host(context, &item).unwrap_or_else(|| Rc::clone(&helo));
             }
             "host" => {
                 let Some(children) = item.open(context) else {

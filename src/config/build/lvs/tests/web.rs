@@ -3,7 +3,7 @@
 use super::faults::check;
 use super::model::{dialogue, text};
 use super::read;
-use crate::config::model::{Dialogue, Method, Request};
+use crate::config::model::{Dialogue, Method, Probe, Request};
 
 /// A check with a page of these statements.
 fn page(checker: &str, url: &str) -> String {
@@ -55,9 +55,60 @@ fn requests() {
 }
 
 #[test]
+fn what_would_split_a_request_is_not_sent() {
+    for (path, sent) in [
+        ("/a", "/a"),
+        ("\"/a page?b=1 2\"", "/a%20page?b=1%202"),
+        ("\"/a\tb\"", "/a%09b"),
+        ("\"\"", "/"),
+        ("/\u{e4}", "/\u{e4}"),
+    ] {
+        let check = format!("HTTP_GET {{\nurl {{\npath {path}\nvirtualhost \"a b\"\n}}\n}}");
+        let loaded = read(&text("", &check));
+        let server = super::only_server(&loaded.model);
+        let Probe::Connect(_, Dialogue::Web(web)) = &server.checkers[0].probe else {
+            panic!("no page")
+        };
+        let url = &web.urls[0];
+        assert_eq!((&*url.path, url.virtual_host.as_deref()), (sent, None));
+    }
+}
+
+#[test]
 fn faults() {
     let url = |statements: &str| text("", &page("", statements));
     check(&[
+        (
+            url("path \"/a page\""),
+            5,
+            &[
+                "path has already been specified - replacing",
+                "path '/a page' is empty, or has a blank or a control character in it",
+            ],
+        ),
+        (
+            text("", "HTTP_GET {\nurl {\npath \"\"\n}\n}"),
+            5,
+            &["path '' is empty, or has a blank or a control character in it"],
+        ),
+        (
+            url("virtualhost \"a b\""),
+            5,
+            &["virtualhost 'a b' is empty, or has a blank or a control character in it"],
+        ),
+        (
+            text("virtualhost \"a\tb\"", &page("virtualhost \"\"", "")),
+            5,
+            &[
+                "virtualhost 'a b' is empty, or has a blank or a control character in it",
+                "virtualhost '' is empty, or has a blank or a control character in it",
+            ],
+        ),
+        (
+            text("", "SMTP_CHECK {\nhelo_name \"a b\"\n}"),
+            5,
+            &["helo_name 'a b' is empty, or has a blank or a control character in it"],
+        ),
         (url("method get"), 5, &["Invalid method get"]),
         (url("header X"), 5, &["header needs a name and a value"]),
         (url("header X a b"), 5, &["header needs a name and a value"]),
