@@ -31,15 +31,26 @@ fn decode(packet: &[u8]) {
     let again = seal(&sealed.header, sealed.sequence, sealed.message, KEY);
     let reread = Sealed::parse(&again).expect("our own");
     assert!(reread.is_genuine(KEY));
-    assert_eq!((reread.sequence, reread.message), (sealed.sequence, sealed.message));
+    assert_eq!(
+        (reread.sequence, reread.message),
+        (sealed.sequence, sealed.message)
+    );
     let total = usize::from(u16::from_be_bytes([packet[2], packet[3]]));
-    if genuine && packet[0] == 0x45 && packet[6..8] == [0, 0] && sealed.spi == u32::from(sealed.header.source) {
+    if genuine
+        && packet[0] == 0x45
+        && packet[6..8] == [0, 0]
+        && sealed.spi == u32::from(sealed.header.source)
+    {
         assert_eq!(again, packet[..total]);
     }
 }
 
 fn listen(data: &[u8]) {
-    let mut listener = Listener::new(instance(Version::V2, false, Authentication::Ah(Secret::new(KEY))));
+    let mut listener = Listener::new(instance(
+        Version::V2,
+        false,
+        Authentication::Ah(Secret::new(KEY)),
+    ));
     let mut heard = HashSet::new();
     for piece in data.chunks_exact(4).take(64) {
         let [what, host, number, at] = [piece[0], piece[1], piece[2], piece[3]];

@@ -24,7 +24,10 @@ fuzz_target!(|data: &[u8]| {
     let _ = dns.opened(&mut out);
     assert!(out.is_empty() || out.starts_with(&[0x12, 0x34]));
     let step = dns.received(answer, &mut out);
-    let good = answer.len() >= 12 && answer.starts_with(&[0x12, 0x34]) && answer[2] & 0x80 != 0 && answer[3] & 0x0f == 0;
+    let good = answer.len() >= 12
+        && answer.starts_with(&[0x12, 0x34])
+        && answer[2] & 0x80 != 0
+        && answer[3] & 0x0f == 0;
     assert_eq!(step == Step::Done(Ok(())), good);
     assert!(dns.timed_out().is_err());
 });

@@ -17,7 +17,11 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let ipv6 = options & 1 != 0;
-    let carrier = if options & 2 != 0 { Carrier::Raw } else { Carrier::Datagram };
+    let carrier = if options & 2 != 0 {
+        Carrier::Raw
+    } else {
+        Carrier::Datagram
+    };
     let mut ping = Ping::new(carrier, ipv6, RANDOM);
     let mut echo = Vec::new();
     assert_eq!(ping.opened(&mut echo), Step::GoOn);
@@ -26,7 +30,9 @@ fuzz_target!(|data: &[u8]| {
     assert!(out.is_empty());
     assert!(ping.timed_out().is_err());
     let header = match carrier == Carrier::Raw && !ipv6 {
-        true => packet.first().map_or(0, |first| usize::from(first & 0x0f) * 4),
+        true => packet
+            .first()
+            .map_or(0, |first| usize::from(first & 0x0f) * 4),
         false => 0,
     };
     // Whatever passes holds the reply, at the least.

@@ -32,7 +32,10 @@ fuzz_target!(|data: &[u8]| {
 });
 
 fn decode(message: &[u8]) {
-    for (family, source) in [(Family::V4, IpAddr::from([10, 0, 0, 1])), (Family::V6, OWN6.into())] {
+    for (family, source) in [
+        (Family::V4, IpAddr::from([10, 0, 0, 1])),
+        (Family::V6, OWN6.into()),
+    ] {
         let (bare, rest) = hmac::split(message, family);
         assert_eq!([bare, rest].concat(), message);
         let _ = v3::Advert::parse_before(bare, rest, source, GROUP.into());
@@ -43,13 +46,20 @@ fn decode(message: &[u8]) {
             let whole = again.append(bare.to_vec(), source, GROUP6.into());
             let (reread, trailer) = hmac::split(&whole, family);
             assert_eq!(Trailer::parse(trailer), Some(again));
-            assert!(again.is_genuine(reread, source, &KEY), "the checksum does not count");
+            assert!(
+                again.is_genuine(reread, source, &KEY),
+                "the checksum does not count"
+            );
         }
     }
 }
 
 fn listen(mode: u8, data: &[u8]) {
-    let freshness = if mode & 1 == 0 { Freshness::Time(WINDOW) } else { Freshness::Monotonic };
+    let freshness = if mode & 1 == 0 {
+        Freshness::Time(WINDOW)
+    } else {
+        Freshness::Monotonic
+    };
     let (version, ipv6) = match mode >> 1 & 3 {
         0 => (Version::V2, false),
         1 => (Version::V3, false),
@@ -60,14 +70,25 @@ fn listen(mode: u8, data: &[u8]) {
         keys: [(7, Secret::new(KEY))].into(),
         active_key: 7,
         freshness,
-        mode: [HmacMode::Enforce, HmacMode::Permissive, HmacMode::ReceiveOnly][usize::from(mode >> 3) % 3],
+        mode: [
+            HmacMode::Enforce,
+            HmacMode::Permissive,
+            HmacMode::ReceiveOnly,
+        ][usize::from(mode >> 3) % 3],
     };
-    let mut listener = Listener::new(instance(version, ipv6, Authentication::Hmac(config.clone())));
+    let mut listener = Listener::new(instance(
+        version,
+        ipv6,
+        Authentication::Hmac(config.clone()),
+    ));
     listener.clock(Wall(NOON));
     let mut heard = HashSet::new();
     let mut sent = HashSet::new();
     for piece in data.chunks_exact(6).take(64) {
-        let time = Wall(NOON.wrapping_add_signed(i64::from(i16::from_be_bytes([piece[2], piece[3]])) * 10_000_000));
+        let time =
+            Wall(NOON.wrapping_add_signed(
+                i64::from(i16::from_be_bytes([piece[2], piece[3]])) * 10_000_000,
+            ));
         match piece[0] % 8 {
             0 => {
                 listener.clock(time);
@@ -78,8 +99,15 @@ fn listen(mode: u8, data: &[u8]) {
                 }
             }
             1 => {
-                let master = listener.router.instance(0).is_some_and(|instance| instance.state() == State::Master);
-                let key = if master { TimerKey::Advert(0) } else { TimerKey::MasterDown(0) };
+                let master = listener
+                    .router
+                    .instance(0)
+                    .is_some_and(|instance| instance.state() == State::Master);
+                let key = if master {
+                    TimerKey::Advert(0)
+                } else {
+                    TimerKey::MasterDown(0)
+                };
                 let deadline = listener.now;
                 for packet in listener.event(Event::Timer { key, deadline }) {
                     let message = if ipv6 { &packet[40..] } else { &packet[20..] };
@@ -94,7 +122,10 @@ fn listen(mode: u8, data: &[u8]) {
             what => {
                 let (packet, spoiled) = advert(version, ipv6, piece, time, what);
                 if listener.hears(&packet) {
-                    assert!(!spoiled || config.mode != HmacMode::Enforce && what == 2, "a spoiled advert is welcome");
+                    assert!(
+                        !spoiled || config.mode != HmacMode::Enforce && what == 2,
+                        "a spoiled advert is welcome"
+                    );
                     let copy = !spoiled && !heard.insert((piece[1], Sequence::at(time).0));
                     assert!(!copy, "a copy is welcome");
                 }
@@ -108,28 +139,39 @@ fn listen(mode: u8, data: &[u8]) {
 fn advert(version: Version, ipv6: bool, piece: &[u8], time: Wall, what: u8) -> (Vec<u8>, bool) {
     let host = piece[1];
     let (source, destination): (IpAddr, IpAddr) = if ipv6 {
-        (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 1, host.into()).into(), GROUP6.into())
+        (
+            Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 1, host.into()).into(),
+            GROUP6.into(),
+        )
     } else {
         (Ipv4Addr::new(10, 0, 1, host).into(), GROUP.into())
     };
     let list = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x200, 0, 0x33).octets();
-    let message = match (version, source, destination) {
-        (Version::V2, IpAddr::V6(source), IpAddr::V6(destination)) => {
-            v2::Advert::new_ipv6(VRID, 200, 1, &list).emit_ipv6(source, destination)
-        }
-        (Version::V2, ..) => v2::Advert::new(VRID, 200, 1, &[10, 200, 0, 51]).emit(),
-        (Version::V3, ..) if ipv6 => v3::Advert::new(Family::V6, VRID, 200, 100, &list)
-            .emit(source, destination, v3::Coverage::PseudoHeader),
-        (Version::V3, ..) => v3::Advert::new(Family::V4, VRID, 200, 100, &[10, 200, 0, 51])
-            .emit(source, destination, v3::Coverage::PseudoHeader),
-    };
+    let message =
+        match (version, source, destination) {
+            (Version::V2, IpAddr::V6(source), IpAddr::V6(destination)) => {
+                v2::Advert::new_ipv6(VRID, 200, 1, &list).emit_ipv6(source, destination)
+            }
+            (Version::V2, ..) => v2::Advert::new(VRID, 200, 1, &[10, 200, 0, 51]).emit(),
+            (Version::V3, ..) if ipv6 => v3::Advert::new(Family::V6, VRID, 200, 100, &list).emit(
+                source,
+                destination,
+                v3::Coverage::PseudoHeader,
+            ),
+            (Version::V3, ..) => v3::Advert::new(Family::V4, VRID, 200, 100, &[10, 200, 0, 51])
+                .emit(source, destination, v3::Coverage::PseudoHeader),
+        };
     // 2: not signed at all; 3: with a key that nobody has, or another of ours; 4: a changed byte.
     let mut whole = match what {
         2 => message,
         _ => {
             let key = if what == 3 { [9; 32] } else { KEY };
             let id = if what == 3 && piece[5] & 1 == 0 { 8 } else { 7 };
-            Trailer::sign(&message, source, id, &key, Sequence::at(time)).append(message, source, destination)
+            Trailer::sign(&message, source, id, &key, Sequence::at(time)).append(
+                message,
+                source,
+                destination,
+            )
         }
     };
     if what == 4 {
@@ -146,9 +188,15 @@ fn advert(version: Version, ipv6: bool, piece: &[u8], time: Wall, what: u8) -> (
             destination,
         }
         .emit(&whole),
-        (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            ip::Header { tos: 0xc0, id: 1, ttl: 255, protocol: ip::PROTOCOL_VRRP, source, destination }.emit(&whole)
+        (IpAddr::V4(source), IpAddr::V4(destination)) => ip::Header {
+            tos: 0xc0,
+            id: 1,
+            ttl: 255,
+            protocol: ip::PROTOCOL_VRRP,
+            source,
+            destination,
         }
+        .emit(&whole),
         _ => unreachable!("one family"),
     };
     (packet, (2..=4).contains(&what))

@@ -14,7 +14,9 @@ use std::rc::Rc;
 use std::sync::LazyLock;
 
 /// The digest of a page without a byte.
-const EMPTY: [u8; 16] = [0xd4, 0x1d, 0x8c, 0xd9, 0x8f, 0x00, 0xb2, 0x04, 0xe9, 0x80, 0x09, 0x98, 0xec, 0xf8, 0x42, 0x7e];
+const EMPTY: [u8; 16] = [
+    0xd4, 0x1d, 0x8c, 0xd9, 0x8f, 0x00, 0xb2, 0x04, 0xe9, 0x80, 0x09, 0x98, 0xec, 0xf8, 0x42, 0x7e,
+];
 
 static SOURCE: LazyLock<Regex> = LazyLock::new(|| Regex {
     pattern: br"(\w)\1|^ok$".to_vec(),
@@ -25,11 +27,19 @@ static SOURCE: LazyLock<Regex> = LazyLock::new(|| Regex {
 });
 
 fn probe(what: u8) -> WebProbe {
-    let regex = Regex { no_match: what & 4 != 0, ..SOURCE.clone() };
+    let regex = Regex {
+        no_match: what & 4 != 0,
+        ..SOURCE.clone()
+    };
     let url = Url {
         path: "/".into(),
         virtual_host: None,
-        request: (what & 8 != 0).then(|| Box::new(Request { method: Method::Head, ..Request::default() })),
+        request: (what & 8 != 0).then(|| {
+            Box::new(Request {
+                method: Method::Head,
+                ..Request::default()
+            })
+        }),
         digest: (what & 1 != 0).then_some(EMPTY),
         status_codes: [(200, 299)].into(),
         regex: (what & 2 != 0).then(|| Box::new(regex)),
@@ -45,8 +55,10 @@ fn probe(what: u8) -> WebProbe {
 
 fn verdict(probe: &Rc<WebProbe>, answer: &[u8], piece: usize) -> Verdict {
     let pattern = probe.urls[0].regex.as_ref();
-    let pattern = pattern.map(|regex| Rc::new(Pattern::new(&regex.pattern, &regex.options).expect("a pattern")));
-    let mut http = Http::new(probe.clone(), 0, ([127, 0, 0, 1].into(), 80), pattern).expect("a page");
+    let pattern = pattern
+        .map(|regex| Rc::new(Pattern::new(&regex.pattern, &regex.options).expect("a pattern")));
+    let mut http =
+        Http::new(probe.clone(), 0, ([127, 0, 0, 1].into(), 80), pattern).expect("a page");
     let mut out = Vec::new();
     http.opened(&mut out);
     let asked = out.len();
@@ -82,7 +94,10 @@ fuzz_target!(|data: &[u8]| {
     let probe = Rc::new(probe(what));
     // What stops being chunks is searched from the broken line or from behind it, as the pieces happen to fall.
     if what & 2 == 0 {
-        assert_eq!(verdict(&probe, answer, piece), verdict(&probe, answer, usize::MAX));
+        assert_eq!(
+            verdict(&probe, answer, piece),
+            verdict(&probe, answer, usize::MAX)
+        );
     } else {
         let _ = verdict(&probe, answer, piece);
     }

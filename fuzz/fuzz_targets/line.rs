@@ -10,9 +10,17 @@ fuzz_target!(|line: &[u8]| {
     pieces(line, |piece| {
         assert!(at <= piece.start && piece.start <= piece.end && piece.end <= line.len());
         let between = &line[at..piece.start];
-        assert!(between.iter().all(|&byte| is_blank(byte) || byte == b'"' || byte.is_ascii_whitespace()));
+        assert!(
+            between
+                .iter()
+                .all(|&byte| is_blank(byte) || byte == b'"' || byte.is_ascii_whitespace())
+        );
         match piece.kind {
-            Kind::Word => assert!(!line[piece.start..piece.end].iter().any(|&byte| is_blank(byte) && !line.contains(&b'$'))),
+            Kind::Word => assert!(
+                !line[piece.start..piece.end]
+                    .iter()
+                    .any(|&byte| is_blank(byte) && !line.contains(&b'$'))
+            ),
             Kind::Open => assert_eq!(line[piece.start], b'{'),
             Kind::Close => assert_eq!(line[piece.start], b'}'),
             Kind::Quoted | Kind::Unclosed => assert_eq!(line[piece.start - 1], b'"'),

@@ -17,7 +17,11 @@ fuzz_target!(|data: &[u8]| {
         let target: [u8; 16] = fields[..16].try_into().expect("16 bytes");
         let mac: [u8; 6] = fields[16..22].try_into().expect("6 bytes");
         // Router, solicited, override: the three bits there are (RFC 4861 section 4.4).
-        let told = NeighbourAdvertisement { target: Ipv6Addr::from(target), mac, flags: fields[22] & 0xe0 };
+        let told = NeighbourAdvertisement {
+            target: Ipv6Addr::from(target),
+            mac,
+            flags: fields[22] & 0xe0,
+        };
         let packet = told.emit();
         let (header, again) = NeighbourAdvertisement::parse(&packet).expect("our own packet");
         assert_eq!((again, header.hop_limit), (told, 255));
@@ -25,14 +29,20 @@ fuzz_target!(|data: &[u8]| {
         for at in ipv6::HEADER_LENGTH..packet.len() {
             let mut spoiled = packet.clone();
             spoiled[at] ^= 1;
-            assert!(NeighbourAdvertisement::parse(&spoiled).is_none(), "byte {at}");
+            assert!(
+                NeighbourAdvertisement::parse(&spoiled).is_none(),
+                "byte {at}"
+            );
         }
     }
 });
 
 fn read(packet: &[u8]) {
     if let Ok((header, payload)) = ipv6::Header::parse(packet) {
-        assert_eq!(header.emit(payload), packet[..ipv6::HEADER_LENGTH + payload.len()]);
+        assert_eq!(
+            header.emit(payload),
+            packet[..ipv6::HEADER_LENGTH + payload.len()]
+        );
     }
     if let Some((header, told)) = NeighbourAdvertisement::parse(packet) {
         let again = NeighbourAdvertisement::parse(&told.emit()).expect("our own packet");

@@ -27,7 +27,15 @@ fuzz_target!(|data: &[u8]| {
     let address = Address::new(std::net::Ipv4Addr::new(10, 0, 0, 1).into(), 32);
     let policies = POLICIES.with(Clone::clone);
     assert_eq!(policies.len(), 3);
-    reconciler.claim_all(1u32, [Claim { interface: "eth0".into(), address, tracked: true }], policies);
+    reconciler.claim_all(
+        1u32,
+        [Claim {
+            interface: "eth0".into(),
+            address,
+            tracked: true,
+        }],
+        policies,
+    );
     reconciler.hold(1, true);
     let mut now = Instant(1);
     // The first byte of a piece says how long it is, so that several datagrams come one after the other.

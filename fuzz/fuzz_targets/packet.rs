@@ -59,9 +59,15 @@ fn parse(bytes: &[u8]) {
         assert_eq!((again.1, header.hop_limit), (told, 255));
     }
     if let Ok((header, message)) = ipv6::Header::parse(bytes) {
-        assert_eq!(header.emit(message), bytes[..ipv6::HEADER_LENGTH + message.len()]);
+        assert_eq!(
+            header.emit(message),
+            bytes[..ipv6::HEADER_LENGTH + message.len()]
+        );
     }
-    for (source, destination) in [(own4().into(), GROUP.into()), (own6(5).into(), GROUP6.into())] {
+    for (source, destination) in [
+        (own4().into(), GROUP.into()),
+        (own6(5).into(), GROUP6.into()),
+    ] {
         if let Ok((advert, coverage)) = v3::Advert::parse(bytes, source, destination) {
             assert_eq!(advert.emit(source, destination, coverage), bytes);
         }
@@ -81,7 +87,11 @@ fn check_advert(packet: &[u8]) {
         return;
     }
     let (header, message) = ip::Header::parse(packet).expect("our own packet");
-    let expected = if header.destination.is_multicast() { (255, GROUP) } else { (UNICAST_TTL, PEER) };
+    let expected = if header.destination.is_multicast() {
+        (255, GROUP)
+    } else {
+        (UNICAST_TTL, PEER)
+    };
     assert_eq!((header.ttl, header.destination), expected);
     let newer = v3::Advert::parse(message, header.source.into(), header.destination.into());
     let older = v3::Advert::parse(message, header.source.into(), GROUP.into());
@@ -100,7 +110,12 @@ fn own6(host: u8) -> Ipv6Addr {
 fn mended6(host: u8, message: &[u8]) -> Vec<u8> {
     let mut message = message.to_vec();
     let source = own6(host);
-    let pseudo = pseudo_header(source.into(), GROUP6.into(), ip::PROTOCOL_VRRP, message.len());
+    let pseudo = pseudo_header(
+        source.into(),
+        GROUP6.into(),
+        ip::PROTOCOL_VRRP,
+        message.len(),
+    );
     if let Some(field) = message.get_mut(6..8) {
         field.fill(0);
         let sum = checksum(&[&pseudo, &message]);
@@ -126,16 +141,32 @@ fn mended(host: u8, message: &[u8]) -> Vec<u8> {
         message[6..8].copy_from_slice(&sum.to_be_bytes());
     }
     let source = Ipv4Addr::new(10, 0, 0, host);
-    ip::Header { tos: 0xc0, id: 1, ttl: 255, protocol: ip::PROTOCOL_VRRP, source, destination: GROUP }.emit(&message)
+    ip::Header {
+        tos: 0xc0,
+        id: 1,
+        ttl: 255,
+        protocol: ip::PROTOCOL_VRRP,
+        source,
+        destination: GROUP,
+    }
+    .emit(&message)
 }
 
-fn instance(vrid: u8, priority: u8, nopreempt: bool, authentication: Authentication) -> VrrpInstance {
+fn instance(
+    vrid: u8,
+    priority: u8,
+    nopreempt: bool,
+    authentication: Authentication,
+) -> VrrpInstance {
     VrrpInstance {
         priority,
         nopreempt,
         authentication,
         higher_prio_send_advert: true,
-        virtual_addresses: vec![VirtualAddress::new(Ipv4Addr::new(10, 0, 1, vrid).into(), 24)],
+        virtual_addresses: vec![VirtualAddress::new(
+            Ipv4Addr::new(10, 0, 1, vrid).into(),
+            24,
+        )],
         ..VrrpInstance::named(format!("VI_{vrid}"), "eth0", vrid)
     }
 }
@@ -143,13 +174,27 @@ fn instance(vrid: u8, priority: u8, nopreempt: bool, authentication: Authenticat
 /// The same in version 3, or over IPv6 in any.
 fn newer(mut instance: VrrpInstance, version: Version, family: Family) -> VrrpInstance {
     instance.version = version;
-    instance.advert_interval = Duration::from_millis(if version == Version::V3 { 250 } else { 1000 });
+    instance.advert_interval =
+        Duration::from_millis(if version == Version::V3 { 250 } else { 1000 });
     if family == Family::V6 {
         instance.multicast_group = GROUP6.into();
         for (host, flags) in [(1, VirtualAddress::NODAD), (2, 0)] {
             let line = instance.virtual_addresses[0].clone();
-            let address = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, host, u16::from(instance.virtual_router_id));
-            instance.virtual_addresses.push(VirtualAddress { address: address.into(), flags, ..line });
+            let address = Ipv6Addr::new(
+                0xfe80,
+                0,
+                0,
+                0,
+                0,
+                0,
+                host,
+                u16::from(instance.virtual_router_id),
+            );
+            instance.virtual_addresses.push(VirtualAddress {
+                address: address.into(),
+                flags,
+                ..line
+            });
         }
         instance.virtual_addresses.remove(0);
     }
@@ -159,7 +204,11 @@ fn newer(mut instance: VrrpInstance, version: Version, family: Family) -> VrrpIn
 /// The same to one peer.
 fn unicast(mut instance: VrrpInstance) -> VrrpInstance {
     instance.transport.unicast = Some(Unicast {
-        peers: vec![UnicastPeer { address: PEER.into(), min_ttl: 64, max_ttl: 255 }],
+        peers: vec![UnicastPeer {
+            address: PEER.into(),
+            min_ttl: 64,
+            max_ttl: 255,
+        }],
         ttl: UNICAST_TTL,
         check_source: true,
         old_checksum: OldChecksum::Learned,
@@ -227,10 +276,16 @@ impl Node {
     fn piece(&mut self, what: u8, piece: &[u8]) {
         let first = piece.first().copied().unwrap_or(0);
         match what % 12 {
-            0 => self.event(Event::Packet { interface: 2, bytes: piece }),
+            0 => self.event(Event::Packet {
+                interface: 2,
+                bytes: piece,
+            }),
             1 | 2 => {
                 let (host, message) = piece.split_first().unwrap_or((&0, &[]));
-                self.event(Event::Packet { interface: 2, bytes: &mended(*host, message) });
+                self.event(Event::Packet {
+                    interface: 2,
+                    bytes: &mended(*host, message),
+                });
             }
             // An advert that will be heeded, for any instance.
             3 => {
@@ -242,11 +297,17 @@ impl Node {
                     advert = advert.with_password(PASSWORD);
                 }
                 let host = piece.get(2).copied().unwrap_or(0);
-                self.event(Event::Packet { interface: 2, bytes: &mended(host, &advert.emit()) });
+                self.event(Event::Packet {
+                    interface: 2,
+                    bytes: &mended(host, &advert.emit()),
+                });
             }
             8 => {
                 let (host, message) = piece.split_first().unwrap_or((&0, &[]));
-                self.event(Event::Packet { interface: 2, bytes: &mended6(*host, message) });
+                self.event(Event::Packet {
+                    interface: 2,
+                    bytes: &mended6(*host, message),
+                });
             }
             9 => self.event(Event::AddressUsable {
                 instance: u32::from(first % 8),
@@ -270,7 +331,10 @@ impl Node {
                 if first & 1 == 0 {
                     vrrp.instances.pop();
                 }
-                self.event(Event::Reload { vrrp: &vrrp, log_unknown_vrids: true });
+                self.event(Event::Reload {
+                    vrrp: &vrrp,
+                    log_unknown_vrids: true,
+                });
             }
         }
     }
@@ -282,12 +346,25 @@ impl Node {
         let interval = u16::from_be_bytes([byte(3), byte(4)]);
         if vrid == 5 {
             let source = Ipv4Addr::new(10, 0, 0, host);
-            let coverage = if byte(5) & 1 == 0 { Coverage::Message } else { Coverage::PseudoHeader };
+            let coverage = if byte(5) & 1 == 0 {
+                Coverage::Message
+            } else {
+                Coverage::PseudoHeader
+            };
             let message = v3::Advert::new(Family::V4, vrid, priority, interval, &[10, 0, 1, 5])
                 .emit(source.into(), GROUP.into(), coverage);
-            let header =
-                ip::Header { tos: 0xc0, id: 1, ttl: 255, protocol: ip::PROTOCOL_VRRP, source, destination: GROUP };
-            self.event(Event::Packet { interface: 2, bytes: &header.emit(&message) });
+            let header = ip::Header {
+                tos: 0xc0,
+                id: 1,
+                ttl: 255,
+                protocol: ip::PROTOCOL_VRRP,
+                source,
+                destination: GROUP,
+            };
+            self.event(Event::Packet {
+                interface: 2,
+                bytes: &header.emit(&message),
+            });
         } else {
             let list = own6(vrid).octets();
             let message = v3::Advert::new(Family::V6, vrid, priority, interval, &list).emit(
@@ -295,14 +372,21 @@ impl Node {
                 GROUP6.into(),
                 Coverage::PseudoHeader,
             );
-            self.event(Event::Packet { interface: 2, bytes: &mended6(host, &message) });
+            self.event(Event::Packet {
+                interface: 2,
+                bytes: &mended6(host, &message),
+            });
         }
     }
 
     /// An advert from the peer, its checksum of this age or that; or from somebody else.
     fn unicast(&mut self, piece: &[u8]) {
         let byte = |at: usize| piece.get(at).copied().unwrap_or(0);
-        let source = if byte(2) & 1 == 0 { PEER } else { Ipv4Addr::new(10, 0, 0, byte(3)) };
+        let source = if byte(2) & 1 == 0 {
+            PEER
+        } else {
+            Ipv4Addr::new(10, 0, 0, byte(3))
+        };
         let named = if byte(2) & 2 == 0 { own4() } else { GROUP };
         let message = v3::Advert::new(Family::V4, 9, byte(0), 25, &[10, 0, 1, 9]).emit(
             source.into(),
@@ -310,8 +394,18 @@ impl Node {
             Coverage::PseudoHeader,
         );
         let destination = if byte(2) & 4 == 0 { own4() } else { GROUP };
-        let header = ip::Header { tos: 0xc0, id: 1, ttl: byte(1), protocol: ip::PROTOCOL_VRRP, source, destination };
-        self.event(Event::Packet { interface: 2, bytes: &header.emit(&message) });
+        let header = ip::Header {
+            tos: 0xc0,
+            id: 1,
+            ttl: byte(1),
+            protocol: ip::PROTOCOL_VRRP,
+            source,
+            destination,
+        };
+        self.event(Event::Packet {
+            interface: 2,
+            bytes: &header.emit(&message),
+        });
     }
 
     fn pass(&mut self, time: Duration) {
@@ -347,21 +441,42 @@ impl Node {
                 }
                 Action::SendFrame { frame, .. } => {
                     let (_, packet) = ethernet::Header::parse(&frame).expect("our own frame");
-                    assert!(Arp::parse(packet).is_some() || NeighbourAdvertisement::parse(packet).is_some());
+                    assert!(
+                        Arp::parse(packet).is_some()
+                            || NeighbourAdvertisement::parse(packet).is_some()
+                    );
                 }
                 Action::Tell(notice) => {
                     let line = notice.to_string();
-                    assert!(!line.contains("geheim") && !line.contains("please report"), "{line}");
+                    assert!(
+                        !line.contains("geheim") && !line.contains("please report"),
+                        "{line}"
+                    );
                 }
                 Action::Record(..) | Action::Notify(..) => {}
             }
         }
         for instance in self.router.instances() {
             let master = instance.state() == State::Master;
-            assert_eq!(self.holds.contains(&instance.id()), master, "{}", instance.name());
-            let timer = if master { TimerKey::Advert(instance.id()) } else { TimerKey::MasterDown(instance.id()) };
+            assert_eq!(
+                self.holds.contains(&instance.id()),
+                master,
+                "{}",
+                instance.name()
+            );
+            let timer = if master {
+                TimerKey::Advert(instance.id())
+            } else {
+                TimerKey::MasterDown(instance.id())
+            };
             let waits = matches!(instance.state(), State::Master | State::Backup);
-            assert_eq!(self.wheel.deadline(timer).is_some(), waits, "{} in {}", instance.name(), instance.state());
+            assert_eq!(
+                self.wheel.deadline(timer).is_some(),
+                waits,
+                "{} in {}",
+                instance.name(),
+                instance.state()
+            );
         }
     }
 }

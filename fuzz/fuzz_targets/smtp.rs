@@ -5,7 +5,9 @@ use keepalived::wire::smtp::{Fault, REPLY_MAX, Replies, Reply};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let Some((&piece, said)) = data.split_first() else { return };
+    let Some((&piece, said)) = data.split_first() else {
+        return;
+    };
     let whole = read(said, said.len());
     assert_eq!(whole, read(said, piece.into()));
     for reply in &whole.0 {

@@ -35,7 +35,10 @@ static SERVER: LazyLock<Arc<ServerConfig>> = LazyLock::new(|| {
         .with_protocol_versions(&[&rustls::version::TLS12])
         .expect("a version")
         .with_no_client_auth()
-        .with_single_cert(chain.expect("certificates"), PrivateKeyDer::from_pem_slice(KEY).expect("a key"));
+        .with_single_cert(
+            chain.expect("certificates"),
+            PrivateKeyDer::from_pem_slice(KEY).expect("a key"),
+        );
     Arc::new(config.expect("a configuration"))
 });
 
@@ -50,7 +53,10 @@ thread_local! {
 }
 
 fn authority() -> PemFile {
-    PemFile { path: "ca".to_owned(), text: Secret::new(AUTHORITY) }
+    PemFile {
+        path: "ca".to_owned(),
+        text: Secret::new(AUTHORITY),
+    }
 }
 
 /// Asks, and is content with any answer.
@@ -124,7 +130,10 @@ fn changed(what: u8, piece: usize, changes: &[u8]) {
         let step = hear(&mut client, &answer, piece, &mut out);
         if step != Step::GoOn {
             let unchanged = changes.chunks_exact(3).next().is_none();
-            assert!(!unchanged || what & 2 != 0 || step == Step::Done(Ok(())), "{step:?}");
+            assert!(
+                !unchanged || what & 2 != 0 || step == Step::Done(Ok(())),
+                "{step:?}"
+            );
             break;
         }
     }

@@ -21,8 +21,11 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let ipv6 = what & 1 == 1;
-    let ends: (IpAddr, IpAddr) =
-        if ipv6 { (PEER6.into(), GROUP6.into()) } else { (PEER.into(), GROUP.into()) };
+    let ends: (IpAddr, IpAddr) = if ipv6 {
+        (PEER6.into(), GROUP6.into())
+    } else {
+        (PEER.into(), GROUP.into())
+    };
     let mut message = message.to_vec();
     if let Some(id) = message.get_mut(1).filter(|_| what & 2 == 2) {
         *id = VRID;
@@ -49,12 +52,27 @@ fuzz_target!(|data: &[u8]| {
     let packet = if ipv6 {
         let (source, destination) = (PEER6, GROUP6);
         let next_header = ip::PROTOCOL_VRRP;
-        ipv6::Header { traffic_class: 0xc0, flow_label: 0, next_header, hop_limit: 255, source, destination }
-            .emit(&message)
+        ipv6::Header {
+            traffic_class: 0xc0,
+            flow_label: 0,
+            next_header,
+            hop_limit: 255,
+            source,
+            destination,
+        }
+        .emit(&message)
     } else {
         let (source, destination) = (PEER, GROUP);
         let protocol = ip::PROTOCOL_VRRP;
-        ip::Header { tos: 0xc0, id: 1, ttl: 255, protocol, source, destination }.emit(&message)
+        ip::Header {
+            tos: 0xc0,
+            id: 1,
+            ttl: 255,
+            protocol,
+            source,
+            destination,
+        }
+        .emit(&message)
     };
     let welcome = listener.hears(&packet);
     let expected = parsed.is_ok_and(|(advert, _)| advert.vrid == VRID && advert.interval > 0);

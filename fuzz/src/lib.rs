@@ -1,11 +1,9 @@
 //! What targets share that look at one decoder each: a router with one instance, and what it made of a packet.
 
-use keepalived::config::model::{
-    Authentication, Version, VirtualAddress, Vrrp, VrrpInstance,
-};
+use keepalived::config::model::{Authentication, Version, VirtualAddress, Vrrp, VrrpInstance};
 use keepalived::time::{Instant, Wall};
-pub use keepalived::wire::vrrp::{MULTICAST_GROUP4 as GROUP, MULTICAST_GROUP6 as GROUP6};
 use keepalived::vrrp::{Action, Actions, Event, Interface, Router, Stats};
+pub use keepalived::wire::vrrp::{MULTICAST_GROUP4 as GROUP, MULTICAST_GROUP6 as GROUP6};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
