@@ -123,7 +123,12 @@ impl Flight {
     /// The connection stands.
     fn opened(&mut self, now: Instant) -> Option<Verdict> {
         self.connected = true;
-        self.last = now + self.limit.saturating_mul(ANSWERS_MAX);
+        let answers = match self.transport {
+            Transport::Stream => ANSWERS_MAX,
+            // There is one, whatever else comes meanwhile, of whomever.
+            Transport::Datagram | Transport::Echo | Transport::RawEcho => 1,
+        };
+        self.last = now + self.limit.saturating_mul(answers);
         match self.dialogue.opened(&mut self.out) {
             Step::Done(verdict) => Some(verdict),
             Step::GoOn => self.send(),
@@ -170,4 +175,55 @@ impl Flight {
 
 fn broken(error: &io::Error) -> Failure {
     Failure::Broken(error.raw_os_error().unwrap_or(libc::EIO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, UdpSocket};
+
+    /// Waits for ever.
+    struct Patient;
+
+    impl Dialogue for Patient {
+        fn opened(&mut self, _: &mut Vec<u8>) -> Step {
+            Step::GoOn
+        }
+
+        fn received(&mut self, _: &[u8], _: &mut Vec<u8>) -> Step {
+            Step::GoOn
+        }
+
+        fn ended(&mut self) -> Verdict {
+            Err(Failure::Ended)
+        }
+    }
+
+    #[test]
+    fn what_is_heard_lengthens_the_time_of_streams_alone() {
+        let stream = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let datagram = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let limit = Duration::from_secs(2);
+        for (transport, to, longest) in [
+            (Transport::Stream, stream.local_addr(), limit * ANSWERS_MAX),
+            (Transport::Datagram, datagram.local_addr(), limit),
+        ] {
+            let (to, begun) = (to.expect("an address"), Instant(1));
+            let from = (to, Origin::default());
+            let flight = Flight::begin(transport, from, Box::new(Patient), limit, begun);
+            let (mut flight, verdict) = flight.expect("a connection");
+            assert_eq!((verdict, flight.deadline(begun)), (None, begun + limit));
+            if transport == Transport::Stream {
+                let event = Ready {
+                    token: (),
+                    readable: false,
+                    writable: true,
+                    broken: false,
+                };
+                assert!(flight.ready(begun, &event, &mut []).heard);
+            }
+            let late = begun + longest - Duration::from_millis(1);
+            assert_eq!(flight.deadline(late), begun + longest, "{transport:?}");
+        }
+    }
 }
