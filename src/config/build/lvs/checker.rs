@@ -2,6 +2,7 @@
 
 mod kinds;
 
+use super::group::note;
 use super::overlay::{Defaults, Overlay};
 use super::real_server::RealServerDraft;
 use super::{Builder, Context, Tracked, payload, pick, web};
@@ -237,6 +238,20 @@ impl<'t> CheckerDraft<'t> {
             return None;
         }
         Some(self)
+    }
+
+    /// Nobody else names a port: says so if this one needs it and has none either.
+    pub(super) fn miss_port(&self, context: &mut Context<'_>) {
+        let needed = match self.kind {
+            Kind::Tcp | Kind::Smtp(_) | Kind::Udp(_) | Kind::Dns(_) | Kind::Web(..) => true,
+            Kind::Ping | Kind::Script(_) | Kind::File { .. } | Kind::Bfd(_) => false,
+        };
+        if needed && self.target.port.is_none() {
+            let word = quote(self.item.statement.keyword().bytes());
+            let message = format!("{word} has no port to connect to: it will always fail");
+            let help = "add connect_port, as neither the server nor its service has a port";
+            note(context, self.span(), message, help);
+        }
     }
 
     /// The checker with everything that it inherits.

@@ -188,13 +188,14 @@ impl<'t> Builder<'t> {
                 context.fault(draft.item.span(), message, "remove one of the two");
                 continue;
             }
-            servers.push(self.real_server_of(service, draft, frame, port));
+            servers.push(self.real_server_of(context, service, draft, frame, port));
         }
         servers
     }
 
     fn real_server_of(
         &mut self,
+        context: &mut Context<'_>,
         service: &Draft<'t>,
         draft: RealServerDraft<'t>,
         frame: &Frame<'_>,
@@ -215,11 +216,13 @@ impl<'t> Builder<'t> {
                 .and_then(|known| known.first)
                 .and_then(|(_, port)| port)),
         };
-        let checkers = draft
-            .checkers
-            .into_iter()
-            .map(|checker| checker.settle(self, &heritage))
-            .collect();
+        let checkers = draft.checkers.into_iter().map(|checker| {
+            if heritage.port.is_none() {
+                checker.miss_port(context);
+            }
+            checker.settle(self, &heritage)
+        });
+        let checkers = checkers.collect();
         let mut extra = draft.extra;
         if let Some(inherited) = service.drain_timeout {
             let extra = extra.get_or_insert_default();

@@ -426,6 +426,19 @@ fn no_authorities(context: &mut Context<'_>) -> u32 {
     put(&mut context.tls.tls.authorities, none)
 }
 
+/// `sni_name`; None when it cannot be told, which is said.
+pub(super) fn server_name(context: &mut Context<'_>, item: &Item<'_>) -> Option<Box<str>> {
+    let name = item.text(context)?;
+    if rustls::pki_types::DnsName::try_from(name).is_ok() {
+        return Some(name.into());
+    }
+    let message = format!("sni_name '{}' is no name of a host", quote(name.as_bytes()));
+    let help =
+        "servers are told names, not addresses or ports (RFC 6066 section 3); the line is ignored";
+    context.fault(item.argument_span(0), message, help);
+    None
+}
+
 fn verify_name(context: &mut Context<'_>, item: &Item<'_>) -> Option<(Box<str>, Span)> {
     let name = item.text(context)?;
     if rustls::pki_types::ServerName::try_from(name).is_ok() {

@@ -2,7 +2,7 @@
 
 use super::checker::{CheckerDraft, Kind};
 use super::request::{self, RequestDraft};
-use super::tls::TlsDraft;
+use super::tls::{self, TlsDraft};
 use super::{Context, group::note, payload, pick};
 use crate::config::diagnostic::{Class, quote};
 use crate::config::keywords::Block;
@@ -69,7 +69,7 @@ pub(super) fn read<'t>(
         }
         "enable_sni" => sni = item.bool(context).or(sni),
         "sni_name" => match item.argument(0) {
-            Some(_) => server_name = item.text(context).map(Box::from).or(server_name.take()),
+            Some(_) => server_name = tls::server_name(context, &item).or(server_name.take()),
             None => sni = Some(true),
         },
         "fast_recovery" => fast_recovery = item.bool(context).unwrap_or(fast_recovery),

@@ -101,6 +101,25 @@ fn heads() {
                 "Virtual server [10.0.0.1]:tcp:0: zero port only valid for persistent services - setting",
             ],
         ),
+        // keepalived says nothing of it.
+        (
+            service(
+                "fwmark 5",
+                &format!(
+                    "{MARK}real_server 10.0.0.2 {{\nTCP_CHECK {{\n}}\nPING_CHECK {{\n}}\n}}\n"
+                ),
+            ),
+            0,
+            &["TCP_CHECK has no port to connect to: it will always fail"],
+        ),
+        (
+            service(
+                "fwmark 5",
+                &format!("{MARK}real_server 10.0.0.2 {{\nTCP_CHECK {{\nconnect_port 80\n}}\n}}\n"),
+            ),
+            0,
+            &[],
+        ),
         (
             with("10.0.0.1", PLAIN),
             5,

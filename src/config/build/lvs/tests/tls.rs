@@ -121,6 +121,16 @@ fn faults() {
             &["verify_name 'a b' is no name"],
         ),
         (
+            own("sni_name 10.0.0.9"),
+            5,
+            &["sni_name '10.0.0.9' is no name of a host"],
+        ),
+        (
+            own("sni_name a.example:443"),
+            5,
+            &["sni_name 'a.example:443' is no name of a host"],
+        ),
+        (
             own("expiry_warning 3651"),
             5,
             &["number '3651' outside range [0, 3650]"],
