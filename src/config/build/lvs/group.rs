@@ -1,4 +1,4 @@
-//! `virtual_server_group`: lists of addresses, ranges, blocks and firewall marks.
+//! `virtual_server_group`: lists of addresses, ranges, blocks and firewall marks. A range of ports, which is ours, is as many lines.
 
 use super::{Builder, Context};
 use crate::config::diagnostic::{Class, Span, quote};
@@ -9,7 +9,10 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
-const HELP: &str = "write IP, IP/LENGTH, IP-LAST or IP-IP and perhaps a port, or fwmark NUMBER [inet|inet6]; the line is ignored";
+const HELP: &str = "write IP, IP/LENGTH, IP-LAST or IP-IP and perhaps a port or PORT-PORT, or fwmark NUMBER [inet|inet6]; the line is ignored";
+
+/// Services that a line with a range of ports may stand for: each costs the kernel memory and time.
+const SERVICES_MAX: u128 = 1 << 16;
 
 /// What services want to know of a group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,10 +75,11 @@ impl<'t> Builder<'t> {
         };
         let (mut members, mut known, mut seen) = (Vec::new(), Known::default(), HashSet::new());
         for line in lines {
-            let Some(member) = member(context, name, line) else {
-                continue;
-            };
-            if !seen.insert(member) {
+            let of_line = self::members(context, name, line);
+            let is_new = |member: &Member| seen.insert(*member);
+            let before = of_line.len();
+            let of_line: Vec<Member> = of_line.into_iter().filter(is_new).collect();
+            if of_line.len() < before {
                 let message = format!(
                     "virtual server group {name}: {} is there twice",
                     quote(line.keyword().bytes())
@@ -84,12 +88,11 @@ impl<'t> Builder<'t> {
                     context,
                     line.span(),
                     message,
-                    "the second line adds nothing; remove it",
+                    "what is there twice counts once",
                 );
-                continue;
             }
-            known.count(member);
-            members.push(member);
+            of_line.iter().for_each(|member| known.count(*member));
+            members.extend(of_line);
         }
         let span = item.argument_span(0);
         if members.is_empty() {
@@ -130,20 +133,59 @@ pub(super) fn note(context: &mut Context<'_>, span: Span, message: String, help:
     context.diagnostics.advise(Class::Note, span, message, help);
 }
 
-fn refuse(context: &mut Context<'_>, word: Word<'_>, message: String) -> Option<Member> {
+fn refuse<T>(context: &mut Context<'_>, word: Word<'_>, message: String) -> Option<T> {
     context.fault(word.span(), message, HELP);
     None
 }
 
-/// Reads a line; None when it is to be dropped, which is said.
-fn member(context: &mut Context<'_>, group: &str, line: Statement<'_>) -> Option<Member> {
-    let word = line.keyword();
-    if word == "fwmark" {
-        return fwmark(context, group, line);
+/// Reads a line; nothing when it is to be dropped, which is said.
+fn members(context: &mut Context<'_>, group: &str, line: Statement<'_>) -> Vec<Member> {
+    if line.keyword() == "fwmark" {
+        return fwmark(context, group, line).into_iter().collect();
     }
+    let Some((first, last, (least, most))) = addresses(context, line) else {
+        return Vec::new();
+    };
+    let ports = (least..=most).map(|port| (port != 0).then_some(port));
+    ports
+        .map(|port| Member::Addresses { first, last, port })
+        .collect()
+}
+
+/// `PORT` or `PORT-PORT`; 0 where there is none.
+fn ports(word: Option<Word<'_>>) -> Result<(u16, u16), ()> {
+    let text = word.and_then(|word| word.as_str());
+    let Some((first, last)) = text.and_then(|text| text.split_once('-')) else {
+        let port = super::port(word)?.unwrap_or(0);
+        return Ok((port, port));
+    };
+    let port = |text: &str| text.parse::<std::num::NonZeroU16>().map_err(drop);
+    let (first, last) = (port(first)?.get(), port(last)?.get());
+    if first <= last {
+        Ok((first, last))
+    } else {
+        Err(())
+    }
+}
+
+/// How many addresses there are from the first to the last.
+fn count(first: IpAddr, last: IpAddr) -> u128 {
+    let bits = |address| match address {
+        IpAddr::V4(address) => u128::from(Ipv4Addr::to_bits(address)),
+        IpAddr::V6(address) => Ipv6Addr::to_bits(address),
+    };
+    bits(last).saturating_sub(bits(first)).saturating_add(1)
+}
+
+/// The first and the last address of a line, and its ports; None when it is to be dropped, which is said.
+fn addresses(
+    context: &mut Context<'_>,
+    line: Statement<'_>,
+) -> Option<(IpAddr, IpAddr, (u16, u16))> {
+    let word = line.keyword();
     let shown = quote(word.bytes());
-    let port = match super::port(line.word(1)) {
-        Ok(port) if !line.has_block() => port,
+    let ports = match ports(line.word(1)) {
+        Ok(ports) if !line.has_block() => ports,
         _ => {
             let text = line.word(1).map_or(String::new(), |port| {
                 format!(" /port/{}", quote(port.bytes()))
@@ -164,7 +206,15 @@ fn member(context: &mut Context<'_>, group: &str, line: Statement<'_>) -> Option
             .map_err(|_| Bad::Address)
     };
     let message = match range {
-        Ok((first, last)) => return Some(Member::Addresses { first, last, port }),
+        Ok((first, last)) => {
+            let of_each = u128::from(ports.1 - ports.0) + 1;
+            if of_each == 1 || count(first, last).saturating_mul(of_each) <= SERVICES_MAX {
+                return Some((first, last, ports));
+            }
+            format!(
+                "Virtual server group line {shown} stands for more than {SERVICES_MAX} services - skipping"
+            )
+        }
         Err(Bad::Address) => {
             let port = line.word(1).map_or(String::new(), |port| {
                 format!(" /port/{}", quote(port.bytes()))

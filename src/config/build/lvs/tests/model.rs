@@ -347,4 +347,12 @@ fn members_of_groups() {
             },
         ]
     );
+    // A range of ports is a line for each.
+    let loaded = read("virtual_server_group G {\n10.1.0.5-7 8000-8002\n10.1.0.9 65535-65535\n}\n");
+    let of_range = |port| member("10.1.0.5", "10.1.0.7", Some(port));
+    let last = member("10.1.0.9", "10.1.0.9", Some(65535));
+    let wanted = [of_range(8000), of_range(8001), of_range(8002), last];
+    assert_eq!(loaded.model.lvs.groups[0].members, wanted);
+    let whole = read("virtual_server_group G {\n10.1.0.1 1-65535\n}\n");
+    assert_eq!(whole.model.lvs.groups[0].members.len(), 65535);
 }

@@ -111,6 +111,20 @@ fn groups() {
             ],
         ),
         (
+            group(
+                "10.9.0.1 80-90\n10.9.0.1 90-99\n10.9.0.2 9-8\n10.9.0.2 0-8\n10.9.0.2 8-\n10.9.0.0/24 1-257",
+                PLAIN,
+            ),
+            5,
+            &[
+                "virtual server group G: 10.9.0.1 is there twice",
+                "Invalid virtual server group IP address 10.9.0.2 /port/9-8 - skipping",
+                "Invalid virtual server group IP address 10.9.0.2 /port/0-8 - skipping",
+                "Invalid virtual server group IP address 10.9.0.2 /port/8- - skipping",
+                "Virtual server group line 10.9.0.0/24 stands for more than 65536 services - skipping",
+            ],
+        ),
+        (
             group("10.9.0.1 80\nfwmark", PLAIN),
             2,
             &["fwmark needs a value"],
