@@ -22,6 +22,8 @@ const MOST_DOUBLINGS: u32 = 8;
 pub(super) struct Trouble {
     attempts: u32,
     told: bool,
+    /// It is looked at again when its retry is due.
+    pub(super) held: bool,
 }
 
 impl Trouble {
@@ -32,6 +34,17 @@ impl Trouble {
             None => Duration::ZERO,
             Some(doublings) => FIRST_DELAY.saturating_mul(1u32 << doublings.min(MOST_DOUBLINGS)),
         }
+    }
+}
+
+/// Whether an errno tells what is there, see `learn`.
+fn is_news(wish: &Wish, errno: i32) -> bool {
+    match wish {
+        Wish::Service(_, wanted) => errno == ESRCH || errno == EEXIST && wanted.is_some(),
+        Wish::Destination(_, _, wanted) => {
+            matches!(errno, ESRCH | ENOENT) || errno == EEXIST && wanted.is_some()
+        }
+        Wish::Flush | Wish::Timeouts(_) => false,
     }
 }
 
@@ -165,11 +178,32 @@ impl Reconciler {
             return;
         };
         self.landed(work);
-        let is_news = match (&wish, errno) {
+        let trouble = self.troubles.entry(work).or_default();
+        if !is_news(&wish, errno) {
+            trouble.attempts = trouble.attempts.max(PATIENCE);
+        }
+        // What is news again and again is a refusal as well.
+        if trouble.attempts >= PATIENCE && !std::mem::replace(&mut trouble.told, true) {
+            let wish = wish.clone();
+            self.notices.push(Notice::Refused { wish, errno, words });
+        }
+        let delay = trouble.delay();
+        trouble.held = !delay.is_zero();
+        if trouble.held {
+            self.retries.insert((now + delay, work));
+        }
+        self.learn(&wish, errno);
+        if delay.is_zero() {
+            self.mark(work);
+        }
+    }
+
+    /// What is there, as an errno tells it.
+    fn learn(&mut self, wish: &Wish, errno: i32) {
+        match (wish, errno) {
             (Wish::Service(key, Some(_)), EEXIST) => {
                 self.may_be_there(*key);
                 self.taken_over = self.taken_over.saturating_add(1);
-                true
             }
             (Wish::Service(key, _) | Wish::Destination(key, ..), ESRCH) => {
                 let slot = self.slots.get(key);
@@ -177,30 +211,14 @@ impl Reconciler {
                     self.notices.push(Notice::ServiceRepaired(*key));
                 }
                 self.service_is_gone(*key);
-                true
             }
             (Wish::Destination(key, server, Some(_)), EEXIST) => {
                 self.destination_is(*key, *server, Known::Present(None));
-                true
             }
             (Wish::Destination(key, server, _), ENOENT) => {
                 self.destination_is(*key, *server, Known::Absent);
-                true
             }
-            _ => false,
-        };
-        let trouble = self.troubles.entry(work).or_default();
-        if !is_news {
-            trouble.attempts = trouble.attempts.max(PATIENCE);
-            if !std::mem::replace(&mut trouble.told, true) {
-                self.notices.push(Notice::Refused { wish, errno, words });
-            }
-        }
-        let delay = trouble.delay();
-        if delay.is_zero() {
-            self.mark(work);
-        } else {
-            self.retries.insert((now + delay, work));
+            _ => {}
         }
     }
 
@@ -244,7 +262,14 @@ impl Reconciler {
         });
         // They have no order of their own any more.
         wanted.sort_unstable();
-        self.mark_service(key);
+        // Somebody may take it away as often as we make it, or the kernel may contradict itself.
+        if !self
+            .troubles
+            .get(&Work::Service(key))
+            .is_some_and(|trouble| trouble.held)
+        {
+            self.mark_service(key);
+        }
         for server in wanted {
             self.mark_destination(key, server);
         }

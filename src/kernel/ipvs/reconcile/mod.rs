@@ -227,6 +227,9 @@ impl Reconciler {
             && due <= now
         {
             self.retries.remove(&(due, work));
+            if let Some(trouble) = self.troubles.get_mut(&work) {
+                trouble.held = false;
+            }
             self.mark(work);
         }
         while self.in_flight.len() < WINDOW {

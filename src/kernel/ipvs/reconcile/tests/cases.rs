@@ -331,3 +331,27 @@ fn many_are_programmed_in_full_windows() {
     assert!(rounds <= 20 * 101 / WINDOW + 3, "{rounds}");
     assert_eq!(world.kernel.take_commands().len(), 20 * 101);
 }
+
+/// Each of these is news about what is there: over and over it is a refusal like any other.
+#[test]
+fn a_kernel_that_makes_no_sense_is_asked_more_and_more_rarely_and_that_is_told_once() {
+    for errno in [ESRCH, EEXIST, ENOMEM] {
+        let mut world = World::new();
+        world.kernel.unmade = errno;
+        world.want(1, &[(1, 1)]);
+        world.run();
+        let told = |world: &mut World| {
+            let notices = world.reconciler.take_notices().into_iter();
+            let refused = |notice: &Notice| matches!(notice, Notice::Refused { .. });
+            notices.filter(refused).count()
+        };
+        world.kernel.take_commands();
+        world.pass(CYCLE);
+        let asked = world.kernel.take_commands().len();
+        assert!((1..30).contains(&asked), "{errno}: {asked} times");
+        assert_eq!(told(&mut world), 1, "{errno}");
+        world.kernel.unmade = 0;
+        world.pass(20 * CYCLE);
+        assert_eq!(world.servers(1), weights(&[(1, 1)]), "{errno}");
+    }
+}

@@ -29,6 +29,8 @@ struct Kernel {
     /// Destinations of this weight are refused.
     dislikes: Option<u32>,
     commands: Vec<Request>,
+    /// Services are not made, with this errno.
+    unmade: i32,
     /// Destinations are not listed, with this errno.
     unlisted: i32,
     /// The connections that every destination has.
@@ -61,6 +63,7 @@ impl Kernel {
     fn request(&mut self, request: &Request, tell: &mut dyn FnMut(Message)) -> i32 {
         let table = &mut self.table;
         match request {
+            Request::NewService(..) if self.unmade != 0 => self.unmade,
             Request::NewService(key, _) if table.contains_key(key) => EEXIST,
             Request::NewService(key, service) => {
                 table.insert(*key, (service.clone(), BTreeMap::new()));
