@@ -66,6 +66,11 @@ pub fn fork() -> io::Result<Fork> {
     }
 }
 
+/// This process, a fork, goes with its parent even if it hangs.
+pub fn be_killed_with_parent() {
+    let _ = prctl::set_pdeathsig(Signal::SIGKILL);
+}
+
 /// Leaves the terminal and the caller. The caller's process waits until it is told the exit status through what is returned, so that
 /// whoever started the daemon finds its pid file written, or learns that it could not start.
 pub fn daemonise(keep_stderr: bool) -> io::Result<Starter> {

@@ -3,6 +3,7 @@
 use std::fs;
 
 use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::support::Binary::Ours;
 use crate::support::config::instance;
@@ -20,6 +21,7 @@ pub fn cases() -> Vec<Case> {
         case("linkbeat::the_driver_is_asked", the_driver_is_asked),
         case("linkbeat::all_of_the_instances", all_of_the_instances),
         case("linkbeat::who_asks_is_replaced", who_asks_is_replaced),
+        case("linkbeat::who_hangs_is_replaced", who_hangs_is_replaced),
     ]
 }
 
@@ -103,20 +105,25 @@ fn all_of_the_instances() {
     node.stop();
 }
 
-/// The process that asks dies: another takes its place, what it had said is believed meanwhile, and the data file shows what is so.
-fn who_asks_is_replaced() {
-    let world = World::new(&[HostSpec::numbered(1)]);
-    let node = &world.nodes[0];
+/// Who polls the link of `eth0`, once there is an answer: the host was started, and told to by a reload.
+fn start_polling(node: &Node) -> impl Fn() -> Option<Pid> {
     node.start(Ours, &config("", ""));
     wait_until("the host is master", election_bound(), || node.holds(VIP));
     let vrrp = node.vrrp_pid().expect("the VRRP process");
     let others = Node::children(vrrp);
-    let asker = || {
-        let mut children = Node::children(vrrp).into_iter();
-        children.rfind(|child| !others.contains(child))
-    };
     reload(node, &config("linkbeat_interfaces {\n eth0 MII\n}", ""));
     node.wait_log("Linkbeat reports eth0 up", secs(5));
+    move || {
+        let mut children = Node::children(vrrp).into_iter();
+        children.rfind(|child| !others.contains(child))
+    }
+}
+
+/// The process that asks dies: another takes its place, what it had said is believed meanwhile, and the data file shows what is so.
+fn who_asks_is_replaced() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    let asker = start_polling(node);
     // Only what is polled says so.
     node.run(&["ip", "link", "set", "eth0", "mode", "dormant"]);
     node.run(&["ip", "link", "set", "eth0", "state", "dormant"]);
@@ -150,4 +157,41 @@ fn who_asks_is_replaced() {
     shown("ETHTOOL, down");
     node.stop();
     wait_until("nobody is left", secs(5), || node.processes().is_empty());
+}
+
+/// The process that asks says nothing any more: another takes its place, nobody fails meanwhile, and no end leaves one behind.
+fn who_hangs_is_replaced() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    let asker = start_polling(node);
+    let hung = asker().expect("the process that asks");
+    kill(hung, Signal::SIGSTOP).expect("the process that asks");
+    node.wait_log(
+        "The process that polls links says nothing any more",
+        secs(20),
+    );
+    wait_until("there is another", secs(5), || {
+        asker().is_some_and(|asker| asker != hung)
+    });
+    assert!(!node.processes().contains(&hung), "the hung one is ended");
+    assert_eq!(faults(node), 0);
+    world.cable(0, 0, false);
+    node.wait_log("Linkbeat reports eth0 down", secs(5));
+    wait_until("the instance fails", secs(5), || faults(node) == 1);
+    // Neither a reload nor the end waits for one that hangs, or leaves it behind.
+    for ends in [false, true] {
+        let hung = asker().expect("the process that asks");
+        kill(hung, Signal::SIGSTOP).expect("the process that asks");
+        match ends {
+            true => node.stop(),
+            false => reload(node, &config("linkbeat_interfaces {\n eth0 IOCTL\n}", "")),
+        }
+        wait_until("the hung one is ended", secs(5), || {
+            !node.processes().contains(&hung)
+        });
+        wait_until("another asks, or nobody is left", secs(5), || match ends {
+            true => node.processes().is_empty(),
+            false => asker().is_some(),
+        });
+    }
 }

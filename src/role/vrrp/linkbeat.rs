@@ -1,5 +1,5 @@
 //! `linkbeat_interfaces`: the links of some interfaces are asked for once a second, instead of believing what the kernel tells. The
-//! driver may take its time to answer, so that another process asks; it says what changed.
+//! driver may take its time to answer, so that another process asks; it says what changed, and that it is there.
 
 use super::{Key, Shell, Source};
 use crate::config::model::{LinkMethod, Linkbeat};
@@ -25,12 +25,22 @@ const PERIOD: u16 = 1000;
 const RECORD: usize = 6;
 /// A process that dies is replaced at once, unless it has lived for less than this: then after so long.
 const RETRY: Duration = Duration::from_secs(1);
+/// The place of no interface: all have been asked once more.
+const SIGN_OF_LIFE: u32 = u32::MAX;
+/// How often signs of life are looked for: a driver may take its time.
+const WATCH: Duration = Duration::from_secs(5);
+/// So many looks in vain, and it hangs. One alone may come of a host that stood still as a whole.
+const MOST_IN_VAIN: u32 = 2;
+/// One that cannot be ended hangs in a driver, where others would hang too.
+const MOST_LEAVING: usize = 2;
 
 /// The process that asks, and what it said.
 #[derive(Default)]
 pub(super) struct Linkbeats {
     wanted: Vec<Linkbeat>,
     asker: Option<Line>,
+    /// Looks for a sign of life since there was one.
+    in_vain: u32,
     /// When one was last started.
     tried: Option<Instant>,
     /// How each was asked last, and whether it has a link.
@@ -76,22 +86,28 @@ impl Linkbeats {
 
     /// Starts a process that asks if there is none, now or later. Until it has spoken, what the last one said is believed.
     pub fn replace(&mut self, now: Instant, events: &mut Loop<Source>, wheel: &mut Wheel<Key>) {
-        if self.wanted.is_empty() || self.asker.is_some() {
+        if self.wanted.is_empty() {
             return;
         }
-        if self.tried.is_none_or(|tried| now.since(tried) >= RETRY) {
+        let may_try = self.tried.is_none_or(|tried| now.since(tried) >= RETRY);
+        if self.asker.is_none() && may_try && self.leaving.len() < MOST_LEAVING {
             self.tried = Some(now);
             match start(&self.wanted).and_then(|line| {
                 events.add(&line, Source::Linkbeat, Want::Read)?;
                 Ok(line)
             }) {
-                Ok(line) => self.asker = Some(line),
+                Ok(line) => (self.asker, self.in_vain) = (Some(line), 0),
                 Err(error) => error!("Links are not polled: {error}"),
             }
         }
-        if self.asker.is_none() {
-            wheel.arm(Key::Linkbeat, now + RETRY);
-        }
+        let wait = if self.asker.is_some() { WATCH } else { RETRY };
+        wheel.arm(Key::Linkbeat, now + wait);
+    }
+
+    /// Looks for a sign of life, as is done every now and then; whether the process that asks hangs.
+    fn hangs(&mut self) -> bool {
+        self.in_vain = self.in_vain.saturating_add(1);
+        self.asker.is_some() && self.in_vain > MOST_IN_VAIN
     }
 
     /// What is polled, and what came of it.
@@ -106,7 +122,11 @@ impl Linkbeats {
     fn dismiss(&mut self, events: &mut Loop<Source>) {
         if let Some(line) = self.asker.take() {
             let _ = events.remove(&line);
-            self.leaving.push(line.process);
+            if !process::has_ended(line.process) {
+                // One that hangs does not see the line end.
+                let _ = process::kill_now(line.process);
+                self.leaving.push(line.process);
+            }
         }
     }
 
@@ -129,15 +149,21 @@ impl Linkbeats {
         let Some(line) = &mut self.asker else {
             return Ok(None);
         };
-        let mut record = [0; RECORD];
-        match line.stream.read(&mut record) {
-            Ok(RECORD) => {}
-            Ok(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-            Err(error) => return Err(error),
-        }
-        let [a, b, c, d, up, method] = record;
-        let place = u32::from_ne_bytes([a, b, c, d]);
+        let (place, up, method) = loop {
+            let mut record = [0; RECORD];
+            match line.stream.read(&mut record) {
+                Ok(RECORD) => {}
+                Ok(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(error) => return Err(error),
+            }
+            self.in_vain = 0;
+            let [a, b, c, d, up, method] = record;
+            match u32::from_ne_bytes([a, b, c, d]) {
+                SIGN_OF_LIFE => {}
+                place => break (place, up, method),
+            }
+        };
         let wanted = usize::try_from(place)
             .ok()
             .and_then(|place| self.wanted.get(place));
@@ -197,8 +223,18 @@ impl Shell {
         }
     }
 
-    /// Another process may be tried.
-    pub(super) fn replace_linkbeat(&mut self, now: Instant) {
+    /// The process that asks has to be there, and well.
+    pub(super) fn look_after_linkbeat(&mut self, now: Instant) {
+        // A sign of life may wait unread.
+        self.listen_to_linkbeat();
+        if self.linkbeats.hangs() {
+            warn!("The process that polls links says nothing any more: starting another");
+            self.linkbeats.dismiss(&mut self.events);
+        }
+        self.replace_linkbeat(now);
+    }
+
+    fn replace_linkbeat(&mut self, now: Instant) {
         self.linkbeats
             .replace(now, &mut self.events, &mut self.wheel);
     }
@@ -222,9 +258,10 @@ fn start(wanted: &[Linkbeat]) -> io::Result<Line> {
             process,
             stream: ours,
         }),
-        // Signals stay held back: the end of the line is what ends it.
+        // Signals stay held back: the end of the line is what ends it, and one that hangs goes with us.
         Fork::Child(_held) => {
             drop(ours);
+            process::be_killed_with_parent();
             let status = ask_for_ever(theirs, wanted).map_or(1, |()| 0);
             process::exit_at_once(status)
         }
@@ -245,17 +282,20 @@ fn ask_for_ever(mut line: UnixStream, wanted: &[Linkbeat]) -> io::Result<()> {
             let (method, up) = answer.unwrap_or((wanted.preferred, false));
             if *told != Some(up) {
                 *told = Some(up);
-                let [a, b, c, d] = place.to_ne_bytes();
                 let method = LinkMethod::ALL.iter().position(|known| *known == method);
-                let method = method
-                    .and_then(|method| u8::try_from(method).ok())
-                    .unwrap_or(0);
-                line.write_all(&[a, b, c, d, up.into(), method])?;
+                let method = method.and_then(|method| u8::try_from(method).ok());
+                line.write_all(&record(place, up, method.unwrap_or(0)))?;
             }
         }
+        line.write_all(&record(SIGN_OF_LIFE, false, 0))?;
         let mut ended = [PollFd::new(line.as_fd(), PollFlags::POLLIN)];
         if poll(&mut ended, PollTimeout::from(PERIOD))? > 0 {
             return Ok(());
         }
     }
+}
+
+fn record(place: u32, up: bool, method: u8) -> [u8; RECORD] {
+    let [a, b, c, d] = place.to_ne_bytes();
+    [a, b, c, d, up.into(), method]
 }

@@ -187,7 +187,7 @@ impl Shell {
             Key::Script(id) => self.script_due(now, id, deadline),
             Key::Programs(timer) => self.programs_timer(now, timer),
             Key::Statics => self.look_at_statics(now),
-            Key::Linkbeat => self.replace_linkbeat(now),
+            Key::Linkbeat => self.look_after_linkbeat(now),
             Key::StopLimit => {
                 if let Some(again) = self.programs.hurry(now, &mut self.wheel) {
                     self.wheel.arm(Key::StopLimit, again);
