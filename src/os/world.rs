@@ -1,11 +1,14 @@
 //! The world as the system knows it: the answers that `config` asks for while it judges a configuration.
 //!
-//! Some of these calls may take their time (name servers, network accounts): `-t` and the parent alone let them.
+//! Some of these calls may take their time (name servers, network accounts): `-t` and the parent alone let them. Whether a program may be
+//! run is in `program`.
+
+mod program;
 
 use super::{filesystem, links, process};
 use crate::config::secret::Secret;
 use crate::config::world::{
-    Account, Barred, Flaw, Footing, Ground, KeyFile, NameDirectories, Names, Program, World,
+    Account, Barred, Footing, Ground, KeyFile, NameDirectories, Names, Program, World,
 };
 use crate::kernel::Kind;
 use crate::kernel::netlink::LinkReport;
@@ -15,22 +18,15 @@ use nix::unistd::{Gid, Group, Uid, User, getgid, getgrouplist, getuid};
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::ffi::CString;
-use std::fs::{self, Metadata, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
 use std::net::ToSocketAddrs;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Component, Path, PathBuf};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// Where programs are looked for when PATH is not set.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The bits of a mode by which its group or others may read a file.
 const READABLE_BY_OTHERS: u32 = 0o044;
-
-/// `S_ISUID`, `S_ISGID` and `S_ISVTX`.
-const SET_UID: u32 = 0o4000;
-const SET_GID: u32 = 0o2000;
-const STICKY: u32 = 0o1000;
 
 /// Which interfaces are wireless, in the network namespace of whoever reads it: two lines of headings, then `NAME: ...` a line.
 const WIRELESS: &str = "/proc/self/net/wireless";
@@ -113,27 +109,9 @@ impl World for System {
     }
 
     fn program(&self, program: &Path, directory: &Path, account: Account) -> Program {
-        let Some(path) = find_program(program, directory) else {
-            return Program::Missing;
-        };
-        // Who can change a directory on the way to a link can change where it leads, so both ways are looked at.
-        let Ok(real) = path.canonicalize() else {
-            return Program::Missing;
-        };
-        let Ok(metadata) = fs::metadata(&real) else {
-            return Program::Missing;
-        };
-        if !metadata.is_file() || !self.may_execute(&metadata, account) {
-            return Program::NotExecutable;
-        }
-        // What others run is theirs to keep safe; unless it makes itself root.
-        let as_root = account.uid == 0 || makes_root(&metadata);
-        let flaw = as_root.then(|| flaw(&path).or_else(|| flaw(&real)));
-        Program::Found {
-            path,
-            real,
-            flaw: flaw.flatten(),
-        }
+        program::judge(program, directory, account, |group| {
+            self.groups(account).contains(&group)
+        })
     }
 
     fn resolves(&self, host: &str) -> bool {
@@ -268,17 +246,6 @@ fn tables(file: &Path) -> Vec<PathBuf> {
     [file.to_owned()].into_iter().chain(added).collect()
 }
 
-fn find_program(program: &Path, directory: &Path) -> Option<PathBuf> {
-    if program.components().count() > 1 || program.is_absolute() {
-        let path = directory.join(program);
-        return path.is_file().then_some(path);
-    }
-    let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
-    std::env::split_paths(&path)
-        .map(|part| part.join(program))
-        .find(|path| path.is_file())
-}
-
 impl System {
     /// `may_wait`: ask name servers, as `-t` does. `may_move`: go where `net_namespace` says or, instead, to `namespace`.
     pub fn new(may_wait: bool, may_move: bool, namespace: Option<String>) -> Self {
@@ -296,24 +263,6 @@ impl System {
             let wireless = fs::read_to_string(WIRELESS).unwrap_or_default();
             known_links(&links::all().unwrap_or_default(), &wireless)
         })
-    }
-
-    fn may_execute(&self, metadata: &Metadata, account: Account) -> bool {
-        let mode = metadata.permissions().mode();
-        let is_in = |group| {
-            group == account.gid || account.all_groups && self.groups(account).contains(&group)
-        };
-        if account.uid == 0 {
-            return mode & 0o111 != 0;
-        }
-        let bit = if metadata.uid() == account.uid {
-            0o100
-        } else if is_in(metadata.gid()) {
-            0o010
-        } else {
-            0o001
-        };
-        mode & bit != 0
     }
 }
 
@@ -351,43 +300,6 @@ fn known_links(links: &[LinkReport], wireless: &str) -> HashMap<String, Link> {
         ))
     });
     known.collect()
-}
-
-/// Whether a program runs with root's powers whoever starts it.
-fn makes_root(metadata: &Metadata) -> bool {
-    let mode = metadata.permissions().mode();
-    mode & SET_UID != 0 && metadata.uid() == 0 || mode & SET_GID != 0 && metadata.gid() == 0
-}
-
-/// The first part of a path that someone other than root could change.
-fn flaw(path: &Path) -> Option<Flaw> {
-    let mut so_far = PathBuf::new();
-    for component in path.components() {
-        so_far.push(component);
-        if matches!(component, Component::ParentDir | Component::CurDir) {
-            continue;
-        }
-        let metadata = fs::symlink_metadata(&so_far).ok()?;
-        let mode = metadata.permissions().mode();
-        // The mode of a symbolic link means nothing; its owner and its directory do. In a sticky directory nobody can replace what is
-        // root's.
-        let open = !(metadata.is_symlink() || metadata.is_dir() && mode & STICKY != 0);
-        let (reason, remedy) = if metadata.uid() != 0 {
-            ("is not owned by root", "chown -h root")
-        } else if open && mode & 0o002 != 0 {
-            ("is writable by everybody", "chmod o-w")
-        } else if open && mode & 0o020 != 0 && metadata.gid() != 0 {
-            ("is writable by its group", "chmod g-w")
-        } else {
-            continue;
-        };
-        return Some(Flaw {
-            component: so_far.display().to_string(),
-            reason,
-            remedy: format!("{remedy} {}", so_far.display()),
-        });
-    }
-    None
 }
 
 /// A number in iproute2's form: `NUMBER NAME` a line, `#` begins a comment.
@@ -436,53 +348,6 @@ mod tests {
             None
         );
         assert!(here().directory_exists(Path::new("/")));
-    }
-
-    #[test]
-    fn programs_are_found_and_judged_by_every_part_of_their_path() {
-        let root = Account::ROOT;
-        assert_eq!(
-            here().program(Path::new("no-such-program"), Path::new("/"), root),
-            Program::Missing
-        );
-        assert_eq!(
-            here().program(Path::new("/etc/passwd"), Path::new("/"), root),
-            Program::NotExecutable
-        );
-        let directory =
-            std::env::temp_dir().join(format!("keepalived-world-{}", std::process::id()));
-        fs::create_dir_all(&directory).expect("a directory");
-        let script = directory.join("check");
-        fs::write(&script, "#!/bin/sh\n").expect("write");
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o777)).expect("mode");
-        let judged = here().program(Path::new("check"), &directory, root);
-        assert_eq!(
-            judged,
-            Program::Missing,
-            "a bare name is looked for in PATH alone"
-        );
-        let flaw = |account| match here().program(&script, Path::new("/"), account) {
-            Program::Found { flaw, .. } => flaw,
-            other => panic!("{other:?}"),
-        };
-        assert!(flaw(root).is_some());
-        let user = Account { uid: 12345, ..root };
-        assert_eq!(
-            flaw(user),
-            None,
-            "what is not root's is not root's business"
-        );
-        // Two links: where they lead is what is judged and run.
-        let link = directory.join("link");
-        std::os::unix::fs::symlink("/bin/sh", &link).expect("a link");
-        match here().program(&link, Path::new("/"), user) {
-            Program::Found { path, real, .. } => {
-                assert_eq!(path, link);
-                assert_eq!(real, Path::new("/bin/sh").canonicalize().expect("a shell"));
-            }
-            other => panic!("{other:?}"),
-        }
-        fs::remove_dir_all(&directory).expect("clean up");
     }
 
     #[test]
