@@ -81,7 +81,7 @@ mod version3;
 mod vmac;
 
 use support::Binary::Ours;
-use support::{cases, stage};
+use support::stage;
 
 fn main() -> std::process::ExitCode {
     let mut list: Vec<stage::Case> = Vec::new();
@@ -128,16 +128,7 @@ fn main() -> std::process::ExitCode {
     ] {
         list.extend(part);
     }
-    for (name, body) in cases::common()
-        .into_iter()
-        .chain(support::version3::common())
-        .chain(support::vmac::common())
-        .chain(support::groups::common())
-        .chain(support::strict::common())
-        .chain(support::auth::common())
-        .chain(support::unicast::common())
-        .chain(support::auth::signed())
-    {
+    for (name, body) in [support::pair_cases(), support::auth::signed()].concat() {
         list.push(stage::case(&format!("pair::{name}"), move || {
             body([Ours, Ours])
         }));

@@ -10,34 +10,22 @@ mod frr;
 mod json;
 
 use support::Binary::{Ours, Peer};
-use support::{cases, stage};
+use support::stage;
 
 fn main() -> std::process::ExitCode {
     let mut pairs = vec![("ours_first", [Ours, Peer]), ("peer_first", [Peer, Ours])];
     if std::env::var_os("KEEPALIVED_PEER_ALONE").is_some() {
         pairs = vec![("peer_alone", [Peer, Peer])];
     }
+    let mut bodies = [support::pair_cases(), support::owners::common()].concat();
+    if peer_signs() {
+        bodies.extend(support::auth::signed());
+    }
     let mut list = Vec::new();
     for (pair_name, pair) in pairs {
-        for (name, body) in cases::common()
-            .into_iter()
-            .chain(support::version3::common())
-            .chain(support::vmac::common())
-            .chain(support::groups::common())
-            .chain(support::strict::common())
-            .chain(support::auth::common())
-            .chain(support::unicast::common())
-            .chain(support::owners::common())
-            .chain(if peer_signs() {
-                support::auth::signed()
-            } else {
-                Vec::new()
-            })
-        {
-            list.push(stage::peer_case(
-                &format!("{pair_name}::{name}"),
-                move || body(pair),
-            ));
+        for (name, body) in bodies.clone() {
+            let name = format!("{pair_name}::{name}");
+            list.push(stage::peer_case(&name, move || body(pair)));
         }
     }
     list.extend(frr::cases());

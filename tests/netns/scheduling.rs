@@ -50,15 +50,10 @@ struct Run {
 }
 
 fn run(pid: Pid) -> Run {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("stat");
-    // Behind the name in brackets; the first of these fields is number 3.
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace()
-        .collect();
-    let field = |number: usize| fields[number - 3].parse().expect("a number");
+    let field = |number| {
+        let text = Node::stat_field(pid, number);
+        text.parse().expect("a number")
+    };
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
     let value = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name));

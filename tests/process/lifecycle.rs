@@ -52,18 +52,12 @@ pub fn becomes_a_daemon() {
     for fd in 0..3 {
         assert_eq!(link(&format!("fd/{fd}")).to_str(), Some("/dev/null"));
     }
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("stat");
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace()
-        .collect();
-    assert_eq!(fields[4], "0", "it has no terminal: {stat}");
+    let (session, terminal) = (Node::stat_field(pid, 6), Node::stat_field(pid, 7));
+    assert_eq!(terminal, "0", "it has no terminal");
     assert_ne!(
-        fields[3],
+        session,
         pid.to_string(),
-        "it leads no session, so that it cannot acquire a terminal: {stat}"
+        "it leads no session, so that it cannot acquire a terminal"
     );
     wait_until("the address is held", secs(10), || host.holds(VIP));
     kill(pid, Signal::SIGTERM).expect("kill");

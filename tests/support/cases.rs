@@ -467,7 +467,7 @@ pub fn address_deleted(pair: Pair) {
     );
 }
 
-/// The cases every pair has to pass, by name.
+/// The cases of this module, by name.
 pub fn common() -> Vec<Named> {
     vec![
         ("single_master", single_master),

@@ -149,3 +149,17 @@ pub const fn secs(seconds: u64) -> Duration {
 pub const fn millis(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
+
+/// The cases that every pair of implementations has to pass, by name.
+pub fn pair_cases() -> Vec<cases::Named> {
+    [
+        cases::common(),
+        version3::common(),
+        vmac::common(),
+        groups::common(),
+        strict::common(),
+        auth::common(),
+        unicast::common(),
+    ]
+    .concat()
+}

@@ -384,6 +384,15 @@ impl Node {
         pids.map(Pid::from_raw).collect()
     }
 
+    /// A field of `/proc/PID/stat` of the given process, by its number in proc(5), from 3: those behind the name.
+    #[track_caller]
+    pub fn stat_field(pid: Pid, number: usize) -> String {
+        let text = fs::read_to_string(format!("/proc/{pid}/stat")).expect("stat");
+        let (_, rest) = text.rsplit_once(") ").expect("a name in brackets");
+        let field = rest.split_whitespace().nth(number - 3);
+        field.expect("a field of this number").to_owned()
+    }
+
     /// A number in `/proc/PID/status` of the given process, such as `VmRSS`.
     pub fn status_number(pid: Pid, field: &str) -> u64 {
         let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
