@@ -1,25 +1,22 @@
-//! Mail about what happens, with a real mail server (Python's aiosmtpd) on the other end: what arrives, for whom and in which order,
-//! and that one that is dead, silent or slow delays no advert.
+//! Mail about what happens, with a real mail server (`post`) on the other end: what arrives, for whom and in which order.
+
+#[path = "mail/post.rs"]
+pub mod post;
 
 use std::collections::BTreeMap;
-use std::process::Child;
-use std::time::Duration;
 
 use crate::checkers::servers::AIOSMTPD;
 use crate::support::Binary::Ours;
 use crate::support::config::instance;
-use crate::support::node::{CONFIG, Node};
+use crate::support::node::CONFIG;
 use crate::support::stage::{Case, peer_case, program_case};
-use crate::support::wire::election_bound;
-use crate::support::world::{HostSpec, World};
-use crate::support::{Binary, millis, secs, wait_until};
+use crate::support::{Binary, secs, wait_until};
 use nix::sys::signal::Signal;
+use post::{
+    RETRY_BOUND, Server, VIP, VRID, alone, elected, globals, is_master, lock, mails, subjects,
+    subjects_for, text, wait_subjects,
+};
 use serde_json::Value;
-
-pub const VIP: &str = "10.85.2.1";
-pub const VRID: u8 = 85;
-/// A mail that was refused for now, or whose server was away, is sent within this.
-pub const RETRY_BOUND: Duration = secs(30);
 
 /// The cases of this part.
 pub fn cases() -> Vec<Case> {
@@ -35,81 +32,7 @@ pub fn cases() -> Vec<Case> {
         case("mail::refused_now_and_refused_for_good", refused),
         case("mail::faults_and_defaults", faults_and_defaults),
         case("mail::servers_and_services", servers),
-        case("mail::a_dead_server_costs_nothing", || away(None)),
-        case("mail::a_silent_server_costs_nothing", || {
-            away(Some("silent"))
-        }),
-        case("mail::a_slow_server_costs_nothing", || away(Some("drip"))),
-        case("mail::names_are_looked_up_aside", names),
     ]
-}
-
-/// Ends with its host.
-pub struct Server(Child);
-
-impl Server {
-    pub fn start(node: &Node, how: &[&str]) -> Server {
-        node.write("/run/mail/server.py", include_str!("mail/server.py"));
-        let _ = std::fs::remove_file(node.path("/run/mail.ready"));
-        let words = [&["/usr/bin/python3", "/run/mail/server.py"], how].concat();
-        let server = Server(node.command(&words).spawn().expect("a mail server"));
-        wait_until("the mail server listens", secs(30), || {
-            node.path("/run/mail.ready").exists()
-        });
-        server
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// What the server took, in order.
-pub fn mails(node: &Node) -> Vec<Value> {
-    let text = node.read("/run/mails");
-    // The last line may be half written.
-    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-    whole
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("a mail"))
-        .collect()
-}
-
-pub fn text<'a>(mail: &'a Value, name: &str) -> &'a str {
-    let found = mail["headers"].get(name).unwrap_or(&mail[name]);
-    found.as_str().unwrap_or_else(|| panic!("{name} of {mail}"))
-}
-
-fn subjects(node: &Node) -> Vec<String> {
-    mails(node)
-        .iter()
-        .map(|mail| text(mail, "Subject").to_owned())
-        .collect()
-}
-
-pub fn wait_subjects(node: &Node, bound: Duration, expected: &[&str]) {
-    wait_until(&format!("mails {expected:?}"), bound, || {
-        subjects(node).len() >= expected.len()
-    });
-    assert_eq!(subjects(node), expected);
-}
-
-pub fn globals(more: &str) -> String {
-    format!(
-        "global_defs {{\n router_id RTR\n smtp_server 127.0.0.1\n smtp_connect_timeout 5\n notification_email_from lb@example.org\n\
-         notification_email {{\n one@example.org\n two@example.org\n }}\n{more}\n}}\n"
-    )
-}
-
-pub fn alone() -> World {
-    World::new(&[HostSpec::numbered(1)])
-}
-
-pub fn is_master(node: &Node) {
-    wait_until("the host is master", election_bound(), || node.holds(VIP));
 }
 
 /// A takeover, a fault, another takeover: what each instance and group has mailed.
@@ -256,26 +179,10 @@ fn refused() {
     let globals = globals("")
         .replace("one@", "never@")
         .replace("two@example.org", "later@example.org\n good@example.org");
-    node.start(
-        Ours,
-        &format!(
-            "{globals}{}",
-            instance("LOCK", VRID, 100, "smtp_alert", &[VIP])
-        ),
-    );
+    node.start(Ours, &lock(&globals));
     is_master(node);
-    let of = |recipient: &str| {
-        let all = mails(node);
-        let his = all.iter().filter(|mail| {
-            mail["recipients"]
-                .as_array()
-                .is_some_and(|to| to.iter().any(|to| to == recipient))
-        });
-        his.map(|mail| text(mail, "Subject").to_owned())
-            .collect::<Vec<_>>()
-    };
-    let expected = ["BACKUP", "MASTER"]
-        .map(|state| format!("[RTR] VRRP Instance LOCK - Entering {state} state"));
+    let of = |recipient| subjects_for(node, recipient);
+    let expected = elected();
     for recipient in ["good@example.org", "later@example.org"] {
         wait_until("both mails", RETRY_BOUND, || of(recipient).len() >= 2);
         assert_eq!(of(recipient), expected, "{recipient}");
@@ -408,137 +315,4 @@ fn servers() {
         "{:?}",
         subjects(node)
     );
-}
-
-/// For a while there is no server, or one that does not help: adverts leave as ever. Then there is one, and gets all mails in order.
-fn away(how: Option<&str>) {
-    const INTERVAL: Duration = millis(500);
-    const SPAN: Duration = secs(8);
-    let world = World::two();
-    let node = &world.nodes[0];
-    let useless = how.map(|how| Server::start(node, &[how]));
-    let config = |priority, alert| {
-        let lock = instance("LOCK", VRID, priority, alert, &[VIP]);
-        let lock = lock.replace("advert_int 1", "advert_int 0.5\n version 3");
-        let flapping = instance("FLAP", 86, 100, alert, &["10.85.2.2"]).replace("eth0", "flap0");
-        format!(
-            "{}{lock}{}",
-            globals("").replace("timeout 5", "timeout 2"),
-            if priority > 90 {
-                flapping
-            } else {
-                String::new()
-            }
-        )
-    };
-    node.run(&[
-        "ip", "link", "add", "flap0", "type", "veth", "peer", "name", "flap1",
-    ]);
-    node.run(&["ip", "addr", "add", "10.87.0.1/24", "dev", "flap0"]);
-    node.run(&["ip", "link", "set", "flap1", "up"]);
-    node.start(Ours, &config(100, "smtp_alert"));
-    world.nodes[1].start(Ours, &config(90, ""));
-    is_master(node);
-    let mark = world.capture.mark();
-    let begin = world.capture.clock();
-    let mut flaps = 0;
-    while world.capture.clock() - begin < SPAN {
-        for state in ["up", "down"] {
-            node.run(&["ip", "link", "set", "flap0", state]);
-            flaps += 1;
-            std::thread::sleep(millis(300));
-        }
-    }
-    let times: Vec<Duration> = world
-        .capture
-        .adverts_since(mark)
-        .iter()
-        .filter(|advert| advert.node == 0 && advert.vrid == VRID)
-        .map(|advert| advert.at)
-        .collect();
-    let expected = u32::try_from(SPAN.as_millis() / INTERVAL.as_millis()).expect("few");
-    assert!(
-        times.len() as u32 + 2 >= expected,
-        "{} adverts of {expected}",
-        times.len()
-    );
-    let longest = times
-        .windows(2)
-        .map(|pair| pair[1] - pair[0])
-        .max()
-        .expect("adverts");
-    // Whoever listens would take over after three intervals and a bit.
-    assert!(longest < INTERVAL * 3, "{longest:?} without an advert");
-    assert_eq!(world.holders(VIP), [0]);
-    assert!(mails(node).is_empty());
-    node.wait_log("SMTP server [127.0.0.1]:25: ", secs(10));
-    if useless.is_some() {
-        assert!(!node.read("/run/connections").is_empty(), "it was asked");
-    }
-    drop(useless);
-    let _server = Server::start(node, &["ready"]);
-    wait_until("the mails arrive", RETRY_BOUND * 2, || {
-        subjects(node).len() >= 2 + flaps / 2
-    });
-    let of_lock: Vec<String> = subjects(node)
-        .into_iter()
-        .filter(|subject| subject.contains("LOCK"))
-        .collect();
-    assert_eq!(
-        of_lock,
-        ["BACKUP", "MASTER"]
-            .map(|state| format!("[RTR] VRRP Instance LOCK - Entering {state} state"))
-    );
-    let of_flap: Vec<String> = subjects(node)
-        .into_iter()
-        .filter(|subject| subject.contains("FLAP"))
-        .collect();
-    for pair in of_flap.windows(2) {
-        assert_ne!(pair[0], pair[1], "in order, and no state twice");
-    }
-    node.stop();
-}
-
-/// A name from a file is found; while a name server is silent, scripts are run and ended as ever.
-fn names() {
-    let world = alone();
-    let node = &world.nodes[0];
-    let _server = Server::start(node, &["ready"]);
-    node.cover(
-        "/etc/hosts",
-        "127.0.0.1 localhost\n127.0.0.1 mail.example.org\n",
-    );
-    let config = |name: &str| {
-        let hang =
-            "vrrp_script hang {\n script \"sleep 4713\"\n interval 1\n timeout 1\n weight 1\n}\n";
-        let head = "smtp_alert\n track_script {\n hang\n }";
-        format!(
-            "{}{hang}{}",
-            globals("").replace("127.0.0.1", name),
-            instance("LOCK", VRID, 100, head, &[VIP])
-        )
-    };
-    // Nobody answers there.
-    node.cover("/etc/resolv.conf", "nameserver 10.10.0.99\n");
-    node.cover("/etc/nsswitch.conf", "hosts: files dns\n");
-    node.start(Ours, &config("nowhere.example.org"));
-    is_master(node);
-    let timeouts = || node.log().matches("timed out").count();
-    wait_until("scripts are ended meanwhile", secs(20), || timeouts() >= 1);
-    assert!(
-        !node.log().contains("SMTP server"),
-        "it is still being looked up: {}",
-        node.log()
-    );
-    node.wait_log("SMTP server [nowhere.example.org]:25: its name", secs(40));
-    node.write(CONFIG, &config("mail.example.org"));
-    node.signal(Signal::SIGHUP);
-    node.wait_log("Reload complete", secs(10));
-    node.run(&["ip", "link", "set", "eth0", "down"]);
-    wait_until("another server is asked", RETRY_BOUND, || {
-        subjects(node)
-            .iter()
-            .any(|subject| subject.contains("FAULT"))
-    });
-    node.stop();
 }
