@@ -1,6 +1,7 @@
 //! Telling the world: what programs are run with and in which order, and that FIFOs lose nothing that matters.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 use crate::support::Binary::Ours;
 use crate::support::config::instance;
@@ -10,7 +11,9 @@ use crate::support::told::{self, FIFO};
 use crate::support::wire::{Forged, election_bound};
 use crate::support::world::{HostSpec, World};
 use crate::support::{Binary, millis, secs, wait_until};
+use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 
 const VIP: &str = "10.85.1.1";
 
@@ -256,6 +259,17 @@ fn full() {
         // Whoever listens would take over then.
         assert!(gap < secs(3), "{gap:?} between adverts");
     }
+    // However fast this machine is: nobody can be made to wait there.
+    let holders = [node.pid(), node.vrrp_pid().expect("a VRRP process")];
+    let flags: Vec<u32> = holders
+        .iter()
+        .flat_map(|pid| flags_of(node, *pid))
+        .collect();
+    assert!(!flags.is_empty(), "somebody writes to {FIFO}");
+    for flags in flags {
+        let flags = OFlag::from_bits_truncate(flags.cast_signed());
+        assert!(flags.contains(OFlag::O_NONBLOCK), "{flags:?}");
+    }
     told::read_fifo(node);
     wait_until("the last states are read", secs(20), || {
         let told = told::by_subject(&told::lines(node));
@@ -266,6 +280,24 @@ fn full() {
     // The pipe, and all that waited.
     assert!(told::lines(node).len() > 4096);
     node.stop();
+}
+
+/// How a process has opened the FIFO, each time.
+fn flags_of(node: &Node, process: Pid) -> Vec<u32> {
+    let fifo = fs::metadata(node.path(FIFO)).expect("the FIFO");
+    let folder = fs::read_dir(format!("/proc/{process}/fd")).expect("descriptors");
+    let open = folder.flatten().filter(|entry| {
+        let opened = fs::metadata(entry.path());
+        opened.is_ok_and(|opened| (opened.dev(), opened.ino()) == (fifo.dev(), fifo.ino()))
+    });
+    let flags = open.map(|entry| {
+        let number = entry.file_name().into_string().expect("a number");
+        let path = format!("/proc/{process}/fdinfo/{number}");
+        let text = fs::read_to_string(path).expect("about a descriptor");
+        let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
+        u32::from_str_radix(flags.expect("flags").trim(), 8).expect("octal digits")
+    });
+    flags.collect()
 }
 
 fn hanging() {

@@ -1,7 +1,8 @@
 //! Processes that shift priorities: how many there are, which are meant, and how long that has to be so. In these namespaces the
 //! kernel does not tell of processes, so that all of them are looked at; `tests/process_events.rs` has it tell. The distribution's
 //! keepalived stands beside ours in neither: it counts nothing where the kernel refuses to tell, which it does in every network namespace
-//! but the machine's own (where no test runs a daemon), and the guest's kernel is built without.
+//! but the machine's own (where no test runs a daemon); and Debian's user-mode Linux, the guest, has CONFIG_CONNECTOR as a module, where
+//! CONFIG_PROC_EVENTS can only be built into a kernel that has it built in.
 
 use std::process::Child;
 use std::time::Duration;

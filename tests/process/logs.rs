@@ -45,6 +45,7 @@ pub fn stalled_stderr() {
     }
     go_on(&world, mark, 150);
     kill(pid, Signal::SIGTERM).expect("kill");
+    // It ends, and nobody has read a byte: it waits for no reader, however fast this machine is.
     let status = wait_for("the end", secs(10), || child.try_wait().expect("wait"));
     assert_eq!(status.code(), Some(0));
     let mut text = String::new();
