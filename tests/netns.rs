@@ -55,6 +55,8 @@ mod reload;
 mod reload_files;
 #[path = "netns/rivals.rs"]
 mod rivals;
+#[path = "netns/runners.rs"]
+mod runners;
 #[path = "netns/scheduling.rs"]
 mod scheduling;
 #[path = "netns/script_security.rs"]
@@ -121,6 +123,7 @@ fn main() -> std::process::ExitCode {
         unicast::cases(),
         unread::cases(),
         script_security::cases(),
+        runners::cases(),
         scripts::cases(),
         statics::cases(),
         version3::cases(),

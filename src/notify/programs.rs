@@ -7,7 +7,7 @@
 use crate::config::model::Command;
 use crate::time::Instant;
 use crate::track::script::{Outcome, RunId};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
@@ -50,6 +50,13 @@ pub enum Action {
         run: RunId,
         /// What.
         command: Command,
+        /// How long it may take.
+        limit: Option<Duration>,
+    },
+    /// This one began and goes on, though who ran it is gone: tell when it ends.
+    Adopt {
+        /// Which.
+        run: RunId,
         /// How long it may take.
         limit: Option<Duration>,
     },
@@ -151,13 +158,16 @@ impl Lane {
 struct Running {
     owner: Owner,
     what: &'static str,
+    command: Command,
+    limit: Option<Duration>,
 }
 
 /// All of them.
 #[derive(Debug, Default)]
 pub struct Programs {
     lanes: HashMap<Owner, Lane>,
-    running: HashMap<RunId, Running>,
+    /// In the order in which they were to begin.
+    running: BTreeMap<RunId, Running>,
     runs: RunId,
     events: u64,
 }
@@ -201,7 +211,7 @@ impl Programs {
 
     /// A program has ended.
     pub fn ended(&mut self, now: Instant, run: RunId, outcome: Outcome, actions: &mut Vec<Action>) {
-        let Some(Running { owner, what }) = self.running.remove(&run) else {
+        let Some(Running { owner, what, .. }) = self.running.remove(&run) else {
             return;
         };
         let name = owner.name.clone();
@@ -218,7 +228,7 @@ impl Programs {
 
     /// A program has run for `PATIENCE`.
     pub fn slow(&mut self, now: Instant, run: RunId, actions: &mut Vec<Action>) {
-        let Some(Running { owner, what }) = self.running.get(&run) else {
+        let Some(Running { owner, what, .. }) = self.running.get(&run) else {
             return;
         };
         let (owner, what) = (owner.clone(), *what);
@@ -229,15 +239,29 @@ impl Programs {
         }
     }
 
-    /// Nobody will tell how the programs under way end: whoever waits for them waits no longer.
-    pub fn lost(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        self.running.clear();
-        let owners: Vec<Owner> = self.lanes.keys().cloned().collect();
-        for owner in owners {
-            if let Some(run) = self.lanes.get_mut(&owner).and_then(|lane| lane.run.take()) {
-                actions.push(Action::Disarm(run));
+    /// Who ran the programs under way is gone. Those that had begun go on without it; the others are run again. Whoever waits for
+    /// them waits on.
+    pub fn lost(
+        &mut self,
+        now: Instant,
+        has_begun: impl Fn(RunId) -> bool,
+        actions: &mut Vec<Action>,
+    ) {
+        for (run, running) in &self.running {
+            let (run, limit) = (*run, running.limit);
+            if has_begun(run) {
+                actions.push(Action::Adopt { run, limit });
+                continue;
             }
-            self.advance(now, &owner, actions);
+            actions.push(Action::Run {
+                run,
+                command: running.command.clone(),
+                limit,
+            });
+            let lane = self.lanes.get(&running.owner);
+            if limit.is_none() && lane.is_some_and(|lane| lane.run == Some(run)) {
+                actions.push(Action::Arm(run, now + PATIENCE));
+            }
         }
     }
 
@@ -290,7 +314,13 @@ impl Programs {
         let run = self.runs;
         lane.run = Some(run);
         let owner = owner.clone();
-        self.running.insert(run, Running { owner, what });
+        let running = Running {
+            owner,
+            what,
+            command: command.clone(),
+            limit,
+        };
+        self.running.insert(run, running);
         actions.push(Action::Run {
             run,
             command,

@@ -161,18 +161,65 @@ fn a_lower_priority_heard_makes_no_state_history() {
 }
 
 #[test]
-fn at_the_end_and_after_a_loss_nothing_waits() {
+fn at_the_end_nothing_waits() {
     let (mut programs, mut actions) = (Programs::default(), Vec::new());
     tell(&mut programs, "A", What::Master, &mut actions);
     tell(&mut programs, "A", What::Backup, &mut actions);
     programs.flush(NOW, &mut actions);
     assert_eq!(runs(&actions).len(), 4);
     assert!(programs.is_any_running());
+}
+
+/// Who ran them dies: what had begun is waited for as before, what had not is run again, and nothing is told out of order or twice.
+#[test]
+fn a_loss_changes_neither_order_nor_what_is_told() {
     let (mut programs, mut actions) = (Programs::default(), Vec::new());
+    let limit = Some(PATIENCE * 2);
+    let whom = Notify {
+        timeout: limit,
+        ..notify()
+    };
+    tell(&mut programs, "A", What::Backup, &mut actions);
     tell(&mut programs, "A", What::Master, &mut actions);
+    tell(&mut programs, "B", What::Backup, &mut actions);
+    tell_with(&mut programs, "C", What::Fault, &whom, &mut actions);
+    let [(of_a, _), (of_b, _), (of_c, _)] = runs(&actions)[..] else {
+        panic!("{actions:?}");
+    };
     actions.clear();
-    programs.lost(NOW, &mut actions);
-    assert_eq!(runs(&actions)[0].1, "any INSTANCE A MASTER 150");
+    let later = NOW + PATIENCE / 2;
+    programs.lost(later, |run| run != of_b, &mut actions);
+    let (run, limited) = (of_a, None);
+    assert_eq!(
+        actions[..],
+        [
+            Action::Adopt {
+                run,
+                limit: limited
+            },
+            Action::Run {
+                run: of_b,
+                command: command("backup"),
+                limit: None
+            },
+            Action::Arm(of_b, later + PATIENCE),
+            Action::Adopt { run: of_c, limit },
+        ]
+    );
+    assert!(programs.is_any_running());
+    actions.clear();
+    programs.ended(later, of_a, Outcome::Unknown, &mut actions);
+    assert_eq!(
+        to_the_end(&mut programs, actions),
+        [
+            "any INSTANCE A BACKUP 150",
+            "master",
+            "any INSTANCE A MASTER 150"
+        ]
+    );
+    let mut actions = Vec::new();
+    programs.ended(later, of_b, Outcome::Exited(0), &mut actions);
+    assert_eq!(runs(&actions)[0].1, "any INSTANCE B BACKUP 150");
 }
 
 /// With a limit the next one waits until the end is certain, and the order is kept whatever happens.

@@ -14,13 +14,29 @@ const LOOKS_MAX: usize = 16;
 
 /// A process that cannot be taken for another one with the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Member {
+pub struct Member {
     process: ProcessId,
     /// When it began, in the kernel's ticks.
     began: u64,
 }
 
 impl Member {
+    /// The process of this number, if it leads a session and has not ended.
+    pub fn leading(process: ProcessId) -> Option<Member> {
+        let row = look_at(process).filter(|row| row.session == process && !row.has_ended)?;
+        Some(row.member)
+    }
+
+    /// Its number.
+    pub fn process(self) -> ProcessId {
+        self.process
+    }
+
+    /// Whether it has not ended.
+    pub fn is_there(self) -> bool {
+        look_at(self.process).is_some_and(|row| row.member == self && !row.has_ended)
+    }
+
     fn signal(self, signal: Signal) {
         if look_at(self.process).is_some_and(|row| row.member == self) {
             let _ = kill(Pid::from_raw(self.process), signal);
@@ -110,6 +126,8 @@ pub fn halt(families: &mut [Family]) {
 #[derive(Clone, Copy, Debug)]
 struct Row {
     member: Member,
+    /// Nobody has taken leave of it yet.
+    has_ended: bool,
     parent: ProcessId,
     group: ProcessId,
     session: ProcessId,
@@ -140,6 +158,7 @@ fn row(stat: &[u8]) -> Option<Row> {
             process: process.parse().ok()?,
             began: field(BEGAN)?.parse().ok()?,
         },
+        has_ended: matches!(field(0)?, "Z" | "X"),
         parent: field(1)?.parse().ok()?,
         group: field(2)?.parse().ok()?,
         session: field(3)?.parse().ok()?,
@@ -156,6 +175,7 @@ mod tests {
                 process: number,
                 began: 7,
             },
+            has_ended: false,
             parent,
             group,
             session,

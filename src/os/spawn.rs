@@ -43,6 +43,18 @@ const SIGNALS_END: i32 = 32;
 /// # Errors
 /// The account cannot be taken on, or the program cannot be run.
 pub fn spawn(command: &Command) -> io::Result<ProcessId> {
+    spawn_telling(command, || Ok(()))
+}
+
+/// The same; `tell` is called in the new process, the last thing before the program takes its place. Descriptors of ours are open for
+/// as long. It must make system calls only: allocate nothing, take no lock.
+///
+/// # Errors
+/// As above, and what `tell` says, which keeps the program from being run.
+pub fn spawn_telling(
+    command: &Command,
+    mut tell: impl FnMut() -> io::Result<()> + Send + Sync + 'static,
+) -> io::Result<ProcessId> {
     let (name, arguments) = command
         .arguments
         .split_first()
@@ -78,7 +90,12 @@ pub fn spawn(command: &Command) -> io::Result<ProcessId> {
         child.env("PATH", PATH);
     }
     // SAFETY: between fork and exec only system calls are made: nothing is allocated and no lock is taken.
-    unsafe { child.pre_exec(move || become_program(user, &groups)) };
+    unsafe {
+        child.pre_exec(move || {
+            become_program(user, &groups)?;
+            tell()
+        })
+    };
     let child = child.spawn()?;
     ProcessId::try_from(child.id()).map_err(io::Error::other)
 }

@@ -28,6 +28,8 @@ pub enum Outcome {
     NotStarted(i32),
     /// It took longer than it may, and was ended.
     TimedOut,
+    /// It has ended; who ran it, and would know how, was gone before.
+    Unknown,
 }
 
 impl Outcome {
@@ -41,7 +43,7 @@ impl Outcome {
     pub fn is_verdict(self) -> bool {
         !matches!(
             self,
-            Outcome::NotStarted(libc::ESRCH | libc::EAGAIN | libc::ENOMEM)
+            Outcome::NotStarted(libc::ESRCH | libc::EAGAIN | libc::ENOMEM) | Outcome::Unknown
         )
     }
 }
@@ -57,6 +59,7 @@ impl fmt::Display for Outcome {
                 std::io::Error::from_raw_os_error(*errno)
             ),
             Outcome::TimedOut => f.write_str("timed out"),
+            Outcome::Unknown => f.write_str("has ended, nobody knows how: it outlived who ran it"),
         }
     }
 }

@@ -6,19 +6,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// So many are kept, the newest; whoever sends them has all.
 pub const KEPT_MAX: usize = 1024;
-/// So often one is handed over: it may be the reason why nobody lives to send it.
-const TIMES_MAX: u32 = 3;
+/// One that was being sent when so many of those that send died is the reason why, for all we know.
+const DEATHS_MAX: u32 = 3;
 
 #[derive(Debug)]
 struct Kept {
     envelope: Envelope,
-    times: u32,
+    /// How many of those that sent died meanwhile.
+    deaths: u32,
 }
 
 /// The mails.
 #[derive(Debug, Default)]
 pub struct Handed {
     kept: BTreeMap<MailId, Kept>,
+    /// Those that are not kept: whoever sends them has them alone.
+    unkept: BTreeSet<MailId>,
+    /// The one that is being sent.
+    sending: Option<MailId>,
     /// Those that nobody has any more.
     again: BTreeSet<MailId>,
 }
@@ -27,9 +32,16 @@ impl Handed {
     /// This one was handed over for the first time. Not to be told while `again` knows any.
     pub fn insert(&mut self, id: MailId, envelope: Envelope) {
         if self.kept.len() >= KEPT_MAX {
-            self.kept.pop_first();
+            self.unkept
+                .extend(self.kept.pop_first().map(|(oldest, _)| oldest));
         }
-        self.kept.insert(id, Kept { envelope, times: 1 });
+        let deaths = 0;
+        self.kept.insert(id, Kept { envelope, deaths });
+    }
+
+    /// This one is being sent from now on; none is.
+    pub fn sending(&mut self, id: Option<MailId>) {
+        self.sending = id;
     }
 
     /// So much is left of one.
@@ -37,26 +49,33 @@ impl Handed {
         if left.recipients.is_empty() {
             self.kept.remove(&left.id);
             self.again.remove(&left.id);
+            self.unkept.remove(&left.id);
         } else if let Some(kept) = self.kept.get_mut(&left.id) {
             kept.envelope.recipients = left.recipients;
         }
     }
 
-    /// Nobody has them any more. What is to be said of those that are given up.
+    /// Nobody has them any more. What is to be said of those that are lost or given up.
     pub fn lost(&mut self) -> Vec<Notice> {
-        let mut given_up = Vec::new();
-        self.kept.retain(|_, kept| {
-            let goes_on = kept.times < TIMES_MAX;
-            if !goes_on {
-                given_up.push(Notice::GivenUp {
+        let mut notices = Vec::new();
+        if let Some(id) = self.sending.take()
+            && let Some(kept) = self.kept.get_mut(&id)
+        {
+            kept.deaths += 1;
+            if kept.deaths >= DEATHS_MAX {
+                notices.push(Notice::GivenUp {
                     subject: kept.envelope.subject.clone(),
-                    why: format!("the process that sends it has ended {TIMES_MAX} times"),
+                    why: format!("the process that sent it has died {DEATHS_MAX} times"),
                 });
+                self.kept.remove(&id);
             }
-            goes_on
-        });
+        }
+        let count = std::mem::take(&mut self.unkept).len();
+        if count > 0 {
+            notices.push(Notice::Lost { count });
+        }
         self.again = self.kept.keys().copied().collect();
-        given_up
+        notices
     }
 
     /// The next that has to be handed over again, in order.
@@ -68,9 +87,6 @@ impl Handed {
     /// It was.
     pub fn handed_again(&mut self, id: MailId) {
         self.again.remove(&id);
-        if let Some(kept) = self.kept.get_mut(&id) {
-            kept.times += 1;
-        }
     }
 
     /// All go there from now on.
@@ -82,12 +98,12 @@ impl Handed {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.kept.len()
+        self.kept.len() + self.unkept.len()
     }
 
     /// Whether nobody has anything to send for us, as far as is known.
     pub fn is_empty(&self) -> bool {
-        self.kept.is_empty()
+        self.len() == 0
     }
 
     /// How many nobody else has.
@@ -166,15 +182,25 @@ mod tests {
         assert_eq!(handed.len(), 2);
     }
 
+    /// Only deaths in which it was being sent speak against a mail.
     #[test]
     fn what_nobody_lives_to_send_is_given_up() {
         let mut handed = Handed::default();
         handed.insert(1, mail(&["a"]));
-        for _ in 1..TIMES_MAX {
-            assert_eq!(handed.lost(), []);
-            assert_eq!(hand_again(&mut handed).len(), 1);
-        }
         handed.insert(2, mail(&["a"]));
+        for _ in 0..DEATHS_MAX {
+            handed.sending(Some(1));
+            handed.sending(None);
+            assert_eq!(handed.lost(), [], "none was being sent");
+            assert_eq!(hand_again(&mut handed).len(), 2);
+        }
+        for _ in 1..DEATHS_MAX {
+            handed.sending(Some(1));
+            assert_eq!(handed.lost(), []);
+            assert_eq!(handed.lost(), [], "the next one had not begun");
+            assert_eq!(hand_again(&mut handed).len(), 2);
+        }
+        handed.sending(Some(1));
         let said = handed.lost();
         assert!(
             matches!(said.as_slice(), [Notice::GivenUp { .. }]),
@@ -184,14 +210,17 @@ mod tests {
     }
 
     #[test]
-    fn only_the_newest_are_kept() {
+    fn only_the_newest_are_kept_and_what_is_lost_is_said() {
         let mut handed = Handed::default();
-        let last = MailId::try_from(KEPT_MAX).expect("few") + 1;
+        let last = MailId::try_from(KEPT_MAX).expect("few") + 3;
         for id in 1..=last {
             handed.insert(id, mail(&["a"]));
         }
+        assert_eq!(handed.len(), KEPT_MAX + 3, "somebody has them all");
+        handed.left(left(2, &[]));
+        assert_eq!(handed.lost(), [Notice::Lost { count: 2 }]);
         assert_eq!(handed.len(), KEPT_MAX);
-        handed.lost();
-        assert_eq!(handed.again().expect("one").0, 2);
+        assert_eq!(handed.again().expect("one").0, 4);
+        assert_eq!(handed.lost(), [], "said once");
     }
 }

@@ -46,6 +46,11 @@ pub enum Notice {
         /// What was wrong last.
         why: String,
     },
+    /// Whoever was to send these has gone, and nobody else had them: more waited than is kept.
+    Lost {
+        /// How many.
+        count: usize,
+    },
     /// More waits than is kept: one was left out whose state is over.
     LeftOut {
         /// Its subject.
@@ -67,14 +72,15 @@ pub struct Counts {
 impl Counts {
     /// One more notice.
     pub fn count(&mut self, notice: &Notice) {
-        let count = match notice {
-            Notice::Sent { .. } => &mut self.sent,
+        let (count, more) = match notice {
+            Notice::Sent { .. } => (&mut self.sent, 1),
             Notice::Refused { .. } | Notice::GivenUp { .. } | Notice::LeftOut { .. } => {
-                &mut self.lost
+                (&mut self.lost, 1)
             }
+            Notice::Lost { count } => (&mut self.lost, u64::try_from(*count).unwrap_or(u64::MAX)),
             Notice::Deferred { .. } | Notice::Away { .. } => return,
         };
-        *count = count.saturating_add(1);
+        *count = count.saturating_add(more);
     }
 }
 
@@ -112,6 +118,10 @@ impl fmt::Display for Notice {
             Notice::GivenUp { subject, why } => {
                 write!(f, "SMTP alert '{subject}' is given up: {why}")
             }
+            Notice::Lost { count } => write!(
+                f,
+                "{count} SMTP alerts are lost with the process that was to send them: more waited than is kept"
+            ),
             Notice::LeftOut { subject } => write!(
                 f,
                 "SMTP alert '{subject}' is left out: too many wait, and what it tells is over"

@@ -171,6 +171,11 @@ impl Queue {
         Some(next)
     }
 
+    /// The mail that is under way.
+    pub fn current(&self) -> Option<MailId> {
+        self.current
+    }
+
     /// When `next` has to be asked again, if none is under way and none can be sent now.
     pub fn wake(&self, now: Instant) -> Option<Instant> {
         let times = self.mails.values().map(|waiting| self.not_before(waiting));

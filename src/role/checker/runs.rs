@@ -1,11 +1,12 @@
 //! The programs of checks and notifiers: what the runner is asked for, and what it says.
 
-use super::Shell;
+use super::{Shell, Source};
 use crate::check::CheckId;
 use crate::check::dialogue::Failure;
 use crate::config::model::{Probe, ScriptProbe};
 use crate::os::clock;
-use crate::role::programs::{News, Programs, Word};
+use crate::os::poll::Ready;
+use crate::role::programs::{Heard, News, Programs, Word};
 use crate::role::runner::Outcome;
 use crate::time::Instant;
 use crate::track::Level;
@@ -14,6 +15,9 @@ use std::rc::Rc;
 
 /// `misc_dynamic`: an exit status from this up is a weight.
 const STATUS_WEIGHT: i32 = 2;
+
+/// What the runner says is heard so much of in one turn: what is due comes between.
+const HEARD_PER_TURN: usize = 32;
 
 /// The programs that run for checks.
 #[derive(Default)]
@@ -156,9 +160,14 @@ impl Shell {
     }
 
     /// The runner has something to say.
-    pub(super) fn hear_of_programs(&mut self) {
+    pub(super) fn hear_of_programs(&mut self, event: Ready<Source>) {
         let now = clock::now();
-        while let Some(news) = self.programs.hear(now, &mut self.events, &mut self.wheel) {
+        for _ in 0..HEARD_PER_TURN {
+            let news = match self.programs.hear(now, &mut self.events, &mut self.wheel) {
+                Heard::Nothing => return,
+                Heard::Other => continue,
+                Heard::News(news) => news,
+            };
             match news {
                 News::Late(run) => self.script_ended(now, run, Outcome::TimedOut),
                 News::Ended(run, outcome) => self.script_ended(now, run, outcome),
@@ -170,5 +179,6 @@ impl Shell {
                 }
             }
         }
+        self.events.again(event);
     }
 }

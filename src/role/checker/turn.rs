@@ -45,7 +45,7 @@ impl Shell {
                 }
                 Source::Parent => self.obey(),
                 Source::Sync => self.sync_daemons.listen(&mut self.events),
-                Source::Programs(programs::Source::Runner) => self.hear_of_programs(),
+                Source::Programs(programs::Source::Runner) => self.hear_of_programs(*event),
                 Source::Programs(programs::Source::Fifo) => self.programs.writable(),
                 Source::Signals => {
                     if self.context.terminated() {
@@ -113,7 +113,10 @@ impl Shell {
         }
         self.ask_kernel(now);
         self.write_told_data(now);
-        if self.programs.follow_up(now, &mut self.wheel) {
+        if self
+            .programs
+            .follow_up(now, &mut self.events, &mut self.wheel)
+        {
             self.events.soon();
         }
         self.sync_daemons.reap();

@@ -5,9 +5,11 @@ use crate::config::model::Fifo as Config;
 use crate::notify::fifo::{Backlog, Line};
 use crate::os::fifo::Fifo;
 use crate::os::poll::{Loop, Want};
+use crate::os::process::ProcessId;
 use crate::report::FifoState;
 use crate::role::runner::{Outcome, Request, RunId};
 use log::{error, warn};
+use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 
 /// How a process stands to a FIFO.
@@ -26,6 +28,8 @@ pub enum Part {
 pub struct Fifos {
     open: Vec<Open>,
     readers: u64,
+    /// The processes of readers that have begun, by their run; also of those that are to end and have not.
+    begun: HashMap<u64, ProcessId>,
 }
 
 /// A FIFO that is open, what waits for it, and who reads it.
@@ -69,6 +73,26 @@ impl Open {
             }
         }
         self.told = false;
+    }
+
+    /// Has it read, unless it is. `readers` numbers them.
+    fn start_reader(&mut self, readers: &mut u64, runner: &mut Runner) {
+        let Some(command) = &self.config.reader else {
+            return;
+        };
+        if self.reader.is_some() || self.part == Part::Follows {
+            return;
+        }
+        *readers += 1;
+        let request = Request::Run {
+            id: RunId::Reader(*readers),
+            command: command.clone(),
+            limit: None,
+        };
+        match runner.ask(&request) {
+            Ok(()) => self.reader = Some(*readers),
+            Err(outcome) => self.tell_reader(outcome),
+        }
     }
 
     fn end_reader(&mut self, runner: &mut Runner) {
@@ -126,7 +150,7 @@ impl Fifos {
             }
             open.config.reader.clone_from(&config.reader);
             open.part = part;
-            self.start_reader(&mut open, runner);
+            open.start_reader(&mut self.readers, runner);
             self.open.push(open);
         }
         for gone in before {
@@ -134,31 +158,39 @@ impl Fifos {
         }
     }
 
-    fn start_reader(&mut self, open: &mut Open, runner: &mut Runner) {
-        let Some(command) = &open.config.reader else {
-            return;
-        };
-        if open.reader.is_some() || open.part == Part::Follows {
-            return;
-        }
-        self.readers += 1;
-        let request = Request::Run {
-            id: RunId::Reader(self.readers),
-            command: command.clone(),
-            limit: None,
-        };
-        match runner.ask(&request) {
-            Ok(()) => open.reader = Some(self.readers),
-            Err(outcome) => open.tell_reader(outcome),
-        }
+    /// A script that reads one (`RunId::Reader`) has begun.
+    pub fn reader_began(&mut self, run: u64, process: ProcessId) {
+        self.begun.insert(run, process);
     }
 
-    /// A script that reads one (`RunId::Reader`) has ended. When a runner is lost its readers go on, as programs without a limit do.
-    pub fn reader_ended(&mut self, run: u64, outcome: Outcome) {
+    /// A script that reads one has ended. One that was lost with its runner is started again; one that ended by itself is not.
+    pub fn reader_ended(&mut self, run: u64, outcome: Outcome, runner: &mut Runner) {
+        self.begun.remove(&run);
         let reader = self.open.iter_mut().find(|open| open.reader == Some(run));
         if let Some(open) = reader {
             open.reader = None;
             open.tell_reader(outcome);
+            if outcome == Outcome::Unknown {
+                open.start_reader(&mut self.readers, runner);
+            }
+        }
+    }
+
+    /// The runner is gone: another sees to the scripts that it had begun, which go on, and starts the others. So there is one each.
+    pub fn lost(&mut self, runner: &mut Runner) {
+        for (run, process) in self.begun.clone() {
+            let id = RunId::Reader(run);
+            let adopted = runner.ask(&Request::Adopt(id, process, None));
+            if !self.open.iter().any(|open| open.reader == Some(run)) {
+                let _ = runner.ask(&Request::End(id));
+            }
+            if adopted.is_err() {
+                self.reader_ended(run, Outcome::Unknown, runner);
+            }
+        }
+        for open in &mut self.open {
+            open.reader = open.reader.filter(|run| self.begun.contains_key(run));
+            open.start_reader(&mut self.readers, runner);
         }
     }
 

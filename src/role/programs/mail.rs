@@ -142,6 +142,11 @@ impl Mailer {
         self.handed.left(left);
     }
 
+    /// This one is being sent; none is.
+    pub fn sending(&mut self, id: Option<MailId>) {
+        self.handed.sending(id);
+    }
+
     /// The runner is gone, and with it what it had.
     pub fn lost(&mut self) {
         for notice in self.handed.lost() {

@@ -9,6 +9,8 @@ mod fifo;
 mod mail;
 mod notify;
 mod runner;
+#[cfg(test)]
+mod tests;
 mod watched;
 
 pub use fifo::Part;
@@ -21,6 +23,7 @@ use crate::notify::fifo::Line;
 use crate::notify::mail::{Counts, Mail};
 use crate::notify::programs::Program;
 use crate::os::poll::Loop;
+use crate::os::process::ProcessId;
 use crate::report::FifoState;
 use crate::time::Instant;
 use crate::track::census::WatchId;
@@ -86,6 +89,17 @@ pub enum News {
     Word(Word),
     /// Nobody will tell how the scripts under way end.
     Lost,
+}
+
+/// What a look at what the runner says has led to.
+#[derive(Debug)]
+pub enum Heard {
+    /// This, and there may be more.
+    News(News),
+    /// Something that does not concern the role, and there may be more.
+    Other,
+    /// Nothing (now).
+    Nothing,
 }
 
 /// All that a role has to do with programs.
@@ -199,47 +213,71 @@ impl Programs {
         self.fifos.writable();
     }
 
-    /// The next of what the runner has found out and the role has to know; all else that it says is seen to.
+    /// The next thing that the runner says: one at a time, as a flood of them must not keep the role from what else it has to do.
     pub fn hear<T: Token, K: Key>(
         &mut self,
         now: Instant,
         events: &mut Loop<T>,
         wheel: &mut Wheel<K>,
-    ) -> Option<News> {
-        loop {
-            if let Some(word) = self.next_word() {
-                return Some(News::Word(word));
-            }
-            match self.runner.receive(now, events, wheel) {
-                Received::Packet(Answer::Late(RunId::Script(run))) => return Some(News::Late(run)),
-                Received::Packet(Answer::Late(RunId::Notify(_) | RunId::Reader(_))) => {}
-                Received::Packet(Answer::Ended(RunId::Script(run), outcome)) => {
-                    return Some(News::Ended(run, outcome));
+    ) -> Heard {
+        if let Some(word) = self.next_word() {
+            return Heard::News(News::Word(word));
+        }
+        let runner = &mut self.runner;
+        match runner.receive(events) {
+            Received::Packet(answer) => match answer {
+                Answer::Late(RunId::Script(run)) => return Heard::News(News::Late(run)),
+                Answer::Ended(RunId::Script(run), outcome) => {
+                    return Heard::News(News::Ended(run, outcome));
                 }
-                Received::Packet(Answer::Ended(RunId::Notify(run), outcome)) => {
-                    self.notifier
-                        .ended(now, run, outcome, &mut self.runner, wheel);
+                Answer::Ended(RunId::Notify(run), outcome) => {
+                    self.notifier.ended(now, run, outcome, runner, wheel);
                 }
-                Received::Packet(Answer::Ended(RunId::Reader(run), outcome)) => {
-                    self.fifos.reader_ended(run, outcome);
+                Answer::Ended(RunId::Reader(run), outcome) => {
+                    self.fifos.reader_ended(run, outcome, runner);
                 }
-                Received::Packet(Answer::File(id, reading)) => {
-                    self.watched.found(id, reading, &mut self.runner);
+                Answer::Began(id, process) => {
+                    let process = ProcessId::from_ne_bytes(process);
+                    match id {
+                        RunId::Notify(run) => self.notifier.began(run, process),
+                        RunId::Reader(run) => self.fifos.reader_began(run, process),
+                        RunId::Script(_) => {}
+                    }
                 }
-                Received::Packet(Answer::Process(counted)) => {
-                    self.watched.counted(now, counted, &mut self.runner, wheel);
-                }
-                Received::Packet(Answer::Mail(notice)) => self.mailer.heard(&notice),
-                Received::Packet(Answer::Left(left)) => self.mailer.left(left),
-                Received::Nothing => return None,
-                Received::Gone => {
-                    self.watched.lost(&mut self.runner, wheel);
-                    self.notifier.lost(now, &mut self.runner, wheel);
-                    self.mailer.lost();
-                    return Some(News::Lost);
-                }
+                Answer::Late(RunId::Notify(_) | RunId::Reader(_)) => {}
+                Answer::File(id, reading) => self.watched.found(id, reading, runner),
+                Answer::Process(counted) => self.watched.counted(now, counted, runner, wheel),
+                Answer::Mail(notice) => self.mailer.heard(&notice),
+                Answer::Left(left) => self.mailer.left(left),
+                Answer::Sending(id) => self.mailer.sending(id),
+            },
+            Received::Nothing => return Heard::Nothing,
+            Received::Gone => {
+                self.runner_lost(now, events, wheel);
+                return Heard::News(News::Lost);
             }
         }
+        Heard::Other
+    }
+
+    /// Another takes its place, if there is something to be done, and gets all that this one has not done.
+    fn runner_lost<T: Token, K: Key>(
+        &mut self,
+        now: Instant,
+        events: &mut Loop<T>,
+        wheel: &mut Wheel<K>,
+    ) {
+        self.mailer.lost();
+        let needed = self.runner.is_needed() || !self.is_done();
+        let next = match needed {
+            true => "starting another",
+            false => "nothing is left to be done",
+        };
+        warn!("The process that runs programs has ended: {next}");
+        self.runner.need(needed, now, events, wheel);
+        self.watched.lost(&mut self.runner, wheel);
+        self.notifier.lost(now, &mut self.runner, wheel);
+        self.fifos.lost(&mut self.runner);
     }
 
     /// What something that is watched says, if that is not told yet.
@@ -266,13 +304,22 @@ impl Programs {
     }
 
     /// What is done a small piece a turn; true when there is more for the next.
-    pub fn follow_up<K: Key>(&mut self, now: Instant, wheel: &mut Wheel<K>) -> bool {
+    pub fn follow_up<T: Token, K: Key>(
+        &mut self,
+        now: Instant,
+        events: &mut Loop<T>,
+        wheel: &mut Wheel<K>,
+    ) -> bool {
         self.runner.reap();
         self.runner.send_waiting();
         self.mailer.hand_over(&mut self.runner);
         let has_more = self.runner.is_behind() || !self.mailer.is_done();
+        if has_more && !self.runner.is_there() && !self.runner.is_needed() {
+            // It has gone while nobody needed it, and now somebody does.
+            self.runner.need(true, now, events, wheel);
+        }
         let has_room = self.runner.has_room();
-        if has_more && !has_room {
+        if has_more && !has_room && self.runner.is_there() {
             wheel.arm(Timer::Room.into(), now + RETRY);
         }
         has_more && has_room
@@ -305,7 +352,7 @@ impl Programs {
         if !self.runner.is_behind() && self.mailer.is_done() {
             return None;
         }
-        if self.runner.is_there() && now < until {
+        if (self.runner.is_there() || self.runner.is_needed()) && now < until {
             return Some(now + RETRY);
         }
         warn!(

@@ -2,15 +2,19 @@
 
 use super::{Key, Runner, Timer};
 use crate::notify::programs::{Action, Program, Programs};
+use crate::os::process::ProcessId;
 use crate::role::runner::{Outcome, Request, RunId};
 use crate::time::Instant;
 use crate::wheel::Wheel;
 use log::{debug, warn};
+use std::collections::HashMap;
 
 /// What is run, and what waits.
 #[derive(Default)]
 pub struct Notifier {
     programs: Programs,
+    /// The processes of those that have begun.
+    begun: HashMap<u64, ProcessId>,
 }
 
 impl Notifier {
@@ -27,6 +31,11 @@ impl Notifier {
         self.perform(now, actions, runner, wheel);
     }
 
+    /// A program (`RunId::Notify`) has begun.
+    pub fn began(&mut self, run: u64, process: ProcessId) {
+        self.begun.insert(run, process);
+    }
+
     /// A program (`RunId::Notify`) has ended.
     pub fn ended<K: Key>(
         &mut self,
@@ -36,6 +45,7 @@ impl Notifier {
         runner: &mut Runner,
         wheel: &mut Wheel<K>,
     ) {
+        self.begun.remove(&run);
         let mut actions = Vec::new();
         self.programs.ended(now, run, outcome, &mut actions);
         self.perform(now, actions, runner, wheel);
@@ -54,10 +64,11 @@ impl Notifier {
         self.perform(now, actions, runner, wheel);
     }
 
-    /// The runner is gone: nobody will tell how programs end.
+    /// The runner is gone: another sees to what it began, and to what it did not.
     pub fn lost<K: Key>(&mut self, now: Instant, runner: &mut Runner, wheel: &mut Wheel<K>) {
         let mut actions = Vec::new();
-        self.programs.lost(now, &mut actions);
+        let has_begun = |run| self.begun.contains_key(&run);
+        self.programs.lost(now, has_begun, &mut actions);
         self.perform(now, actions, runner, wheel);
     }
 
@@ -93,6 +104,15 @@ impl Notifier {
                         let request = Request::Run { id, command, limit };
                         if let Err(outcome) = runner.ask(&request) {
                             self.programs.ended(now, run, outcome, &mut actions);
+                        }
+                    }
+                    Action::Adopt { run, limit } => {
+                        let id = RunId::Notify(run);
+                        let process = self.begun.get(&run);
+                        let adopt = process.map(|process| Request::Adopt(id, *process, limit));
+                        if adopt.is_none_or(|adopt| runner.ask(&adopt).is_err()) {
+                            self.programs
+                                .ended(now, run, Outcome::Unknown, &mut actions);
                         }
                     }
                     Action::Arm(run, at) => wheel.arm(Timer::Slow(run).into(), at),

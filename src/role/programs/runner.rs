@@ -4,11 +4,12 @@
 use super::{Key, Source, Timer, Token};
 use crate::os::poll::{Loop, Want};
 use crate::os::process::{self, ProcessId};
-use crate::role::runner::{self, Answer, Outcome, Received, Request, RunId, ToRunner, pack};
+use crate::role::runner::{self, Answer, Outcome, Received, Request, RunId, ToRunner, pack, pair};
 use crate::time::Instant;
 use crate::wheel::Wheel;
-use log::{error, warn};
+use log::error;
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 /// A runner that dies is replaced at once, unless it has lived for less than this: then after so long.
@@ -17,12 +18,12 @@ const RETRY: Duration = Duration::from_secs(1);
 /// More runs cannot wait for room.
 const WAITING_MAX: usize = 64 * 1024;
 
-/// What becomes of a request when the runner it was to be sent to is lost.
+/// What may become of a request while there is no runner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Another gets it: nobody would ask for it again.
-    Lasting,
-    /// Who asked for it asks the next one anew for all there is.
+    /// It waits, and of these only so many: `WAITING_MAX`.
+    Run,
+    /// It waits: there are as many as are configured.
     State,
     /// It is over: it comes again at its time.
     OfNow,
@@ -31,8 +32,8 @@ enum Kind {
 impl Kind {
     fn of(request: &Request) -> Self {
         match request {
-            Request::Run { id, .. } | Request::End(id) => match id {
-                RunId::Notify(_) | RunId::Reader(_) => Kind::Lasting,
+            Request::Run { id, .. } | Request::End(id) | Request::Adopt(id, ..) => match id {
+                RunId::Notify(_) | RunId::Reader(_) => Kind::Run,
                 RunId::Script(_) => Kind::OfNow,
             },
             Request::File(..) | Request::Process(_) | Request::Mail(..) | Request::Outlet(_) => {
@@ -46,8 +47,10 @@ impl Kind {
 #[derive(Default)]
 pub struct Runner {
     line: Option<(ProcessId, ToRunner)>,
-    /// What it has no room for now, packed, in order.
-    waiting: VecDeque<(Kind, Vec<u8>)>,
+    /// What it has no room for now, packed, in order. When it is lost, so is this: who asked asks the next one for all that matters.
+    waiting: VecDeque<Vec<u8>>,
+    /// No packet is longer; known when the first is sent.
+    longest: Option<usize>,
     /// There is something to be run.
     needed: bool,
     /// When one was last started.
@@ -107,24 +110,42 @@ impl Runner {
     /// # Errors
     /// There is none, the request is too long, or it takes none for long: how a run that was asked for ended.
     pub fn ask(&mut self, request: &Request) -> Result<(), Outcome> {
-        let packed = pack(request).map_err(|_| Outcome::NotStarted(libc::E2BIG))?;
+        let kind = Kind::of(request);
+        let longest = self.longest();
+        let packed = pack(request).ok().filter(|packed| packed.len() <= longest);
+        let Some(packed) = packed else {
+            // What is asked for again and again says so itself, and not each time.
+            if kind != Kind::OfNow {
+                error!(
+                    "Cannot {request}: with all its words it is longer than the {longest} bytes that the kernel passes on at once (net.core.wmem_max)"
+                );
+            }
+            return Err(Outcome::NotStarted(libc::E2BIG));
+        };
         if self.has_room() && self.send(&packed) {
             return Ok(());
         }
-        let kind = Kind::of(request);
         if self.line.is_none() && (!self.needed || kind == Kind::OfNow) {
             return Err(Outcome::NotStarted(libc::ESRCH));
         }
         if kind != Kind::State && self.waiting.len() >= WAITING_MAX {
             return Err(Outcome::NotStarted(libc::EAGAIN));
         }
-        self.waiting.push_back((kind, packed));
+        self.waiting.push_back(packed);
         Ok(())
+    }
+
+    /// All lines of this host are alike: one that is there, or one for the purpose.
+    fn longest(&mut self) -> usize {
+        *self.longest.get_or_insert_with(|| match &self.line {
+            Some((_, line)) => line.longest(),
+            None => pair::<Request, Answer>().map_or(0, |(line, _)| line.longest()),
+        })
     }
 
     /// Sends what there was no room for.
     pub fn send_waiting(&mut self) {
-        while let Some((_, packed)) = self.waiting.front() {
+        while let Some(packed) = self.waiting.front() {
             if !self.send(packed) {
                 return;
             }
@@ -154,17 +175,27 @@ impl Runner {
 
     /// Sends this; false: not now. One that has gone says so where it is heard.
     fn send(&self, packed: &[u8]) -> bool {
-        let line = self.line.as_ref();
-        line.is_some_and(|(_, line)| line.send_packed(packed).is_ok())
+        let Some((_, line)) = &self.line else {
+            return false;
+        };
+        match line.send_packed(packed) {
+            Ok(()) => true,
+            Err(error) if error.kind() == ErrorKind::ArgumentListTooLong => {
+                // Found above, unless the limit was lowered meanwhile: it must not hold up what comes behind it.
+                error!("The process that runs programs cannot be asked for something: {error}");
+                true
+            }
+            Err(_) => false,
+        }
     }
 
-    /// What it says next. When it is gone another takes its place, and nobody will tell how the runs under way end.
-    pub fn receive<T: Token, K: Key>(
-        &mut self,
-        now: Instant,
-        events: &mut Loop<T>,
-        wheel: &mut Wheel<K>,
-    ) -> Received<Answer> {
+    /// Whether one is started in the place of one that is lost.
+    pub fn is_needed(&self) -> bool {
+        self.needed
+    }
+
+    /// What it says next. When it is gone (`Received::Gone`, once), so is all that waited for it, and `replace` starts another.
+    pub fn receive<T: Token>(&mut self, events: &mut Loop<T>) -> Received<Answer> {
         let Some((_, line)) = &mut self.line else {
             return Received::Nothing;
         };
@@ -172,20 +203,34 @@ impl Runner {
         if received == Received::Gone
             && let Some((process, line)) = self.line.take()
         {
-            warn!("The process that runs programs has ended: starting another");
             let _ = events.remove(&line);
             self.leaving.push(process);
-            self.waiting.retain(|(kind, _)| *kind == Kind::Lasting);
-            self.replace(now, events, wheel);
+            self.waiting.clear();
         }
         received
     }
 }
 
 #[cfg(test)]
+impl Runner {
+    /// With a line to a process that is none, and its end of it. None takes its place at once.
+    pub fn to_nobody(now: Instant) -> (Runner, runner::ToRole) {
+        let (line, theirs) = pair().expect("a line");
+        let runner = Runner {
+            line: Some((ProcessId::MAX, line)),
+            tried: Some(now),
+            ..Runner::default()
+        };
+        (runner, theirs)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
-    use crate::role::runner::pair;
+    use crate::config::model::Command;
+    use crate::config::world::Account;
+    use std::path::PathBuf;
 
     /// More than the kernel takes for one that does not read.
     const MANY: u64 = 5_000;
@@ -233,5 +278,39 @@ mod tests {
         );
         runner.send_waiting();
         assert!(runner.is_behind());
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused_and_holds_nothing_up() {
+        let (line, mut reader) = pair::<Request, Answer>().expect("a line");
+        let longest = line.longest();
+        let mut runner = Runner {
+            line: Some((0, line)),
+            needed: true,
+            ..Runner::default()
+        };
+        let run = |run, length| Request::Run {
+            id: RunId::Notify(run),
+            command: Command {
+                program: "/bin/true".into(),
+                arguments: vec![vec![b'x'; length]],
+                account: Account::ROOT,
+                groups: Vec::new(),
+                directory: PathBuf::new(),
+            },
+            limit: None,
+        };
+        let refused = Err(Outcome::NotStarted(libc::E2BIG));
+        assert_eq!(runner.ask(&run(1, longest)), refused);
+        assert_eq!(runner.ask(&run(2, longest - 100)), Ok(()));
+        assert_eq!(runner.ask(&notify(3)), Ok(()));
+        // The limit was lowered after it was looked at.
+        runner.longest = Some(usize::MAX);
+        runner.waiting.push_back(vec![0; longest * 8]);
+        assert_eq!(runner.ask(&notify(4)), Ok(()));
+        runner.send_waiting();
+        for expected in [run(2, longest - 100), notify(3), notify(4)] {
+            assert_eq!(reader.receive(), Received::Packet(expected));
+        }
     }
 }

@@ -204,7 +204,7 @@ impl Watched {
 
 fn ask(runner: &mut Runner, request: &Request) {
     if let Err(outcome) = runner.ask(request) {
-        warn!("The process that watches files and processes {outcome}: {request:?}");
+        warn!("Cannot {request}: the process that does so {outcome}");
     }
 }
 

@@ -2,12 +2,18 @@
 
 use crate::config::model::{Command, InitFile, NetlinkBuffer, ProcessMatch};
 use crate::notify::mail::{Envelope, Left, MailId, Notice, Outlet};
+use crate::os::process::ProcessId;
 use crate::track::census::WatchId;
 use crate::track::file::{FileId, Reading};
 pub use crate::track::script::Outcome;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockType, getsockopt, send, setsockopt, socketpair, sockopt,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -26,8 +32,10 @@ pub enum RunId {
     Reader(u64),
 }
 
-/// The longest packet, bytes: a command line that the kernel takes is not longer, and a socket's buffer is not smaller.
+/// The longest packet, bytes: a command line that the kernel takes is not longer.
 const PACKET_MAX: usize = 128 * 1024;
+/// So much of a socket's buffer the kernel keeps from a packet, at most.
+const BUFFER_SPARE: usize = 64;
 
 /// What a role wants of its runner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +51,9 @@ pub enum Request {
     },
     /// End this program with everything it started.
     End(RunId),
+    /// This program was begun by a runner that is gone, as this process; tell when it ends, and end it when it takes longer than that
+    /// from now.
+    Adopt(RunId, ProcessId, Option<Duration>),
     /// About a file with a number.
     File(FileId, FileRequest),
     /// About processes that are counted.
@@ -51,6 +62,36 @@ pub enum Request {
     Mail(MailId, Envelope),
     /// Mail that waits goes there from now on.
     Outlet(Outlet),
+}
+
+/// What is wanted, as it stands behind "Cannot".
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Request::Run { command, .. } => write!(f, "run {}", command.program.display()),
+            Request::End(_) => f.write_str("end a program"),
+            Request::Adopt(_, process, _) => write!(f, "look after process {process}"),
+            Request::File(_, FileRequest::Watch(path, _)) => {
+                write!(f, "watch the file {}", path.display())
+            }
+            Request::Process(ProcessRequest::Watch(_, matching, _)) => {
+                let (ProcessMatch::Name(name) | ProcessMatch::Command { program: name, .. }) =
+                    matching;
+                write!(f, "count processes of {}", String::from_utf8_lossy(name))
+            }
+            Request::Process(ProcessRequest::Buffer(_)) => {
+                f.write_str("size the buffer of what the kernel tells of processes")
+            }
+            Request::File(_, FileRequest::Forget) | Request::Process(ProcessRequest::Forget(_)) => {
+                f.write_str("stop watching")
+            }
+            Request::Mail(_, envelope) => write!(f, "mail '{}'", envelope.subject),
+            Request::Outlet(outlet) => {
+                let server = &outlet.server;
+                write!(f, "mail by [{}]:{}", server.host, server.port)
+            }
+        }
+    }
 }
 
 /// What a role wants of a file.
@@ -86,6 +127,8 @@ pub enum Counted {
 /// What a runner tells its role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
+    /// This run has begun, as the process of this number (`Announcement`). Not told of scripts that are tracked.
+    Began(RunId, [u8; size_of::<ProcessId>()]),
     /// This run takes longer than it may; it is being ended, and `Ended` follows.
     Late(RunId),
     /// This run is over.
@@ -98,6 +141,34 @@ pub enum Answer {
     Mail(Notice),
     /// So much is left of a mail.
     Left(Left),
+    /// This mail is being sent from now on; none is.
+    Sending(Option<MailId>),
+}
+
+/// `Began`, as the program's own process sends it before it becomes the program. So the role, when it finds that its runner has gone,
+/// knows of every program that has begun: until then somebody holds the runner's end of the line.
+pub struct Announcement {
+    line: RawFd,
+    packed: Vec<u8>,
+}
+
+impl Announcement {
+    /// Sends it. Makes system calls only.
+    ///
+    /// # Errors
+    /// The role has no room for it. One that has gone need not know.
+    pub fn send(&mut self) -> io::Result<()> {
+        let process = std::process::id().to_ne_bytes();
+        // It stands last, and is as long packed as not.
+        let place = self.packed.len().saturating_sub(process.len());
+        if let Some(last) = self.packed.get_mut(place..) {
+            last.copy_from_slice(&process);
+        }
+        match send(self.line, &self.packed, MsgFlags::MSG_NOSIGNAL) {
+            Err(error @ Errno::EAGAIN) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// One end of the line: sends `S`, receives `R`. Never blocks.
@@ -125,6 +196,12 @@ where
         None,
         SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
     )?;
+    for end in [&role, &runner] {
+        // Whoever may not exceed the system's limit gets what that allows: `End::longest`.
+        if setsockopt(end, sockopt::SndBufForce, &PACKET_MAX).is_err() {
+            let _ = setsockopt(end, sockopt::SndBuf, &PACKET_MAX);
+        }
+    }
     Ok((End::new(role.into()), End::new(runner.into())))
 }
 
@@ -171,9 +248,26 @@ impl<S: Serialize, R: DeserializeOwned> End<S, R> {
     /// Sends a packet that was packed.
     ///
     /// # Errors
-    /// `WouldBlock` when the other end has not read for long; anything else when it has gone.
+    /// `WouldBlock` when the other end has not read for long; `ArgumentListTooLong` when it never goes over this line; anything else
+    /// when the other end has gone.
     pub fn send_packed(&self, packed: &[u8]) -> io::Result<()> {
-        self.socket.send(packed).map(drop)
+        let sent = self.socket.send(packed).map(drop);
+        sent.map_err(|error| match error.raw_os_error() {
+            Some(libc::EMSGSIZE) => ErrorKind::ArgumentListTooLong.into(),
+            _ => error,
+        })
+    }
+
+    /// The longest packet that goes over this line.
+    pub fn longest(&self) -> usize {
+        let buffer = getsockopt(&self.socket, sockopt::SndBuf).unwrap_or_default();
+        PACKET_MAX.min(buffer.saturating_sub(BUFFER_SPARE))
+    }
+
+    /// Whether there is plenty of room now.
+    pub fn has_room(&self) -> bool {
+        let mut asked = [PollFd::new(self.as_fd(), PollFlags::POLLOUT)];
+        poll(&mut asked, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
     }
 
     /// The next packet.
@@ -185,6 +279,8 @@ impl<S: Serialize, R: DeserializeOwned> End<S, R> {
                 Ok(length) => length,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Received::Nothing,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                // It went with something unread; what it said before comes next, and then the end.
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => continue,
                 Err(_) => return Received::Gone,
             };
             // Both ends are the same program: what cannot be read was cut off by the kernel, and is no packet.
@@ -193,6 +289,16 @@ impl<S: Serialize, R: DeserializeOwned> End<S, R> {
                 return Received::Packet(packet);
             }
         }
+    }
+}
+
+impl ToRole {
+    /// What the process of this run is to send when it has begun.
+    pub fn announcement(&self, id: RunId) -> io::Result<Announcement> {
+        Ok(Announcement {
+            line: self.as_raw_fd(),
+            packed: pack(&Answer::Began(id, Default::default()))?,
+        })
     }
 }
 
@@ -205,5 +311,59 @@ impl<S, R> AsFd for End<S, R> {
 impl<S, R> AsRawFd for End<S, R> {
     fn as_raw_fd(&self) -> RawFd {
         self.socket.as_raw_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever goes with something unread is found to have been cut off; what it said before that is heard all the same.
+    #[test]
+    fn what_was_said_before_the_end_is_heard() {
+        let (mut role, runner): (ToRunner, ToRole) = pair().expect("a line");
+        let answers =
+            [RunId::Notify(1), RunId::Reader(2)].map(|id| Answer::Ended(id, Outcome::Exited(0)));
+        for answer in &answers {
+            runner.send(answer).expect("room");
+        }
+        role.send(&Request::End(RunId::Notify(3))).expect("room");
+        drop(runner);
+        for answer in answers {
+            assert_eq!(role.receive(), Received::Packet(answer));
+        }
+        assert_eq!(role.receive(), Received::Gone);
+    }
+
+    #[test]
+    fn what_is_too_long_is_told_from_what_has_to_wait() {
+        let (role, _runner): (ToRunner, ToRole) = pair().expect("a line");
+        let longest = role.longest();
+        assert!(role.send_packed(&vec![0; longest]).is_ok());
+        // More than any buffer: `pack` lets none of these pass.
+        let error = role.send_packed(&vec![0; PACKET_MAX * 8]);
+        let kind = error.expect_err("too long").kind();
+        assert_eq!(kind, ErrorKind::ArgumentListTooLong);
+        let full = loop {
+            if let Err(error) = role.send_packed(&[0]) {
+                break error.kind();
+            }
+        };
+        assert_eq!(full, ErrorKind::WouldBlock);
+        assert!(!role.has_room());
+    }
+
+    #[test]
+    fn a_program_announces_its_own_process() {
+        let (mut role, runner): (ToRunner, ToRole) = pair().expect("a line");
+        let id = RunId::Notify(u64::MAX);
+        let mut announcement = runner.announcement(id).expect("short");
+        announcement.send().expect("room");
+        let own = std::process::id().to_ne_bytes();
+        assert_eq!(role.receive(), Received::Packet(Answer::Began(id, own)));
+        role.send(&Request::End(id)).expect("room");
+        drop(role);
+        assert!(announcement.send().is_ok(), "nobody need know");
+        assert!(runner.has_room(), "nothing is waited for");
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Post {
     sleeps: bool,
     /// What the role is to hear.
     pub notices: VecDeque<Notice>,
+    /// Which mail it was told is being sent.
+    told: Option<MailId>,
 }
 
 /// How far the mail under way has come.
@@ -85,6 +87,12 @@ impl Post {
     /// What is to be told of mails of which less is left.
     pub fn take_left(&mut self) -> Vec<Left> {
         self.queue.take_left()
+    }
+
+    /// Which mail is being sent, if that is another than was told, or none.
+    pub fn take_sending(&mut self) -> Option<Option<MailId>> {
+        let current = self.queue.current();
+        (std::mem::replace(&mut self.told, current) != current).then_some(current)
     }
 
     /// Whether nothing is left to be sent.

@@ -3,6 +3,7 @@
 //! Starting a program means copying a process and waiting for a disk, and the process that speaks VRRP may do neither. So it tells
 //! its runner, which was forked from it before it grew, and hears how each program ended. A runner ends with its role.
 
+mod adopted;
 mod files;
 mod line;
 mod mail;
@@ -10,18 +11,18 @@ mod processes;
 mod runs;
 
 pub use line::{
-    Answer, Counted, End, FileRequest, Outcome, ProcessRequest, Received, Request, RunId, ToRunner,
-    pack, pair,
+    Answer, Counted, End, FileRequest, Outcome, ProcessRequest, Received, Request, RunId, ToRole,
+    ToRunner, pack, pair,
 };
 
-use crate::os::family::{self, Family};
+use crate::config::model::Command;
+use crate::os::family::{self, Family, Member};
 use crate::os::poll::{Loop, Want};
 use crate::os::process::{self, Fork, ProcessId};
 use crate::os::signals::ChildrenEnded;
 use crate::os::{clock, descriptors, memory, spawn};
 use crate::wheel::Wheel;
 use files::Files;
-use line::ToRole;
 use mail::Post;
 use processes::Processes;
 use runs::Runs;
@@ -34,6 +35,8 @@ use std::time::Duration;
 const GRACE: Duration = Duration::from_secs(1);
 /// How often files and processes are looked at of which nobody tells.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// So much of what the role wants is begun before programs that take too long are ended, and answers given.
+const REQUESTS_PER_TURN: usize = 16;
 /// The name of the process in lists of processes.
 const NAME: &str = "keepalived_run";
 /// What a program's beginning with this means: only whether the file behind it can be opened for reading is asked.
@@ -83,6 +86,8 @@ enum Key {
     Mail,
     /// The role has gone, and mail may take no longer.
     Parting,
+    /// Programs that another runner began may have ended.
+    Adopted,
 }
 
 struct Runner {
@@ -91,11 +96,18 @@ struct Runner {
     children: ChildrenEnded,
     role: ToRole,
     runs: Runs,
+    /// Those that another runner began.
+    adopted: Vec<(RunId, Member)>,
     files: Files,
     processes: Processes,
     post: Post,
+    /// What the role wants, in order, and has not been done.
+    requests: VecDeque<Request>,
+    /// It has gone, and wants no more than that.
+    heard_out: bool,
     /// What the role has no room for now.
     answers: VecDeque<Answer>,
+    /// The role has gone, and all that it wanted was begun.
     gone: bool,
     /// Runs that are to be asked to end in this turn.
     asked: Vec<RunId>,
@@ -117,9 +129,12 @@ impl Runner {
             children,
             role,
             runs: Runs::default(),
+            adopted: Vec::new(),
             files: Files::default(),
             processes: Processes::default(),
             post: Post::default(),
+            requests: VecDeque::new(),
+            heard_out: false,
             answers: VecDeque::new(),
             gone: false,
             asked: Vec::new(),
@@ -134,13 +149,14 @@ impl Runner {
             self.events.wait(&self.wheel, &mut ready)?;
             for event in &ready {
                 match event.token {
-                    Source::Role => self.obey(),
+                    Source::Role => self.listen(),
                     Source::Children => self.children.clear(),
                     Source::Files => self.answers.extend(self.files.changed()),
                     Source::Processes => self.hear_of_processes(*event),
                     Source::Mail => self.post.ready(&mut self.events, &mut self.wheel),
                 }
             }
+            self.obey();
             self.watch_files();
             self.watch_processes();
             self.reap();
@@ -157,52 +173,98 @@ impl Runner {
         Ok(())
     }
 
-    fn obey(&mut self) {
-        loop {
+    /// Takes in what the role wants, at once: it may be about to end.
+    fn listen(&mut self) {
+        while !self.heard_out {
             match self.role.receive() {
-                Received::Packet(Request::Run { id, command, limit }) => {
-                    let opens = command
-                        .arguments
-                        .first()
-                        .and_then(|first| first.strip_prefix(&[OPENS]));
-                    if let Some(path) = opens {
-                        let status = i32::from(spawn::can_be_read(path).is_err());
-                        self.answers
-                            .push_back(Answer::Ended(id, Outcome::Exited(status)));
-                        continue;
-                    }
-                    match spawn::spawn(&command) {
-                        Ok(process) => {
-                            self.runs.began(id, process, limit.is_some());
-                            if let Some(limit) = limit {
-                                self.wheel.arm(Key::Limit(id), clock::now() + limit);
-                            }
-                        }
-                        Err(error) => {
-                            let errno = error.raw_os_error().unwrap_or(libc::EINVAL);
-                            self.answers
-                                .push_back(Answer::Ended(id, Outcome::NotStarted(errno)));
-                        }
-                    }
-                }
-                Received::Packet(Request::End(id)) => self.end(id),
-                Received::Packet(Request::File(id, FileRequest::Watch(path, init))) => {
-                    let answer = self.files.watch(id, path, init);
-                    self.answers.push_back(answer);
-                }
-                Received::Packet(Request::File(id, FileRequest::Forget)) => self.files.forget(id),
-                Received::Packet(Request::Process(request)) => match request {
-                    ProcessRequest::Watch(id, matching, quorum) => {
-                        self.processes.watch(id, matching, quorum);
-                    }
-                    ProcessRequest::Forget(id) => self.processes.forget(id),
-                    ProcessRequest::Buffer(buffer) => self.processes.set_buffer(buffer),
-                },
-                Received::Packet(Request::Mail(id, envelope)) => self.post.send(id, envelope),
-                Received::Packet(Request::Outlet(outlet)) => self.post.redirect(outlet),
+                Received::Packet(request) => self.requests.push_back(request),
                 Received::Nothing => return,
-                Received::Gone => return self.role_has_gone(),
+                Received::Gone => self.heard_out = true,
             }
+        }
+    }
+
+    /// Does some of what the role wants, as long as that has room for what is to be said of it: a program announces itself there, and
+    /// is not run when it cannot.
+    fn obey(&mut self) {
+        for _ in 0..REQUESTS_PER_TURN {
+            self.answer();
+            if !self.answers.is_empty() || !self.role.has_room() {
+                return;
+            }
+            match self.requests.pop_front() {
+                Some(request) => self.perform(request),
+                None if self.heard_out => return self.role_has_gone(),
+                None => return,
+            }
+        }
+        self.events.soon();
+    }
+
+    fn perform(&mut self, request: Request) {
+        match request {
+            Request::Run { id, command, limit } => {
+                if let Err(outcome) = self.start(id, &command, limit) {
+                    self.answers.push_back(Answer::Ended(id, outcome));
+                }
+            }
+            Request::End(id) => self.end(id),
+            Request::Adopt(id, process, limit) => self.adopt(id, process, limit),
+            Request::File(id, FileRequest::Watch(path, init)) => {
+                let answer = self.files.watch(id, path, init);
+                self.answers.push_back(answer);
+            }
+            Request::File(id, FileRequest::Forget) => self.files.forget(id),
+            Request::Process(request) => match request {
+                ProcessRequest::Watch(id, matching, quorum) => {
+                    self.processes.watch(id, matching, quorum);
+                }
+                ProcessRequest::Forget(id) => self.processes.forget(id),
+                ProcessRequest::Buffer(buffer) => self.processes.set_buffer(buffer),
+            },
+            Request::Mail(id, envelope) => self.post.send(id, envelope),
+            Request::Outlet(outlet) => self.post.redirect(outlet),
+        }
+    }
+
+    /// Starts a program. Error: how it ended.
+    fn start(
+        &mut self,
+        id: RunId,
+        command: &Command,
+        limit: Option<Duration>,
+    ) -> Result<(), Outcome> {
+        let first = command.arguments.first();
+        if let Some(path) = first.and_then(|first| first.strip_prefix(&[OPENS])) {
+            let status = i32::from(spawn::can_be_read(path).is_err());
+            return Err(Outcome::Exited(status));
+        }
+        let spawned = match id {
+            RunId::Script(_) => spawn::spawn(command),
+            RunId::Notify(_) | RunId::Reader(_) => {
+                self.role.announcement(id).and_then(|mut announcement| {
+                    spawn::spawn_telling(command, move || announcement.send())
+                })
+            }
+        };
+        match spawned {
+            Ok(process) => {
+                self.began(id, process, limit);
+                Ok(())
+            }
+            Err(error) => {
+                let errno = error.raw_os_error().unwrap_or(libc::EINVAL);
+                Err(Outcome::NotStarted(errno))
+            }
+        }
+    }
+
+    fn began(&mut self, id: RunId, process: ProcessId, limit: Option<Duration>) {
+        // Whoever takes the role's place starts readers of its own.
+        let ends_with_role = limit.is_some() || matches!(id, RunId::Reader(_));
+        self.runs.began(id, process, ends_with_role);
+        if let Some(limit) = limit {
+            self.wheel.arm(Key::Limit(id), clock::now() + limit);
         }
     }
 
@@ -225,6 +287,7 @@ impl Runner {
                 }
             }
             Key::Mail => self.post.expired(&mut self.events, &mut self.wheel),
+            Key::Adopted => self.look_at_adopted(),
             Key::Parting => {}
         }
     }
@@ -254,12 +317,16 @@ impl Runner {
     fn reap(&mut self) {
         while let Some((process, end)) = process::ended_child() {
             if let Some((id, outcome, family)) = self.runs.ended(process, end) {
-                self.wheel.disarm(Key::Limit(id));
-                self.wheel.disarm(Key::Kill(id));
-                self.killed.extend(family);
-                self.answers.push_back(Answer::Ended(id, outcome));
+                self.over(id, outcome, family);
             }
         }
+    }
+
+    fn over(&mut self, id: RunId, outcome: Outcome, family: Option<Family>) {
+        self.wheel.disarm(Key::Limit(id));
+        self.wheel.disarm(Key::Kill(id));
+        self.killed.extend(family);
+        self.answers.push_back(Answer::Ended(id, outcome));
     }
 
     /// Asks and kills who is to be asked and killed, with all they started.
@@ -292,6 +359,8 @@ impl Runner {
             .extend(self.post.notices.drain(..).map(Answer::Mail));
         self.answers
             .extend(self.post.take_left().into_iter().map(Answer::Left));
+        self.answers
+            .extend(self.post.take_sending().map(Answer::Sending));
         if self.gone {
             self.answers.clear();
         }
@@ -299,7 +368,12 @@ impl Runner {
             match self.role.send(answer) {
                 Ok(()) => drop(self.answers.pop_front()),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(_) => return self.role_has_gone(),
+                // What a server said or a name is too long to be told: the role can do without.
+                Err(error) if error.kind() == ErrorKind::ArgumentListTooLong => {
+                    self.answers.pop_front();
+                }
+                // It has gone, which is heard behind all that it asked for before.
+                Err(_) => return self.answers.clear(),
             }
         }
     }

@@ -82,6 +82,20 @@ impl Runs {
         Some((run.id, outcome, run.ending))
     }
 
+    /// The same of a run whose process is no child of ours.
+    pub fn left(&mut self, id: RunId) -> Option<(Outcome, Option<Family>)> {
+        let process = self.by_id.remove(&id)?;
+        // Its number may be another's already.
+        let is_its = |run: &Run| run.id == id;
+        let run = self.by_process.get(&process).is_some_and(is_its);
+        let run = run.then(|| self.by_process.remove(&process)).flatten()?;
+        let outcome = match run.late {
+            true => Outcome::TimedOut,
+            false => Outcome::Unknown,
+        };
+        Some((outcome, run.ending))
+    }
+
     /// A process that is not waited for.
     pub fn forget(&mut self, process: ProcessId) {
         if let Some(run) = self.by_process.remove(&process) {

@@ -1,10 +1,13 @@
 //! What the runner and those it watches say, to whom it concerns: what scripts, files and processes say goes to the router.
 
-use super::Shell;
+use super::{Shell, Source};
 use crate::os::clock;
-use crate::role::programs::{News, Timer, Word};
+use crate::role::programs::{self, Heard, News, Timer, Word};
 use crate::time::Instant;
 use crate::vrrp::Event;
+
+/// What the runner says is heard so much of in one turn: when hundreds of programs end at once, adverts come between.
+const HEARD_PER_TURN: usize = 32;
 
 impl Shell {
     /// Whether anything is configured that the runner has to run.
@@ -32,7 +35,12 @@ impl Shell {
     /// The runner has something to say.
     pub(super) fn hear_of_programs(&mut self) {
         let now = clock::now();
-        while let Some(news) = self.programs.hear(now, &mut self.events, &mut self.wheel) {
+        for _ in 0..HEARD_PER_TURN {
+            let news = match self.programs.hear(now, &mut self.events, &mut self.wheel) {
+                Heard::Nothing => return,
+                Heard::Other => continue,
+                Heard::News(news) => news,
+            };
             match news {
                 News::Late(run) => self.script_late(now, run),
                 News::Ended(run, outcome) => self.script_ended(now, run, outcome),
@@ -43,6 +51,8 @@ impl Shell {
                 News::Lost => self.scripts.lost(),
             }
         }
+        let source = Source::Programs(programs::Source::Runner);
+        self.events.again(source.readable());
     }
 
     /// A timer of theirs has expired.

@@ -247,7 +247,10 @@ impl Shell {
         }
         self.kernel.tell();
         self.filters.tell();
-        if self.programs.follow_up(now, &mut self.wheel) {
+        if self
+            .programs
+            .follow_up(now, &mut self.events, &mut self.wheel)
+        {
             self.events.soon();
         }
         self.dumps.reap();

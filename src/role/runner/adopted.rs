@@ -1,0 +1,41 @@
+//! Programs that a runner before this one began: they are no children of ours, so that nobody tells when they end. They are looked at.
+
+use super::line::{Answer, Outcome, RunId};
+use super::{Key, LOOK_INTERVAL, Runner};
+use crate::os::clock;
+use crate::os::family::Member;
+use crate::os::process::ProcessId;
+use std::time::Duration;
+
+impl Runner {
+    /// Sees from now on that the end of this one is told.
+    pub(super) fn adopt(&mut self, id: RunId, process: ProcessId, limit: Option<Duration>) {
+        match Member::leading(process) {
+            Some(leader) => {
+                self.began(id, process, limit);
+                self.adopted.push((id, leader));
+                self.look_later();
+            }
+            None => self.answers.push_back(Answer::Ended(id, Outcome::Unknown)),
+        }
+    }
+
+    /// Looks which of them have ended.
+    pub(super) fn look_at_adopted(&mut self) {
+        let ended = self
+            .adopted
+            .extract_if(.., |(_, leader)| !leader.is_there());
+        for (id, _) in ended.collect::<Vec<_>>() {
+            if let Some((outcome, family)) = self.runs.left(id) {
+                self.over(id, outcome, family);
+            }
+        }
+        self.look_later();
+    }
+
+    fn look_later(&mut self) {
+        if !self.adopted.is_empty() && self.wheel.deadline(Key::Adopted).is_none() {
+            self.wheel.arm(Key::Adopted, clock::now() + LOOK_INTERVAL);
+        }
+    }
+}
