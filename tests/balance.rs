@@ -245,7 +245,7 @@ fn translation() {
 const DATA: &str = "/tmp/keepalived_check.data";
 const CHECKER: &str = "/run/checkers.pid";
 
-/// A reload takes out the server that a client downloads from; two virtual servers are one for the kernel, and the checker process dies
+/// The director's daemon is restarted, then a reload takes out the server that a client downloads from; two virtual servers are one for the kernel, and the checker process dies
 /// meanwhile.
 fn draining() {
     const VIP: &str = "172.16.0.10";
@@ -267,6 +267,11 @@ fn draining() {
     farm.wait_served_by(VIP, &SERVERS[..1], SLACK);
     let mut download = farm.download(VIP);
     farm::read_on(&mut download, farm::LONG_RATE, SLACK).expect("the first part");
+    director.stop();
+    assert_eq!(farm.services(DIRECTORS[0]), "");
+    director.start(Ours, &config("172.16.0.11"));
+    // More than came before the stop.
+    farm::read_on(&mut download, 2 * farm::LONG_RATE, SLACK).expect("it outlives a restart");
     director.write(CONFIG, &config("172.16.0.12"));
     director.signal(Signal::SIGHUP);
     farm.wait_served_by(VIP, &SERVERS[1..], SLACK);

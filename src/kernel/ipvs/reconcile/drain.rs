@@ -170,7 +170,10 @@ impl Reconciler {
     /// Those to be left to a process that replaces this one, by identity, with the end of their time; None: nothing new.
     pub fn drains_to_keep(&mut self) -> Option<Vec<(u64, Instant)>> {
         let draining = self.draining();
-        let all = draining.map(|(key, server, until)| (identity(&key, &server), until));
+        let ours = draining.map(|(key, server, until)| (identity(&key, &server), until));
+        // Those that were not read yet may still be found.
+        let inherited = self.drains.inherited.iter();
+        let all = ours.chain(inherited.map(|(identity, until)| (*identity, *until)));
         let all = self.drains.unkept.then(|| all.collect());
         self.drains.unkept = false;
         all
@@ -196,6 +199,7 @@ impl Reconciler {
         self.drains.next = now + LOOK;
         // Those that end one by one are kept a look too long: nobody finds them in the kernel.
         self.drains.unkept = true;
+        self.drains.inherited.retain(|_, until| *until > now);
         let over: Vec<_> = self
             .draining()
             .filter(|(.., until)| *until <= now)

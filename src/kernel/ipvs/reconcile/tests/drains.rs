@@ -186,6 +186,31 @@ fn who_replaces_a_dead_process_goes_on_with_it() {
 }
 
 #[test]
+fn who_dies_before_having_read_all_leaves_the_rest_to_the_next() {
+    let mut world = draining();
+    world.want(2, &[(1, 5), (2, 1)]);
+    world.run();
+    world.drain(2, 1);
+    world.want(2, &[(2, 1)]);
+    world.run();
+    for _ in 0..2 {
+        world.crash();
+        world.want(1, &[(2, 1)]);
+        world.run();
+    }
+    world.want(2, &[(2, 1)]);
+    world.run();
+    for service in [1, 2] {
+        let both = weights(&[(1, 0), (2, 1)]);
+        assert_eq!(world.servers(service), both, "{service}");
+    }
+    // What nobody has found is not kept for ever.
+    world.reconciler.inherit_drains([(7, world.now + SOON)].into_iter());
+    world.pass(SOON * 2);
+    assert_eq!(world.reconciler.drains_to_keep().map(|it| it.len()), Some(2));
+}
+
+#[test]
 fn what_two_want_does_not_drain_when_one_of_them_goes_on_wanting_it() {
     let (key, server) = (service_key(1), server_key(1));
     // Two real servers that are one destination: one goes, and what is wanted of the service follows.
