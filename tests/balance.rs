@@ -245,7 +245,7 @@ fn translation() {
 const DATA: &str = "/tmp/keepalived_check.data";
 const CHECKER: &str = "/run/checkers.pid";
 
-/// The director's daemon is restarted, then a reload takes out the server that a client downloads from; two virtual servers are one for the kernel, and the checker process dies
+/// The daemon is restarted with its services left in place, then a reload takes out the server that a client downloads from; two virtual servers are one for the kernel, and the checker process dies
 /// meanwhile.
 fn draining() {
     const VIP: &str = "172.16.0.10";
@@ -258,17 +258,19 @@ fn draining() {
         format!(
             "virtual_server {VIP} 80 {{\nlb_algo rr\nlb_kind DR\nprotocol TCP\ndrain_timeout 60\nreal_server {server} 80 {{\n}}\n}}\n\
              virtual_server_group SAME {{\n{VIP} 80\n}}\n\
-             virtual_server group SAME {{\nlb_algo rr\nlb_kind DR\nprotocol TCP\n}}\n"
+             virtual_server group SAME {{\nlb_algo rr\nlb_kind DR\nprotocol TCP\nreal_server 172.16.0.13 80 {{\nweight 0\n}}\n}}\n"
         )
     };
     let director = &farm.world.nodes[DIRECTORS[0]];
     director.run(&["ip", "addr", "add", &format!("{VIP}/32"), "dev", "eth0"]);
-    director.start(Ours, &config("172.16.0.11"));
+    director.write(CONFIG, &config("172.16.0.11"));
+    director.start_with(Ours, &["-n", "-l", "-D", "-I", "-f", CONFIG]);
     farm.wait_served_by(VIP, &SERVERS[..1], SLACK);
     let mut download = farm.download(VIP);
     farm::read_on(&mut download, farm::LONG_RATE, SLACK).expect("the first part");
+    let services = farm.services(DIRECTORS[0]);
     director.stop();
-    assert_eq!(farm.services(DIRECTORS[0]), "");
+    assert_eq!(farm.services(DIRECTORS[0]), services);
     director.start(Ours, &config("172.16.0.11"));
     // More than came before the stop.
     farm::read_on(&mut download, 2 * farm::LONG_RATE, SLACK).expect("it outlives a restart");
