@@ -9,6 +9,8 @@ mod auth;
 mod buffers;
 #[path = "netns/checker.rs"]
 mod checker;
+#[path = "netns/checker_kernel.rs"]
+mod checker_kernel;
 #[path = "netns/checkers.rs"]
 mod checkers;
 #[path = "netns/corpus.rs"]
@@ -94,6 +96,7 @@ fn main() -> std::process::ExitCode {
         buffers::cases(),
         checkers::cases(),
         checker::cases(),
+        checker_kernel::cases(),
         ha_suspend::cases(),
         corpus::cases(),
         filter::cases(),

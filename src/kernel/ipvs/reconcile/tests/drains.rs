@@ -205,9 +205,14 @@ fn who_dies_before_having_read_all_leaves_the_rest_to_the_next() {
         assert_eq!(world.servers(service), both, "{service}");
     }
     // What nobody has found is not kept for ever.
-    world.reconciler.inherit_drains([(7, world.now + SOON)].into_iter());
+    world
+        .reconciler
+        .inherit_drains([(7, world.now + SOON)].into_iter());
     world.pass(SOON * 2);
-    assert_eq!(world.reconciler.drains_to_keep().map(|it| it.len()), Some(2));
+    assert_eq!(
+        world.reconciler.drains_to_keep().map(|it| it.len()),
+        Some(2)
+    );
 }
 
 #[test]
