@@ -67,6 +67,8 @@ mod script_security;
 mod scripts;
 #[path = "netns/statics.rs"]
 mod statics;
+#[path = "netns/suspended.rs"]
+mod suspended;
 #[path = "netns/timing.rs"]
 mod timing;
 #[path = "netns/track_files.rs"]
@@ -129,6 +131,7 @@ fn main() -> std::process::ExitCode {
         runners::cases(),
         scripts::cases(),
         statics::cases(),
+        suspended::cases(),
         version3::cases(),
         vmac::cases(),
     ] {

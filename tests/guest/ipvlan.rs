@@ -1,12 +1,12 @@
 //! Hosts with `use_ipvlan`: a link that shares the MAC of its base, from whose own address adverts are sent. What it leaves in the
 //! kernel beside the distribution's keepalived is in guest.rs.
 
-use crate::support::Binary::Ours;
+use crate::support::Binary::{Ours, Peer};
 use crate::support::config::instance;
 use crate::support::node::Node;
-use crate::support::stage::{Case, case};
+use crate::support::stage::{Case, case, peer_case};
 use crate::support::unicast::failover;
-use crate::support::version3::{self, adverts3};
+use crate::support::version3::{self, adverts3, settles};
 use crate::support::wire::election_bound;
 use crate::support::world::{HostSpec, World};
 use crate::support::{secs, wait_until};
@@ -17,6 +17,7 @@ const LINK: &str = "harbour0";
 pub fn cases() -> Vec<Case> {
     vec![
         case("ipvlan::ipv4", ipv4),
+        peer_case("ipvlan::beside_the_original", beside_the_original),
         case("ipvlan::ipv6", ipv6),
         case("ipvlan::modes", modes),
     ]
@@ -32,25 +33,46 @@ fn has_link(node: &Node) -> bool {
         .success()
 }
 
-fn ipv4() {
-    const VIP: &str = "10.10.0.97";
-    let own = ["10.10.0.101", "10.10.0.102"];
-    let config = |node: usize| {
-        let line = format!("use_ipvlan {LINK} {}/24", own[node]);
-        instance("STRAIT", 97, priority(node), &line, &["10.10.0.97/24"])
-    };
-    let world = World::two();
-    failover(&world, [Ours, Ours], &config, VIP);
-    assert!(world.nodes.iter().all(has_link), "a crash leaves it behind");
+const VIP: &str = "10.10.0.97";
+const OWN: [&str; 2] = ["10.10.0.101", "10.10.0.102"];
+
+fn config(node: usize) -> String {
+    let line = format!("use_ipvlan {LINK} {}/24", OWN[node]);
+    instance("STRAIT", 97, priority(node), &line, &["10.10.0.97/24"])
+}
+
+/// Both have announced themselves, each from the address of its link.
+fn from_their_links(world: &World) {
     let adverts = world.capture.adverts_since(0);
     assert!(adverts.iter().any(|advert| advert.node == 1));
     for advert in adverts {
-        assert_eq!(advert.source.to_string(), own[advert.node]);
+        assert_eq!(advert.source.to_string(), OWN[advert.node]);
     }
+}
+
+/// The address goes to the original when ours ends, and comes back.
+fn beside_the_original() {
+    let world = World::two();
+    for (node, binary) in [(0, Ours), (1, Peer)] {
+        world.nodes[node].start(binary, &config(node));
+        settles(&world, VIP, 0);
+    }
+    world.nodes[0].stop();
+    settles(&world, VIP, 1);
+    world.nodes[0].start(Ours, &config(0));
+    settles(&world, VIP, 0);
+    from_their_links(&world);
+}
+
+fn ipv4() {
+    let world = World::two();
+    failover(&world, [Ours, Ours], &config, VIP);
+    assert!(world.nodes.iter().all(has_link), "a crash leaves it behind");
+    from_their_links(&world);
     // Where they would be without the link.
     assert!(world.nodes[1].address("eth0", VIP).is_some());
     world.nodes[1].stop();
-    assert!(!has_link(&world.nodes[1]) && !world.nodes[1].holds(own[1]));
+    assert!(!has_link(&world.nodes[1]) && !world.nodes[1].holds(OWN[1]));
 }
 
 fn ipv6() {

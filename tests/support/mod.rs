@@ -14,6 +14,7 @@ pub mod bench;
 pub mod cases;
 pub mod config;
 pub mod farm;
+pub mod gap;
 pub mod groups;
 pub mod guest;
 pub mod ipvs;
