@@ -10,7 +10,7 @@ use crate::servers::Farm;
 use crate::support::Binary::{self, Ours};
 use crate::support::node::Node;
 use crate::support::secs;
-use crate::wire::{Call, Wire};
+use crate::wire::Call;
 use crate::{Numbers, Subject, run_time, text};
 
 pub const SUBJECTS: &[Subject] = &[
@@ -48,9 +48,7 @@ fn rhythm(binary: Binary, said: &str, count: usize) -> Numbers {
     let before = run_time(node);
     std::thread::sleep(WATCH);
     let used = (run_time(node) - before) / WATCH.as_secs_f64();
-    let wire = Wire::open();
-    std::thread::sleep(WATCH);
-    let calls = wire.close();
+    let calls = farm.calls(WATCH);
     let per_second = calls.len() as f64 / WATCH.as_secs_f64();
     let servers = by_server(&calls);
     let gaps = sorted(servers.values().flat_map(|times| {

@@ -1,32 +1,23 @@
-//! A director and, at the other end of its cable, all real servers: one host that has every address of theirs and takes every
-//! connection. It runs on another processor than the director, packets on their way included, so that the director's work is its own.
+//! A director and, at the other end of a cable of its own, all real servers (`wire`). They run on another processor than the director,
+//! packets on their way included, so that the director's work is its own.
 
-use std::collections::VecDeque;
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
-
-use nix::sys::socket::{setsockopt, sockopt};
-use nix::sys::time::TimeVal;
+use std::time::Duration;
 
 use crate::stand_in;
 use crate::support::Binary;
 use crate::support::node::{CONFIG, Node};
-use crate::support::world::{HostSpec, World};
+use crate::support::world::{HostSpec, World, ip_batch};
 use crate::text;
+use crate::wire::{Call, Wire};
 
-/// Where the servers run.
-const PROCESSOR: usize = 1;
-/// A server holds a connection so long, unless the client closes it: longer than a check takes.
-const HOLD: Duration = Duration::from_millis(50);
-
+/// The cable between the two, and the director's address at its end.
+const CABLE: &str = "cable";
+const NEAR: &str = "10.95.0.1/32";
 /// See the module. Dropped, all of it ends.
 pub struct Farm {
-    pub world: World,
-    ended: Arc<AtomicBool>,
-    acceptor: Option<JoinHandle<()>>,
+    // Ends before the hosts do.
+    servers: Wire,
+    world: World,
 }
 
 impl Farm {
@@ -35,24 +26,16 @@ impl Farm {
         let mut world = World::new(&[HostSpec::numbered(1), HostSpec::numbered(2)]);
         // What is heard would be paid for by whoever sends.
         world.capture.end();
-        let [director, servers] = [&world.nodes[0], &world.nodes[1]];
-        servers.run(&["ip", "route", "add", "local", text::NETWORK, "dev", "lo"]);
-        director.run(&["ip", "route", "add", text::NETWORK, "via", "10.10.0.2"]);
-        keep_apart(&world);
-        let ended: Arc<AtomicBool> = Arc::default();
-        let end = Arc::clone(&ended);
-        let listener = servers.in_network(|| {
-            let listener = TcpListener::bind("0.0.0.0:80").expect("a listener");
-            setsockopt(&listener, sockopt::ReceiveTimeout, &TimeVal::new(0, 10_000))
-                .expect("SO_RCVTIMEO");
-            listener
-        });
-        let acceptor = std::thread::spawn(move || accept(&listener, &end));
+        join(&world);
         Farm {
+            servers: world.nodes[1].in_network(Wire::open),
             world,
-            ended,
-            acceptor: Some(acceptor),
         }
+    }
+
+    /// Who is called from now on, for so long.
+    pub fn calls(&self, span: Duration) -> Vec<Call> {
+        self.servers.listen(span)
     }
 
     /// The host that checks.
@@ -85,47 +68,24 @@ impl Farm {
     }
 }
 
-impl Drop for Farm {
-    fn drop(&mut self) {
-        self.ended.store(true, Ordering::Relaxed);
-        if let Some(acceptor) = self.acceptor.take() {
-            let _ = acceptor.join();
-        }
+/// Joins the two by a cable of their own: the bridge that they have besides would look at each packet, too. What the director receives is
+/// looked after by its own processor, the first; what it sends waits at the far end.
+fn join(world: &World) {
+    let [director, servers] = [&world.nodes[0], &world.nodes[1]];
+    ip_batch(&format!(
+        "link add {CABLE} netns {} type veth peer name {CABLE} netns {}\n",
+        director.holder.id(),
+        servers.holder.id()
+    ));
+    for node in &world.nodes {
+        // Nobody is there to answer who asks for an address.
+        node.in_network(|| ip_batch(&format!("link set {CABLE} up arp off\n")));
     }
-}
-
-fn accept(listener: &TcpListener, ended: &AtomicBool) {
-    stand_in::keep_to(PROCESSOR);
-    let mut held: VecDeque<(Instant, TcpStream)> = VecDeque::new();
-    while !ended.load(Ordering::Relaxed) {
-        if let Ok((connection, _)) = listener.accept() {
-            held.push_back((Instant::now(), connection));
-        }
-        while held
-            .front()
-            .is_some_and(|(since, _)| since.elapsed() > HOLD)
-        {
-            held.pop_front();
-        }
-    }
-}
-
-/// Has the packets of each host looked after by its own processor, and the bridge between them by that of the servers; where this
-/// process may not say so, whoever sends a packet pays for its receipt, too.
-fn keep_apart(world: &World) {
-    let masks = |processor: usize| format!("{:x}", 1 << processor);
-    let set = |device: &str, processor: usize| {
-        let file = format!("/sys/class/net/{device}/queues/rx-0/rps_cpus");
-        std::fs::write(file, masks(processor))
-    };
-    let ports = ["h1e0", "h2e0"].map(|port| set(port, PROCESSOR));
-    let mut hosts = Vec::new();
-    for (node, processor) in world.nodes.iter().zip([0, PROCESSOR]) {
-        let mask = masks(processor);
-        let order = format!("echo {mask} > /sys/class/net/eth0/queues/rx-0/rps_cpus");
-        hosts.push(node.try_run(&["sh", "-c", &order]).0.success());
-    }
-    if ports.iter().any(Result::is_err) || hosts.contains(&false) {
-        println!("(the director pays for what the servers' host does with its packets, too)");
+    let order = format!("echo 1 > /sys/class/net/{CABLE}/queues/rx-0/rps_cpus");
+    let is_set = director.try_run(&["sh", "-c", &order]).0.success();
+    director.run(&["ip", "address", "add", NEAR, "dev", CABLE]);
+    director.run(&["ip", "route", "add", text::NETWORK, "dev", CABLE]);
+    if !is_set {
+        println!("(the servers pay for what the director receives)");
     }
 }

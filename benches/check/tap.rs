@@ -7,8 +7,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType,
-    recvmsg, setsockopt, socket, sockopt,
+    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, RecvMsg, SockFlag, SockProtocol,
+    SockType, recvmsg, setsockopt, socket, sockopt,
 };
 use nix::sys::time::TimeSpec;
 
@@ -72,13 +72,7 @@ impl Tap {
             let (socket, none) = (self.0.as_raw_fd(), MsgFlags::empty());
             let received = recvmsg::<LinkAddr>(socket, &mut slices, Some(&mut control), none);
             let Ok(message) = received else { return events };
-            let stamp = message.cmsgs().ok().and_then(|mut all| {
-                all.find_map(|one| match one {
-                    ControlMessageOwned::ScmTimestampns(stamp) => Some(stamp),
-                    _ => None,
-                })
-            });
-            let at = Duration::from(stamp.expect("SO_TIMESTAMPNS was granted")).as_secs_f64();
+            let at = stamp(&message);
             let (length, from) = (message.bytes, message.address);
             let is_order = from.is_some_and(|from| from.hatype() == NETLINK);
             let packet = &buffer[..length];
@@ -90,6 +84,17 @@ impl Tap {
             events.extend(servers.into_iter().map(|server| Event { kind, server, at }));
         }
     }
+}
+
+/// When a message was received, in seconds since 1970.
+pub fn stamp(message: &RecvMsg<'_, '_, LinkAddr>) -> f64 {
+    let stamp = message.cmsgs().ok().and_then(|mut all| {
+        all.find_map(|one| match one {
+            ControlMessageOwned::ScmTimestampns(stamp) => Some(stamp),
+            _ => None,
+        })
+    });
+    Duration::from(stamp.expect("SO_TIMESTAMPNS was granted")).as_secs_f64()
 }
 
 fn refusal(packet: &[u8]) -> Option<Ipv4Addr> {
