@@ -35,8 +35,9 @@ pub(in crate::config::build) struct Shared {
     files: HashMap<Rc<str>, Result<(Secret, bool), String>>,
     /// By path: place in `tls`, or what is wrong with it.
     authorities: HashMap<Rc<str>, Result<u32, String>>,
-    /// Those with the same files, by their passwords: place in `tls`, or what is wrong with it. Opening a key may take a tenth of a second.
-    identities: HashMap<IdentityPaths, Vec<(Option<Secret>, Result<u32, String>)>>,
+    /// Those with the same files, by their passwords: place in `tls`, or what is wrong with it. Opening a key may take a tenth of a
+    /// second.
+    identities: HashMap<IdentityPaths, Vec<Tried>>,
     profiles: HashMap<TlsProfile, u32>,
     /// The authorities that the system trusts, once they were asked for.
     system: Option<u32>,
@@ -44,6 +45,9 @@ pub(in crate::config::build) struct Shared {
 
 /// Where a certificate and its key are.
 type IdentityPaths = (Rc<str>, Option<Rc<str>>);
+
+/// A password, and what came of it.
+type Tried = (Option<Secret>, Result<u32, String>);
 
 /// A file that can be read.
 #[derive(Clone)]
