@@ -332,7 +332,14 @@ fn limited() {
         "/etc/keepalived/hang.sh",
         "#!/bin/sh\nsetsid sleep 4715 &\necho master >> /run/told\nsleep 4715\n",
     );
-    node.start(Ours, &config(head, "notify_timeout 0.1"));
+    node.write_script(
+        "/etc/keepalived/last.sh",
+        "#!/bin/sh\nsleep 3\necho stop >> /run/told\n",
+    );
+    let last = "notify_timeout 60\n notify_stop /etc/keepalived/last.sh";
+    let last = instance("LAST", 86, 100, last, &["10.85.1.2"]);
+    let config = config(head, "notify_timeout 0.1") + &last;
+    node.start(Ours, &config);
     is_master(node);
     node.run(&["ip", "link", "set", "eth0", "down"]);
     node.wait_log("(LOCK) notify script for MASTER timed out", secs(10));
@@ -346,6 +353,10 @@ fn limited() {
         "{log}"
     );
     node.stop();
+    // The daemon does not wait for it, and it has the time that it was given.
+    wait_until("the last one is heard out", secs(10), || {
+        node.read("/run/told").ends_with("stop\n")
+    });
 }
 
 fn fifo_script() {

@@ -26,9 +26,8 @@ impl Runner {
             .adopted
             .extract_if(.., |(_, leader)| !leader.is_there());
         for (id, _) in ended.collect::<Vec<_>>() {
-            if let Some((outcome, family)) = self.runs.left(id) {
-                self.over(id, outcome, family);
-            }
+            let (outcome, family) = self.runs.left(id);
+            self.over(id, outcome, family);
         }
         self.look_later();
     }

@@ -32,6 +32,13 @@ pub enum RunId {
     Reader(u64),
 }
 
+impl RunId {
+    /// Whether nobody needs it when the role has gone: who takes the role's place starts its own. Who is told of an event hears it out.
+    pub fn ends_with_role(self) -> bool {
+        !matches!(self, RunId::Notify(_))
+    }
+}
+
 /// The longest packet, bytes: a command line that the kernel takes is not longer.
 const PACKET_MAX: usize = 128 * 1024;
 /// So much of a socket's buffer the kernel keeps from a packet, at most.

@@ -109,6 +109,8 @@ struct Runner {
     answers: VecDeque<Answer>,
     /// The role has gone, and all that it wanted was begun.
     gone: bool,
+    /// That was so long ago that mail is given up.
+    parted: bool,
     /// Runs that are to be asked to end in this turn.
     asked: Vec<RunId>,
     /// Programs that are to be killed in this turn, or that have ended and may have left something behind.
@@ -137,6 +139,7 @@ impl Runner {
             heard_out: false,
             answers: VecDeque::new(),
             gone: false,
+            parted: false,
             asked: Vec::new(),
             killed: Vec::new(),
         })
@@ -145,7 +148,7 @@ impl Runner {
     fn run(&mut self) -> io::Result<()> {
         let mut ready = Vec::new();
         // Programs that may take as long as they like go on without this process: they were told of something that happened.
-        while !self.gone || self.runs.is_any_limited() || !self.post.is_done() {
+        while !self.gone || self.runs.is_any_held() || !(self.parted || self.post.is_done()) {
             self.events.wait(&self.wheel, &mut ready)?;
             for event in &ready {
                 match event.token {
@@ -161,9 +164,6 @@ impl Runner {
             self.watch_processes();
             self.reap();
             while let Some((key, _)) = self.wheel.pop_expired(clock::now()) {
-                if key == Key::Parting {
-                    return Ok(());
-                }
                 self.expired(key);
             }
             self.end_families();
@@ -260,9 +260,7 @@ impl Runner {
     }
 
     fn began(&mut self, id: RunId, process: ProcessId, limit: Option<Duration>) {
-        // Whoever takes the role's place starts readers of its own.
-        let ends_with_role = limit.is_some() || matches!(id, RunId::Reader(_));
-        self.runs.began(id, process, ends_with_role);
+        self.runs.began(id, process, limit.is_some());
         if let Some(limit) = limit {
             self.wheel.arm(Key::Limit(id), clock::now() + limit);
         }
@@ -288,7 +286,7 @@ impl Runner {
             }
             Key::Mail => self.post.expired(&mut self.events, &mut self.wheel),
             Key::Adopted => self.look_at_adopted(),
-            Key::Parting => {}
+            Key::Parting => self.parted = true,
         }
     }
 
@@ -301,8 +299,8 @@ impl Runner {
         let now = clock::now();
         self.post.hurry(now);
         self.wheel.arm(Key::Parting, now + mail::PARTING);
-        let limited: Vec<RunId> = self.runs.limited().collect();
-        for id in limited {
+        let held: Vec<RunId> = self.runs.held().collect();
+        for id in held.into_iter().filter(|id| id.ends_with_role()) {
             self.end(id);
         }
     }

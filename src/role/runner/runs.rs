@@ -82,18 +82,19 @@ impl Runs {
         Some((run.id, outcome, run.ending))
     }
 
-    /// The same of a run whose process is no child of ours.
-    pub fn left(&mut self, id: RunId) -> Option<(Outcome, Option<Family>)> {
-        let process = self.by_id.remove(&id)?;
-        // Its number may be another's already.
-        let is_its = |run: &Run| run.id == id;
-        let run = self.by_process.get(&process).is_some_and(is_its);
-        let run = run.then(|| self.by_process.remove(&process)).flatten()?;
-        let outcome = match run.late {
-            true => Outcome::TimedOut,
-            false => Outcome::Unknown,
-        };
-        Some((outcome, run.ending))
+    /// A run is over whose process is no child of ours: how that went, and what was to end with it.
+    pub fn left(&mut self, id: RunId) -> (Outcome, Option<Family>) {
+        let process = self.by_id.remove(&id);
+        let run = process.and_then(|process| {
+            // The number may be another's already.
+            let is_its = self.by_process.get(&process)?.id == id;
+            is_its.then(|| self.by_process.remove(&process)).flatten()
+        });
+        match run {
+            Some(run) if run.late => (Outcome::TimedOut, run.ending),
+            Some(run) => (Outcome::Unknown, run.ending),
+            None => (Outcome::Unknown, None),
+        }
     }
 
     /// A process that is not waited for.
@@ -103,17 +104,16 @@ impl Runs {
         }
     }
 
-    /// All that must not take as long as they like.
-    pub fn limited(&self) -> impl Iterator<Item = RunId> {
-        self.by_process
-            .values()
-            .filter(|run| run.limited)
+    /// All that are not left alone when the role has gone: they end with it, or must not take as long as they like.
+    pub fn held(&self) -> impl Iterator<Item = RunId> {
+        let runs = self.by_process.values();
+        runs.filter(|run| run.limited || run.id.ends_with_role())
             .map(|run| run.id)
     }
 
     /// Whether there is one of these.
-    pub fn is_any_limited(&self) -> bool {
-        self.limited().next().is_some()
+    pub fn is_any_held(&self) -> bool {
+        self.held().next().is_some()
     }
 
     fn run(&mut self, id: RunId) -> Option<&mut Run> {
