@@ -56,13 +56,10 @@ const PER_NETWORK: usize = 250;
 const PRIORITIES: [u8; 2] = [150, 100];
 /// Longest time for an election at start, or for a takeover.
 const ELECTION: Duration = secs(60);
-/// From the kill to just before the takeover.
-const BEFORE_TAKEOVER: Duration = Duration::from_millis(2300);
+/// From when the dead host is unplugged to just before the takeover.
+const BEFORE_TAKEOVER: Duration = Duration::from_millis(2200);
 /// Until the addresses, gratuitous ARPs and log lines of a takeover are done with.
 const AFTERMATH: Duration = Duration::from_millis(500);
-
-/// The processors that new devices hand to what they receive: a mask.
-const RECEIVERS: &str = "/proc/sys/net/core/rps_default_mask";
 
 fn main() -> ExitCode {
     stage::run_single(|| {
@@ -109,7 +106,7 @@ impl Duel {
                 spec.with(&format!("eth{n}"), number, &format!("10.{}.0", 10 + n))
             })
         });
-        let far_end = FarEnd::prepare();
+        let processors = Processors::part();
         let mut world = World::new(&specs);
         // What others hear is paid for by the process that sends: the ear alone, and no filter.
         world.capture.end();
@@ -137,7 +134,7 @@ impl Duel {
                 ""
             };
             node.start(binary, &format!("{global}{text}"));
-            far_end.leave_alone(node);
+            processors.leave_alone(node);
             // The first is MASTER before the second begins.
             wait_until("the first host's adverts", ELECTION, || {
                 ear.routers(0, 0) == count
@@ -161,6 +158,7 @@ fn takeover(binary: Binary, setting: Setting) -> Vec<Row> {
     std::thread::sleep(Duration::from_millis(1500));
     world.nodes[0].kill_all();
     let last = ear.last(mark, 0);
+    unplug(&world, 0, count);
     std::thread::sleep(BEFORE_TAKEOVER);
     let before = cpu_time(pid);
     wait_until("every takeover", ELECTION, || ear.routers(mark, 1) == count);
@@ -247,39 +245,44 @@ fn leave_bridges_deaf() {
     }
 }
 
-/// What becomes of a frame behind the cable (the bridge, the other host, the ear) is another machine's work in the field, and here by
-/// default the sender's, within its call. Where there are two processors, one has all of that and whoever measures, and the daemons
-/// have the other.
-struct FarEnd {
-    near: Option<CpuSet>,
+/// A host without power receives nothing either. Its kernel goes on here, and what that does with each frame would be charged to the
+/// sender.
+fn unplug(world: &World, node: usize, instances: usize) {
+    for network in 0..instances.div_ceil(PER_NETWORK) {
+        world.cable(node, network, false);
+    }
 }
 
-impl FarEnd {
-    /// For devices, threads and processes made from now on; where the kernel cannot part the work, all stays as it is.
-    fn prepare() -> Self {
+/// Where there are two processors, one has the daemons, and the other whoever measures.
+struct Processors {
+    daemons: Option<CpuSet>,
+}
+
+impl Processors {
+    /// For threads and processes made from now on.
+    fn part() -> Self {
         let me = Pid::this();
         let allowed = sched_getaffinity(me).expect("the processors of this process");
         let mut processors = (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu) == Ok(true));
-        let (Some(near), Some(far)) = (processors.next(), processors.next()) else {
-            return FarEnd { near: None };
+        let (Some(first), Some(second)) = (processors.next(), processors.next()) else {
+            return Processors { daemons: None };
         };
-        if std::fs::write(RECEIVERS, format!("{:x}", 1u64 << far)).is_err() {
-            return FarEnd { near: None };
-        }
-        let [near, far] = [near, far].map(|processor| {
+        let [daemons, others] = [first, second].map(|processor| {
             let mut set = CpuSet::new();
             set.set(processor).expect("a processor of the set");
             set
         });
-        sched_setaffinity(me, &far).expect("the far processor");
-        FarEnd { near: Some(near) }
+        sched_setaffinity(me, &others).expect("the other processor");
+        Processors {
+            daemons: Some(daemons),
+        }
     }
 
     /// The daemon of a host has its processor to itself.
     fn leave_alone(&self, node: &Node) {
         for pid in node.processes() {
-            if let Some(near) = &self.near {
-                sched_setaffinity(pid, near).expect("the near processor");
+            if let Some(daemons) = &self.daemons {
+                sched_setaffinity(pid, daemons).expect("the daemons' processor");
             }
         }
     }

@@ -2,8 +2,11 @@
 //! soon after an answer of a server the kernel is told.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, TcpListener};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::Binary;
@@ -19,6 +22,16 @@ pub const SUBJECTS: &[Subject] = &[("programming", programming), ("reaction", re
 const DESTINATIONS: usize = 100_000;
 /// Servers that fail one after the other.
 const FAILING: usize = 200;
+/// Their check: the verdict is the daemon's, with a connection to end after it.
+const PAGE: &str = "    HTTP_GET {
+      url {
+        path /
+        status_code 200
+      }
+      connect_timeout 3
+      retry 0
+    }
+";
 /// From the start until all are checked.
 const SETTLED: Duration = secs(10);
 /// Every check has failed once, and what follows has been done.
@@ -71,6 +84,16 @@ fn programming(binary: Binary) -> Numbers {
     ]
 }
 
+/// Says what a page has, and waits for whoever asked to end the connection: that is when it has judged.
+fn answer(mut connection: TcpStream, fails: bool) {
+    let status = if fails { 500 } else { 200 };
+    let reply = format!("HTTP/1.0 {status} As asked\r\nContent-Length: 2\r\n\r\nok");
+    let mut asked = [0; 1024];
+    let _ = connection.read(&mut asked);
+    let _ = connection.write_all(reply.as_bytes());
+    while connection.read(&mut asked).is_ok_and(|length| length > 0) {}
+}
+
 /// Asks the kernel for one service, again and again: that costs next to nothing beside the rest.
 fn wait_for_destination(node: &Node, service: usize, server: usize) {
     let service = format!("{}:80", text::service(service));
@@ -98,31 +121,31 @@ fn reaction(binary: Binary) -> Numbers {
     node.run(&["ip", "link", "add", "nlmon0", "type", "nlmon"]);
     node.run(&["ip", "link", "set", "nlmon0", "up"]);
     let listener = node.in_network(|| TcpListener::bind("0.0.0.0:80").expect("a listener"));
-    let taking = listener.try_clone().expect("the listener");
-    let acceptor = std::thread::spawn(move || while taking.accept().is_ok() {});
+    let fails: Arc<AtomicBool> = Arc::default();
+    let answers = Arc::clone(&fails);
+    // Ends with the guest.
+    std::thread::spawn(move || {
+        for connection in listener.incoming().flatten() {
+            answer(connection, answers.load(Ordering::Relaxed));
+        }
+    });
     let settings = "  delay_loop 1\n";
-    let check = "    TCP_CHECK {\n      connect_timeout 3\n      retry 0\n    }\n";
-    start(node, binary, &text::services(FAILING, settings, check));
+    start(node, binary, &text::services(FAILING, settings, PAGE));
     std::thread::sleep(SETTLED);
     let tap = node.in_network(Tap::open);
-    // Nobody listens any more: who waits for connections is told that there will be none.
-    nix::sys::socket::shutdown(
-        std::os::fd::AsRawFd::as_raw_fd(&listener),
-        nix::sys::socket::Shutdown::Both,
-    )
-    .expect("shutdown");
-    acceptor.join().expect("the acceptor");
-    drop(listener);
+    fails.store(true, Ordering::Relaxed);
     std::thread::sleep(AFTERMATH);
-    let (mut refused, mut told) = (HashMap::new(), HashMap::new());
+    let (mut judged, mut told) = (HashMap::new(), HashMap::new());
     for event in tap.close() {
-        let first: &mut HashMap<Ipv4Addr, f64> = match event.kind {
-            Kind::Refusal => &mut refused,
-            Kind::Order => &mut told,
-        };
-        first.entry(event.server).or_insert(event.at);
+        let server: Ipv4Addr = event.server;
+        match event.kind {
+            // The last check before the order is the one that failed.
+            Kind::End if !told.contains_key(&server) => _ = judged.insert(server, event.at),
+            Kind::End => {}
+            Kind::Order => _ = told.entry(server).or_insert(event.at),
+        }
     }
-    let mut delays: Vec<f64> = refused
+    let mut delays: Vec<f64> = judged
         .iter()
         .filter_map(|(server, at)| Some((told.get(server)? - at) * 1e3))
         .collect();
@@ -133,7 +156,7 @@ fn reaction(binary: Binary) -> Numbers {
         "every failure is told\n{}",
         node.log()
     );
-    let what = "from a server's refusal to the order to the kernel:";
+    let what = "from the end of a failed check's connection to the order to the kernel:";
     vec![
         (format!("{what} ms, median"), delays[FAILING / 2]),
         (format!("{what} ms, 99 %"), delays[FAILING * 99 / 100]),

@@ -1,5 +1,5 @@
-//! Hears, on one host, what servers refuse and what the kernel's load balancer is ordered, with the kernel's time stamps: resets on the
-//! loopback, and requests that take a destination away, on a link of type nlmon.
+//! Hears, on one host, when connections to servers are ended and what the kernel's load balancer is ordered, with the kernel's time stamps: FINs
+//! on the loopback, and requests that take a destination away, on a link of type nlmon.
 
 use std::io::IoSliceMut;
 use std::net::Ipv4Addr;
@@ -15,8 +15,8 @@ use nix::sys::time::TimeSpec;
 /// What was heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A server sent a reset.
-    Refusal,
+    /// Who asked a server ends the connection.
+    End,
     /// The kernel is told that its destination goes.
     Order,
 }
@@ -37,9 +37,12 @@ const RECEIVE_BUFFER: usize = 8 << 20;
 const NETLINK: u16 = 824;
 /// In an IP packet without options.
 const PROTOCOL: usize = 9;
-const SOURCE: std::ops::Range<usize> = 12..16;
+const DESTINATION: std::ops::Range<usize> = 16..20;
+const PORT: std::ops::Range<usize> = 22..24;
+const HTTP: [u8; 2] = 80_u16.to_be_bytes();
 const TCP_FLAGS: usize = 20 + 13;
 const TCP: u8 = 6;
+const FIN: u8 = 0x01;
 const RST: u8 = 0x04;
 /// `struct nlmsghdr`, and `IPVS_CMD_DEL_DEST` after it (linux/ip_vs.h).
 const MESSAGE_HEADER: usize = 16;
@@ -76,10 +79,10 @@ impl Tap {
             let (length, from) = (message.bytes, message.address);
             let is_order = from.is_some_and(|from| from.hatype() == NETLINK);
             let packet = &buffer[..length];
-            let kind = if is_order { Kind::Order } else { Kind::Refusal };
+            let kind = if is_order { Kind::Order } else { Kind::End };
             let servers = match kind {
                 Kind::Order => orders(packet),
-                Kind::Refusal => refusal(packet).into_iter().collect(),
+                Kind::End => end(packet).into_iter().collect(),
             };
             events.extend(servers.into_iter().map(|server| Event { kind, server, at }));
         }
@@ -97,10 +100,11 @@ pub fn stamp(message: &RecvMsg<'_, '_, LinkAddr>) -> f64 {
     Duration::from(stamp.expect("SO_TIMESTAMPNS was granted")).as_secs_f64()
 }
 
-fn refusal(packet: &[u8]) -> Option<Ipv4Addr> {
-    let is_reset = *packet.get(PROTOCOL)? == TCP && packet.get(TCP_FLAGS)? & RST != 0;
-    let source: [u8; 4] = packet.get(SOURCE)?.try_into().ok()?;
-    is_reset.then(|| source.into())
+fn end(packet: &[u8]) -> Option<Ipv4Addr> {
+    let is_end = *packet.get(PROTOCOL)? == TCP && packet.get(TCP_FLAGS)? & (FIN | RST) != 0;
+    let to: [u8; 4] = packet.get(DESTINATION)?.try_into().ok()?;
+    let is_to_server = packet.get(PORT)? == HTTP;
+    (is_end && is_to_server).then(|| to.into())
 }
 
 fn orders(mut packet: &[u8]) -> Vec<Ipv4Addr> {

@@ -5,7 +5,7 @@ use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType,
     recvmsg, setsockopt, socket, sockopt,
 };
-use nix::sys::time::{TimeSpec, TimeVal};
+use nix::sys::time::TimeSpec;
 use std::collections::HashMap;
 use std::io::IoSliceMut;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// Room for a burst (the kernel may grant less).
 const RECEIVE_BUFFER: usize = 8 << 20;
+/// How often it is asked what was heard: waking who sleeps on the socket, for each frame, would be work of whoever sent it.
+const LISTEN_EVERY: Duration = Duration::from_micros(500);
 /// What is kept of a frame is within its first bytes.
 const HEAD: usize = 64;
 /// IP protocol number of VRRP.
@@ -50,14 +52,14 @@ impl Ear {
         let socket = socket(
             AddressFamily::Packet,
             SockType::Datagram,
-            SockFlag::SOCK_CLOEXEC,
+            SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
             SockProtocol::EthIp,
         )
         .expect("packet socket");
         setsockopt(&socket, sockopt::ReceiveTimestampns, &true).expect("SO_TIMESTAMPNS");
-        setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER).expect("SO_RCVBUF");
-        setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::new(0, 100_000))
-            .expect("SO_RCVTIMEO");
+        setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)
+            .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER))
+            .expect("SO_RCVBUF");
         let heard: Arc<Mutex<Vec<Heard>>> = Arc::default();
         let ended: Arc<AtomicBool> = Arc::default();
         let (store, end) = (Arc::clone(&heard), Arc::clone(&ended));
@@ -139,7 +141,10 @@ fn listen(socket: &OwnedFd, store: &Mutex<Vec<Heard>>, end: &AtomicBool) {
             Some(&mut control),
             MsgFlags::empty(),
         );
-        let Ok(message) = received else { continue };
+        let Ok(message) = received else {
+            std::thread::sleep(LISTEN_EVERY);
+            continue;
+        };
         let stamp = message.cmsgs().ok().and_then(|mut all| {
             all.find_map(|one| match one {
                 ControlMessageOwned::ScmTimestampns(stamp) => Some(stamp),
