@@ -3,7 +3,7 @@
 use crate::scripts::runner;
 use crate::support::Binary::Ours;
 use crate::support::config::instance;
-use crate::support::node::Node;
+use crate::support::node::{Node, is_dead};
 use crate::support::stage::{Case, case};
 use crate::support::told::FIFO;
 use crate::support::wire::election_bound;
@@ -17,6 +17,7 @@ pub fn cases() -> Vec<Case> {
     vec![
         case("runners::a_burst_outlives_them", burst),
         case("runners::a_reader_of_a_fifo_outlives_them", reader),
+        case("runners::a_tracked_script_does_not_outlive_them", tracked),
     ]
 }
 
@@ -127,4 +128,30 @@ fn reader() {
     wait_until("another reads again", secs(20), || readers().len() == 3);
     node.stop();
     wait_until("none is left", secs(10), || node.processes().is_empty());
+}
+
+/// One that hangs would be beside itself when it is run again.
+fn tracked() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.write_script(
+        "/run/hang.sh",
+        "#!/bin/sh\nsleep 1000 &\necho $$ $! >> /run/checks\nwait\n",
+    );
+    let script = "vrrp_script hang {\n script /run/hang.sh\n interval 60\n timeout 600\n}\n";
+    let globals = "global_defs {\n script_user root\n}\n";
+    let head = "track_script {\n hang\n }";
+    let lock = instance("LOCK", 85, 100, head, &["10.85.1.1"]);
+    node.start(Ours, &format!("{globals}{script}{lock}"));
+    let processes: Vec<u32> = wait_for("the script runs", secs(20), || {
+        let checks = node.read("/run/checks");
+        let numbers = checks.split_whitespace().map(str::parse);
+        let numbers: Vec<u32> = numbers.collect::<Result<_, _>>().ok()?;
+        (numbers.len() == 2).then_some(numbers)
+    });
+    kill_runner(node);
+    wait_until("it is ended with what it started", secs(20), || {
+        processes.iter().all(|pid| is_dead(*pid))
+    });
+    node.stop();
 }

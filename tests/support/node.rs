@@ -418,8 +418,8 @@ fn as_pid(id: u32) -> Pid {
     Pid::from_raw(i32::try_from(id).expect("pids are positive"))
 }
 
-/// A zombie has nothing left but its number.
-fn is_dead(pid: u32) -> bool {
+/// Whether a process is over. A zombie has nothing left but its number.
+pub fn is_dead(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ")
         .is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))

@@ -35,6 +35,7 @@ use log::warn;
 use mail::Mailer;
 use notify::Notifier;
 use runner::Runner;
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Duration;
 use watched::Watched;
@@ -110,6 +111,8 @@ pub struct Programs {
     fifos: Fifos,
     mailer: Mailer,
     watched: Watched,
+    /// The processes of tracked scripts that have begun, by their run.
+    scripts: HashMap<u64, ProcessId>,
     /// The role ends, and waits for room so long.
     hurries_until: Option<Instant>,
 }
@@ -228,6 +231,7 @@ impl Programs {
             Received::Packet(answer) => match answer {
                 Answer::Late(RunId::Script(run)) => return Heard::News(News::Late(run)),
                 Answer::Ended(RunId::Script(run), outcome) => {
+                    self.scripts.remove(&run);
                     return Heard::News(News::Ended(run, outcome));
                 }
                 Answer::Ended(RunId::Notify(run), outcome) => {
@@ -241,7 +245,7 @@ impl Programs {
                     match id {
                         RunId::Notify(run) => self.notifier.began(run, process),
                         RunId::Reader(run) => self.fifos.reader_began(run, process),
-                        RunId::Script(_) => {}
+                        RunId::Script(run) => _ = self.scripts.insert(run, process),
                     }
                 }
                 Answer::Late(RunId::Notify(_) | RunId::Reader(_)) => {}
@@ -278,6 +282,12 @@ impl Programs {
         self.watched.lost(&mut self.runner, wheel);
         self.notifier.lost(now, &mut self.runner, wheel);
         self.fifos.lost(&mut self.runner);
+        // They are run again, and never twice at a time.
+        for (run, process) in self.scripts.drain() {
+            let id = RunId::Script(run);
+            let adopted = self.runner.ask(&Request::Adopt(id, process, None));
+            let _ = adopted.and_then(|()| self.runner.ask(&Request::End(id)));
+        }
     }
 
     /// What something that is watched says, if that is not told yet.

@@ -32,10 +32,11 @@ enum Kind {
 impl Kind {
     fn of(request: &Request) -> Self {
         match request {
-            Request::Run { id, .. } | Request::End(id) | Request::Adopt(id, ..) => match id {
-                RunId::Notify(_) | RunId::Reader(_) => Kind::Run,
-                RunId::Script(_) => Kind::OfNow,
-            },
+            Request::Run {
+                id: RunId::Script(_),
+                ..
+            } => Kind::OfNow,
+            Request::Run { .. } | Request::End(_) | Request::Adopt(..) => Kind::Run,
             Request::File(..) | Request::Process(_) | Request::Mail(..) | Request::Outlet(_) => {
                 Kind::State
             }
@@ -239,6 +240,21 @@ mod tests {
         Request::End(RunId::Notify(run))
     }
 
+    /// With so many bytes of words.
+    fn run(id: RunId, length: usize) -> Request {
+        Request::Run {
+            id,
+            command: Command {
+                program: "/bin/true".into(),
+                arguments: vec![vec![b'x'; length]],
+                account: Account::ROOT,
+                groups: Vec::new(),
+                directory: PathBuf::new(),
+            },
+            limit: None,
+        }
+    }
+
     #[test]
     fn what_there_is_no_room_for_is_sent_in_order_when_there_is() {
         let (line, mut reader) = pair::<Request, Answer>().expect("a line");
@@ -270,9 +286,9 @@ mod tests {
         assert!(runner.ask(&notify(1)).is_err(), "there will be none");
         runner.needed = true;
         assert_eq!(runner.ask(&notify(1)), Ok(()));
-        let script = Request::End(RunId::Script(1));
+        assert_eq!(runner.ask(&Request::End(RunId::Script(1))), Ok(()));
         assert_eq!(
-            runner.ask(&script),
+            runner.ask(&run(RunId::Script(1), 0)),
             Err(Outcome::NotStarted(libc::ESRCH)),
             "it is run at its time"
         );
@@ -289,27 +305,17 @@ mod tests {
             needed: true,
             ..Runner::default()
         };
-        let run = |run, length| Request::Run {
-            id: RunId::Notify(run),
-            command: Command {
-                program: "/bin/true".into(),
-                arguments: vec![vec![b'x'; length]],
-                account: Account::ROOT,
-                groups: Vec::new(),
-                directory: PathBuf::new(),
-            },
-            limit: None,
-        };
         let refused = Err(Outcome::NotStarted(libc::E2BIG));
-        assert_eq!(runner.ask(&run(1, longest)), refused);
-        assert_eq!(runner.ask(&run(2, longest - 100)), Ok(()));
+        let fits = run(RunId::Notify(2), longest - 100);
+        assert_eq!(runner.ask(&run(RunId::Notify(1), longest)), refused);
+        assert_eq!(runner.ask(&fits), Ok(()));
         assert_eq!(runner.ask(&notify(3)), Ok(()));
         // The limit was lowered after it was looked at.
         runner.longest = Some(usize::MAX);
         runner.waiting.push_back(vec![0; longest * 8]);
         assert_eq!(runner.ask(&notify(4)), Ok(()));
         runner.send_waiting();
-        for expected in [run(2, longest - 100), notify(3), notify(4)] {
+        for expected in [fits, notify(3), notify(4)] {
             assert_eq!(reader.receive(), Received::Packet(expected));
         }
     }

@@ -134,7 +134,7 @@ pub enum Counted {
 /// What a runner tells its role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
-    /// This run has begun, as the process of this number (`Announcement`). Not told of scripts that are tracked.
+    /// This run has begun, as the process of this number (`Announcement`).
     Began(RunId, [u8; size_of::<ProcessId>()]),
     /// This run takes longer than it may; it is being ended, and `Ended` follows.
     Late(RunId),

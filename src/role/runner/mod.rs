@@ -239,14 +239,9 @@ impl Runner {
             let status = i32::from(spawn::can_be_read(path).is_err());
             return Err(Outcome::Exited(status));
         }
-        let spawned = match id {
-            RunId::Script(_) => spawn::spawn(command),
-            RunId::Notify(_) | RunId::Reader(_) => {
-                self.role.announcement(id).and_then(|mut announcement| {
-                    spawn::spawn_telling(command, move || announcement.send())
-                })
-            }
-        };
+        let spawned = self.role.announcement(id).and_then(|mut announcement| {
+            spawn::spawn_telling(command, move || announcement.send())
+        });
         match spawned {
             Ok(process) => {
                 self.began(id, process, limit);
