@@ -5,9 +5,16 @@
 
 use super::process::ProcessId;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::{Pid, SysconfVar, sysconf};
 use std::collections::HashSet;
 use std::fs;
+use std::time::Duration;
+
+/// Ticks a second on every architecture that is left.
+const USER_HZ: u128 = 100;
+/// In nanoseconds.
+const SECOND: u128 = 1_000_000_000;
 
 /// Looks at all processes when families are halted: each may show children that were started since the one before.
 const LOOKS_MAX: usize = 16;
@@ -21,10 +28,11 @@ pub struct Member {
 }
 
 impl Member {
-    /// The process of this number, if it leads a session and has not ended.
-    pub fn leading(process: ProcessId) -> Option<Member> {
+    /// The process of this number, if it leads a session, has not ended, and was there at that time (`ticks`): a later one has got the
+    /// number of another.
+    pub fn leading(process: ProcessId, at: u64) -> Option<Member> {
         let row = look_at(process).filter(|row| row.session == process && !row.has_ended)?;
-        Some(row.member)
+        (row.member.began <= at).then_some(row.member)
     }
 
     /// Its number.
@@ -42,6 +50,15 @@ impl Member {
             let _ = kill(Pid::from_raw(self.process), signal);
         }
     }
+}
+
+/// What time it is for the kernel's records of processes: ticks since the host was started.
+pub fn ticks() -> u64 {
+    let each_second = sysconf(SysconfVar::CLK_TCK).ok().flatten();
+    let each_second = each_second.and_then(|ticks| u128::try_from(ticks).ok());
+    let now = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from);
+    let ticks = now.as_nanos() * each_second.unwrap_or(USER_HZ) / SECOND;
+    u64::try_from(ticks).unwrap_or(u64::MAX)
 }
 
 /// A program and all that it is known to have started.

@@ -22,6 +22,8 @@ impl Dumps {
             Ok(Fork::Parent(writer)) => self.writers.push((writer, path)),
             // Signals stay held back: their handler would speak to the loop of the old process. So do log lines.
             Ok(Fork::Child(_held)) => {
+                // By our descriptors it is seen that the role has ended, which a slow disk would hide.
+                process::close_all_but(libc::STDERR_FILENO);
                 let written = dump::write(&path, text().as_bytes());
                 let status = written
                     .map_or_else(|error| error.raw_os_error().unwrap_or(STATUS_OTHER), |()| 0);

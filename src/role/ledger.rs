@@ -74,7 +74,8 @@ impl Ledger {
     pub fn write_drains(&self, drains: &[(u64, Instant)]) {
         let drains = drains.get(..DRAINS).unwrap_or(drains);
         let mut records = self.drain_records();
-        // A writer that is killed leaves some of both, perhaps one with the time of another, but nothing older.
+        // A writer that is killed leaves some of both lists, perhaps one with the time of another, and behind a longer one what is left of
+        // the one before: a server that is wanted or has gone drains for none of that.
         if let Some([name, _]) = records.clone().nth(drains.len()) {
             name.store(NOBODY, Relaxed);
         }

@@ -27,7 +27,6 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Duration;
 
 /// What a descriptor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -315,7 +314,7 @@ impl Parent {
         self.tell_all(Order::Stop);
         self.close_posts();
         self.end_own_script();
-        let limit = Duration::from_secs(u64::from(self.model.global.child_wait_time));
+        let limit = self.model.global.child_wait_time();
         self.wheel.arm(Key::StopLimit, clock::now() + limit);
     }
 

@@ -20,7 +20,9 @@ fn start(scratch: &Scratch, cargo: &str) -> Child {
     fs::write(&stand_in, cargo).expect("a stand-in for Cargo");
     fs::set_permissions(&stand_in, fs::Permissions::from_mode(0o755)).expect("chmod");
     let said = fs::File::create(scratch.0.join("said")).expect("a file for what is said");
-    Command::new("sh")
+    // What check.sh itself starts beside itself, this test too, ignores SIGINT, and so would a shell that it starts.
+    Command::new("env")
+        .args(["--default-signal=INT", "sh"])
         .arg(repository().join("tests/check.sh"))
         .env("CARGO", &stand_in)
         .env("PLACE", &scratch.0)
@@ -70,8 +72,13 @@ fn who_ends_the_tests_ends_all_of_them() {
             true => killpg(pid, signal).expect("it runs"),
             false => nix::sys::signal::kill(pid, signal).expect("it runs"),
         }
-        let ended = check.wait().expect("it ends");
-        assert_eq!(ended.code(), Some(status), "{name}");
+        let mut ended = None;
+        wait_until("it ends", || {
+            ended = check.try_wait().expect("a child");
+            ended.is_some()
+        });
+        let ended = ended.and_then(|status| status.code());
+        assert_eq!(ended, Some(status), "{name}");
         wait_until("nothing is left", || {
             pids(&scratch.0).iter().all(|pid| !runs(pid))
         });

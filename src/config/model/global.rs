@@ -70,6 +70,13 @@ pub struct ProcessNames {
     pub checker: Option<String>,
 }
 
+impl Global {
+    /// How long the parent waits for children at the stop.
+    pub fn child_wait_time(&self) -> Duration {
+        Duration::from_secs(self.child_wait_time.into())
+    }
+}
+
 impl Default for Global {
     fn default() -> Self {
         Global {

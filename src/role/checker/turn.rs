@@ -90,11 +90,14 @@ impl Shell {
                     warn!("The kernel has not confirmed in time that all services are gone");
                     self.exit = Some(Exit::Clean);
                 }
-                Key::StopLimit => match self.programs.hurry(now, &mut self.wheel) {
-                    Some(again) => self.wheel.arm(Key::StopLimit, again),
-                    None if self.ipvs.is_settled() => self.exit = Some(Exit::Clean),
-                    None => {}
-                },
+                Key::StopLimit => {
+                    let patience = self.model.global.child_wait_time();
+                    match self.programs.hurry(now, patience, &mut self.wheel) {
+                        Some(again) => self.wheel.arm(Key::StopLimit, again),
+                        None if self.ipvs.is_settled() => self.exit = Some(Exit::Clean),
+                        None => {}
+                    }
+                }
             }
             self.ask_kernel_in_time();
         }

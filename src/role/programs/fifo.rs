@@ -180,7 +180,7 @@ impl Fifos {
     pub fn lost(&mut self, runner: &mut Runner) {
         for (run, process) in self.begun.clone() {
             let id = RunId::Reader(run);
-            let adopted = runner.ask(&Request::Adopt(id, process, None));
+            let adopted = runner.adopt(id, process, None);
             if !self.open.iter().any(|open| open.reader == Some(run)) {
                 let _ = runner.ask(&Request::End(id));
             }

@@ -46,6 +46,9 @@ pub const PROGRAMS_LIMIT: Duration = Duration::from_secs(1);
 /// So much longer, at most, it waits for a runner that has no room for all that is to be told.
 const HURRY_LIMIT: Duration = Duration::from_secs(2);
 
+/// And so long the rest of the end may take, before the parent kills the role.
+const END_TAKES: Duration = Duration::from_millis(500);
+
 /// When a runner that had no room is asked again.
 const RETRY: Duration = Duration::from_millis(20);
 
@@ -180,7 +183,7 @@ impl Programs {
 
     /// Ends a script, of which nobody wants to know any more.
     pub fn end_script(&mut self, run: u64) {
-        // Where nobody can be told, the runner has gone, and ends what has a limit.
+        // Where nobody can be told and nobody will, there is none.
         let _ = self.runner.ask(&Request::End(RunId::Script(run)));
     }
 
@@ -282,10 +285,10 @@ impl Programs {
         self.watched.lost(&mut self.runner, wheel);
         self.notifier.lost(now, &mut self.runner, wheel);
         self.fifos.lost(&mut self.runner);
-        // They are run again, and never twice at a time.
+        // They are run again when these have ended.
         for (run, process) in self.scripts.drain() {
             let id = RunId::Script(run);
-            let adopted = self.runner.ask(&Request::Adopt(id, process, None));
+            let adopted = self.runner.adopt(id, process, None);
             let _ = adopted.and_then(|()| self.runner.ask(&Request::End(id)));
         }
     }
@@ -352,9 +355,15 @@ impl Programs {
     }
 
     /// The role can wait for programs no longer: what is still to be told is told now, if not in order. When to ask again, as the
-    /// runner has no room for all of it yet; None: it has everything, or takes no more.
-    pub fn hurry<K: Key>(&mut self, now: Instant, wheel: &mut Wheel<K>) -> Option<Instant> {
-        let until = self.hurries_until.unwrap_or(now + HURRY_LIMIT);
+    /// runner has no room for all of it yet; None: it has everything, or takes no more. `child_wait_time` is what the parent waits.
+    pub fn hurry<K: Key>(
+        &mut self,
+        now: Instant,
+        child_wait_time: Duration,
+        wheel: &mut Wheel<K>,
+    ) -> Option<Instant> {
+        let left = child_wait_time.saturating_sub(PROGRAMS_LIMIT + END_TAKES);
+        let until = self.hurries_until.unwrap_or(now + left.min(HURRY_LIMIT));
         if self.hurries_until.replace(until).is_none() && !self.notifier.is_done() {
             warn!("Some notify scripts have not ended in time");
             self.notifier.flush(now, &mut self.runner, wheel);

@@ -109,8 +109,7 @@ impl Notifier {
                     Action::Adopt { run, limit } => {
                         let id = RunId::Notify(run);
                         let process = self.begun.get(&run);
-                        let adopt = process.map(|process| Request::Adopt(id, *process, limit));
-                        if adopt.is_none_or(|adopt| runner.ask(&adopt).is_err()) {
+                        if process.is_none_or(|pid| runner.adopt(id, *pid, limit).is_err()) {
                             self.programs
                                 .ended(now, run, Outcome::Unknown, &mut actions);
                         }

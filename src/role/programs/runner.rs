@@ -2,9 +2,12 @@
 //! and heard.
 
 use super::{Key, Source, Timer, Token};
+use crate::os::family;
 use crate::os::poll::{Loop, Want};
 use crate::os::process::{self, ProcessId};
-use crate::role::runner::{self, Answer, Outcome, Received, Request, RunId, ToRunner, pack, pair};
+use crate::role::runner::{
+    self, Answer, Orphan, Outcome, Received, Request, RunId, ToRunner, pack, pair,
+};
 use crate::time::Instant;
 use crate::wheel::Wheel;
 use log::error;
@@ -52,6 +55,8 @@ pub struct Runner {
     waiting: VecDeque<Vec<u8>>,
     /// No packet is longer; known when the first is sent.
     longest: Option<usize>,
+    /// When the last one was found to be gone (`os::family::ticks`).
+    lost_at: u64,
     /// There is something to be run.
     needed: bool,
     /// When one was last started.
@@ -144,6 +149,20 @@ impl Runner {
         })
     }
 
+    /// Has the next runner see to what the lost one began.
+    ///
+    /// # Errors
+    /// As of `ask`.
+    pub fn adopt(
+        &mut self,
+        id: RunId,
+        process: ProcessId,
+        limit: Option<Duration>,
+    ) -> Result<(), Outcome> {
+        let at = self.lost_at;
+        self.ask(&Request::Adopt(id, Orphan { process, at }, limit))
+    }
+
     /// Sends what there was no room for.
     pub fn send_waiting(&mut self) {
         while let Some(packed) = self.waiting.front() {
@@ -207,6 +226,7 @@ impl Runner {
             let _ = events.remove(&line);
             self.leaving.push(process);
             self.waiting.clear();
+            self.lost_at = family::ticks();
         }
         received
     }

@@ -1,16 +1,16 @@
 //! Programs that a runner before this one began: they are no children of ours, so that nobody tells when they end. They are looked at.
 
-use super::line::{Answer, Outcome, RunId};
+use super::line::{Answer, Orphan, Outcome, RunId};
 use super::{Key, LOOK_INTERVAL, Runner};
 use crate::os::clock;
 use crate::os::family::Member;
-use crate::os::process::ProcessId;
 use std::time::Duration;
 
 impl Runner {
     /// Sees from now on that the end of this one is told.
-    pub(super) fn adopt(&mut self, id: RunId, process: ProcessId, limit: Option<Duration>) {
-        match Member::leading(process) {
+    pub(super) fn adopt(&mut self, id: RunId, orphan: Orphan, limit: Option<Duration>) {
+        let Orphan { process, at } = orphan;
+        match Member::leading(process, at) {
             Some(leader) => {
                 self.began(id, process, limit);
                 self.adopted.push((id, leader));
@@ -18,6 +18,12 @@ impl Runner {
             }
             None => self.answers.push_back(Answer::Ended(id, Outcome::Unknown)),
         }
+    }
+
+    /// Whether a tracked script is among them, which would run beside itself if it was run again.
+    pub(super) fn has_adopted_script(&self) -> bool {
+        let mut adopted = self.adopted.iter();
+        adopted.any(|(id, _)| matches!(id, RunId::Script(_)))
     }
 
     /// Looks which of them have ended.

@@ -44,6 +44,15 @@ const PACKET_MAX: usize = 128 * 1024;
 /// So much of a socket's buffer the kernel keeps from a packet, at most.
 const BUFFER_SPARE: usize = 64;
 
+/// A program whose runner is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Orphan {
+    /// Its process.
+    pub process: ProcessId,
+    /// When the runner was found to be gone, as `os::family::ticks` has it: who began later is somebody else.
+    pub at: u64,
+}
+
 /// What a role wants of its runner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
@@ -60,7 +69,7 @@ pub enum Request {
     End(RunId),
     /// This program was begun by a runner that is gone, as this process; tell when it ends, and end it when it takes longer than that
     /// from now.
-    Adopt(RunId, ProcessId, Option<Duration>),
+    Adopt(RunId, Orphan, Option<Duration>),
     /// About a file with a number.
     File(FileId, FileRequest),
     /// About processes that are counted.
@@ -77,7 +86,7 @@ impl fmt::Display for Request {
         match self {
             Request::Run { command, .. } => write!(f, "run {}", command.program.display()),
             Request::End(_) => f.write_str("end a program"),
-            Request::Adopt(_, process, _) => write!(f, "look after process {process}"),
+            Request::Adopt(_, orphan, _) => write!(f, "look after process {}", orphan.process),
             Request::File(_, FileRequest::Watch(path, _)) => {
                 write!(f, "watch the file {}", path.display())
             }

@@ -11,8 +11,8 @@ mod processes;
 mod runs;
 
 pub use line::{
-    Answer, Counted, End, FileRequest, Outcome, ProcessRequest, Received, Request, RunId, ToRole,
-    ToRunner, pack, pair,
+    Answer, Counted, End, FileRequest, Orphan, Outcome, ProcessRequest, Received, Request, RunId,
+    ToRole, ToRunner, pack, pair,
 };
 
 use crate::config::model::Command;
@@ -209,7 +209,7 @@ impl Runner {
                 }
             }
             Request::End(id) => self.end(id),
-            Request::Adopt(id, process, limit) => self.adopt(id, process, limit),
+            Request::Adopt(id, orphan, limit) => self.adopt(id, orphan, limit),
             Request::File(id, FileRequest::Watch(path, init)) => {
                 let answer = self.files.watch(id, path, init);
                 self.answers.push_back(answer);
@@ -234,6 +234,9 @@ impl Runner {
         command: &Command,
         limit: Option<Duration>,
     ) -> Result<(), Outcome> {
+        if matches!(id, RunId::Script(_)) && self.has_adopted_script() {
+            return Err(Outcome::NotStarted(libc::EAGAIN));
+        }
         let first = command.arguments.first();
         if let Some(path) = first.and_then(|first| first.strip_prefix(&[OPENS])) {
             let status = i32::from(spawn::can_be_read(path).is_err());

@@ -49,6 +49,8 @@ pub(super) struct Linkbeats {
     told: HashMap<String, bool>,
     /// Processes that asked, until they have ended.
     leaving: Vec<ProcessId>,
+    /// It was said that there are too many of these.
+    gave_up: bool,
 }
 
 struct Line {
@@ -117,6 +119,21 @@ impl Linkbeats {
             heard: self.heard.get(&wanted.interface).copied(),
         };
         self.wanted.iter().map(polled).collect()
+    }
+
+    /// Those that are to be believed from the kernel, as nobody can ask for them any more.
+    fn forsaken(&mut self) -> Vec<(String, bool)> {
+        if self.asker.is_some() || self.leaving.len() < MOST_LEAVING {
+            self.gave_up = false;
+            return Vec::new();
+        }
+        if !std::mem::replace(&mut self.gave_up, true) {
+            error!(
+                "Links are not polled: {MOST_LEAVING} processes hang in doing so. Until these have ended, what the kernel tells is believed"
+            );
+        }
+        self.heard.clear();
+        self.told.drain().collect()
     }
 
     fn dismiss(&mut self, events: &mut Loop<Source>) {
@@ -228,10 +245,13 @@ impl Shell {
         // A sign of life may wait unread.
         self.listen_to_linkbeat();
         if self.linkbeats.hangs() {
-            warn!("The process that polls links says nothing any more: starting another");
+            warn!("The process that polls links says nothing any more");
             self.linkbeats.dismiss(&mut self.events);
         }
         self.replace_linkbeat(now);
+        for (name, up) in self.linkbeats.forsaken() {
+            self.link_is(now, &name, up);
+        }
     }
 
     fn replace_linkbeat(&mut self, now: Instant) {
@@ -261,6 +281,8 @@ fn start(wanted: &[Linkbeat]) -> io::Result<Line> {
         // Signals stay held back: the end of the line is what ends it, and one that hangs goes with us.
         Fork::Child(_held) => {
             drop(ours);
+            // By the others it is seen that the role has ended, which one that hangs would hide.
+            process::close_all_but(theirs.as_raw_fd());
             process::be_killed_with_parent();
             let status = ask_for_ever(theirs, wanted).map_or(1, |()| 0);
             process::exit_at_once(status)

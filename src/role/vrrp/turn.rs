@@ -189,7 +189,8 @@ impl Shell {
             Key::Statics => self.look_at_statics(now),
             Key::Linkbeat => self.look_after_linkbeat(now),
             Key::StopLimit => {
-                if let Some(again) = self.programs.hurry(now, &mut self.wheel) {
+                let patience = self.model.global.child_wait_time();
+                if let Some(again) = self.programs.hurry(now, patience, &mut self.wheel) {
                     self.wheel.arm(Key::StopLimit, again);
                     return;
                 }

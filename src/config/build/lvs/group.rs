@@ -159,8 +159,8 @@ fn ports(word: Option<Word<'_>>) -> Result<(u16, u16), ()> {
         let port = super::port(word)?.unwrap_or(0);
         return Ok((port, port));
     };
-    let port = |text: &str| text.parse::<std::num::NonZeroU16>().map_err(drop);
-    let (first, last) = (port(first)?.get(), port(last)?.get());
+    let port = |text: &str| super::port_of(text.as_bytes())?.ok_or(());
+    let (first, last) = (port(first)?, port(last)?);
     if first <= last {
         Ok((first, last))
     } else {

@@ -102,8 +102,11 @@ fn head_address(word: Word<'_>) -> Option<IpAddr> {
 
 /// A port; 0 means none. `Err` when it is no port.
 fn port(word: Option<Word<'_>>) -> Result<Option<u16>, ()> {
-    let Some(word) = word else { return Ok(None) };
-    let number = parse_integer(word.bytes()).map_err(drop)?;
+    word.map_or(Ok(None), |word| port_of(word.bytes()))
+}
+
+fn port_of(bytes: &[u8]) -> Result<Option<u16>, ()> {
+    let number = parse_integer(bytes).map_err(drop)?;
     let port = u16::try_from(number).map_err(drop)?;
     Ok((port != 0).then_some(port))
 }

@@ -208,7 +208,7 @@ impl Reconciler {
             self.drained(key, server);
         }
         // Else the last round is still under way.
-        if !self.has_to_read() {
+        if !self.has_unread() {
             let services: Vec<ServiceKey> = self.drains.services.keys().copied().collect();
             services.into_iter().for_each(|key| self.read_soon(key));
         }

@@ -15,6 +15,8 @@ use std::time::Duration;
 const CYCLE: Duration = Duration::from_secs(60);
 /// ... but no sooner than so long after another: a table of thousands takes longer.
 const LEAST_PAUSE: Duration = Duration::from_millis(10);
+/// One that could not be read is tried again after so long.
+const FAILED_PAUSE: Duration = Duration::from_secs(1);
 
 const ESRCH: i32 = 3;
 
@@ -53,8 +55,8 @@ struct Open {
 pub(super) struct Reader {
     open: Option<Open>,
     soon: VecDeque<ServiceKey>,
-    /// Those that could not be read and have to be: at `next`.
-    failed: Vec<ServiceKey>,
+    /// Those that could not be read and have to be, with when they are tried again.
+    failed: VecDeque<(Instant, ServiceKey)>,
     /// The services whose turn is still to come.
     cycle: VecDeque<ServiceKey>,
     next: Instant,
@@ -110,13 +112,23 @@ impl Reconciler {
         self.reader.soon.push_back(key);
     }
 
+    /// Whether any waits to be read soon.
+    pub(super) fn has_unread(&self) -> bool {
+        !self.reader.soon.is_empty()
+    }
+
     pub(super) fn has_to_read(&self) -> bool {
         !self.reader.soon.is_empty() && self.reader.open.is_none()
     }
 
     /// When the next service is read in its turn.
     pub(super) fn next_read(&self) -> Option<Instant> {
-        (self.reader.open.is_none() && !self.slots.is_empty()).then_some(self.reader.next)
+        let failed = self.reader.failed.front().map(|(due, _)| *due);
+        let next = (!self.slots.is_empty()).then_some(self.reader.next);
+        next.into_iter()
+            .chain(failed)
+            .min()
+            .filter(|_| self.reader.open.is_none())
     }
 
     pub(super) fn read_requests(&mut self, now: Instant, requests: &mut Vec<(u32, Request)>) {
@@ -147,9 +159,9 @@ impl Reconciler {
     }
 
     fn next_to_read(&mut self, now: Instant) -> Option<ServiceKey> {
-        if now >= self.reader.next {
-            self.reader.soon.extend(self.reader.failed.drain(..));
-        }
+        let due = self.reader.failed.partition_point(|(due, _)| *due <= now);
+        let again = self.reader.failed.drain(..due).map(|(_, key)| key);
+        self.reader.soon.extend(again);
         while let Some(key) = self.reader.soon.pop_front() {
             if self.is_to_be_read(&key) {
                 return Some(key);
@@ -292,7 +304,7 @@ impl Reconciler {
             match errno {
                 _ if !again => {}
                 0 => self.reader.soon.push_back(key),
-                _ => self.reader.failed.push(key),
+                _ => self.reader.failed.push_back((now + FAILED_PAUSE, key)),
             }
             return;
         }
