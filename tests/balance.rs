@@ -245,8 +245,8 @@ fn translation() {
 const DATA: &str = "/tmp/keepalived_check.data";
 const CHECKER: &str = "/run/checkers.pid";
 
-/// The daemon is restarted with its services left in place, then a reload takes out the server that a client downloads from; two virtual servers are one for the kernel, and the checker process dies
-/// meanwhile.
+/// The daemon is restarted with its services left in place, then a reload takes out the server that a client downloads from; two virtual
+/// servers are one for the kernel, and the checker process dies meanwhile.
 fn draining() {
     const VIP: &str = "172.16.0.10";
     let mut farm = Farm::new(&S06);
@@ -272,6 +272,10 @@ fn draining() {
     director.stop();
     assert_eq!(farm.services(DIRECTORS[0]), services);
     director.start(Ours, &config("172.16.0.11"));
+    // A signal would end a program that has only just begun.
+    wait_until("it runs again", SLACK, || {
+        director.log().matches("Startup complete").count() == 2
+    });
     // More than came before the stop.
     farm::read_on(&mut download, 2 * farm::LONG_RATE, SLACK).expect("it outlives a restart");
     director.write(CONFIG, &config("172.16.0.12"));
