@@ -24,12 +24,24 @@ use std::process::ExitCode;
 
 use support::Binary::{self, Ours, Peer};
 use support::guest;
-use support::node::Node;
+use support::node::{CONFIG, Node};
 use support::secs;
 use support::stage::{self, Case};
 
 const NATIVE: &str = "native";
 const KERNEL: &str = "kernel";
+
+/// How daemons are started: detailed logs would be what is measured.
+const ARGUMENTS: [&str; 8] = [
+    "-n",
+    "-l",
+    "-f",
+    CONFIG,
+    "-p",
+    "/run/k.pid",
+    "-c",
+    "/run/c.pid",
+];
 
 /// What is measured of one binary: names with their units, and the numbers.
 type Numbers = Vec<(String, f64)>;

@@ -14,7 +14,7 @@ use crate::support::node::{CONFIG, Node};
 use crate::support::secs;
 use crate::support::world::{HostSpec, World};
 use crate::tap::{Kind, Tap};
-use crate::{Numbers, Subject, run_time, text};
+use crate::{ARGUMENTS, Numbers, Subject, run_time, text};
 
 pub const SUBJECTS: &[Subject] = &[("programming", programming), ("reaction", reaction)];
 
@@ -41,17 +41,7 @@ const PATIENCE: Duration = secs(300);
 
 fn start(node: &Node, binary: Binary, config: &str) {
     node.write(CONFIG, config);
-    let arguments = [
-        "-n",
-        "-l",
-        "-f",
-        CONFIG,
-        "-p",
-        "/run/k.pid",
-        "-c",
-        "/run/c.pid",
-    ];
-    node.start_with(binary, &arguments);
+    node.start_with(binary, &ARGUMENTS);
 }
 
 fn world() -> World {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::ARGUMENTS;
 use crate::stand_in;
 use crate::support::Binary;
 use crate::support::node::{CONFIG, Node};
@@ -53,18 +54,7 @@ impl Farm {
             stand_in::WORD,
             binary.inside(),
         ];
-        // Detail logs would be what is measured.
-        let arguments = [
-            "-n",
-            "-l",
-            "-f",
-            CONFIG,
-            "-p",
-            "/run/k.pid",
-            "-c",
-            "/run/c.pid",
-        ];
-        node.start_program(&[&words[..], &arguments].concat(), node.open_log());
+        node.start_program(&[&words[..], &ARGUMENTS].concat(), node.open_log());
     }
 }
 
