@@ -141,6 +141,11 @@ fn mended(host: u8, message: &[u8]) -> Vec<u8> {
         message[6..8].copy_from_slice(&sum.to_be_bytes());
     }
     let source = Ipv4Addr::new(10, 0, 0, host);
+    to_group(source).emit(&message)
+}
+
+/// Of a packet to all routers.
+fn to_group(source: Ipv4Addr) -> ip::Header {
     ip::Header {
         tos: 0xc0,
         id: 1,
@@ -149,7 +154,6 @@ fn mended(host: u8, message: &[u8]) -> Vec<u8> {
         source,
         destination: GROUP,
     }
-    .emit(&message)
 }
 
 fn instance(
@@ -353,17 +357,9 @@ impl Node {
             };
             let message = v3::Advert::new(Family::V4, vrid, priority, interval, &[10, 0, 1, 5])
                 .emit(source.into(), GROUP.into(), coverage);
-            let header = ip::Header {
-                tos: 0xc0,
-                id: 1,
-                ttl: 255,
-                protocol: ip::PROTOCOL_VRRP,
-                source,
-                destination: GROUP,
-            };
             self.event(Event::Packet {
                 interface: 2,
-                bytes: &header.emit(&message),
+                bytes: &to_group(source).emit(&message),
             });
         } else {
             let list = own6(vrid).octets();

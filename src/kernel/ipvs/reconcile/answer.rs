@@ -263,16 +263,19 @@ impl Reconciler {
         // They have no order of their own any more.
         wanted.sort_unstable();
         // Somebody may take it away as often as we make it, or the kernel may contradict itself.
-        if !self
-            .troubles
-            .get(&Work::Service(key))
-            .is_some_and(|trouble| trouble.held)
-        {
+        if !self.is_held(Work::Service(key)) {
             self.mark_service(key);
         }
         for server in wanted {
-            self.mark_destination(key, server);
+            if !self.is_held(Work::Destination(key, server)) {
+                self.mark_destination(key, server);
+            }
         }
+    }
+
+    /// Whether it has been refused, and waits for its time.
+    fn is_held(&self, work: Work) -> bool {
+        self.troubles.get(&work).is_some_and(|trouble| trouble.held)
     }
 
     /// A service is there and its destinations are known: those that waited for that can be looked at.

@@ -117,8 +117,9 @@ impl Reconciler {
         !self.reader.soon.is_empty()
     }
 
+    /// Whether the next can be asked for.
     pub(super) fn has_to_read(&self) -> bool {
-        !self.reader.soon.is_empty() && self.reader.open.is_none()
+        self.has_unread() && self.reader.open.is_none()
     }
 
     /// When the next service is read in its turn.

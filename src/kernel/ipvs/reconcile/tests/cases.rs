@@ -335,9 +335,10 @@ fn many_are_programmed_in_full_windows() {
 /// Each of these is news about what is there: over and over it is a refusal like any other.
 #[test]
 fn a_kernel_that_makes_no_sense_is_asked_more_and_more_rarely_and_that_is_told_once() {
-    for errno in [ESRCH, EEXIST, ENOMEM] {
+    for (unmade, unplaced) in [(ESRCH, 0), (EEXIST, 0), (ENOMEM, 0), (0, ESRCH)] {
+        let errno = unmade.max(unplaced);
         let mut world = World::new();
-        world.kernel.unmade = errno;
+        (world.kernel.unmade, world.kernel.unplaced) = (unmade, unplaced);
         world.want(1, &[(1, 1)]);
         world.run();
         let told = |world: &mut World| {
@@ -350,7 +351,7 @@ fn a_kernel_that_makes_no_sense_is_asked_more_and_more_rarely_and_that_is_told_o
         let asked = world.kernel.take_commands().len();
         assert!((1..30).contains(&asked), "{errno}: {asked} times");
         assert_eq!(told(&mut world), 1, "{errno}");
-        world.kernel.unmade = 0;
+        (world.kernel.unmade, world.kernel.unplaced) = (0, 0);
         world.pass(20 * CYCLE);
         assert_eq!(world.servers(1), weights(&[(1, 1)]), "{errno}");
     }

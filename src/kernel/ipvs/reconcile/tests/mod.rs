@@ -31,6 +31,8 @@ struct Kernel {
     commands: Vec<Request>,
     /// Services are not made, with this errno.
     unmade: i32,
+    /// Destinations are not made, with this errno.
+    unplaced: i32,
     /// Destinations are not listed, with this errno.
     unlisted: i32,
     /// The connections that every destination has.
@@ -64,6 +66,7 @@ impl Kernel {
         let table = &mut self.table;
         match request {
             Request::NewService(..) if self.unmade != 0 => self.unmade,
+            Request::NewDestination(..) if self.unplaced != 0 => self.unplaced,
             Request::NewService(key, _) if table.contains_key(key) => EEXIST,
             Request::NewService(key, service) => {
                 table.insert(*key, (service.clone(), BTreeMap::new()));
