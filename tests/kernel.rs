@@ -73,9 +73,8 @@ impl<'a> Driver<'a> {
 
     fn send(&mut self) {
         let mut bytes = Vec::new();
-        for (sequence, request) in self.reconciler.requests(clock::now(), usize::MAX) {
-            request.encode(sequence, &mut bytes);
-        }
+        let requests = self.reconciler.requests(clock::now(), usize::MAX);
+        netlink::encode_all(&requests, &mut bytes);
         if !bytes.is_empty() {
             self.socket.send(&bytes).expect("the kernel takes requests");
         }

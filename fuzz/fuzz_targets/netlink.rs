@@ -47,11 +47,9 @@ fuzz_target!(|data: &[u8]| {
             reconciler.handle(now, message);
         }
         now = now + std::time::Duration::from_millis(7);
-        for (sequence, request) in reconciler.requests(now, 8) {
-            let mut bytes = Vec::new();
-            request.encode(sequence, &mut bytes);
-            assert!(netlink::decode(&bytes).all(|message| message.is_ok()));
-        }
+        let mut bytes = Vec::new();
+        netlink::encode_all(&reconciler.requests(now, 8), &mut bytes);
+        assert!(netlink::decode(&bytes).all(|message| message.is_ok()));
         reconciler.take_link_changes();
         reconciler.take_notices();
         reconciler.take_restored();

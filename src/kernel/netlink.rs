@@ -192,17 +192,30 @@ impl fmt::Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
+/// Makes one datagram of requests. The kernel carries them out in order, so that of addresses it is asked to tell of success only when
+/// they come last: the answer to a later request says it of those before, too (`Reconciler::handle`).
+pub fn encode_all(requests: &[(u32, Request)], out: &mut Vec<u8>) {
+    for (place, (sequence, request)) in (1..).zip(requests) {
+        let wanted = if place < requests.len() { 0 } else { NLM_F_ACK };
+        request.append(*sequence, wanted, out);
+    }
+}
+
 impl Request {
-    /// Appends the message to `out`, so that several travel in one datagram.
+    /// Appends the message to `out`, so that several travel in one datagram, each to be answered.
     pub fn encode(&self, sequence: u32, out: &mut Vec<u8>) {
+        self.append(sequence, NLM_F_ACK, out);
+    }
+
+    fn append(&self, sequence: u32, ack: u16, out: &mut Vec<u8>) {
         let (message, flags) = match self {
             Request::AddAddress { index, address } => (
                 RouteNetlinkMessage::NewAddress(address_message(*index, address)),
-                NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
+                NLM_F_REQUEST | ack | NLM_F_CREATE | NLM_F_EXCL,
             ),
             Request::DeleteAddress { index, placement } => (
                 RouteNetlinkMessage::DelAddress(bare_message(*index, placement)),
-                NLM_F_REQUEST | NLM_F_ACK,
+                NLM_F_REQUEST | ack,
             ),
             Request::Policy { policy, add, body } => {
                 return policy_request(policy, *add, body, sequence, out);

@@ -154,6 +154,33 @@ fn several_requests_share_a_datagram() {
 }
 
 #[test]
+fn of_addresses_only_the_last_request_is_to_be_answered_when_it_goes_well() {
+    const NLM_F_ACK: u16 = 4;
+    let add = || Request::AddAddress {
+        index: 1,
+        address: Address::new("10.0.0.1".parse().unwrap(), 32),
+    };
+    let delete = || Request::DeleteAddress {
+        index: 1,
+        placement: Address::new("10.0.0.1".parse().unwrap(), 32).placement,
+    };
+    let link = || Request::DeleteLink { index: 1 };
+    for (requests, answered) in [
+        (vec![add()], vec![true]),
+        (vec![add(), delete(), add()], vec![false, false, true]),
+        (vec![link(), delete(), link()], vec![true, false, true]),
+    ] {
+        let requests: Vec<(u32, Request)> = (1..).zip(requests).collect();
+        let mut bytes = Vec::new();
+        encode_all(&requests, &mut bytes);
+        let flags: Vec<bool> = Envelopes::new(&bytes)
+            .map(|envelope| envelope.expect("well-formed").flags & NLM_F_ACK != 0)
+            .collect();
+        assert_eq!(flags, answered);
+    }
+}
+
+#[test]
 fn acks_and_ends_of_dumps() {
     for (kind, payload, expected) in [
         (

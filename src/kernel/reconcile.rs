@@ -71,7 +71,8 @@ pub struct Reconciler<O> {
     owners: HashMap<O, Vec<Key>>,
     names: HashMap<String, HashSet<Placement>>,
     dirty: VecDeque<Key>,
-    in_flight: HashMap<u32, (Key, Op)>,
+    /// In the order in which they were sent, which is the one in which the kernel carries them out.
+    in_flight: VecDeque<(u32, Key, Op)>,
     retries: BTreeSet<(Instant, Key)>,
     notices: Vec<Notice>,
     restored: Vec<O>,
@@ -104,7 +105,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             owners: HashMap::default(),
             names: HashMap::default(),
             dirty: VecDeque::new(),
-            in_flight: HashMap::default(),
+            in_flight: VecDeque::new(),
             retries: BTreeSet::new(),
             notices: Vec::new(),
             restored: Vec::new(),
@@ -136,8 +137,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
     /// Messages were lost (ENOBUFS): forget what is under way and read everything anew, not before the given moment.
     pub fn resync(&mut self, not_before: Instant) {
         self.notices.push(Notice::Overrun);
-        let keys: Vec<Key> = self.in_flight.drain().map(|(_, (key, _))| key).collect();
-        for key in keys {
+        for (_, key, _) in std::mem::take(&mut self.in_flight) {
             if let Some(entry) = self.entries.get_mut(&key) {
                 entry.in_flight = None;
             }
@@ -344,12 +344,17 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         if self.link_answered(now, sequence, errno) {
             return;
         }
-        let Some((key, op)) = self.in_flight.remove(&sequence) else {
+        let mut sent = self.in_flight.iter();
+        let Some(place) = sent.position(|(number, ..)| *number == sequence) else {
             return;
         };
-        match key {
-            Key::Address(spot) => self.address_answered(now, spot, op, errno),
-            Key::Policy(policy) => self.policy_answered(now, policy, op, errno),
+        // What was asked for before and is not answered went well: of that the kernel is not always asked to tell.
+        for (number, key, op) in self.in_flight.drain(..=place).collect::<Vec<_>>() {
+            let errno = if number == sequence { errno } else { 0 };
+            match key {
+                Key::Address(spot) => self.address_answered(now, spot, op, errno),
+                Key::Policy(policy) => self.policy_answered(now, policy, op, errno),
+            }
         }
     }
 
@@ -381,8 +386,8 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         }
         entry.backoff.last_attempt = now.max(Instant(1));
         let sequence = self.next_sequence();
-        self.entries.get_mut(key)?.in_flight = Some(sequence);
-        self.in_flight.insert(sequence, (key.clone(), op));
+        self.entries.get_mut(key)?.in_flight = Some(op);
+        self.in_flight.push_back((sequence, key.clone(), op));
         Some((sequence, request))
     }
 }

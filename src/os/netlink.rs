@@ -8,8 +8,10 @@ use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
+/// Datagrams read by one system call: of a burst of events each is small, and asking for each is most of what it costs.
+const SLOTS: usize = 8;
 /// The kernel makes dump replies as large as the reader's buffer, up to 32 KiB; one message of any other kind is far smaller.
-const DATAGRAM_MAX: usize = 64 * 1024;
+const SLOT: usize = 32 * 1024;
 
 /// What a read brought.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,6 +29,19 @@ pub struct Netlink {
     fd: OwnedFd,
     port: u32,
     buffer: Vec<u8>,
+    /// Of `buffer`, the room for one datagram: a slot, or all once a datagram did not fit into one.
+    room: usize,
+    read: Batch,
+}
+
+/// What one system call brought, in the order of its arrival.
+#[derive(Default)]
+struct Batch {
+    lengths: [Length; SLOTS],
+    count: usize,
+    next: usize,
+    /// There was nothing after it.
+    was_last: bool,
 }
 
 impl Netlink {
@@ -54,7 +69,9 @@ impl Netlink {
         let netlink = Netlink {
             fd,
             port: address.nl_pid,
-            buffer: vec![0; DATAGRAM_MAX],
+            buffer: vec![0; SLOTS * SLOT],
+            room: SLOT,
+            read: Batch::default(),
         };
         netlink.join(groups)?;
         Ok(netlink)
@@ -111,54 +128,90 @@ impl Netlink {
         Ok(())
     }
 
-    /// Reads one datagram. To be called until `Nothing`.
+    /// Gives one datagram. To be called until `Nothing`.
     pub fn receive(&mut self) -> io::Result<Received<'_>> {
-        let length = loop {
-            match self.read() {
-                Ok(Some(length)) => break length,
-                // Not the kernel, or cut short: another one may follow.
-                Ok(None) => continue,
-                Err(error) => match error.raw_os_error() {
+        let (place, length) = loop {
+            let place = self.read.next;
+            match self.read.lengths.get(place) {
+                Some(length) if place < self.read.count => {
+                    self.read.next += 1;
+                    match *length {
+                        Length::Foreign => continue,
+                        Length::Whole(length) => break (place, length),
+                        // What was cut away cannot be had again but by asking anew, and what came after it is asked for, too.
+                        Length::Cut => {
+                            self.room = self.buffer.len();
+                            self.read = Batch::default();
+                            return Ok(Received::Overrun);
+                        }
+                    }
+                }
+                _ if std::mem::take(&mut self.read.was_last) => return Ok(Received::Nothing),
+                _ => {}
+            }
+            if let Err(error) = self.read() {
+                match error.raw_os_error() {
                     Some(libc::EAGAIN) => return Ok(Received::Nothing),
                     Some(libc::ENOBUFS) => return Ok(Received::Overrun),
-                    Some(libc::EINTR) => continue,
+                    Some(libc::EINTR) => {}
                     _ => return Err(error),
-                },
+                }
             }
         };
-        match length {
-            Length::Whole(length) => Ok(Received::Messages(
-                self.buffer.get(..length).unwrap_or(&self.buffer),
-            )),
-            // What was cut away cannot be had again but by asking anew.
-            Length::Cut => Ok(Received::Overrun),
-        }
+        let datagram = self.buffer.chunks(self.room).nth(place).unwrap_or_default();
+        Ok(Received::Messages(
+            datagram.get(..length).unwrap_or(datagram),
+        ))
     }
 
-    fn read(&mut self) -> io::Result<Option<Length>> {
-        // SAFETY: all-zero values of these C structs are valid.
-        let (mut address, mut header): (libc::sockaddr_nl, libc::msghdr) =
-            unsafe { (zeroed(), zeroed()) };
-        let mut part = libc::iovec {
-            iov_base: self.buffer.as_mut_ptr().cast(),
-            iov_len: self.buffer.len(),
-        };
-        header.msg_name = (&raw mut address).cast();
-        header.msg_namelen = ADDRESS_SIZE;
-        header.msg_iov = &raw mut part;
-        header.msg_iovlen = 1;
-        // SAFETY: the header points at an address, an iovec and through it at the buffer; all outlive the call.
-        let length = check_size(unsafe {
-            libc::recvmsg(self.fd.as_raw_fd(), &raw mut header, libc::MSG_DONTWAIT)
-        })?;
-        if header.msg_namelen != ADDRESS_SIZE || address.nl_pid != 0 {
-            return Ok(None);
+    /// Takes what waits, as much as there is room for.
+    fn read(&mut self) -> io::Result<()> {
+        self.read = Batch::default();
+        // SAFETY: all-zero values of these C structs are valid; they are filled in below.
+        let mut addresses: [libc::sockaddr_nl; SLOTS] = unsafe { zeroed() };
+        // SAFETY: as above.
+        let mut parts: [libc::iovec; SLOTS] = unsafe { zeroed() };
+        // SAFETY: as above.
+        let mut headers: [libc::mmsghdr; SLOTS] = unsafe { zeroed() };
+        let mut rooms: libc::c_uint = 0;
+        let slots = self.buffer.chunks_mut(self.room).zip(&mut headers);
+        for (((slot, header), part), address) in slots.zip(&mut parts).zip(&mut addresses) {
+            *part = libc::iovec {
+                iov_base: slot.as_mut_ptr().cast(),
+                iov_len: slot.len(),
+            };
+            header.msg_hdr.msg_name = (&raw mut *address).cast();
+            header.msg_hdr.msg_namelen = ADDRESS_SIZE;
+            header.msg_hdr.msg_iov = part;
+            header.msg_hdr.msg_iovlen = 1;
+            rooms += 1;
         }
-        Ok(Some(if header.msg_flags & libc::MSG_TRUNC == 0 {
-            Length::Whole(length)
-        } else {
-            Length::Cut
-        }))
+        // SAFETY: each of the headers points at an address, an iovec and through it at its part of the buffer; all outlive the call.
+        let count = check(unsafe {
+            libc::recvmmsg(
+                self.fd.as_raw_fd(),
+                headers.as_mut_ptr(),
+                rooms,
+                libc::MSG_DONTWAIT,
+                std::ptr::null_mut(),
+            )
+        })?;
+        self.read.count = usize::try_from(count).unwrap_or(0);
+        // The kernel ends a reading early when nothing more waits, or at an error, which wakes us once more.
+        self.read.was_last = count.cast_unsigned() < rooms;
+        for ((length, header), address) in
+            self.read.lengths.iter_mut().zip(&headers).zip(&addresses)
+        {
+            let from_kernel = header.msg_hdr.msg_namelen == ADDRESS_SIZE && address.nl_pid == 0;
+            *length = if !from_kernel {
+                Length::Foreign
+            } else if header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0 {
+                Length::Cut
+            } else {
+                Length::Whole(usize::try_from(header.msg_len).unwrap_or(0))
+            };
+        }
+        Ok(())
     }
 }
 
@@ -168,7 +221,11 @@ impl AsRawFd for Netlink {
     }
 }
 
+#[derive(Clone, Copy, Default)]
 enum Length {
+    /// Not of the kernel.
+    #[default]
+    Foreign,
     Whole(usize),
     Cut,
 }
@@ -201,17 +258,58 @@ mod tests {
         assert_eq!(ours.receive().expect("receive"), Received::Nothing);
     }
 
-    #[test]
-    fn the_kernel_answers_a_dump_of_links() {
-        let mut netlink = Netlink::open(libc::NETLINK_ROUTE, &[]).expect("a socket");
-        // nlmsghdr (length, RTM_GETLINK, NLM_F_REQUEST|NLM_F_DUMP, sequence 1, port 0) and an empty ifinfomsg.
+    /// nlmsghdr (length, RTM_GETLINK, flags, sequence, port 0) and an empty ifinfomsg.
+    fn about_links(flags: libc::c_int, sequence: u32) -> Vec<u8> {
         let mut request = vec![0u8; 32];
         request[0..4].copy_from_slice(&32u32.to_ne_bytes());
         request[4..6].copy_from_slice(&libc::RTM_GETLINK.to_ne_bytes());
-        request[6..8]
-            .copy_from_slice(&((libc::NLM_F_REQUEST | libc::NLM_F_DUMP) as u16).to_ne_bytes());
-        request[8..12].copy_from_slice(&1u32.to_ne_bytes());
-        netlink.send(&request).expect("send");
+        request[6..8].copy_from_slice(&((libc::NLM_F_REQUEST | flags) as u16).to_ne_bytes());
+        request[8..12].copy_from_slice(&sequence.to_ne_bytes());
+        request
+    }
+
+    /// The sequence numbers of what waits, until there is nothing more.
+    fn waiting(netlink: &mut Netlink) -> Vec<u32> {
+        let mut sequences = Vec::new();
+        while let Received::Messages(bytes) = netlink.receive().expect("receive") {
+            let number = bytes[8..12].try_into().expect("four bytes");
+            sequences.push(u32::from_ne_bytes(number));
+        }
+        sequences
+    }
+
+    #[test]
+    fn all_that_waits_is_given_once_and_in_order() {
+        let mut netlink = Netlink::open(libc::NETLINK_ROUTE, &[]).expect("a socket");
+        for count in [0, 1, 7, 8, 9, 16, 27] {
+            // There is no link of index 0: each of them is answered with an error.
+            for sequence in 0..count {
+                netlink.send(&about_links(0, sequence)).expect("send");
+            }
+            let expected: Vec<u32> = (0..count).collect();
+            assert_eq!(waiting(&mut netlink), expected);
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_of_and_fits_the_next_time() {
+        let mut netlink = Netlink::open(libc::NETLINK_ROUTE, &[]).expect("a socket");
+        netlink.room = 16;
+        netlink
+            .send(&about_links(libc::NLM_F_DUMP, 1))
+            .expect("send");
+        assert_eq!(netlink.receive().expect("receive"), Received::Overrun);
+        while netlink.receive().expect("receive") != Received::Nothing {}
+        netlink.send(&about_links(0, 2)).expect("send");
+        assert_eq!(waiting(&mut netlink), [2]);
+    }
+
+    #[test]
+    fn the_kernel_answers_a_dump_of_links() {
+        let mut netlink = Netlink::open(libc::NETLINK_ROUTE, &[]).expect("a socket");
+        netlink
+            .send(&about_links(libc::NLM_F_DUMP, 1))
+            .expect("send");
         match netlink.receive().expect("receive") {
             Received::Messages(bytes) => assert_eq!(bytes[4..6], libc::RTM_NEWLINK.to_ne_bytes()),
             other => panic!("{other:?}"),

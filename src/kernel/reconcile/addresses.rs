@@ -106,10 +106,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         let Some(entry) = self.entries.get_mut(&key) else {
             return;
         };
-        let deleting = entry
-            .in_flight
-            .and_then(|sequence| self.in_flight.get(&sequence))
-            .is_some_and(|(_, op)| *op == Op::Delete(index));
+        let deleting = entry.in_flight == Some(Op::Delete(index));
         let taken = !deleting && entry.ours == Some(index) && entry.is_wanted();
         if taken && !entry.is_tracked() {
             entry.abandoned = true;

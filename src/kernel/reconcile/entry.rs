@@ -1,5 +1,6 @@
 //! One thing that somebody claims: who, whether it is held, and how often it had to be put there.
 
+use super::Op;
 use crate::kernel::Address;
 use crate::kernel::backoff::Backoff;
 use crate::time::Instant;
@@ -21,7 +22,8 @@ pub(super) struct Entry<O> {
     pub ours: Option<u32>,
     /// Of routes and rules: the kernel has it, as far as we heard. Addresses are looked up.
     pub present: bool,
-    pub in_flight: Option<u32>,
+    /// What the kernel was asked for and has not answered.
+    pub in_flight: Option<Op>,
     /// The kernel has added it and not told of it yet: of an IPv6 address it tells later than it answers.
     pub unheard: bool,
     /// Somebody else removed it while it was held.

@@ -234,9 +234,7 @@ impl Kernel {
             return false;
         }
         self.buffer.clear();
-        for (sequence, request) in &requests {
-            request.encode(*sequence, &mut self.buffer);
-        }
+        netlink::encode_all(&requests, &mut self.buffer);
         if let Err(error) = self.socket.send(&self.buffer) {
             error!("Cannot write to the netlink socket: {error}");
             // None of them was carried out, so no answer will come: look anew.

@@ -314,8 +314,18 @@ impl World {
     fn send(&mut self, limit: usize) -> usize {
         let requests = self.reconciler.requests(self.now, limit);
         let count = requests.len();
-        for (sequence, request) in requests {
+        for (place, (sequence, request)) in (1..).zip(requests) {
+            let quiet = matches!(
+                request,
+                Request::AddAddress { .. } | Request::DeleteAddress { .. }
+            ) && place < count;
             self.kernel.perform(sequence, request);
+            // As `encode_all` asks it to: of an address's success it tells only when that was the last request.
+            let unread = &mut self.kernel.unread;
+            let is_success = |last: &Received| last.message == Message::Ack(0);
+            if quiet && unread.back().is_some_and(is_success) {
+                unread.pop_back();
+            }
         }
         count
     }

@@ -32,6 +32,39 @@ fn a_refusal_is_said_and_tried_again_later() {
 }
 
 #[test]
+fn an_answer_says_that_what_was_asked_before_went_well() {
+    let mut world = World::new(two_links);
+    let texts = ["10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32"];
+    let claims = texts.map(|text| claim("eth0", text));
+    world.reconciler.claim(1, claims);
+    world.settle();
+    world.reconciler.hold(1, true);
+    let requests = world.reconciler.requests(world.now, usize::MAX);
+    let sequences: Vec<u32> = requests.iter().map(|(sequence, _)| *sequence).collect();
+    let [first, second, third] = sequences[..] else {
+        panic!("{requests:?}");
+    };
+    // The first is there, the second refused, of the third nothing is known yet.
+    let wanted = address(texts[0]);
+    world.kernel.add(2, wanted);
+    world.kernel.say(second, Message::Ack(1));
+    world.read(usize::MAX);
+    assert!(world.reconciler.awaits_answers());
+    let refused = world.reconciler.take_unavailable();
+    assert_eq!(refused, [(1, IpAddr::from([10, 0, 0, 2]))]);
+    for late in [first, second] {
+        world.kernel.say(late, Message::Ack(1));
+    }
+    world.kernel.add(2, address(texts[2]));
+    world.kernel.say(third, Message::Ack(0));
+    world.read(usize::MAX);
+    assert!(!world.reconciler.awaits_answers());
+    assert_eq!(world.reconciler.take_unavailable(), [], "one answer each");
+    world.pass(LONGEST_DELAY);
+    assert!(world.reconciler.is_placed(1));
+}
+
+#[test]
 fn lost_messages_are_made_up_for_by_reading_anew() {
     let mut world = World::new(two_links);
     world.reconciler.claim(
