@@ -13,6 +13,8 @@ mod checker;
 mod checker_kernel;
 #[path = "netns/checkers.rs"]
 mod checkers;
+#[path = "netns/clock_steps.rs"]
+mod clock_steps;
 #[path = "netns/corpus.rs"]
 mod corpus;
 #[path = "netns/filter.rs"]
@@ -99,6 +101,7 @@ fn main() -> std::process::ExitCode {
         checkers::cases(),
         checker::cases(),
         checker_kernel::cases(),
+        clock_steps::cases(),
         ha_suspend::cases(),
         corpus::cases(),
         filter::cases(),

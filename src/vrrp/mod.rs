@@ -26,7 +26,7 @@ mod trackers;
 mod unicast;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use group::Group;
 pub use instance::{Instance, Record};

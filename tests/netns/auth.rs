@@ -33,7 +33,7 @@ fn config(priority: u8) -> String {
 
 /// The backup takes over from a master that died, whatever is replayed meanwhile; how often that was.
 #[track_caller]
-fn takes_office(backup: &Node, replay: impl Fn()) -> u64 {
+pub fn takes_office(backup: &Node, replay: impl Fn()) -> u64 {
     let mut replayed = 0;
     wait_until(
         "replayed adverts do not keep a backup from its office",
@@ -115,19 +115,19 @@ fn ah_counter() {
     assert!(sealed_since(&world, 0, 1).is_empty(), "no takeover");
 }
 
-fn hmac_config(priority: u8, block: &str) -> String {
+pub fn hmac_config(priority: u8, block: &str) -> String {
     let head = format!("state BACKUP\n    {block}");
     instance("SIGNED", 93, priority, &head, &[VIP])
 }
 
 /// A number of the statistics about signed adverts.
-fn count(node: &Node, name: &str) -> u64 {
+pub fn count(node: &Node, name: &str) -> u64 {
     let text = statistics(node);
     counter(&text, "Authentication Extension Errors", name).expect("a counter")
 }
 
 /// The packets of one host's signed adverts so far, from their IP headers on.
-fn captured(world: &World, node: usize) -> Vec<Vec<u8>> {
+pub fn captured(world: &World, node: usize) -> Vec<Vec<u8>> {
     let frames = world.capture.frames().into_iter();
     frames
         .filter(|frame| frame.node == node && trailer(frame).is_some())

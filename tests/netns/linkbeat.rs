@@ -2,18 +2,21 @@
 
 use std::fs;
 
+use std::process::{Child, Stdio};
+
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::Binary::Ours;
 use crate::support::config::instance;
 use crate::support::node::{CONFIG, Node};
-use crate::support::stage::{Case, case};
+use crate::support::stage::{Case, case, program_case};
 use crate::support::wire::election_bound;
 use crate::support::world::{HostSpec, World};
-use crate::support::{secs, stays, wait_until};
+use crate::support::{secs, stays, wait_for, wait_until};
 
 const VIP: &str = "10.99.0.1";
+const STRACE: &str = "/usr/bin/strace";
 
 /// The cases of this part.
 pub fn cases() -> Vec<Case> {
@@ -22,6 +25,7 @@ pub fn cases() -> Vec<Case> {
         case("linkbeat::all_of_the_instances", all_of_the_instances),
         case("linkbeat::who_asks_is_replaced", who_asks_is_replaced),
         case("linkbeat::who_hangs_is_replaced", who_hangs_is_replaced),
+        program_case("linkbeat::two_hang_for_good", STRACE, two_hang_for_good),
     ]
 }
 
@@ -194,4 +198,66 @@ fn who_hangs_is_replaced() {
             false => asker().is_some(),
         });
     }
+}
+
+/// Has a process hang such that not even SIGKILL ends it, as a driver that does not come back does: a tracer that stands still holds
+/// it, and is alone in seeing its end.
+fn hold(node: &Node, process: Pid) -> Child {
+    let mut command = node.command(&[STRACE, "-p", &process.to_string(), "-o", "/dev/null"]);
+    let tracer = command.stderr(Stdio::null()).spawn().expect("strace");
+    wait_until("it is traced", secs(5), || {
+        Node::status_number(process, "TracerPid") == u64::from(tracer.id())
+    });
+    kill(as_pid(&tracer), Signal::SIGSTOP).expect("strace");
+    tracer
+}
+
+fn as_pid(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).expect("a pid"))
+}
+
+/// Two processes that ask cannot be ended: no third one hangs beside them, the kernel is believed, and polling comes back with their end.
+fn two_hang_for_good() {
+    const GAVE_UP: &str = "2 processes hang in doing so";
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    let asker = start_polling(node);
+    // What is polled and what the kernel tells differ.
+    node.run(&["ip", "link", "set", "eth0", "mode", "dormant"]);
+    node.run(&["ip", "link", "set", "eth0", "state", "dormant"]);
+    let (mut held, mut tracers) = (Vec::new(), Vec::new());
+    for method in ["ETHTOOL", "MII"] {
+        let one = wait_for("the process that asks", secs(5), || {
+            asker().filter(|one| !held.contains(one))
+        });
+        assert!(!node.log().contains(GAVE_UP) && faults(node) == 0);
+        tracers.push(hold(node, one));
+        held.push(one);
+        let words = format!("linkbeat_interfaces {{\n eth0 {method}\n}}");
+        reload(node, &config(&words, ""));
+    }
+    node.wait_log(GAVE_UP, secs(5));
+    wait_until("the kernel is believed", secs(5), || {
+        faults(node) == 1 && !node.holds(VIP)
+    });
+    // What the kernel tells from here on counts, too.
+    node.run(&["ip", "link", "set", "eth0", "mode", "default"]);
+    node.run(&["ip", "link", "set", "eth0", "state", "up"]);
+    wait_until("its link is there", election_bound(), || node.holds(VIP));
+    assert_eq!(node.log().matches(GAVE_UP).count(), 1, "it is said once");
+
+    node.run(&["ip", "link", "set", "eth0", "mode", "dormant"]);
+    node.run(&["ip", "link", "set", "eth0", "state", "dormant"]);
+    wait_until("the instance fails", secs(5), || faults(node) == 2);
+    let polls = || node.log().matches("Linkbeat reports eth0 up").count();
+    let before = polls();
+    for tracer in &mut tracers {
+        tracer.kill().expect("strace");
+        tracer.wait().expect("strace");
+    }
+    wait_until("polling is believed again", secs(10), || {
+        polls() > before && node.holds(VIP)
+    });
+    node.stop();
+    wait_until("nobody is left", secs(5), || node.processes().is_empty());
 }

@@ -12,6 +12,7 @@ pub mod alike;
 pub mod auth;
 pub mod bench;
 pub mod cases;
+pub mod clocks;
 pub mod config;
 pub mod farm;
 pub mod gap;

@@ -321,3 +321,58 @@ fn record(place: u32, up: bool, method: u8) -> [u8; RECORD] {
     let [a, b, c, d] = place.to_ne_bytes();
     [a, b, c, d, up.into(), method]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line() -> Line {
+        let (stream, _) = UnixStream::pair().expect("a pair");
+        Line { process: 0, stream }
+    }
+
+    fn interface(up: bool) -> Interface {
+        Interface {
+            name: "eth0".into(),
+            up,
+            ..crate::vrrp::tests::eth0()
+        }
+    }
+
+    #[test]
+    fn one_that_is_silent_for_long_hangs() {
+        let mut linkbeats = Linkbeats {
+            asker: Some(line()),
+            ..Linkbeats::default()
+        };
+        for look in 1..=MOST_IN_VAIN + 1 {
+            assert_eq!(linkbeats.hangs(), look > MOST_IN_VAIN, "look {look}");
+        }
+        linkbeats.asker = None;
+        assert!(!linkbeats.hangs(), "nobody is there");
+    }
+
+    #[test]
+    fn what_the_kernel_told_last_is_believed_when_too_many_hang() {
+        let mut linkbeats = Linkbeats::default();
+        linkbeats
+            .heard
+            .insert("eth0".into(), (LinkMethod::Mii, true));
+        for told in [true, false] {
+            assert!(linkbeats.believe(interface(told)).up, "it is polled");
+        }
+        for leaving in 0..MOST_LEAVING {
+            assert_eq!(linkbeats.leaving.len(), leaving);
+            assert_eq!(linkbeats.forsaken(), [], "another may be started");
+            linkbeats.leaving.push(1);
+        }
+        linkbeats.asker = Some(line());
+        assert_eq!(linkbeats.forsaken(), [], "somebody asks");
+        linkbeats.asker = None;
+        assert_eq!(linkbeats.forsaken(), [("eth0".to_owned(), false)]);
+        assert_eq!(linkbeats.forsaken(), [], "once");
+        for told in [true, false] {
+            assert_eq!(linkbeats.believe(interface(told)).up, told, "nobody asks");
+        }
+    }
+}

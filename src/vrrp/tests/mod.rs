@@ -46,7 +46,7 @@ pub(super) fn config() -> VrrpInstance {
     }
 }
 
-fn eth0() -> Interface {
+pub(crate) fn eth0() -> Interface {
     Interface {
         index: ETH0,
         name: "eth0".to_owned(),
