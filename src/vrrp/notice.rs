@@ -115,7 +115,7 @@ pub enum Said {
     PreemptDelayed(Duration),
     /// It no longer is: there is a MASTER to be obeyed.
     PreemptDelayEnded,
-    /// This process slept for about so long, and listens before it goes on as MASTER or becomes it.
+    /// So much time passed that no timer of this process saw, and it listens before it goes on as MASTER or becomes it.
     Listening(Duration),
     /// Master_Down_Timer fired.
     AdvertTimeout,

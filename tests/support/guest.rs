@@ -90,6 +90,12 @@ const ARGUMENTS: &str = "arguments";
 const ENVIRONMENT: &str = "environment";
 const OUTPUT: &str = "output";
 const STATUS: &str = "status";
+const CONSOLE: &str = "console";
+/// How the kernel's own process ended, unless whoever waits for it was killed first.
+const ENDED: &str = "ended";
+
+/// So many lines of each file tell why a guest ended.
+const LAST_LINES: usize = 40;
 
 /// The `main` of a test binary whose cases need the guest's kernel.
 pub fn run(mut cases: Vec<Case>) -> ExitCode {
@@ -211,11 +217,34 @@ fn run_part(part: &str) -> bool {
     let said = fs::read(folder.join(OUTPUT)).unwrap_or_default();
     let _ = io::stdout().lock().write_all(&said);
     let status = fs::read_to_string(folder.join(STATUS));
-    fs::remove_dir_all(&folder).expect("removing the run's folder");
     if status.is_err() {
-        eprintln!("the guest ended without an answer ({booted})");
+        eprintln!("{}", obituary(&folder, &booted.to_string()));
     }
+    fs::remove_dir_all(&folder).expect("removing the run's folder");
     status.is_ok_and(|status| status == "0")
+}
+
+/// All that is known of a guest that ended without an answer; `booted`: how the process ended that booted it.
+fn obituary(folder: &Path, booted: &str) -> String {
+    let read = |file: &str| fs::read(folder.join(file)).unwrap_or_default();
+    let last = |file: &str| {
+        let text = String::from_utf8_lossy(&read(file)).into_owned();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
+    };
+    let ended = match last(ENDED) {
+        nothing if nothing.is_empty() => "nobody heard the end of its kernel".to_owned(),
+        ended => format!("its kernel: {ended}"),
+    };
+    // What kills a guest unheard is mostly a machine that has no memory left, or a full folder in it.
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let left = memory.lines().find(|line| line.starts_with("MemAvailable"));
+    format!(
+        "the guest ended without an answer ({booted}; {ended}; {})\n--- its console\n{}\n--- what the tests in it said last\n{}\n---",
+        left.unwrap_or("memory unknown"),
+        last(CONSOLE),
+        last(OUTPUT)
+    )
 }
 
 /// Words with a NUL after each.
@@ -237,7 +266,7 @@ fn read_words(file: &Path) -> io::Result<Vec<OsString>> {
 /// Process 1 of the namespaces that go, and take the guest with them, when it ends.
 fn boot() {
     let folder = PathBuf::from(std::env::var_os(FOLDER).expect("the run's folder"));
-    let console = File::create(folder.join("console")).expect("the console");
+    let console = File::create(folder.join(CONSOLE)).expect("the console");
     // The guest's memory is a file: best where files are memory anyway, if programs may run from there.
     let memory = ["/dev/shm", "/tmp"]
         .into_iter()
@@ -271,10 +300,7 @@ fn boot() {
     let status = wait_for("the guest ends", LIMIT, || {
         guest.try_wait().expect("waiting")
     });
-    if !folder.join(STATUS).exists() {
-        let console = fs::read(folder.join("console")).unwrap_or_default();
-        panic!("guest: {status}\n{}", String::from_utf8_lossy(&console));
-    }
+    fs::write(folder.join(ENDED), status.to_string()).expect("telling how it ended");
 }
 
 /// Whether files in a folder may be mapped for execution (containers often forbid it for `/dev/shm`) and are in memory.

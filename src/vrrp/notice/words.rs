@@ -97,7 +97,8 @@ impl Said {
             Said::PreemptDelayEnded => write!(f, "({name}) stop preempt delay"),
             Said::Listening(late) => write!(
                 f,
-                "({name}) this process slept for {:.3} s: listening before claiming to be MASTER",
+                "({name}) the clocks went on by {:.3} s unnoticed (this process slept, the host was paused, or its clock was set): \
+                 listening before claiming to be MASTER",
                 late.as_secs_f64()
             ),
             Said::AdvertTimeout => write!(f, "({name}) Receive advertisement timeout"),
