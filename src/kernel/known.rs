@@ -184,8 +184,10 @@ impl Known {
         Some(link.name)
     }
 
-    /// An address appeared or changed; true when it was not there. One on a link we have not heard of waits for the next dump.
-    pub(super) fn set_address(&mut self, index: u32, address: Address) -> bool {
+    /// An address appeared or changed; true when it was not there. One on a link we have not heard of waits for the next dump. Of a
+    /// claimed one nothing is told: thousands of them come and go without a look at their link.
+    pub(super) fn set_address(&mut self, index: u32, address: Address, claimed: bool) -> bool {
+        let told = !claimed || self.watched.contains(&address.placement.address);
         let Some(link) = self.links.get_mut(&index) else {
             return false;
         };
@@ -204,17 +206,24 @@ impl Known {
                 order,
                 generation,
             });
-        self.dirty.insert(index);
+        if told {
+            self.dirty.insert(index);
+        }
         new
     }
 
     /// An address went away; true when it was there.
-    pub(super) fn remove_address(&mut self, index: u32, placement: &Placement) -> bool {
+    pub(super) fn remove_address(
+        &mut self,
+        index: u32,
+        placement: &Placement,
+        claimed: bool,
+    ) -> bool {
         let removed = self
             .links
             .get_mut(&index)
             .is_some_and(|link| link.addresses.remove(placement).is_some());
-        if removed {
+        if removed && (!claimed || self.watched.contains(&placement.address)) {
             self.dirty.insert(index);
         }
         removed

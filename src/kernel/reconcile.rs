@@ -181,11 +181,13 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 }
             }
             Message::Address { index, address } => {
-                let placement = address.placement;
-                if self.known.set_address(index, address) {
+                let spot = self.claimed_spot(index, address.placement);
+                if self.known.set_address(index, address, spot.is_some()) {
                     self.ask_again();
                 }
-                self.mark_at(index, placement);
+                if let Some(spot) = spot {
+                    self.mark(&Key::Address(spot));
+                }
             }
             Message::AddressGone { index, placement } => self.address_gone(now, index, placement),
             Message::PolicyGone(trace) => self.policy_gone(now, &trace),

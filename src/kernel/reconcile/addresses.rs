@@ -12,19 +12,14 @@ use std::hash::Hash;
 use std::time::Duration;
 
 impl<O: Copy + Eq + Hash> Reconciler<O> {
-    pub(super) fn mark_at(&mut self, index: u32, placement: Placement) {
-        if let Some(link) = self.known.link(index)
-            && self
-                .names
-                .get(&link.name)
-                .is_some_and(|claimed| claimed.contains(&placement))
-        {
-            let spot = Spot {
-                interface: link.name.clone(),
-                placement,
-            };
-            self.mark(&Key::Address(spot));
-        }
+    /// Where an address on this link belongs that somebody claims there.
+    pub(super) fn claimed_spot(&self, index: u32, placement: Placement) -> Option<Spot> {
+        let link = self.known.link(index)?;
+        let claimed = self.names.get(&link.name)?;
+        claimed.contains(&placement).then(|| Spot {
+            interface: link.name.clone(),
+            placement,
+        })
     }
 
     /// Takes in the answer to a request about an address.
@@ -56,7 +51,8 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             }
             (Op::Delete(index), EADDRNOTAVAIL | ENODEV) => {
                 entry.unheard = false;
-                self.known.remove_address(index, &spot.placement);
+                let claimed = self.claimed_spot(index, spot.placement).is_some();
+                self.known.remove_address(index, &spot.placement, claimed);
             }
             (op, errno) => {
                 let adding = matches!(op, Op::Add(_));
@@ -90,16 +86,13 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
     }
 
     pub(super) fn address_gone(&mut self, now: Instant, index: u32, placement: Placement) {
-        if !self.known.remove_address(index, &placement) {
+        let spot = self.claimed_spot(index, placement);
+        if !self.known.remove_address(index, &placement, spot.is_some()) {
             return;
         }
         self.doubt(&Trace::Source(placement.address));
-        let Some(link) = self.known.link(index) else {
+        let Some(spot) = spot else {
             return;
-        };
-        let spot = Spot {
-            interface: link.name.clone(),
-            placement,
         };
         let interface = spot.interface.clone();
         let key = Key::Address(spot);
