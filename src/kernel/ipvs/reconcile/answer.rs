@@ -271,6 +271,7 @@ impl Reconciler {
                 self.mark_destination(key, server);
             }
         }
+        self.end_retired(key);
     }
 
     /// Whether it has been refused, and waits for its time.

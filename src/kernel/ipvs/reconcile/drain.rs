@@ -50,6 +50,11 @@ impl Drains {
             .is_some_and(|servers| servers.contains_key(server))
     }
 
+    /// Whether any destination of a service drains.
+    pub fn has_any(&self, key: &ServiceKey) -> bool {
+        self.services.contains_key(key)
+    }
+
     /// When it is looked at them next.
     pub fn next_due(&self) -> Option<Instant> {
         (!self.services.is_empty()).then_some(self.next)
@@ -226,6 +231,7 @@ impl Reconciler {
             left,
         });
         self.want_destination(&service, server, None);
+        self.end_retired(service);
     }
 
     /// A service has gone, and its destinations with it.

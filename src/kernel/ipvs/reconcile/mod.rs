@@ -1,7 +1,7 @@
 //! The reconciler: which services and destinations are wanted, what the kernel has, and the requests that make the second like the
 //! first. Start, reload, a server that dies and a table that somebody else emptied are the same code: something is marked, look again.
 //! Here are the wants and the requests; what the answers mean is in `answer`, reading the kernel's table back in `read`, destinations that
-//! stay until their connections are over in `drain`, the timeouts in `timeouts`.
+//! stay until their connections are over in `drain`, services that stay for those in `retire`, the timeouts in `timeouts`.
 //!
 //! What is wanted once is ours, with everything in it: a service under its key, and all its destinations. Other services are never looked
 //! at. Nothing is read before it is asked for: the kernel says by its errno what is there already, and then that is read.
@@ -9,6 +9,7 @@
 mod answer;
 mod drain;
 mod read;
+mod retire;
 #[cfg(test)]
 mod tests;
 mod timeouts;
@@ -20,6 +21,7 @@ use answer::Trouble;
 use drain::Drains;
 use read::Reader;
 pub use read::Reading;
+use retire::Keep;
 use rustc_hash::FxHashMap as HashMap;
 use std::collections::{BTreeSet, VecDeque};
 use timeouts::TimeoutWish;
@@ -59,6 +61,8 @@ impl<T: PartialEq> Known<T> {
 #[derive(Debug, Default)]
 struct Slot {
     wanted: Option<Service>,
+    /// It is wanted only until none of its destinations drains; one of another process, which nobody wants, first has to be read.
+    retiring: bool,
     known: Known<Service>,
     /// Which destinations the kernel has has to be read first.
     unread: bool,
@@ -91,7 +95,9 @@ enum Work {
 pub enum Leave {
     /// Nothing of ours.
     Others,
-    /// All of it.
+    /// What is wanted, and others'.
+    Wanted,
+    /// All of it, as it is: another process goes on with it.
     Everything,
     /// Nothing.
     Nothing,
@@ -110,6 +116,7 @@ pub struct Reconciler {
     drains: Drains,
     timeouts: TimeoutWish,
     flush: bool,
+    keep: Keep,
     sequence: u32,
     notices: Vec<Notice>,
     taken_over: usize,
@@ -121,7 +128,11 @@ impl Reconciler {
         if wanted.is_none() && !self.slots.contains_key(&key) {
             return;
         }
-        let slot = self.slots.entry(key).or_default();
+        let slot = self.slots.entry(key).or_insert_with(|| {
+            self.keep.grew();
+            Slot::default()
+        });
+        slot.retiring = false;
         let returns = slot.wanted.is_none() && wanted.is_some();
         let goes = wanted.is_none();
         slot.wanted = wanted;
@@ -194,15 +205,20 @@ impl Reconciler {
     /// The process ends.
     pub fn end(&mut self, leave: Leave) {
         self.timeouts.want(None);
-        if leave == Leave::Others {
-            let all: Vec<ServiceKey> = self.slots.keys().copied().collect();
-            for key in all {
-                self.want_service(key, None);
-            }
-            return;
+        let going: Vec<ServiceKey> = match leave {
+            Leave::Others => self.slots.keys().copied().collect(),
+            Leave::Wanted => self.retiring().collect(),
+            Leave::Everything | Leave::Nothing => Vec::new(),
+        };
+        for key in going {
+            self.want_service(key, None);
         }
-        self.slots.clear();
-        self.queue.clear();
+        match leave {
+            Leave::Others => return,
+            // Nobody would ever take away what was to go just now.
+            Leave::Wanted => self.slots.retain(|_, slot| slot.wanted.is_none()),
+            Leave::Everything | Leave::Nothing => self.slots.clear(),
+        }
         self.retries.clear();
         self.reader = Reader::default();
         self.drains = Drains::default();
@@ -389,6 +405,7 @@ impl Reconciler {
     /// Forgets a service that is neither wanted nor there.
     fn forget(&mut self, key: ServiceKey) {
         if let Some(slot) = self.slots.remove(&key) {
+            self.keep.shrank();
             let servers = slot.destinations.keys();
             let mut works: Vec<Work> = servers.map(|&s| Work::Destination(key, s)).collect();
             works.push(Work::Service(key));

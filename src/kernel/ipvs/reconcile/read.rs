@@ -97,6 +97,12 @@ impl Reconciler {
         }
     }
 
+    /// The same of all services.
+    pub fn ask_all(&mut self) {
+        let all: Vec<ServiceKey> = self.slots.keys().copied().collect();
+        all.into_iter().for_each(|key| self.ask(key));
+    }
+
     /// Whether all that was asked for has been read, or cannot be.
     pub fn has_told(&self) -> bool {
         self.reader.asked.is_empty()
@@ -191,9 +197,10 @@ impl Reconciler {
     }
 
     fn is_to_be_read(&self, key: &ServiceKey) -> bool {
-        self.slots
-            .get(key)
-            .is_some_and(|slot| slot.known.is_present() && slot.wanted.is_some())
+        self.slots.get(key).is_some_and(|slot| {
+            let matters = slot.wanted.is_some() || slot.retiring && slot.unread;
+            slot.known.is_present() && matters
+        })
     }
 
     /// The service itself, as the kernel has it.
@@ -214,6 +221,9 @@ impl Reconciler {
         let Some(slot) = self.slots.get_mut(&key) else {
             return;
         };
+        if slot.retiring && slot.wanted.is_none() {
+            slot.wanted.clone_from(&told);
+        }
         let told = Known::Present(told);
         if slot.known != told {
             if !open.first {
@@ -339,6 +349,7 @@ impl Reconciler {
         for server in open.drained {
             self.drained(key, server);
         }
+        self.end_retired(key);
         self.mark_service(key);
         self.service_is_there(key);
     }

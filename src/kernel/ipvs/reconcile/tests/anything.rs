@@ -16,6 +16,8 @@ enum Happening {
     Ask(u8),
     /// A server is taken out, and has to drain for so long: with connections or without.
     Drain(u8, u8, u64, bool),
+    /// A service is taken out.
+    Retire(u8),
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -31,6 +33,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => (0..90_000u64).prop_map(Happening::Pass),
         1 => Just(Happening::LoseAnswers),
         1 => service.clone().prop_map(Happening::Ask),
+        1 => service.clone().prop_map(Happening::Retire),
         2 => (service, server, 1..90u64, any::<bool>())
             .prop_map(|(key, server, seconds, idle)| Happening::Drain(key, server, seconds, idle)),
     ]
@@ -84,6 +87,10 @@ proptest! {
                     if let Some((_, servers)) = wanted.get_mut(&service_key(key)) {
                         servers.remove(&server_key(server));
                     }
+                }
+                Happening::Retire(key) => {
+                    world.reconciler.retire_service(service_key(key));
+                    wanted.remove(&service_key(key));
                 }
                 Happening::Ask(key) => world.reconciler.ask(service_key(key)),
             }

@@ -225,7 +225,7 @@ fn the_table_is_emptied_when_asked() {
     assert_eq!(world.servers(1), weights(&[(2, 1)]));
     assert_eq!(world.kernel.table.len(), 1);
     world.put(200, "rr", &[]);
-    world.reconciler.end(Leave::Everything);
+    world.reconciler.end(Leave::Wanted);
     world.run();
     assert_eq!(world.kernel.table.len(), 2);
     world.reconciler.end(Leave::Nothing);

@@ -3,6 +3,7 @@
 mod anything;
 mod cases;
 mod drains;
+mod retire;
 
 use super::*;
 use crate::config::model::{Forwarding, Protocol};
