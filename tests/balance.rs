@@ -239,14 +239,41 @@ fn translation() {
     farm.wait_served_by(VIP, &SERVERS, secs(2) + SLACK);
     crash(&farm, DIRECTORS[0]);
     farm.wait_served_by(VIP, &SERVERS, secs(4) + SLACK);
+    restarted(&farm, VIP);
+}
+
+/// The director that is left is restarted while a client downloads: the kernel goes on translating the answers of the server. Its new
+/// configuration has one service less, which nobody but the daemon before knows of.
+fn restarted(farm: &Farm, vip: &str) {
+    const OTHER: &str = "virtual_server 172.16.0.10 81 {\nlb_kind NAT\nprotocol TCP\nreal_server 172.16.1.11 81 {\n}\n}\n";
+    let director = &farm.world.nodes[DIRECTORS[1]];
+    let config = director.read(CONFIG);
+    director.write(CONFIG, &format!("{config}{OTHER}"));
+    director.signal(Signal::SIGHUP);
+    let has_other = || farm.services(DIRECTORS[1]).contains(":81 ");
+    wait_until("the other service", SLACK, has_other);
+    let mut download = farm.download(vip);
+    farm::read_on(&mut download, farm::LONG_RATE, SLACK).expect("the first part");
+    let services = farm.services(DIRECTORS[1]);
+    let (ours, pid) = (Ours.inside(), director.pid());
+    let restart = format!("kill -s $({ours} --signum=RESTART) {pid}");
+    director.run(&["sh", "-c", &restart]);
+    assert_eq!(director.wait_exit(SLACK).code(), Some(0));
+    assert_eq!(farm.services(DIRECTORS[1]), services);
+    director.start(Ours, &config);
+    farm::read_on(&mut download, 3 * farm::LONG_RATE, secs(4) + SLACK)
+        .expect("it outlives the restart");
+    wait_until("the other service goes", SLACK, || !has_other());
+    director.stop();
+    assert_eq!(farm.services(DIRECTORS[1]), "");
 }
 
 /// What the director says on SIGUSR1.
 const DATA: &str = "/tmp/keepalived_check.data";
 const CHECKER: &str = "/run/checkers.pid";
 
-/// The daemon is restarted with its services left in place, then a reload takes out the server that a client downloads from; two virtual
-/// servers are one for the kernel, and the checker process dies meanwhile.
+/// The daemon is restarted with its services left in place, then a reload takes out the server that a client downloads from, and a whole
+/// service that another download comes from; two virtual servers are one for the kernel, and the checker process dies meanwhile.
 fn draining() {
     const VIP: &str = "172.16.0.10";
     let mut farm = Farm::new(&S06);
@@ -254,6 +281,11 @@ fn draining() {
     for host in SERVERS {
         farm.serve(host);
     }
+    const OTHER: &str = "172.16.0.20";
+    let other = format!(
+        "virtual_server {OTHER} 80 {{\nlb_algo rr\nlb_kind DR\nprotocol TCP\ndrain_timeout 60\nreal_server 172.16.0.12 80 {{\n}}\n}}\n"
+    );
+    farm.accept_for("eth0", OTHER);
     let config = |server: &str| {
         format!(
             "virtual_server {VIP} 80 {{\nlb_algo rr\nlb_kind DR\nprotocol TCP\ndrain_timeout 60\nreal_server {server} 80 {{\n}}\n}}\n\
@@ -262,7 +294,13 @@ fn draining() {
         )
     };
     let director = &farm.world.nodes[DIRECTORS[0]];
-    director.run(&["ip", "addr", "add", &format!("{VIP}/32"), "dev", "eth0"]);
+    for address in [VIP, OTHER] {
+        director.run(&["ip", "addr", "add", &format!("{address}/32"), "dev", "eth0"]);
+    }
+    let reload = |config: &str| {
+        director.write(CONFIG, config);
+        director.signal(Signal::SIGHUP);
+    };
     director.write(CONFIG, &config("172.16.0.11"));
     director.start_with(Ours, &["-n", "-l", "-D", "-I", "-f", CONFIG]);
     farm.wait_served_by(VIP, &SERVERS[..1], SLACK);
@@ -271,29 +309,48 @@ fn draining() {
     let services = farm.services(DIRECTORS[0]);
     director.stop();
     assert_eq!(farm.services(DIRECTORS[0]), services);
-    director.start(Ours, &config("172.16.0.11"));
+    director.start(Ours, &(config("172.16.0.11") + &other));
     // A signal would end a program that has only just begun.
     wait_until("it runs again", SLACK, || {
         director.log().matches("Startup complete").count() == 2
     });
+    farm.wait_served_by(OTHER, &SERVERS[1..], SLACK);
+    let mut from_other = farm.download(OTHER);
+    farm::read_on(&mut from_other, farm::LONG_RATE, SLACK).expect("the first part");
     // More than came before the stop.
     farm::read_on(&mut download, 2 * farm::LONG_RATE, SLACK).expect("it outlives a restart");
-    director.write(CONFIG, &config("172.16.0.12"));
-    director.signal(Signal::SIGHUP);
+    reload(&config("172.16.0.12"));
     farm.wait_served_by(VIP, &SERVERS[1..], SLACK);
-    let drains = || {
+    let has = |server: &str| farm.services(DIRECTORS[0]).contains(server);
+    let drains = || has("-r 172.16.0.11:80 -g -w 0");
+    let other_drains = || has("-t 172.16.0.20:80 -r 172.16.0.12:80 -g -w 0");
+    assert!(
+        drains() && other_drains(),
+        "{}",
         farm.services(DIRECTORS[0])
-            .contains("-r 172.16.0.11:80 -g -w 0")
-    };
-    assert!(drains(), "{}", farm.services(DIRECTORS[0]));
+    );
     let pid = || director.read(CHECKER).trim().parse().ok();
     let first = pid().expect("a checker process");
     kill(Pid::from_raw(first), Signal::SIGKILL).expect("the checker process");
     wait_until("another takes over", SLACK, || {
         pid().is_some_and(|pid| pid != first)
-            && director.log().matches(" drains, for ").count() == 2
+            && director.log().matches(" drains, for ").count() == 4
     });
-    assert!(drains(), "{}", farm.services(DIRECTORS[0]));
+    assert!(
+        drains() && other_drains(),
+        "{}",
+        farm.services(DIRECTORS[0])
+    );
+    reload(&(config("172.16.0.12") + &other));
+    wait_until("it is wanted again", SLACK, || {
+        has("-t 172.16.0.20:80 -r 172.16.0.12:80 -g -w 1")
+    });
+    farm.wait_served_by(OTHER, &SERVERS[1..], SLACK);
+    reload(&config("172.16.0.12"));
+    wait_until("and is not", SLACK, other_drains);
+    farm::read_on(&mut from_other, 2 * farm::LONG_RATE, SLACK).expect("it goes on meanwhile");
+    drop(from_other);
+    wait_until("the service goes with its last", SLACK, || !has(OTHER));
     // More than can be under way without the director.
     farm::read_on(&mut download, 3 * farm::LONG_RATE, SLACK).expect("the download goes on");
     director.signal(Signal::SIGUSR1);
@@ -322,6 +379,23 @@ fn draining() {
     wait_until("it goes with its last connection", SLACK, || !drains());
     assert!(director.log().contains("it has drained"));
     farm.wait_served_by(VIP, &SERVERS[1..], SLACK);
+    // Nothing is balanced any more, and the checker process sees to that alone.
+    let mut download = farm.download(VIP);
+    farm::read_on(&mut download, farm::LONG_RATE, SLACK).expect("the first part");
+    let checker = pid().map(Pid::from_raw).expect("a checker process");
+    reload(
+        "vrrp_instance REST {\ninterface eth0\nvirtual_router_id 5\nvirtual_ipaddress {\n172.16.0.30\n}\n}\n",
+    );
+    wait_until("the rest drains", SLACK, || {
+        has("-r 172.16.0.12:80 -g -w 0")
+    });
+    farm::read_on(&mut download, 2 * farm::LONG_RATE, SLACK).expect("the download goes on");
+    assert!(director.processes().contains(&checker));
+    drop(download);
+    wait_until("the checker process has nothing to do", SLACK, || {
+        !director.processes().contains(&checker)
+    });
+    assert_eq!(farm.services(DIRECTORS[0]), "");
     director.stop();
     assert_eq!(farm.services(DIRECTORS[0]), "");
 }

@@ -5,7 +5,7 @@
 //! that stays says of it what was known before.
 
 use super::director::{At, Check, Director, is_done, is_timed};
-use super::kept::{Kept, server_identity, service_identity};
+use super::kept::{self, Kept, server_identity, service_identity};
 use super::notice::{Names, Notice, Why};
 use super::schedule::{Plan, Schedule};
 use super::service::{Scene, Server, Service};
@@ -108,14 +108,12 @@ impl Director {
             suspended: false,
         };
         let states = std::mem::take(&mut self.services);
-        let mut before = Before::new(&old.virtual_servers, states, |config| {
-            (&config.service, config.protocol)
-        });
+        let mut before = Before::new(&old.virtual_servers, states, kept::key);
         let taken: Vec<_> = new
             .virtual_servers
             .iter()
             .enumerate()
-            .map(|(place, config)| before.take(place, (&config.service, config.protocol)))
+            .map(|(place, config)| before.take(place, kept::key(config)))
             .collect();
         for (place, config, service) in before.rest() {
             service.end(&mut step.scene(place, config));
@@ -180,7 +178,7 @@ impl Director {
             step.actions.push(Action::Drain {
                 service: place,
                 server: of_gone.into(),
-                limit: of_gone.extra.as_deref().and_then(|it| it.drain_timeout),
+                limit: of_gone.drain_timeout(),
             });
             for id in &state.checks {
                 self.remove(*id, step.actions);

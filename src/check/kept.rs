@@ -2,7 +2,7 @@
 //! checks added to its weight. Where that is kept is the role's.
 
 use super::director::Director;
-use crate::config::model::{Lvs, RealServer, VirtualServer};
+use crate::config::model::{Lvs, Protocol, RealServer, Service, VirtualServer};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// What was known of a service or a server.
@@ -14,10 +14,15 @@ pub struct Kept {
     pub extra: i32,
 }
 
+/// What makes a virtual server the same one after a reload.
+pub fn key(config: &VirtualServer) -> (&Service, Option<Protocol>) {
+    (&config.service, config.protocol)
+}
+
 /// What tells a service from all others. The same program makes and compares it; never 0.
 pub fn service_identity(config: &VirtualServer) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (&config.service, config.protocol).hash(&mut hasher);
+    key(config).hash(&mut hasher);
     hasher.finish() | 1
 }
 

@@ -5,6 +5,8 @@
 pub enum Function {
     /// Stop.
     Stop,
+    /// Stop, but leave the services of IPVS to the daemon that is started next.
+    Restart,
     /// Read the configuration again.
     Reload,
     /// Write the data files.
@@ -19,11 +21,15 @@ pub enum Function {
     ThreadDump,
 }
 
+/// What tells `RESTART` from the first real-time signal: no version of keepalived knows this one.
+const RESTART_AFTER: i32 = 3;
+
 impl Function {
     /// Every function, with its name for `--signum` and the signal's number.
-    pub fn all() -> [(Function, &'static str, i32); 7] {
+    pub fn all() -> [(Function, &'static str, i32); 8] {
         [
             (Function::Stop, "STOP", libc::SIGTERM),
+            (Function::Restart, "RESTART", libc::SIGRTMIN() + RESTART_AFTER),
             (Function::Reload, "RELOAD", libc::SIGHUP),
             (Function::Data, "DATA", libc::SIGUSR1),
             (Function::Stats, "STATS", libc::SIGUSR2),
@@ -55,6 +61,7 @@ mod tests {
     fn numbers_are_those_that_scripts_know() {
         for (function, expected) in [
             ("STOP", 15),
+            ("RESTART", 37),
             ("RELOAD", 1),
             ("DATA", 10),
             ("STATS", 12),

@@ -25,6 +25,8 @@ pub struct Inheritance {
     pub ledger: std::rc::Rc<super::ledger::Ledger>,
     /// The handover.
     pub handover: std::rc::Rc<super::handover::Handover>,
+    /// Whether nobody has played the role since the daemon was started.
+    pub first: bool,
     /// Whether it replaces one that died.
     pub resume: bool,
 }
@@ -39,6 +41,7 @@ pub fn run(inheritance: Inheritance, held: Held) -> Exit {
         board,
         ledger,
         handover,
+        first,
         resume,
     } = inheritance;
     logging::start(&super::log_settings(&options, &model.global, Some(role)));
@@ -75,6 +78,7 @@ pub fn run(inheritance: Inheritance, held: Held) -> Exit {
         board,
         ledger,
         handover,
+        first,
         resume,
         scheduler,
     };

@@ -4,7 +4,7 @@ use super::child::{self, Inheritance};
 use super::configuration;
 use super::control::{self, Answer, Order, ToChild};
 use super::handover::Handover;
-use super::parent::{Key, Parent, Source};
+use super::parent::{Key, Parent, Phase, Source};
 use super::watch::{BackOff, Verdict, Watch};
 use super::{Exit, Role};
 use crate::config::model::Model;
@@ -23,8 +23,10 @@ pub(super) struct Child {
     pub(super) line: ToChild,
     pub(super) started: Instant,
     pub(super) watch: Watch,
-    /// It was told to stop, as the configuration no longer wants it.
+    /// It was told to leave, as the configuration no longer wants it.
     pub(super) leaving: bool,
+    /// It was, but is wanted again: it may stay, or leave all the same if that was too late.
+    pub(super) recalled: bool,
     /// It was told to reload and has not answered: that it has started says nothing of that.
     pub(super) reloads: bool,
 }
@@ -39,6 +41,8 @@ pub(super) struct Post {
     pub(super) child: Option<Child>,
     /// To be forked at the next turn.
     pub(super) vacant: bool,
+    /// Nobody has played it since the daemon was started.
+    pub(super) first: bool,
     /// The next child replaces one that died.
     pub(super) resume: bool,
     pub(super) back_off: BackOff,
@@ -60,7 +64,7 @@ impl Parent {
     pub(super) fn vacancy(&self) -> Option<Role> {
         self.posts
             .iter()
-            .find(|post| post.vacant && post.wanted)
+            .find(|post| post.vacant && post.child.is_none())
             .map(|post| post.role)
     }
 
@@ -113,19 +117,26 @@ impl Parent {
                 role.title()
             );
         }
-        if self.is_stopping()
-            && let Err(error) = line.send(Order::Stop)
+        let phase = self.phase;
+        let post = self.post(role);
+        let order = match phase {
+            Phase::Stopping { order, .. } => Some(order),
+            // It only sees to what another one has left.
+            _ => (!post.wanted).then_some(Order::Leave),
+        };
+        if let Some(order) = order
+            && let Err(error) = line.send(order)
         {
             warn!("Cannot tell process {pid}: {error}");
         }
-        let post = self.post(role);
-        post.vacant = false;
+        (post.vacant, post.first) = (false, false);
         post.child = Some(Child {
             pid,
             line,
             started: now,
             watch: Watch::default(),
-            leaving: false,
+            leaving: !post.wanted,
+            recalled: false,
             reloads: false,
         });
     }
@@ -140,7 +151,8 @@ impl Parent {
         let Some(post) = self.posts.iter().find(|post| post.role == role) else {
             return Exit::Internal as i32;
         };
-        let (resume, handover) = (post.resume, post.handover.clone());
+        let (first, resume) = (post.first, post.resume);
+        let handover = post.handover.clone();
         let Parent {
             options,
             model,
@@ -166,6 +178,7 @@ impl Parent {
                 board,
                 ledger,
                 handover,
+                first,
                 resume,
             },
             held,
@@ -254,7 +267,14 @@ impl Parent {
         let _ = self.events.remove(&child.line.silence);
         self.wheel.disarm(Key::Unanswered(role));
         let title = role.title();
-        if self.is_stopping() || child.leaving {
+        if self.is_stopping() {
+            return;
+        }
+        let told = child.leaving || child.recalled;
+        if told && (end == End::Status(Exit::Clean as i32) || !role.leaves_nothing_unknown()) {
+            let post = self.post(role);
+            post.resume = false;
+            post.vacant |= child.recalled;
             return;
         }
         let permanent = match end {
@@ -303,22 +323,36 @@ impl Parent {
         match (before, wanted) {
             (false, true) => {
                 // A predecessor that is just leaving ends first.
-                post.vacant = true;
+                post.vacant = post.child.as_ref().is_none_or(|child| child.leaving);
                 post.awaited = true;
-                post.resume = false;
                 post.back_off = BackOff::default();
             }
             (true, false) => {
-                post.vacant = false;
                 post.awaited = false;
-                if let Some(child) = &mut post.child {
-                    child.leaving = true;
-                    // One that cannot be told is given up by the watchdog.
-                    let _ = child.line.send(Order::Stop);
+                match &mut post.child {
+                    Some(child) => {
+                        child.leaving = true;
+                        // One that cannot be told is given up by the watchdog.
+                        let _ = child.line.send(Order::Leave);
+                    }
+                    // Another one is still to see to what it has left in the kernel.
+                    None if post.resume && role.leaves_nothing_unknown() => return,
+                    None => post.resume = false,
                 }
+                post.vacant = false;
                 self.wheel.disarm(Key::Replace(role));
             }
             _ => {}
+        }
+    }
+
+    /// One that is leaving while something drains may stay: it is told of a configuration that has work for it again.
+    pub(super) fn recall(&mut self, role: Role) {
+        if let Some(child) = &mut self.post(role).child
+            && role.leaves_nothing_unknown()
+            && std::mem::take(&mut child.leaving)
+        {
+            child.recalled = true;
         }
     }
 

@@ -23,6 +23,10 @@ pub enum Order {
     Reload(u64),
     /// Resign, clean up and exit with status 0.
     Stop,
+    /// The same, but leave the services of IPVS as they are: another daemon goes on with them at once.
+    Restart,
+    /// The configuration has no work for the role any more: as `Stop`, once nothing drains.
+    Leave,
     /// Write the data file.
     Data,
     /// Write the statistics.
@@ -58,6 +62,8 @@ impl Order {
             Order::StatsClear => (4, 0),
             Order::Json => (5, 0),
             Order::AreYouAlive => (6, 0),
+            Order::Restart => (7, 0),
+            Order::Leave => (8, 0),
         };
         let mut bytes = [tag; ORDER_SIZE];
         bytes[1..].copy_from_slice(&value.to_ne_bytes());
@@ -74,6 +80,8 @@ impl Order {
             4 => Order::StatsClear,
             5 => Order::Json,
             6 => Order::AreYouAlive,
+            7 => Order::Restart,
+            8 => Order::Leave,
             _ => return None,
         })
     }
@@ -210,6 +218,8 @@ mod tests {
         let orders = [
             Order::Reload(u64::MAX),
             Order::Stop,
+            Order::Restart,
+            Order::Leave,
             Order::Data,
             Order::Stats,
             Order::StatsClear,

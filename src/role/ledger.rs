@@ -1,6 +1,9 @@
-//! The ledger: what the checker process knows of each virtual server and real server, which servers drain, and which IPVS timeouts it has
-//! to put back, in memory shared by the parent and its checker children. A process that replaces a dead one reads it, so that no dead
-//! server gets traffic, no script runs again and no connection is cut.
+//! The ledger: what the checker process knows of each virtual server and real server, which services of IPVS are its own, which servers
+//! drain, and which IPVS timeouts it has to put back, in memory shared by the parent and its checker children. A process that replaces a
+//! dead one reads it, so that no dead server gets traffic, no script runs again, no connection is cut and nothing is left behind.
+
+mod file;
+mod services;
 
 use crate::check::kept::Kept;
 use crate::kernel::ipvs::Timeouts;
@@ -20,8 +23,10 @@ const DRAINS: usize = 1 << 17;
 const WORDS: usize = 2;
 /// Words before the records: the timeouts.
 const TIMEOUTS: usize = 2;
-/// Words before those of services and servers: the timeouts, and what drains.
-const HEAD: usize = TIMEOUTS + DRAINS * WORDS;
+/// Words before those of IPVS services: the timeouts, and what drains.
+const BEFORE_SERVICES: usize = TIMEOUTS + DRAINS * WORDS;
+/// Words before those of virtual and real servers: IPVS services as well.
+const HEAD: usize = BEFORE_SERVICES + services::WORDS;
 /// Where in its word the first of two numbers is.
 const HIGH_SHIFT: u32 = 32;
 /// No record.
@@ -95,7 +100,7 @@ impl Ledger {
     }
 
     fn drain_records(&self) -> impl Iterator<Item = &[AtomicU64; WORDS]> + Clone {
-        let words = self.0.words().get(TIMEOUTS..HEAD).unwrap_or_default();
+        let words = self.0.words().get(TIMEOUTS..BEFORE_SERVICES).unwrap_or_default();
         words.as_chunks().0.iter()
     }
 

@@ -84,6 +84,14 @@ impl Role {
 }
 
 impl Role {
+    /// Whether a process that replaces one which died knows all that it left in the kernel, whatever is configured by then.
+    pub fn leaves_nothing_unknown(self) -> bool {
+        match self {
+            Role::Vrrp => false,
+            Role::Checker => true,
+        }
+    }
+
     /// Whether its part of the configuration differs: a role is not disturbed for the sake of another.
     pub fn concerned(self, old: &Model, new: &Model) -> bool {
         match self {
@@ -179,6 +187,8 @@ pub struct RoleContext {
     pub ledger: Rc<Ledger>,
     /// Where the configuration of `Order::Reload` is found.
     pub handover: Rc<Handover>,
+    /// The daemon has been started just now.
+    pub first: bool,
     /// This process replaces one that died: carry on from the board.
     pub resume: bool,
     /// How the kernel runs this process.

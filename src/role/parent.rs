@@ -67,8 +67,10 @@ pub(super) enum Phase {
     Reloading {
         again: bool,
     },
+    /// The children are told so by this order.
     Stopping {
         status: i32,
+        order: Order,
     },
 }
 
@@ -105,14 +107,23 @@ impl Parent {
         events.add(&signals, Source::Signals, Want::Read)?;
         let mut appointment = Appointment::new(&mut events)?;
         appointment.follow(&mut events, &model.global.files);
+        let ledger = Rc::new(Ledger::new()?);
+        if options.checker {
+            let file = paths::left_services(&options, &model.global);
+            ledger.load(&file, &model.global.ipvs.namespace);
+        }
         let post = |role: Role| -> io::Result<Post> {
             let wanted = role.wanted(&options, &model);
+            // What another daemon has left is seen to also where nothing like that is configured any more.
+            let left = role == Role::Checker && ledger.has_services();
+            let vacant = wanted || left;
             Ok(Post {
                 role,
                 handover: Rc::new(Handover::new()?),
                 wanted,
                 child: None,
-                vacant: wanted,
+                vacant,
+                first: vacant,
                 resume: false,
                 back_off: BackOff::default(),
                 awaited: wanted,
@@ -125,7 +136,7 @@ impl Parent {
             directory,
             model,
             board: Rc::new(Board::new()?),
-            ledger: Rc::new(Ledger::new()?),
+            ledger,
             pid_file,
             signals,
             events,
@@ -220,6 +231,7 @@ impl Parent {
                 .find(|&(_, _, number)| number == signal);
             match function.map(|(function, _, _)| function) {
                 Some(Function::Stop) => self.stop(Exit::Clean as i32),
+                Some(Function::Restart) => self.stop_by(Order::Restart, Exit::Clean as i32),
                 Some(Function::Reload) => self.reload_wanted(),
                 Some(Function::Data) => {
                     self.tell_all(Order::Data);
@@ -305,13 +317,23 @@ impl Parent {
     }
 
     pub(super) fn stop(&mut self, status: i32) {
+        self.stop_by(Order::Stop, status);
+    }
+
+    fn stop_by(&mut self, order: Order, status: i32) {
         if self.is_stopping() {
             return;
         }
-        info!("Stopping");
+        info!(
+            "{}",
+            match order {
+                Order::Restart => "Stopping to be started again",
+                _ => "Stopping",
+            }
+        );
         systemd::notify(Progress::Stopping);
-        self.phase = Phase::Stopping { status };
-        self.tell_all(Order::Stop);
+        self.phase = Phase::Stopping { status, order };
+        self.tell_all(order);
         self.close_posts();
         self.end_own_script();
         let limit = self.model.global.child_wait_time();
@@ -328,7 +350,7 @@ impl Parent {
     }
 
     fn finished(&mut self) -> Option<i32> {
-        let Phase::Stopping { status } = self.phase else {
+        let Phase::Stopping { status, .. } = self.phase else {
             return None;
         };
         let are_alone = self.posts.iter().all(|post| post.child.is_none());

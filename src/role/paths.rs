@@ -111,6 +111,11 @@ pub fn saved_settings(options: &Options, global: &Global) -> PathBuf {
     pid_file(options, global, None).with_extension("sysctl")
 }
 
+/// Where a daemon that stops for another says which services of IPVS it has left in place: beside its pid file.
+pub fn left_services(options: &Options, global: &Global) -> PathBuf {
+    pid_file(options, global, None).with_extension("ipvs")
+}
+
 /// The log file of a process.
 pub fn log_file(options: &Options, role: Option<Role>) -> Option<PathBuf> {
     let path = match options.log_file.as_ref()? {

@@ -66,6 +66,9 @@ impl Parent {
         // Before the children are told: they write into the same directory.
         self.save_configuration();
         for (role, length) in handed {
+            if role.wanted(&self.options, &self.model) {
+                self.recall(role);
+            }
             self.tell_to_reload(role, length);
         }
         for role in Role::ALL {

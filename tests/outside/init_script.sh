@@ -110,6 +110,26 @@ third=$(daemon_pid)
 rc status 0 "pid $third"
 soon 'the address is there' holds 192.0.2.13
 
+if [ "$FUNCTIONS" = none ]; then
+    say 'a restart leaves the load balancer to the next daemon, unless the one that runs is keepalived itself'
+    # The settings are read by the init script, so that its signals can be heard here.
+    # shellcheck disable=SC2016  # to be expanded there
+    echo 'kill() { echo "$1" >>/run/signals; command kill "$@"; }' >"$ROOT/etc/sysconfig/keepalived"
+    rc restart 0
+    echo "-$(inside keepalived --signum=RESTART)" >"$SCRATCH/expected"
+    rc stop 0
+    echo -TERM >>"$SCRATCH/expected"
+    echo DAEMON=/usr/host-sbin/keepalived >>"$ROOT/etc/sysconfig/keepalived"
+    rc start 0
+    sed -i /DAEMON=/d "$ROOT/etc/sysconfig/keepalived"
+    rc restart 0
+    echo -TERM >>"$SCRATCH/expected"
+    grep -vx -e -0 "$ROOT/run/signals" | diff "$SCRATCH/expected" - || fail 'these were not the right signals'
+    inside readlink "/proc/$(daemon_pid)/exe" | grep -q /usr/sbin/keepalived || fail 'ours did not take over'
+    rm "$ROOT/etc/sysconfig/keepalived"
+    soon 'the address is there' holds 192.0.2.13
+fi
+
 say 'stop, and once more'
 rc stop 0 "$good"
 rc start 0

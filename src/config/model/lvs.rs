@@ -273,6 +273,13 @@ pub struct RealServerExtra {
     pub drain_timeout: Option<Duration>,
 }
 
+impl RealServer {
+    /// `drain_timeout` of its own.
+    pub fn drain_timeout(&self) -> Option<Duration> {
+        self.extra.as_deref().and_then(|it| it.drain_timeout)
+    }
+}
+
 /// A server with its port and protocol as logs, mails and the FIFO name it: `[10.0.0.1]:tcp:80`.
 pub struct EndpointName(pub IpAddr, pub Option<Protocol>, pub Option<u16>);
 

@@ -1,6 +1,7 @@
 //! The load balancer's side of the checker role: the socket to the kernel's IPVS and the reconciler behind it. Which servers are wanted
 //! is the core's to say, what that is for the kernel `check::table`'s.
 
+use crate::check::kept;
 use crate::check::table::{self, Groups, Server};
 use crate::config::model::{self, IpvsNamespace, Model, VirtualServer};
 use crate::kernel::ipvs::{
@@ -52,13 +53,15 @@ pub struct Ipvs {
     keys: Vec<Box<[ServiceKey]>>,
     /// Those that belong to several.
     shared: HashSet<ServiceKey>,
+    /// How long servers drain that say nothing themselves.
+    usual_drain: Option<Duration>,
     ending: bool,
 }
 
 impl Ipvs {
-    /// Opens the socket; the first `send` asks whether the kernel has IPVS. `ledger` may know what another process has changed, one that
-    /// has died if `resume`.
-    pub fn open(config: &model::Ipvs, ledger: Rc<Ledger>, resume: bool) -> io::Result<Self> {
+    /// Opens the socket; the first `send` asks whether the kernel has IPVS. `ledger` may know what another process has changed; `first`: the
+    /// daemon has been started just now.
+    pub fn open(config: &model::Ipvs, ledger: Rc<Ledger>, first: bool) -> io::Result<Self> {
         let open = || Netlink::open(GENERIC, &[]);
         let socket = match &config.namespace {
             IpvsNamespace::Same => open()?,
@@ -74,14 +77,15 @@ impl Ipvs {
             ledger,
             keys: Vec::new(),
             shared: HashSet::default(),
+            usual_drain: None,
             ending: false,
         };
         if let Some(before) = ipvs.ledger.timeouts() {
             ipvs.reconciler.inherit_timeouts(before);
         }
         ipvs.reconciler.inherit_drains(ipvs.ledger.drains());
-        // What is there after a crash is ours, and people are connected.
-        if config.flush && !resume {
+        // What another process of ours has left is ours, and people are connected; what is there at a reload is known to whoever reloads.
+        if config.flush && first && !ipvs.ledger.has_services() {
             ipvs.reconciler.flush();
         }
         Ok(ipvs)
@@ -92,9 +96,12 @@ impl Ipvs {
         &self.socket
     }
 
-    /// Goes over to a configuration: services that are no longer in it go. `put_all` has to follow for each virtual server.
-    pub fn configure(&mut self, model: &Model) {
+    /// Goes over from a configuration to another: services that are no longer in it go, as soon as their servers have
+    /// drained where that is asked for. `put_all` has to follow for each virtual server.
+    pub fn configure(&mut self, now: Instant, old: &Model, model: &Model) {
         self.settings(&model.global.ipvs);
+        let drain = |model: &Model| model.global.ipvs.drain_timeout;
+        self.usual_drain = drain(old).or(drain(model));
         let groups = Groups::of(&model.lvs);
         let before: Vec<Box<[ServiceKey]>> = std::mem::take(&mut self.keys);
         let mut owners: HashMap<ServiceKey, &VirtualServer> = HashMap::default();
@@ -111,9 +118,17 @@ impl Ipvs {
             }
             self.keys.push(keys.into());
         }
+        let stay: HashSet<_> = model.lvs.virtual_servers.iter().map(kept::key).collect();
+        for (config, keys) in old.lvs.virtual_servers.iter().zip(&before) {
+            // What becomes of the servers at its other services the core says.
+            let goes = !stay.contains(&kept::key(config));
+            let all = keys.iter();
+            let keys = all.filter(|key| goes || !owners.contains_key(key));
+            self.drain_all(now, config, keys);
+        }
         for key in before.iter().flatten() {
             if !owners.contains_key(key) {
-                self.reconciler.want_service(*key, None);
+                self.reconciler.retire_service(*key);
             }
         }
         for key in self.keys.iter().flatten() {
@@ -155,8 +170,12 @@ impl Ipvs {
         }
     }
 
-    /// A server is wanted behind a virtual server no more, but for its connections, and for so long at most. `put_all` has to follow.
-    pub fn drain(&mut self, now: Instant, place: usize, server: &Server, limit: Duration) {
+    /// A server is wanted behind a virtual server no more, but for its connections, if it is to drain: for so long at most, where it has a
+    /// limit of its own. `put_all` has to follow.
+    pub fn drain(&mut self, now: Instant, place: usize, server: &Server, limit: Option<Duration>) {
+        let Some(limit) = self.drain_limit(limit) else {
+            return;
+        };
         for key in self.keys.get(place).into_iter().flatten() {
             let Some(destination) = server.key(key) else {
                 continue;
@@ -167,6 +186,44 @@ impl Ipvs {
                 self.reconciler.drain(now, key, destination, limit);
             }
         }
+    }
+
+    /// How long a server may drain that has this limit of its own; None: it does not.
+    fn drain_limit(&self, own: Option<Duration>) -> Option<Duration> {
+        own.or(self.usual_drain).filter(|limit| !limit.is_zero())
+    }
+
+    /// All servers of a virtual server drain at these services; `put_all` follows for those that somebody else wants there.
+    fn drain_all<'k>(
+        &mut self,
+        now: Instant,
+        config: &VirtualServer,
+        keys: impl Iterator<Item = &'k ServiceKey> + Clone,
+    ) {
+        for server in &config.real_servers {
+            let Some(limit) = self.drain_limit(server.drain_timeout()) else {
+                continue;
+            };
+            let server = Server::from(server);
+            for key in keys.clone() {
+                if let Some(destination) = server.key(key) {
+                    self.reconciler.drain(now, key, destination, limit);
+                }
+            }
+        }
+    }
+
+    /// Takes over the services that another process has left, where the configuration does not name them.
+    pub fn inherit_services(&mut self) {
+        let ledger = self.ledger.clone();
+        for key in ledger.services() {
+            self.reconciler.inherit_service(key);
+        }
+    }
+
+    /// Whether the kernel has what is wanted, and nothing drains.
+    pub fn is_clear(&self) -> bool {
+        self.is_settled() && !self.reconciler.has_drains()
     }
 
     /// Those that drain, with the end of their time.
@@ -238,9 +295,7 @@ impl Ipvs {
                     if let Some(before) = self.reconciler.timeouts_before() {
                         self.ledger.write_timeouts(before);
                     }
-                    if let Some(drains) = self.reconciler.drains_to_keep() {
-                        self.ledger.write_drains(&drains);
-                    }
+                    self.keep();
                     let requests = self.reconciler.requests(now);
                     if requests.is_empty() {
                         break;
@@ -260,7 +315,18 @@ impl Ipvs {
             // The kernel has carried it out, so the answers are there.
             self.receive(now);
         }
+        self.keep();
         self.is_ready(now)
+    }
+
+    /// Leaves to whoever replaces this process what it has to know.
+    fn keep(&mut self) {
+        if let Some(services) = self.reconciler.services_to_keep() {
+            self.ledger.write_services(services);
+        }
+        if let Some(drains) = self.reconciler.drains_to_keep() {
+            self.ledger.write_drains(&drains);
+        }
     }
 
     /// When `send` has to be called though nothing arrived and nothing is wanted.
@@ -284,9 +350,7 @@ impl Ipvs {
     /// Has what all services carry read.
     pub fn ask_all(&mut self) {
         if let Family::Known(_) = self.family {
-            for key in self.keys.iter().flatten() {
-                self.reconciler.ask(*key);
-            }
+            self.reconciler.ask_all();
         }
     }
 
@@ -311,14 +375,14 @@ impl Ipvs {
         }
     }
 
-    /// The process ends: `release` says whether the table is taken away as the configuration wants, or left as it is.
-    pub fn end(&mut self, config: &model::Ipvs, release: bool) {
+    /// The process ends: `leave` says what stays of the table. None: what the configuration wants to stay.
+    pub fn end(&mut self, config: &model::Ipvs, leave: Option<Leave>) {
         self.ending = true;
-        self.reconciler.end(match (release, config.flush_on_stop) {
-            (false, _) => Leave::Everything,
-            (true, true) => Leave::Nothing,
-            (true, false) => Leave::Others,
-        });
+        self.keep();
+        self.reconciler.end(leave.unwrap_or(match config.flush_on_stop {
+            true => Leave::Nothing,
+            false => Leave::Others,
+        }));
     }
 
     fn is_ready(&self, now: Instant) -> bool {

@@ -120,6 +120,8 @@ struct Shell {
     unasked: Option<Instant>,
     /// Where in the ledger each service begins; its servers follow.
     places: Vec<usize>,
+    /// There is no work any more, but what drains is seen to.
+    leaving: bool,
     stopping: bool,
     exit: Option<Exit>,
 }
@@ -144,7 +146,7 @@ impl Shell {
             director: Director::default(),
             connections: Connections::new(connections_max()),
             runs: Runs::default(),
-            ipvs: Ipvs::open(&model.global.ipvs, context.ledger.clone(), context.resume)?,
+            ipvs: Ipvs::open(&model.global.ipvs, context.ledger.clone(), context.first)?,
             watch: Watch::default(),
             sync_daemons: SyncDaemons::default(),
             programs: Programs::default(),
@@ -154,6 +156,7 @@ impl Shell {
             actions: Vec::new(),
             unasked: None,
             places: Vec::new(),
+            leaving: false,
             stopping: false,
             exit: None,
             model,
@@ -186,7 +189,8 @@ impl Shell {
             true => self.context.ledger.read(),
             false => HashMap::new(),
         };
-        self.ipvs.configure(&model);
+        self.ipvs.configure(now, &Model::default(), &model);
+        self.ipvs.inherit_services();
         self.director.configure(
             now,
             &nothing,
@@ -255,12 +259,7 @@ impl Shell {
                 service,
                 server,
                 limit,
-            } => {
-                let limit = limit.or(self.model.global.ipvs.drain_timeout);
-                if let Some(limit) = limit.filter(|limit| !limit.is_zero()) {
-                    self.ipvs.drain(now, service, &server, limit);
-                }
-            }
+            } => self.ipvs.drain(now, service, &server, limit),
             Action::Arm(check, at) => self.wheel.arm(Key::Check(check), at),
             Action::Disarm(check) => drop(self.wheel.disarm(Key::Check(check))),
             Action::Abandon(check) => {

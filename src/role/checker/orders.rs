@@ -2,11 +2,13 @@
 
 use super::{KERNEL_LIMIT, Key, Shell, say_what_is_missing};
 use crate::config::model::Model;
+use crate::kernel::ipvs::Leave;
 use crate::os::{clock, random};
 use crate::role::control::{Answer, Order};
+use crate::role::paths;
 use crate::role::programs::PROGRAMS_LIMIT;
 use crate::time::Instant;
-use log::error;
+use log::{error, warn};
 use std::rc::Rc;
 
 impl Shell {
@@ -16,9 +18,14 @@ impl Shell {
         while let Some(order) = self.context.parent.receive(now) {
             match order {
                 Order::Stop => self.stop(now),
+                Order::Restart => self.stop_for_another(now),
+                Order::Leave => self.leaving = true,
                 Order::Reload(length) => {
                     match self.context.handed_over(length) {
-                        Ok(model) if !self.stopping => self.take(now, model),
+                        Ok(model) if !self.stopping => {
+                            self.leaving = false;
+                            self.take(now, model);
+                        }
                         Ok(_) => {}
                         Err(error) => error!(
                             "The new configuration cannot be taken over, the old one stays: {error}"
@@ -36,6 +43,28 @@ impl Shell {
     }
 
     pub(super) fn stop(&mut self, now: Instant) {
+        let release = self.context.options.release_ipvs;
+        self.stop_with(now, (!release).then_some(Leave::Wanted));
+    }
+
+    /// Another daemon goes on with the services and with what drains.
+    fn stop_for_another(&mut self, now: Instant) {
+        if self.stopping {
+            return;
+        }
+        self.stop_with(now, Some(Leave::Everything));
+        let global = &self.model.global;
+        let path = paths::left_services(&self.context.options, global);
+        if let Err(error) = self.context.ledger.save(&path, &global.ipvs.namespace) {
+            warn!(
+                "Cannot write {} ({error}): IPVS services which are taken out of the configuration before the next start will be left",
+                path.display()
+            );
+        }
+    }
+
+    /// `leave`: see `Ipvs::end`.
+    fn stop_with(&mut self, now: Instant, leave: Option<Leave>) {
         if std::mem::replace(&mut self.stopping, true) {
             return;
         }
@@ -45,8 +74,7 @@ impl Shell {
         self.director.stop(now, lvs, &mut self.actions);
         self.perform(now);
         self.synchronise();
-        let release = self.context.options.release_ipvs;
-        self.ipvs.end(&self.model.global.ipvs, release);
+        self.ipvs.end(&self.model.global.ipvs, leave);
         self.programs.stop(now, &mut self.events, &mut self.wheel);
         self.wheel.arm(Key::StopLimit, now + PROGRAMS_LIMIT);
         self.wheel.arm(Key::KernelLimit, now + KERNEL_LIMIT);
@@ -65,7 +93,7 @@ impl Shell {
         say_what_is_missing(&self.model.lvs);
         self.configure_fifos();
         self.prepare_checks(&old.lvs);
-        self.ipvs.configure(&self.model);
+        self.ipvs.configure(now, &old, &self.model);
         let new = &self.model.lvs;
         self.director.configure(
             now,

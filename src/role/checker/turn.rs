@@ -125,6 +125,9 @@ impl Shell {
         self.sync_daemons.reap();
         self.dumps.reap();
         self.context.parent.alive(now);
+        if self.leaving && self.ipvs.is_clear() {
+            self.stop(now);
+        }
         if self.stopping && self.programs.is_done() && self.ipvs.is_settled() {
             self.exit = Some(Exit::Clean);
         }
