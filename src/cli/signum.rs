@@ -29,7 +29,11 @@ impl Function {
     pub fn all() -> [(Function, &'static str, i32); 8] {
         [
             (Function::Stop, "STOP", libc::SIGTERM),
-            (Function::Restart, "RESTART", libc::SIGRTMIN() + RESTART_AFTER),
+            (
+                Function::Restart,
+                "RESTART",
+                libc::SIGRTMIN() + RESTART_AFTER,
+            ),
             (Function::Reload, "RELOAD", libc::SIGHUP),
             (Function::Data, "DATA", libc::SIGUSR1),
             (Function::Stats, "STATS", libc::SIGUSR2),

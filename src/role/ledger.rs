@@ -100,7 +100,11 @@ impl Ledger {
     }
 
     fn drain_records(&self) -> impl Iterator<Item = &[AtomicU64; WORDS]> + Clone {
-        let words = self.0.words().get(TIMEOUTS..BEFORE_SERVICES).unwrap_or_default();
+        let words = self
+            .0
+            .words()
+            .get(TIMEOUTS..BEFORE_SERVICES)
+            .unwrap_or_default();
         words.as_chunks().0.iter()
     }
 

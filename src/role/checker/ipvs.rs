@@ -379,10 +379,11 @@ impl Ipvs {
     pub fn end(&mut self, config: &model::Ipvs, leave: Option<Leave>) {
         self.ending = true;
         self.keep();
-        self.reconciler.end(leave.unwrap_or(match config.flush_on_stop {
-            true => Leave::Nothing,
-            false => Leave::Others,
-        }));
+        self.reconciler
+            .end(leave.unwrap_or(match config.flush_on_stop {
+                true => Leave::Nothing,
+                false => Leave::Others,
+            }));
     }
 
     fn is_ready(&self, now: Instant) -> bool {

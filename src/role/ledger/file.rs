@@ -67,8 +67,7 @@ mod tests {
 
     #[test]
     fn what_one_daemon_saves_the_next_one_loads_once() {
-        let path =
-            std::env::temp_dir().join(format!("keepalived-services-{}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("keepalived-services-{}", std::process::id()));
         let keys = [1, 2].map(|mark| ServiceKey::Fwmark {
             family: Family::Inet,
             mark,

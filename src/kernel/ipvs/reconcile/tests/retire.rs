@@ -24,8 +24,7 @@ impl World {
         let services = services.map(Iterator::collect::<Vec<_>>);
         let drains = self.reconciler.drains_to_keep();
         self.reconciler = Reconciler::default();
-        self.reconciler
-            .inherit_drains(drains.into_iter().flatten());
+        self.reconciler.inherit_drains(drains.into_iter().flatten());
         self.want(2, &[(3, 1)]);
         for key in services.expect("services") {
             self.reconciler.inherit_service(key);
@@ -162,11 +161,7 @@ fn whatever_else_happens() {
             },
             Some(&[(1, 0), (2, 0)]),
         ),
-        (
-            "the end",
-            |world| world.reconciler.end(Leave::Others),
-            None,
-        ),
+        ("the end", |world| world.reconciler.end(Leave::Others), None),
     ];
     for (what, happens, wanted) in rows {
         let mut world = retired();
