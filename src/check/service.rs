@@ -6,7 +6,7 @@
 
 use super::notice::{self, Names, Notice, Subject, Told, Why};
 use super::{Action, CheckId, table};
-use crate::config::model::{RealServer, SorryServer, VirtualServer};
+use crate::config::model::{Forwarding, RealServer, SorryServer, VirtualServer};
 use crate::time::Instant;
 
 /// The greatest weight the kernel takes.
@@ -466,7 +466,8 @@ impl Service {
     }
 }
 
-/// Whether a real server and the sorry server are one destination.
+/// Whether a real server and the sorry server are one destination. Under DR and TUN ports are names only: in a group they may differ.
 fn is_twin(server: &RealServer, sorry: &SorryServer) -> bool {
-    (server.address, server.port) == (sorry.address, sorry.port)
+    let unnamed = ![server.forwarding, sorry.forwarding].contains(&Forwarding::Nat);
+    server.address == sorry.address && (unnamed || server.port == sorry.port)
 }

@@ -5,16 +5,13 @@
 //! through a tunnel only.
 
 use crate::config::model::{
-    Family, Forwarding, Granularity, Lvs, Member, Protocol, RealServer, ServerGroup, Service,
-    SorryServer, VirtualServer,
+    Family, Forwarding, Granularity, LINE_SERVICES_MAX, Lvs, Member, Protocol, RealServer,
+    ServerGroup, Service, SorryServer, VirtualServer,
 };
 use crate::kernel::ipvs::{self, Destination, DestinationKey, Persistence, ServiceKey};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
-
-/// Services that one line of a group may stand for: a typing error in a prefix length is not to fill the kernel's memory.
-pub const ADDRESSES_MAX: usize = 1 << 16;
 
 /// A `virtual_server_group` for each name.
 pub struct Groups<'a>(HashMap<&'a str, &'a ServerGroup>);
@@ -82,14 +79,16 @@ fn addresses(first: IpAddr, last: IpAddr) -> impl Iterator<Item = IpAddr> {
         // The reader gives no such range.
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => (1u128, 0u128, false),
     };
-    (start..=end).take(ADDRESSES_MAX).map(move |bits| {
-        if is_ipv6 {
-            IpAddr::V6(bits.into())
-        } else {
-            // What began as 32 bits has not become more.
-            IpAddr::V4(u32::try_from(bits).unwrap_or(u32::MAX).into())
-        }
-    })
+    (start..=end)
+        .take(LINE_SERVICES_MAX as usize)
+        .map(move |bits| {
+            if is_ipv6 {
+                IpAddr::V6(bits.into())
+            } else {
+                // What began as 32 bits has not become more.
+                IpAddr::V4(u32::try_from(bits).unwrap_or(u32::MAX).into())
+            }
+        })
 }
 
 /// How the kernel is to spread the connections of a virtual server, at its keys of a family.
@@ -156,10 +155,13 @@ impl Server {
             ServiceKey::Address { port, .. } => *port,
             ServiceKey::Fwmark { .. } => 0,
         };
-        let own = self.port.filter(|_| self.forwarding == Forwarding::Nat);
         Some(DestinationKey {
             address: self.address,
-            port: own.unwrap_or(of_service),
+            port: match self.forwarding {
+                // None: the kernel keeps the port of each packet.
+                Forwarding::Nat => self.port.unwrap_or(0),
+                _ => of_service,
+            },
         })
     }
 
@@ -263,11 +265,10 @@ mod tests {
             assert_eq!(keys(vec![member], family), wanted, "{member:?}");
         }
         let whole_net = range("fd00::", "fd00::ffff:ffff:ffff:ffff", Some(80));
-        assert_eq!(keys(vec![whole_net], None).len(), ADDRESSES_MAX);
-        assert_eq!(
-            keys(vec![whole_net, fwmark(1, None)], None).len(),
-            ADDRESSES_MAX + 1
-        );
+        let most = LINE_SERVICES_MAX as usize;
+        assert_eq!(keys(vec![whole_net], None).len(), most);
+        let both = keys(vec![whole_net, fwmark(1, None)], None);
+        assert_eq!(both.len(), most + 1);
     }
 
     #[test]
@@ -278,7 +279,8 @@ mod tests {
         // Server, its port, forwarding, service, port of the destination.
         let rows = [
             ("10.2.0.1", Some(8080), nat, web, Some(8080)),
-            ("10.2.0.1", None, nat, web, Some(80)),
+            ("10.2.0.1", None, nat, web, Some(0)),
+            ("10.2.0.1", None, direct, web, Some(80)),
             ("10.2.0.1", Some(8080), direct, web, Some(80)),
             ("10.2.0.1", Some(8080), tunnel, web, Some(80)),
             ("10.2.0.1", Some(8080), nat, marked, Some(8080)),

@@ -9,6 +9,7 @@ use crate::support::world::{HostSpec, World};
 use crate::support::{secs, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::net::TcpListener;
 
 /// What somebody else has in the table.
 const FOREIGN: &str =
@@ -161,7 +162,7 @@ pub const AS_KEEPALIVED: &[Table] = &[
     table(
         "ipvs_group_of_ports",
         "virtual_server_group QUAY {\n 10.1.0.1 80\n 10.1.0.1 443\n}
-         virtual_server group QUAY {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 8080 {\n }\n}",
+         virtual_server group QUAY {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 8080 {\n }\n real_server 10.2.0.2 {\n }\n real_server 10.2.0.2 80 {\n }\n}",
     ),
     table(
         "ipvs_group_direct",
@@ -286,10 +287,77 @@ pub const AS_KEEPALIVED: &[Table] = &[
 
 /// Cases of our daemon alone.
 pub fn cases() -> Vec<Case> {
-    vec![stage::privileged_case(
-        "ipvs_of_another_namespace_after_a_crash",
-        another_namespace,
-    )]
+    let case = |name, body: fn()| stage::privileged_case(name, body);
+    vec![
+        case("ipvs_of_another_namespace_after_a_crash", another_namespace),
+        case("ipvs_twins_and_ranges_of_ports", twins_and_ranges),
+    ]
+}
+
+/// Where one twin is looked for, and where the other is.
+const LISTENS: u16 = 8001;
+const IS_DEAD: u16 = 8002;
+
+/// Two servers of one address under DR are one destination: the second is refused, so that its death takes nothing from the first. The
+/// distribution's keepalived takes the destination away with the one that dies first. And a range of ports, which it does not know.
+fn twins_and_ranges() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.run(&["ip", "link", "set", "lo", "up"]);
+    let address = ("127.0.0.1", LISTENS);
+    let _listener = node.in_network(|| TcpListener::bind(address));
+    let server = |address: &str, port: u16, checked: u16| {
+        format!(
+            " real_server {address} {port} {{\n  TCP_CHECK {{\n   connect_ip 127.0.0.1\n   connect_port {checked}\n   retry 0\n  }}\n }}\n"
+        )
+    };
+    let twins = server("10.2.0.1", 80, LISTENS) + &server("10.2.0.1", 443, IS_DEAD);
+    let usual = " lb_algo rr\n protocol TCP\n delay_loop 0.5\n warmup 0\n";
+    node.start(
+        Ours,
+        &format!(
+            "virtual_server_group QUAY {{\n 10.1.0.1 80\n 10.1.0.1 443\n}}\n\
+             virtual_server_group PIER {{\n 10.1.1.1-2 8000-8002\n fd00:1::1 65535-65535\n}}\n\
+             virtual_server 10.1.0.2 80 {{\n{usual} lb_kind DR\n{twins}}}\n\
+             virtual_server group QUAY {{\n{usual} lb_kind TUN\n{twins}}}\n\
+             virtual_server group PIER {{\n{usual} lb_kind NAT\n{}{}}}\n",
+            server("10.2.0.9", 9000, LISTENS),
+            server("10.2.0.9", 9001, IS_DEAD),
+        ),
+    );
+    let mut wanted: Vec<String> = Vec::new();
+    let mut want = |service: &str, server: &str| {
+        wanted.push(format!("-A -t {service} -s rr"));
+        wanted.push(format!("-a -t {service} -r {server} -w 1"));
+    };
+    want("10.1.0.2:80", "10.2.0.1:80 -g");
+    want("10.1.0.1:80", "10.2.0.1:80 -i");
+    want("10.1.0.1:443", "10.2.0.1:443 -i");
+    for (last, port) in (8000..=8002).flat_map(|port| [(1, port), (2, port)]) {
+        want(&format!("10.1.1.{last}:{port}"), "10.2.0.9:9000 -m");
+    }
+    wanted.push("-A -t [fd00:1::1]:65535 -s rr".to_owned());
+    wanted.sort();
+    let table = || {
+        let text = node.run(&["ipvsadm", "-Sn"]);
+        let mut lines: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
+        lines.sort();
+        lines
+    };
+    for server in ["10.2.0.1]:tcp:80", "10.2.0.9]:tcp:9000"] {
+        node.wait_log(&format!("TCP connection to [{server} success."), secs(20));
+    }
+    node.wait_log("TCP_CHECK on service [10.2.0.9]:tcp:9001 failed", secs(20));
+    wait_until("what lives is there", secs(20), || table() == wanted);
+    let log = node.log();
+    let refused = "is duplicated - removing second rs - with DR and TUN the kernel has one server of an address";
+    assert_eq!(log.matches(refused).count(), 2, "{log}");
+    assert!(
+        !log.contains("on service [10.2.0.1]"),
+        "nobody looks at the second twin: {log}"
+    );
+    node.stop();
+    assert_eq!(table(), [""; 0]);
 }
 
 /// The table and the timeouts of `net_namespace_ipvs` are changed, not those where the daemon runs; a checker process that replaces a

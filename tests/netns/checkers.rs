@@ -4,6 +4,8 @@
 mod datagrams;
 #[path = "checkers/hostile.rs"]
 mod hostile;
+#[path = "checkers/mended.rs"]
+mod mended;
 #[path = "checkers/servers.rs"]
 pub mod servers;
 
@@ -32,6 +34,7 @@ pub fn cases() -> Vec<Case> {
     ];
     cases.extend(hostile::cases());
     cases.extend(datagrams::cases());
+    cases.extend(mended::cases());
     cases
 }
 

@@ -54,6 +54,9 @@ pub struct ServerGroup {
     pub members: Vec<Member>,
 }
 
+/// Services that one line of a group may stand for: each costs the kernel memory and time, and a prefix length is easily mistyped.
+pub const LINE_SERVICES_MAX: u32 = 1 << 16;
+
 /// One line of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Member {

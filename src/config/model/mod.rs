@@ -41,9 +41,9 @@ pub use ipvs::{Ipvs, IpvsNamespace, IpvsTimeouts, SyncSettings};
 pub use lifecycle::{BoundedCommand, Lifecycle};
 pub use linkbeat::{LinkMethod, Linkbeat};
 pub use lvs::{
-    Encapsulation, EndpointName, Family, Forwarding, Granularity, Lvs, Member, Persistence,
-    Protocol, RealServer, RealServerExtra, SchedulerFlags, ServerGroup, Service, ServiceName,
-    SorryServer, TunnelChecksum, VirtualServer,
+    Encapsulation, EndpointName, Family, Forwarding, Granularity, LINE_SERVICES_MAX, Lvs, Member,
+    Persistence, Protocol, RealServer, RealServerExtra, SchedulerFlags, ServerGroup, Service,
+    ServiceName, SorryServer, TunnelChecksum, VirtualServer,
 };
 pub use mail::{Alerts, Mail, MailServer, Mailbox};
 pub use notify::{Fifo, Notify};

@@ -94,6 +94,17 @@ impl Frame<'_> {
         kept
     }
 
+    /// The port that the kernel knows a server by, whatever it is called: two of one address and port are one destination there, and the
+    /// first that dies would take the other along. None = that of each packet. Where the addresses of a group have several ports, the
+    /// first stands for all.
+    pub fn kernel_port(&self, forwarding: Forwarding, port: Option<u16>) -> Option<u16> {
+        match (forwarding, self.service_port()) {
+            (Forwarding::Nat, _) => port,
+            (_, ServicePort::Own(own) | ServicePort::OfGroup(_, own)) => own,
+            (_, ServicePort::Mark) => None,
+        }
+    }
+
     /// The sorry server, under the same rule; one that is a real server, too, is inhibited as that is.
     pub fn sorry_server(
         &self,
@@ -144,9 +155,11 @@ impl Frame<'_> {
             forwarding,
             inhibit_on_failure: sorry.inhibit_on_failure,
         };
-        let twin = real_servers
-            .iter()
-            .find(|server| server.address == settled.address && server.port == port);
+        let place = self.kernel_port(forwarding, port);
+        let twin = real_servers.iter().find(|server| {
+            server.address == settled.address
+                && self.kernel_port(server.forwarding, server.port) == place
+        });
         if let Some(twin) =
             twin.filter(|twin| twin.inhibit_on_failure != settled.inhibit_on_failure)
         {

@@ -2,7 +2,7 @@
 
 use super::{Builder, Context};
 use crate::config::diagnostic::{Class, Span, quote};
-use crate::config::model::{Family, Member, ServerGroup};
+use crate::config::model::{Family, LINE_SERVICES_MAX, Member, ServerGroup};
 use crate::config::read::{Item, missing_argument, parse_integer};
 use crate::config::tree::{Statement, Word};
 use std::collections::HashSet;
@@ -11,8 +11,7 @@ use std::rc::Rc;
 
 const HELP: &str = "write IP, IP/LENGTH, IP-LAST or IP-IP and perhaps a port or PORT-PORT, or fwmark NUMBER [inet|inet6]; the line is ignored";
 
-/// Services that a line with a range of ports may stand for: each costs the kernel memory and time.
-const SERVICES_MAX: u128 = 1 << 16;
+const HELP_MANY: &str = "each address and port is a service of its own: write a smaller range, or mark the packets (nftables, iptables) and use fwmark";
 
 /// What services want to know of a group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -208,12 +207,22 @@ fn addresses(
     let message = match range {
         Ok((first, last)) => {
             let of_each = u128::from(ports.1 - ports.0) + 1;
-            if of_each == 1 || count(first, last).saturating_mul(of_each) <= SERVICES_MAX {
+            let addresses = count(first, last);
+            if addresses.saturating_mul(of_each) <= LINE_SERVICES_MAX.into() {
                 return Some((first, last, ports));
             }
-            format!(
-                "Virtual server group line {shown} stands for more than {SERVICES_MAX} services - skipping"
-            )
+            if of_each == 1 {
+                let message = format!(
+                    "Virtual server group line {shown} has {addresses} addresses - only the first {LINE_SERVICES_MAX} are used"
+                );
+                note(context, word.span(), message, HELP_MANY);
+                return Some((first, last, ports));
+            }
+            let message = format!(
+                "Virtual server group line {shown} stands for more than {LINE_SERVICES_MAX} services - skipping"
+            );
+            context.fault(word.span(), message, HELP_MANY);
+            return None;
         }
         Err(Bad::Address) => {
             let port = line.word(1).map_or(String::new(), |port| {

@@ -181,11 +181,18 @@ impl<'t> Builder<'t> {
         );
         for draft in drafts {
             let port = frame.port(context, &draft, name);
-            if !seen.insert((draft.address, port)) {
+            let forwarding = draft.forwarding.unwrap_or(frame.forwarding);
+            if !seen.insert((draft.address, frame.kernel_port(forwarding, port))) {
                 let server = EndpointName(draft.address, frame.protocol, port);
                 let message =
                     format!("VS {name}: real server {server} is duplicated - removing second rs");
-                context.fault(draft.item.span(), message, "remove one of the two");
+                let help = match forwarding {
+                    Forwarding::Nat => "remove one of the two",
+                    _ => {
+                        "with DR and TUN the kernel has one server of an address, at the service's port: give one real_server the checks of both, or write a virtual_server for each port"
+                    }
+                };
+                context.fault(draft.item.span(), message, help);
                 continue;
             }
             servers.push(self.real_server_of(context, service, draft, frame, port));

@@ -41,6 +41,8 @@ pub(in crate::config::build) struct Shared {
     profiles: HashMap<TlsProfile, u32>,
     /// The authorities that the system trusts, once they were asked for.
     system: Option<u32>,
+    /// An empty list of authorities, once it was needed.
+    nobody: Option<u32>,
 }
 
 /// Where a certificate and its key are.
@@ -49,7 +51,7 @@ type IdentityPaths = (Rc<str>, Option<Rc<str>>);
 /// A password, and what came of it.
 type Tried = (Option<Secret>, Result<u32, String>);
 
-/// A file that can be read.
+/// A file, whether or not it can be read.
 #[derive(Clone)]
 struct Named {
     path: Rc<str>,
@@ -93,7 +95,9 @@ impl Words {
     /// The place of whom this says that checks are; None when it says nothing, or nothing of use, which is said.
     fn identity(&self, context: &mut Context<'_>, block: Block) -> Option<u32> {
         let Some(certificate) = &self.certificate else {
-            if let Some(key) = &self.key {
+            if let Some(key) = &self.key
+                && let Some(Ok(_)) = context.tls.files.get(&key.path)
+            {
                 let message = "key has no effect without certificate".to_owned();
                 note(context, key.span, message, "name the certificate, too");
             }
@@ -131,9 +135,11 @@ impl Words {
         let place = match found {
             Ok(place) => place,
             Err(why) => {
-                let message = format!("certificate cannot be shown to servers: {why}");
-                let help = "name files in PEM that belong together; no certificate is shown";
-                context.fault(certificate.span, message, help);
+                if is_new {
+                    let message = format!("certificate cannot be shown to servers: {why}");
+                    let help = "name files in PEM that belong together; no certificate is shown";
+                    context.fault(certificate.span, message, help);
+                }
                 return None;
             }
         };
@@ -322,41 +328,40 @@ pub(super) fn finish(context: &mut Context<'_>) -> Tls {
     shared.tls
 }
 
-/// A file that can be read and, for `ca`, is of use; else that is said, and only `ca` still counts.
+/// A file, which is to be read and, for `ca`, of use; else that is said where it is named first. It is named all the same: what is
+/// trusted or shown by it is nobody and nothing, not what others name.
 fn file(context: &mut Context<'_>, item: &Item<'_>) -> Option<Named> {
     let word = item.required(context)?;
-    let path: Rc<str> = word.text().into();
-    let found = match context.tls.files.get(&path) {
-        Some(found) => found.as_ref().map(drop).map_err(String::clone),
-        None => {
-            let read = match context.world.key_file(Path::new(&*path), PEM_FILE_MAX) {
-                KeyFile::Read { text, exposed } => Ok((text, exposed)),
-                KeyFile::Refused(why) => Err(format!("cannot be read: {why}")),
-            };
-            let found = read.as_ref().map(drop).map_err(String::clone);
-            context.tls.files.insert(Rc::clone(&path), read);
-            found
-        }
-    };
-    let span = word.span();
-    let found = match item.name() {
-        "ca" => found.and_then(|()| authorities(context, &path, Some(span)).map(drop)),
-        _ => found,
-    };
-    match found {
-        Ok(()) => Some(Named { path, span }),
-        Err(why) => {
-            let message = format!("SSL {} {} {why}", item.name(), quote(word.bytes()));
-            // Who is named as trusted and cannot be read does not leave it to others to be.
-            let is_ca = item.name() == "ca";
-            let help = match is_ca {
-                true => "name a file in PEM; what is to be verified by it fails",
-                false => "name a file in PEM; the line is ignored",
-            };
-            context.fault(span, message, help);
-            is_ca.then_some(Named { path, span })
-        }
+    let (path, span): (Rc<str>, Span) = (word.text().into(), word.span());
+    let is_ca = item.name() == "ca";
+    let is_unread = !context.tls.files.contains_key(&path);
+    if is_unread {
+        let read = match context.world.key_file(Path::new(&*path), PEM_FILE_MAX) {
+            KeyFile::Read { text, exposed } => Ok((text, exposed)),
+            KeyFile::Refused(why) => Err(format!("cannot be read: {why}")),
+        };
+        context.tls.files.insert(Rc::clone(&path), read);
     }
+    let (found, is_news) = match context.tls.files.get(&path) {
+        Some(Err(why)) => (Err(why.clone()), is_unread),
+        _ if is_ca => {
+            let is_new = !context.tls.authorities.contains_key(&path);
+            let found = authorities(context, &path, Some(span)).map(drop);
+            (found, is_new)
+        }
+        _ => (Ok(()), false),
+    };
+    if let Err(why) = found
+        && is_news
+    {
+        let message = format!("SSL {} {} {why}", item.name(), quote(word.bytes()));
+        let help = match is_ca {
+            true => "name a file in PEM; what is to be verified by it fails",
+            false => "name a file in PEM; no certificate is shown",
+        };
+        context.fault(span, message, help);
+    }
+    Some(Named { path, span })
 }
 
 /// The place of the authorities in a file that was read; the error goes behind its name. `span`: who has named it, and is told which of
@@ -423,11 +428,14 @@ fn system_authorities(context: &mut Context<'_>, span: Span) -> u32 {
 
 /// Nobody is trusted.
 fn no_authorities(context: &mut Context<'_>) -> u32 {
-    let none = PemFile {
-        path: "an empty list".to_owned(),
-        text: Secret::default(),
-    };
-    put(&mut context.tls.tls.authorities, none)
+    let shared = &mut context.tls;
+    *shared.nobody.get_or_insert_with(|| {
+        let none = PemFile {
+            path: "an empty list".to_owned(),
+            text: Secret::default(),
+        };
+        put(&mut shared.tls.authorities, none)
+    })
 }
 
 /// `sni_name`; None when it cannot be told, which is said.

@@ -59,6 +59,91 @@ fn real_servers() {
     ]);
 }
 
+/// Under DR and TUN the kernel knows a server by its address and the port of the service, whatever the file calls it.
+#[test]
+fn twins_that_are_one_destination() {
+    let twin = |method: &str, port: &str| {
+        format!("real_server 10.0.0.2 {port} {{\nlvs_method {method}\nTCP_CHECK {{\n}}\n}}\n")
+    };
+    let tunnel = PLAIN.replace("NAT", "TUN");
+    let mismatch =
+        "virtual server [G]:0:[10.1.0.1,80] and real server [10.0.0.2]:tcp:8080 ports don't match";
+    let removed = "VS [G]:0: real server [10.0.0.2]:tcp:80 is duplicated - removing second rs";
+    let reset = "WARNING - virtual server [10.0.0.1]:tcp:80 and real server [10.0.0.2]:tcp:8080 ports don't match - resetting";
+    let second =
+        "VS [10.0.0.1]:tcp:80: real server [10.0.0.2]:tcp:80 is duplicated - removing second rs";
+    check(&[
+        (
+            with("10.0.0.1 80", &format!("{DR}{}", twin("DR", "8080"))),
+            5,
+            &[reset, second],
+        ),
+        (
+            with("10.0.0.1 80", &format!("{tunnel}{}", twin("TUN", "8080"))),
+            5,
+            &[reset, second],
+        ),
+        (
+            with("fwmark 5", &format!("{MARK}{}", twin("DR", ""))),
+            0,
+            &["TCP_CHECK has no port to connect to"],
+        ),
+        // The address of the kernel's own packets is the same, and so are these two.
+        (
+            group("10.1.0.1 80", &format!("{DR}{}", twin("TUN", "8080"))),
+            5,
+            &[mismatch, removed],
+        ),
+        (
+            group(
+                "10.1.0.1 80\n10.1.0.1 8080",
+                &format!("{DR}{}", twin("DR", "8080")),
+            ),
+            5,
+            &[mismatch, removed],
+        ),
+        // Translated to a port of its own, or to that of each packet.
+        (
+            group("10.1.0.1 80", &format!("{PLAIN}{}", twin("NAT", "8080"))),
+            0,
+            &[],
+        ),
+        (
+            group("10.1.0.1 80", &format!("{PLAIN}{}", twin("NAT", ""))),
+            0,
+            &[],
+        ),
+        // A sorry server may be one of them: it is known as that.
+        (
+            group(
+                "10.1.0.1 81",
+                &format!("{DR}sorry_server 10.0.0.2\nsorry_server_inhibit"),
+            ),
+            5,
+            &[
+                "virtual server [G]:0:[10.1.0.1,81] and real server [10.0.0.2]:tcp:80 ports don't match",
+                "Virtual server [G]:0: real server [10.0.0.2]:tcp:80 matches sorry server, but inhibit setting differs, clearing on sorry server",
+            ],
+        ),
+    ]);
+    let both = with("10.0.0.1 80", &format!("{DR}{}", twin("DR", "8080")));
+    let loaded = read(&both);
+    let told = loaded
+        .diagnostics
+        .iter()
+        .find(|diagnostic| diagnostic.message == second);
+    let told = told.expect("it is said");
+    assert!(
+        told.help
+            .as_deref()
+            .unwrap_or_default()
+            .contains("give one real_server the checks of both")
+    );
+    // The first counts: neither the address nor the port of its check is the other's.
+    let servers = &loaded.model.lvs.virtual_servers[0].real_servers;
+    assert_eq!((servers.len(), servers[0].port), (1, Some(80)));
+}
+
 #[test]
 fn groups() {
     check(&[
@@ -122,6 +207,16 @@ fn groups() {
                 "Invalid virtual server group IP address 10.9.0.2 /port/0-8 - skipping",
                 "Invalid virtual server group IP address 10.9.0.2 /port/8- - skipping",
                 "Virtual server group line 10.9.0.0/24 stands for more than 65536 services - skipping",
+            ],
+        ),
+        (
+            group(
+                "10.8.0.0/16 80\n10.9.0.0/16 80\n10.9.0.0-10.10.0.0 81",
+                PLAIN,
+            ),
+            0,
+            &[
+                "Virtual server group line 10.9.0.0-10.10.0.0 has 65537 addresses - only the first 65536 are used",
             ],
         ),
         (

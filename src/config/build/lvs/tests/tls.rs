@@ -188,6 +188,16 @@ fn a_check_goes_by_its_own_words_and_else_by_those_of_ssl() {
         let warning = days.map(|days| day * days);
         assert_eq!(probe(&model).expiry_warning, warning, "{ssl} {own}");
     }
+    // Nor is SSL's certificate shown in the place of one that cannot be read, of which nothing else is said.
+    let usual = "certificate /certificate\nkey /open";
+    let loaded = read(&both(usual, "certificate /gone\nkey /open"));
+    assert_eq!(
+        said(&loaded),
+        ["SSL certificate /gone cannot be read: No such file"]
+    );
+    let tls = &loaded.model.lvs.tls;
+    let identity = tls.profiles[probe(&loaded.model).profile as usize].identity;
+    assert_eq!((identity, tls.identities.len()), (None, 1));
     // A file that is of no use makes nobody else trusted.
     let model = read(&both("verify", "ca /text")).model;
     assert_eq!(trusted(&model).as_deref(), Some("an empty list"));
@@ -238,6 +248,47 @@ fn many_checks_share_what_is_the_same() {
         })
         .collect();
     assert_eq!(profiles, [0, 0, 1, 0, 1]);
+}
+
+/// However many checks name it: the file has to be mended once.
+#[test]
+fn a_file_that_is_of_no_use_is_said_once() {
+    let page = "url {\npath /\n}";
+    let check = |words: &str| format!("SSL_GET {{\n{words}\n{page}\n}}\n");
+    let rows = [
+        (
+            "verify\nca /gone",
+            "SSL ca /gone cannot be read: No such file",
+        ),
+        (
+            "verify\nca /text",
+            "SSL ca /text holds no certificate in PEM",
+        ),
+        (
+            "certificate /gone",
+            "SSL certificate /gone cannot be read: No such file",
+        ),
+        (
+            "certificate /text",
+            "certificate cannot be shown to servers: /text holds no certificate in PEM",
+        ),
+        (
+            "certificate /certificate\nkey /key\npassword falsch",
+            "certificate cannot be shown to servers: /key holds a key that does not open with the password",
+        ),
+    ];
+    for (words, want) in rows {
+        let checks: String = (0..3).map(|_| check(words)).collect();
+        let loaded = read(&text("", &checks));
+        assert_eq!(said(&loaded), [want], "{words}");
+        assert_eq!(loaded.diagnostics.exit_status(), 5);
+        // Neither is anything kept, or made by the checker process, for each of them.
+        let tls = &loaded.model.lvs.tls;
+        assert!(tls.identities.is_empty(), "{words}");
+        assert_eq!(tls.profiles.len(), 1, "{words}");
+        let nobody = tls.authorities.iter().all(|it| it.text.expose().is_empty());
+        assert!(nobody && tls.authorities.len() < 2, "{words}");
+    }
 }
 
 #[test]
