@@ -201,10 +201,11 @@ impl Table {
 }
 
 /// A port that accepts connections and ends them.
-struct Listener(TcpListener);
+pub struct Listener(TcpListener);
 
 impl Listener {
-    fn new(node: &Node, port: u16) -> Self {
+    /// That of 127.0.0.1.
+    pub fn new(node: &Node, port: u16) -> Self {
         let listener = node.in_network(|| TcpListener::bind(("127.0.0.1", port)));
         let listener = listener.unwrap_or_else(|error| panic!("listening to {port}: {error}"));
         let accepting = listener.try_clone().expect("a second handle");
