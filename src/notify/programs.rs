@@ -57,8 +57,8 @@ pub enum Action {
     Adopt {
         /// Which.
         run: RunId,
-        /// How long it may take.
-        limit: Option<Duration>,
+        /// When it has taken as long as it may, counted from where it began.
+        until: Option<Instant>,
     },
     /// Say when it has run for `PATIENCE`.
     Arm(RunId, Instant),
@@ -160,6 +160,7 @@ struct Running {
     what: &'static str,
     command: Command,
     limit: Option<Duration>,
+    began: Option<Instant>,
 }
 
 /// All of them.
@@ -209,6 +210,13 @@ impl Programs {
         }
     }
 
+    /// A program is under way from now on. One that was adopted goes on as what it was.
+    pub fn began(&mut self, now: Instant, run: RunId) {
+        if let Some(running) = self.running.get_mut(&run) {
+            running.began.get_or_insert(now);
+        }
+    }
+
     /// A program has ended.
     pub fn ended(&mut self, now: Instant, run: RunId, outcome: Outcome, actions: &mut Vec<Action>) {
         let Some(Running { owner, what, .. }) = self.running.remove(&run) else {
@@ -241,16 +249,12 @@ impl Programs {
 
     /// Who ran the programs under way is gone. Those that had begun go on without it; the others are run again. Whoever waits for
     /// them waits on.
-    pub fn lost(
-        &mut self,
-        now: Instant,
-        has_begun: impl Fn(RunId) -> bool,
-        actions: &mut Vec<Action>,
-    ) {
+    pub fn lost(&mut self, now: Instant, actions: &mut Vec<Action>) {
         for (run, running) in &self.running {
             let (run, limit) = (*run, running.limit);
-            if has_begun(run) {
-                actions.push(Action::Adopt { run, limit });
+            if let Some(began) = running.began {
+                let until = limit.map(|limit| began + limit);
+                actions.push(Action::Adopt { run, until });
                 continue;
             }
             actions.push(Action::Run {
@@ -319,6 +323,7 @@ impl Programs {
             what,
             command: command.clone(),
             limit,
+            began: None,
         };
         self.running.insert(run, running);
         actions.push(Action::Run {

@@ -187,23 +187,26 @@ fn a_loss_changes_neither_order_nor_what_is_told() {
         panic!("{actions:?}");
     };
     actions.clear();
+    let begun = NOW + PATIENCE / 4;
+    programs.began(begun, of_a);
+    programs.began(begun, of_c);
     let later = NOW + PATIENCE / 2;
-    programs.lost(later, |run| run != of_b, &mut actions);
-    let (run, limited) = (of_a, None);
+    programs.lost(later, &mut actions);
+    let until = None;
     assert_eq!(
         actions[..],
         [
-            Action::Adopt {
-                run,
-                limit: limited
-            },
+            Action::Adopt { run: of_a, until },
             Action::Run {
                 run: of_b,
                 command: command("backup"),
                 limit: None
             },
             Action::Arm(of_b, later + PATIENCE),
-            Action::Adopt { run: of_c, limit },
+            Action::Adopt {
+                run: of_c,
+                until: limit.map(|limit| begun + limit)
+            },
         ]
     );
     assert!(programs.is_any_running());

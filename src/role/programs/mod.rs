@@ -246,7 +246,7 @@ impl Programs {
                 Answer::Began(id, process) => {
                     let process = ProcessId::from_ne_bytes(process);
                     match id {
-                        RunId::Notify(run) => self.notifier.began(run, process),
+                        RunId::Notify(run) => self.notifier.began(now, run, process),
                         RunId::Reader(run) => self.fifos.reader_began(run, process),
                         RunId::Script(run) => _ = self.scripts.insert(run, process),
                     }

@@ -32,7 +32,8 @@ impl Notifier {
     }
 
     /// A program (`RunId::Notify`) has begun.
-    pub fn began(&mut self, run: u64, process: ProcessId) {
+    pub fn began(&mut self, now: Instant, run: u64, process: ProcessId) {
+        self.programs.began(now, run);
         self.begun.insert(run, process);
     }
 
@@ -67,8 +68,7 @@ impl Notifier {
     /// The runner is gone: another sees to what it began, and to what it did not.
     pub fn lost<K: Key>(&mut self, now: Instant, runner: &mut Runner, wheel: &mut Wheel<K>) {
         let mut actions = Vec::new();
-        let has_begun = |run| self.begun.contains_key(&run);
-        self.programs.lost(now, has_begun, &mut actions);
+        self.programs.lost(now, &mut actions);
         self.perform(now, actions, runner, wheel);
     }
 
@@ -106,10 +106,10 @@ impl Notifier {
                             self.programs.ended(now, run, outcome, &mut actions);
                         }
                     }
-                    Action::Adopt { run, limit } => {
+                    Action::Adopt { run, until } => {
                         let id = RunId::Notify(run);
                         let process = self.begun.get(&run);
-                        if process.is_none_or(|pid| runner.adopt(id, *pid, limit).is_err()) {
+                        if process.is_none_or(|pid| runner.adopt(id, *pid, until).is_err()) {
                             self.programs
                                 .ended(now, run, Outcome::Unknown, &mut actions);
                         }

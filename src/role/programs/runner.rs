@@ -157,10 +157,10 @@ impl Runner {
         &mut self,
         id: RunId,
         process: ProcessId,
-        limit: Option<Duration>,
+        until: Option<Instant>,
     ) -> Result<(), Outcome> {
         let at = self.lost_at;
-        self.ask(&Request::Adopt(id, Orphan { process, at }, limit))
+        self.ask(&Request::Adopt(id, Orphan { process, at }, until))
     }
 
     /// Sends what there was no room for.

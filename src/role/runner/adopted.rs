@@ -4,15 +4,15 @@ use super::line::{Answer, Orphan, Outcome, RunId};
 use super::{Key, LOOK_INTERVAL, Runner};
 use crate::os::clock;
 use crate::os::family::Member;
-use std::time::Duration;
+use crate::time::Instant;
 
 impl Runner {
     /// Sees from now on that the end of this one is told.
-    pub(super) fn adopt(&mut self, id: RunId, orphan: Orphan, limit: Option<Duration>) {
+    pub(super) fn adopt(&mut self, id: RunId, orphan: Orphan, until: Option<Instant>) {
         let Orphan { process, at } = orphan;
         match Member::leading(process, at) {
             Some(leader) => {
-                self.began(id, process, limit);
+                self.began(id, process, until);
                 self.adopted.push((id, leader));
                 self.look_later();
             }

@@ -3,6 +3,7 @@
 use crate::config::model::{Command, InitFile, NetlinkBuffer, ProcessMatch};
 use crate::notify::mail::{Envelope, Left, MailId, Notice, Outlet};
 use crate::os::process::ProcessId;
+use crate::time::Instant;
 use crate::track::census::WatchId;
 use crate::track::file::{FileId, Reading};
 pub use crate::track::script::Outcome;
@@ -67,9 +68,8 @@ pub enum Request {
     },
     /// End this program with everything it started.
     End(RunId),
-    /// This program was begun by a runner that is gone, as this process; tell when it ends, and end it when it takes longer than that
-    /// from now.
-    Adopt(RunId, Orphan, Option<Duration>),
+    /// This program was begun by a runner that is gone, as this process; tell when it ends, and end it when it is still there then.
+    Adopt(RunId, Orphan, Option<Instant>),
     /// About a file with a number.
     File(FileId, FileRequest),
     /// About processes that are counted.

@@ -21,6 +21,7 @@ use crate::os::poll::{Loop, Want};
 use crate::os::process::{self, Fork, ProcessId};
 use crate::os::signals::ChildrenEnded;
 use crate::os::{clock, descriptors, memory, spawn};
+use crate::time::Instant;
 use crate::wheel::Wheel;
 use files::Files;
 use mail::Post;
@@ -209,7 +210,7 @@ impl Runner {
                 }
             }
             Request::End(id) => self.end(id),
-            Request::Adopt(id, orphan, limit) => self.adopt(id, orphan, limit),
+            Request::Adopt(id, orphan, until) => self.adopt(id, orphan, until),
             Request::File(id, FileRequest::Watch(path, init)) => {
                 let answer = self.files.watch(id, path, init);
                 self.answers.push_back(answer);
@@ -247,7 +248,7 @@ impl Runner {
         });
         match spawned {
             Ok(process) => {
-                self.began(id, process, limit);
+                self.began(id, process, limit.map(|limit| clock::now() + limit));
                 Ok(())
             }
             Err(error) => {
@@ -257,10 +258,10 @@ impl Runner {
         }
     }
 
-    fn began(&mut self, id: RunId, process: ProcessId, limit: Option<Duration>) {
-        self.runs.began(id, process, limit.is_some());
-        if let Some(limit) = limit {
-            self.wheel.arm(Key::Limit(id), clock::now() + limit);
+    fn began(&mut self, id: RunId, process: ProcessId, until: Option<Instant>) {
+        self.runs.began(id, process, until.is_some());
+        if let Some(until) = until {
+            self.wheel.arm(Key::Limit(id), until);
         }
     }
 
