@@ -10,7 +10,9 @@ use std::ops::{Add, Sub};
 use std::time::Duration;
 
 /// A point in time, in nanoseconds since an arbitrary origin (boot, or the start of a simulation).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Instant(pub u64);
 
 impl Instant {

@@ -35,7 +35,8 @@ impl Drop for Held {
     }
 }
 
-fn hold_signals() -> io::Result<Held> {
+/// Holds all signals back.
+pub(super) fn hold_signals() -> io::Result<Held> {
     let mut before = SigSet::empty();
     sigprocmask(
         SigmaskHow::SIG_BLOCK,

@@ -1,19 +1,24 @@
 //! Starting a program of the user: in a session of its own, as another account, with nothing of ours in its hands.
 //!
-//! Only a process that may wait calls this: the kernel reads the program from a disk before the call returns.
+//! A copy of this process does all that may take as long as a disk or a file server does, up to reading the program: who starts one
+//! waits for nothing but the copy, and can end one that does not get that far. Why it did not is known when the copy has ended.
 
 use super::check;
-use super::process::ProcessId;
+use super::process::{End, ProcessId, exit_at_once, hold_signals};
 use crate::config::model::Command;
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
-use nix::unistd::{Gid, Uid, geteuid, setgid, setgroups, setsid, setuid};
-use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, ErrorKind};
+use nix::sys::stat::Mode;
+use nix::unistd::{
+    ForkResult, Gid, Uid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, geteuid, setgid, setgroups,
+    setsid, setuid,
+};
+use std::collections::HashMap;
+use std::ffi::{CString, c_char};
+use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
-use std::process::Stdio;
+use std::ptr;
 
 /// What programs must not take over from our environment: sockets and names that service managers give to us alone, and what makes
 /// a loader or a shell run something else first.
@@ -35,73 +40,198 @@ const PRIVATE_PREFIXES: [&str; 2] = ["LD_", "BASH_FUNC_"];
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The first descriptor behind the standard streams.
 const FIRST_OTHER: libc::c_uint = 3;
+/// What a copy that does not become the program says when it ends; a program may say the same.
+const NOT_STARTED: i32 = 127;
 /// `NSIG` of Linux: one more than the last signal.
 const SIGNALS_END: i32 = 32;
 
-/// Starts a program. It leads a session and a process group whose number is its own.
-///
-/// # Errors
-/// The account cannot be taken on, or the program cannot be run.
-pub fn spawn(command: &Command) -> io::Result<ProcessId> {
-    spawn_telling(command, || Ok(()))
+/// Starts programs, and knows which of them did not begin.
+#[derive(Debug)]
+pub struct Launcher {
+    told: PipeReader,
+    tell: PipeWriter,
+    /// Why a process did not become its program, until it is asked for.
+    failed: HashMap<ProcessId, i32>,
 }
 
-/// The same; `tell` is called in the new process, the last thing before the program takes its place. Descriptors of ours are open for
-/// as long. It must make system calls only: allocate nothing, take no lock.
-///
-/// # Errors
-/// As above, and what `tell` says, which keeps the program from being run.
-pub fn spawn_telling(
-    command: &Command,
-    mut tell: impl FnMut() -> io::Result<()> + Send + Sync + 'static,
-) -> io::Result<ProcessId> {
-    let (name, arguments) = command
-        .arguments
-        .split_first()
-        .ok_or(ErrorKind::InvalidInput)?;
-    let user = Uid::from_raw(command.account.uid);
-    let own = std::iter::once(&command.account.gid);
-    let groups: Vec<Gid> = own
-        .chain(&command.groups)
-        .copied()
-        .map(Gid::from_raw)
-        .collect();
-    let mut child = std::process::Command::new(&command.program);
-    child
-        .arg0(OsStr::from_bytes(name))
-        .args(arguments.iter().map(|argument| OsStr::from_bytes(argument)))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    if command.directory.is_dir() {
-        child.current_dir(&command.directory);
+impl Launcher {
+    /// Needs two descriptors.
+    pub fn new() -> io::Result<Self> {
+        let (told, tell) = io::pipe()?;
+        fcntl(&told, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        Ok(Launcher {
+            told,
+            tell,
+            failed: HashMap::new(),
+        })
     }
-    for (name, _) in std::env::vars_os() {
-        let bytes = name.as_bytes();
-        let private = PRIVATE.iter().any(|known| bytes == known.as_bytes())
-            || PRIVATE_PREFIXES
-                .iter()
-                .any(|prefix| bytes.starts_with(prefix.as_bytes()));
-        if private {
-            child.env_remove(name);
+
+    /// Starts a program, which leads a session and a process group whose number is its own. `announce` is called in the new process,
+    /// the last thing before the program takes its place, and may wait; descriptors of ours are open for as long.
+    ///
+    /// # Errors
+    /// There can be no other process, or the command has a NUL byte. What comes later, `announce`'s error among it, `failure` tells.
+    pub fn start(
+        &self,
+        command: &Command,
+        announce: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<ProcessId> {
+        let program = Program::new(command)?;
+        self.copy(move || match program.prepare().and_then(|()| announce()) {
+            Ok(()) => program.take_place(),
+            Err(error) => error,
+        })
+    }
+
+    /// Starts a process that asks whether a file can be opened for reading, as `</path` does: its exit status is 0 or 1.
+    ///
+    /// # Errors
+    /// There can be no other process, or the path has a NUL byte.
+    pub fn start_opening(&self, path: &[u8]) -> io::Result<ProcessId> {
+        let path = CString::new(path)?;
+        self.copy(move || {
+            let opened = lead_session()
+                .and_then(|()| hear_signals())
+                .and_then(|()| Ok(open(path.as_c_str(), OFlag::O_RDONLY, Mode::empty())?));
+            exit_at_once(i32::from(opened.is_err()))
+        })
+    }
+
+    /// Does something in a copy of this process that goes its own way; it comes back only with a failure.
+    fn copy(&self, what: impl FnOnce() -> io::Error) -> io::Result<ProcessId> {
+        // A handler of ours must not run in the copy.
+        let _held = hold_signals()?;
+        // SAFETY: this process has one thread, so the copy's memory is whole and no lock is held by a thread that is not there.
+        match unsafe { nix::unistd::fork() }? {
+            ForkResult::Parent { child } => Ok(child.as_raw()),
+            ForkResult::Child => {
+                let why = what().raw_os_error().unwrap_or(libc::EINVAL);
+                let process = u64::from(std::process::id()) << u32::BITS;
+                // Whoever does not get to know takes it for an exit status.
+                let told = (process | u64::from(why.unsigned_abs())).to_ne_bytes();
+                let _ = (&self.tell).write_all(&told);
+                exit_at_once(NOT_STARTED)
+            }
         }
     }
-    if std::env::var_os("PATH").is_none() {
-        child.env("PATH", PATH);
+
+    /// Of a process that was started here and has ended: why it did not become the program, if it did not.
+    pub fn failure(&mut self, process: ProcessId, end: End) -> Option<i32> {
+        if end != End::Status(NOT_STARTED) {
+            return None;
+        }
+        // It was told before the end, and a pipe takes so little in one piece.
+        let mut told = [0; size_of::<u64>()];
+        while self.told.read_exact(&mut told).is_ok() {
+            let told = u64::from_ne_bytes(told);
+            let (process, why) = (told >> u32::BITS, told & u64::from(u32::MAX));
+            if let (Ok(process), Ok(why)) = (process.try_into(), why.try_into()) {
+                self.failed.insert(process, why);
+            }
+        }
+        self.failed.remove(&process)
     }
-    // SAFETY: between fork and exec only system calls are made: nothing is allocated and no lock is taken.
-    unsafe {
-        child.pre_exec(move || {
-            become_program(user, &groups)?;
-            tell()
-        })
-    };
-    let child = child.spawn()?;
-    ProcessId::try_from(child.id()).map_err(io::Error::other)
 }
 
-fn become_program(user: Uid, groups: &[Gid]) -> io::Result<()> {
-    setsid()?;
+/// What it takes to become a program, made ready before there is a copy.
+struct Program {
+    path: CString,
+    arguments: Words,
+    environment: Words,
+    directory: CString,
+    user: Uid,
+    groups: Vec<Gid>,
+}
+
+impl Program {
+    fn new(command: &Command) -> io::Result<Self> {
+        if command.arguments.is_empty() {
+            return Err(ErrorKind::InvalidInput.into());
+        }
+        let own = std::iter::once(&command.account.gid);
+        let groups = own.chain(&command.groups).copied().map(Gid::from_raw);
+        Ok(Program {
+            path: CString::new(command.program.as_os_str().as_bytes())?,
+            arguments: Words::new(command.arguments.iter().cloned())?,
+            environment: Words::new(environment())?,
+            directory: CString::new(command.directory.as_os_str().as_bytes())?,
+            user: Uid::from_raw(command.account.uid),
+            groups: groups.collect(),
+        })
+    }
+
+    fn prepare(&self) -> io::Result<()> {
+        lead_session()?;
+        hear_signals()?;
+        // Not one of the three: they are open in every process of ours.
+        let null = open(c"/dev/null", OFlag::O_RDWR, Mode::empty())?;
+        dup2_stdin(&null)?;
+        dup2_stdout(&null)?;
+        dup2_stderr(&null)?;
+        // It begins where we are if there is none.
+        let _ = chdir(self.directory.as_c_str());
+        keep_descriptors()?;
+        take_on(self.user, &self.groups)
+    }
+
+    /// Comes back only when that fails.
+    fn take_place(&self) -> io::Error {
+        // SAFETY: the strings and the null-terminated lists of them outlive the call.
+        unsafe {
+            libc::execvpe(
+                self.path.as_ptr(),
+                self.arguments.pointers.as_ptr(),
+                self.environment.pointers.as_ptr(),
+            )
+        };
+        io::Error::last_os_error()
+    }
+}
+
+/// A list of words as the kernel takes it.
+struct Words {
+    /// To the words, and a null behind them.
+    pointers: Vec<*const c_char>,
+    _words: Vec<CString>,
+}
+
+impl Words {
+    fn new(words: impl IntoIterator<Item = Vec<u8>>) -> io::Result<Self> {
+        let words: Vec<CString> = words
+            .into_iter()
+            .map(CString::new)
+            .collect::<Result<_, _>>()?;
+        let pointers = words.iter().map(|word| word.as_ptr());
+        Ok(Words {
+            pointers: pointers.chain([ptr::null()]).collect(),
+            _words: words,
+        })
+    }
+}
+
+/// Ours, but for what is private.
+fn environment() -> Vec<Vec<u8>> {
+    let ours = std::env::vars_os().filter(|(name, _)| {
+        let bytes = name.as_bytes();
+        let mut prefixes = PRIVATE_PREFIXES.iter();
+        !PRIVATE.iter().any(|known| bytes == known.as_bytes())
+            && !prefixes.any(|prefix| bytes.starts_with(prefix.as_bytes()))
+    });
+    let mut words: Vec<Vec<u8>> = ours
+        .map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat())
+        .collect();
+    if std::env::var_os("PATH").is_none() {
+        words.push([b"PATH=", PATH.as_bytes()].concat());
+    }
+    words
+}
+
+fn lead_session() -> io::Result<()> {
+    Ok(setsid().map(drop)?)
+}
+
+/// As any program: nobody else has a say in what ends it.
+fn hear_signals() -> io::Result<()> {
     // A handled signal is back at its default after exec by itself; one that is ignored is not.
     for number in 1..SIGNALS_END {
         if let Ok(number) = Signal::try_from(number) {
@@ -109,7 +239,15 @@ fn become_program(user: Uid, groups: &[Gid]) -> io::Result<()> {
             let _ = unsafe { signal(number, SigHandler::SigDfl) };
         }
     }
-    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+    Ok(sigprocmask(
+        SigmaskHow::SIG_SETMASK,
+        Some(&SigSet::empty()),
+        None,
+    )?)
+}
+
+/// Marks all descriptors but the standard streams to be closed when the program takes its place.
+fn keep_descriptors() -> io::Result<()> {
     // SAFETY: marks descriptors of this process, which run no code of ours any more.
     check(unsafe {
         libc::syscall(
@@ -119,14 +257,14 @@ fn become_program(user: Uid, groups: &[Gid]) -> io::Result<()> {
             libc::CLOSE_RANGE_CLOEXEC,
         ) as i32
     })
-    .or_else(without_close_range)?;
-    take_on(user, groups)
+    .map(drop)
+    .or_else(without_close_range)
 }
 
 /// Kernels before 5.11: every descriptor of ours is closed at exec anyway.
-fn without_close_range(error: io::Error) -> io::Result<i32> {
+fn without_close_range(error: io::Error) -> io::Result<()> {
     match error.raw_os_error() {
-        Some(libc::ENOSYS | libc::EINVAL) => Ok(0),
+        Some(libc::ENOSYS | libc::EINVAL) => Ok(()),
         _ => Err(error),
     }
 }
@@ -143,12 +281,93 @@ fn take_on(user: Uid, groups: &[Gid]) -> io::Result<()> {
     Ok(setuid(user)?)
 }
 
-/// Asks whether a file can be opened for reading, as `</path` does.
-pub fn can_be_read(path: &[u8]) -> io::Result<()> {
-    File::open(OsStr::from_bytes(path)).map(drop)
-}
-
 /// What programs leave behind when they end becomes a child of this process, so that it is taken leave of here.
 pub fn adopt_orphans() -> io::Result<()> {
     Ok(nix::sys::prctl::set_child_subreaper(true)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::world::Account;
+    use nix::sys::wait::waitpid;
+    use nix::unistd::{Pid, getgid, getuid};
+    use std::path::PathBuf;
+
+    fn command(words: &[&str]) -> Command {
+        Command {
+            program: words[0].into(),
+            arguments: words.iter().map(|word| word.as_bytes().to_vec()).collect(),
+            account: Account {
+                uid: getuid().as_raw(),
+                gid: getgid().as_raw(),
+                all_groups: false,
+            },
+            groups: Vec::new(),
+            directory: PathBuf::from("/"),
+        }
+    }
+
+    fn end(process: ProcessId) -> End {
+        use nix::sys::wait::WaitStatus::{Exited, Signaled};
+        match waitpid(Pid::from_raw(process), None) {
+            Ok(Exited(_, status)) => End::Status(status),
+            Ok(Signaled(_, signal, _)) => End::Signal(signal as i32),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_does_not_begin_is_told_from_what_ends_alike() {
+        let mut launcher = Launcher::new().expect("a launcher");
+        let refused = || Err(io::Error::from_raw_os_error(libc::ESRCH));
+        let missing = command(&["/nowhere/at/all"]);
+        let (nobody, unwanted) = (
+            launcher.start(&missing, || Ok(())).expect("a process"),
+            launcher.start(&missing, refused).expect("a process"),
+        );
+        for (words, status) in [("exit 127", 127), ("exit 3", 3), ("exit 0", 0)] {
+            let shell = command(&["/bin/sh", "-c", words]);
+            let process = launcher.start(&shell, || Ok(())).expect("a process");
+            let end = end(process);
+            assert_eq!(end, End::Status(status));
+            assert_eq!(launcher.failure(process, end), None, "{words}");
+        }
+        for (process, why) in [(unwanted, libc::ESRCH), (nobody, libc::ENOENT)] {
+            let end = end(process);
+            assert_eq!(launcher.failure(process, end), Some(why));
+            assert_eq!(launcher.failure(process, end), None, "once");
+        }
+    }
+
+    /// It hangs where it would read the program, for instance.
+    #[test]
+    fn one_that_does_not_get_as_far_as_the_program_holds_nobody_up_and_can_be_ended() {
+        let launcher = Launcher::new().expect("a launcher");
+        let (nothing, _open) = io::pipe().expect("a pipe");
+        let hang = move || (&nothing).read_exact(&mut [0]);
+        let process = launcher
+            .start(&command(&["/bin/true"]), hang)
+            .expect("a process");
+        let pid = Pid::from_raw(process);
+        assert!(!super::super::process::has_ended(process));
+        nix::sys::signal::kill(pid, Signal::SIGKILL).expect("it is there");
+        assert_eq!(end(process), End::Signal(libc::SIGKILL));
+    }
+
+    #[test]
+    fn what_can_be_opened_is_told_and_what_never_opens_can_be_ended() {
+        let launcher = Launcher::new().expect("a launcher");
+        for (path, status) in [("/dev/null", 0), ("/nowhere", 1)] {
+            let process = launcher.start_opening(path.as_bytes());
+            assert_eq!(end(process.expect("a process")), End::Status(status));
+        }
+        let fifo = std::env::temp_dir().join(format!("opens.{}", std::process::id()));
+        nix::unistd::mkfifo(&fifo, Mode::S_IRWXU).expect("a FIFO");
+        let process = launcher.start_opening(fifo.as_os_str().as_bytes());
+        let process = process.expect("a process");
+        nix::sys::signal::kill(Pid::from_raw(process), Signal::SIGKILL).expect("it is there");
+        assert_eq!(end(process), End::Signal(libc::SIGKILL));
+        std::fs::remove_file(fifo).expect("it was made here");
+    }
 }

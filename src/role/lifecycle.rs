@@ -2,10 +2,12 @@
 //! hearing signals meanwhile, and ends a script that takes too long, with everything it started.
 
 use super::parent::{Key, Parent};
+use super::runner::outcome;
 use crate::config::model::BoundedCommand;
+use crate::os::clock;
 use crate::os::family::{self, Family};
 use crate::os::process::{End, ProcessId};
-use crate::os::{clock, spawn};
+use crate::os::spawn::Launcher;
 use crate::track::script::Outcome;
 use log::{info, warn};
 use std::time::Duration;
@@ -25,6 +27,7 @@ pub(super) struct Lifecycle {
 struct Running {
     name: &'static str,
     process: ProcessId,
+    launcher: Launcher,
     /// It took too long.
     late: bool,
     /// It is being ended, with all of it.
@@ -54,13 +57,16 @@ impl Parent {
         let Some(BoundedCommand { command, limit }) = script else {
             return;
         };
-        match spawn::spawn(&command) {
-            Ok(process) => {
+        let started = Launcher::new()
+            .and_then(|launcher| Ok((launcher.start(&command, || Ok(()))?, launcher)));
+        match started {
+            Ok((process, launcher)) => {
                 info!("Running the {name}, pid={process}");
                 self.wheel.arm(Key::OwnScript, clock::now() + limit);
                 self.lifecycle.running = Some(Running {
                     name,
                     process,
+                    launcher,
                     late: false,
                     ending: None,
                 });
@@ -104,16 +110,19 @@ impl Parent {
     pub(super) fn own_script_ended(&mut self, process: ProcessId, end: End) {
         let running = &mut self.lifecycle.running;
         let Some(Running {
-            name, ending, late, ..
+            name,
+            mut launcher,
+            ending,
+            late,
+            ..
         }) = running.take_if(|running| running.process == process)
         else {
             return;
         };
         self.wheel.disarm(Key::OwnScript);
-        let outcome = match end {
-            _ if late => Outcome::TimedOut,
-            End::Status(status) => Outcome::Exited(status),
-            End::Signal(signal) => Outcome::Killed(signal),
+        let outcome = match late {
+            true => Outcome::TimedOut,
+            false => outcome(end, launcher.failure(process, end)),
         };
         // Those that did not end with it when they were asked to.
         if let Some(mut family) = ending {

@@ -1,9 +1,10 @@
-//! The process that runs programs is killed while there is much to be told: everybody is told everything all the same, once and in order.
+//! The process that runs programs is killed while there is much to be told, or has one to start that it does not get hold of: everybody
+//! is told everything all the same, once and in order.
 
 use crate::scripts::runner;
 use crate::support::Binary::Ours;
 use crate::support::config::instance;
-use crate::support::node::{Node, is_dead};
+use crate::support::node::{CONFIG, Node, is_dead};
 use crate::support::stage::{Case, case};
 use crate::support::told::FIFO;
 use crate::support::wire::election_bound;
@@ -11,6 +12,7 @@ use crate::support::world::{HostSpec, World};
 use crate::support::{secs, wait_for, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::{fs, thread};
 
 /// The cases of this part.
 pub fn cases() -> Vec<Case> {
@@ -18,6 +20,8 @@ pub fn cases() -> Vec<Case> {
         case("runners::a_burst_outlives_them", burst),
         case("runners::a_reader_of_a_fifo_outlives_them", reader),
         case("runners::a_tracked_script_does_not_outlive_them", tracked),
+        case("runners::a_limit_outlives_them", limit),
+        case("runners::what_is_stuck_holds_nobody_up", stuck),
     ]
 }
 
@@ -153,5 +157,104 @@ fn tracked() {
     wait_until("it is ended with what it started", secs(20), || {
         processes.iter().all(|pid| is_dead(*pid))
     });
+    node.stop();
+}
+
+/// However often they die, what hangs is ended when its time is over.
+fn limit() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.write_script(
+        "/run/hang.sh",
+        "#!/bin/sh\necho $$ >> /run/hanging\nexec sleep 1000\n",
+    );
+    let head = "notify_timeout 6\n notify_master /run/hang.sh";
+    node.start(Ours, &instance("LOCK", 85, 100, head, &["10.85.1.1"]));
+    let process: u32 = wait_for("the script hangs", election_bound(), || {
+        node.read("/run/hanging").trim().parse().ok()
+    });
+    wait_until("it is ended", secs(20), || {
+        kill_runner(node);
+        // Until the next one has taken it over, and not for as long as it may take.
+        wait_until("another takes its place", secs(10), || {
+            runner(node).is_some() || is_dead(process)
+        });
+        thread::sleep(secs(1));
+        is_dead(process)
+    });
+    assert_eq!(node.read("/run/hanging").lines().count(), 1);
+    node.stop();
+}
+
+/// A program that the file system does not give out: others are run meanwhile, it is ended when its time is over, and when the process
+/// that was to run it dies that is noticed. Once it can be had it is run, and once.
+fn stuck() {
+    const HOLD: &str = "/run/hold";
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    for (name, file) in [
+        ("stuck", "stuck"),
+        ("fine", "fine"),
+        ("checked", "stuck_check"),
+    ] {
+        let script = format!("#!/bin/sh\necho $1 >> /run/told.{name}\n");
+        node.write_script(&format!("/run/{file}.sh"), &script);
+    }
+    let told = |name: &str| node.read(&format!("/run/told.{name}"));
+    let scripts = "vrrp_script fine {\n script /run/fine.sh\n interval 1\n}\n\
+                   vrrp_script checked {\n script /run/stuck_check.sh\n interval 60\n timeout 1\n}\n";
+    let globals = "global_defs {\n script_user root\n}\n";
+    let head = "track_script {\n fine weight 1\n checked weight 1\n }\n notify_master \"/run/stuck.sh MASTER\"";
+    let lock = instance("LOCK", 85, 100, head, &["10.85.1.1"]);
+    node.write("/tmp/stuck.c", include_str!("runners/stuck.c"));
+    node.write(CONFIG, &format!("{globals}{scripts}{lock}"));
+    node.write(HOLD, "");
+    let hold = format!("-DHOLD=\"{HOLD}\"");
+    let (source, library) = ("/tmp/stuck.c", "/tmp/stuck.so");
+    let made = [
+        "cc",
+        "-shared",
+        "-fPIC",
+        &hold,
+        "-DSTUCK=\"stuck\"",
+        "-o",
+        library,
+        source,
+    ];
+    node.run(&made);
+    let program = ["env", "LD_PRELOAD=/tmp/stuck.so", Ours.inside()];
+    let arguments = ["-n", "-l", "-D", "-f", CONFIG, "-p", "/run/k.pid"];
+    node.start_program(&[&program[..], &arguments].concat(), node.open_log());
+    wait_until(
+        "a check that is stuck is ended in time",
+        election_bound(),
+        || node.log().contains("VRRP_Script(checked) timed_out"),
+    );
+    wait_until("an address is held", election_bound(), || {
+        node.log().contains("Entering MASTER STATE")
+    });
+    let others_run = || {
+        let before = told("fine").lines().count();
+        wait_until("others are run", secs(20), || {
+            told("fine").lines().count() > before + 1
+        });
+    };
+    others_run();
+    let gone = kill_runner(node);
+    wait_until("another takes its place", secs(10), || {
+        runner(node).is_some_and(|now| now != gone)
+    });
+    others_run();
+    assert_eq!(told("stuck"), "");
+    node.run(&["rm", HOLD]);
+    wait_until("it is told", secs(10), || !told("stuck").is_empty());
+    wait_until("nobody is left who could be told again", secs(10), || {
+        let waits = |pid: &Pid| {
+            fs::read_to_string(format!("/proc/{pid}/comm"))
+                .is_ok_and(|it| it.trim() == "keepalived_run")
+        };
+        node.processes().iter().filter(|pid| waits(pid)).count() == 1
+    });
+    assert_eq!(told("stuck"), "MASTER\n");
     node.stop();
 }

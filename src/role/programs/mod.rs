@@ -293,6 +293,11 @@ impl Programs {
         }
     }
 
+    /// A child of this process has ended: what the runner has said, if it is that, is heard, and another takes its place.
+    pub fn child_ended(&mut self) {
+        self.runner.child_ended();
+    }
+
     /// What something that is watched says, if that is not told yet.
     pub fn next_word(&mut self) -> Option<Word> {
         self.watched.next_word()

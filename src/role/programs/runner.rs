@@ -47,10 +47,17 @@ impl Kind {
     }
 }
 
+/// The line to a process, until all that it has said is heard.
+struct Line {
+    /// None: it has ended.
+    process: Option<ProcessId>,
+    end: ToRunner,
+}
+
 /// The line to the runner, if there is one.
 #[derive(Default)]
 pub struct Runner {
-    line: Option<(ProcessId, ToRunner)>,
+    line: Option<Line>,
     /// What it has no room for now, packed, in order. When it is lost, so is this: who asked asks the next one for all that matters.
     waiting: VecDeque<Vec<u8>>,
     /// No packet is longer; known when the first is sent.
@@ -92,9 +99,10 @@ impl Runner {
         }
         if self.tried.is_none_or(|tried| now.since(tried) >= RETRY) {
             self.tried = Some(now);
-            let started = runner::start().and_then(|(process, line)| {
-                events.add(&line, Source::Runner.into(), Want::Read)?;
-                Ok((process, line))
+            let started = runner::start().and_then(|(process, end)| {
+                events.add(&end, Source::Runner.into(), Want::Read)?;
+                let process = Some(process);
+                Ok(Line { process, end })
             });
             match started {
                 Ok(line) => self.line = Some(line),
@@ -103,6 +111,16 @@ impl Runner {
         }
         if self.line.is_none() {
             wheel.arm(Timer::Runner.into(), now + RETRY);
+        }
+    }
+
+    /// A child of this process has ended. If it is the runner it is heard out, though a program that it was about to start may hold
+    /// its end of the line for long.
+    pub fn child_ended(&mut self) {
+        if let Some(line) = &mut self.line
+            && line.process.take_if(|it| process::has_ended(*it)).is_some()
+        {
+            line.end.hear_out();
         }
     }
 
@@ -144,7 +162,7 @@ impl Runner {
     /// All lines of this host are alike: one that is there, or one for the purpose.
     fn longest(&mut self) -> usize {
         *self.longest.get_or_insert_with(|| match &self.line {
-            Some((_, line)) => line.longest(),
+            Some(line) => line.end.longest(),
             None => pair::<Request, Answer>().map_or(0, |(line, _)| line.longest()),
         })
     }
@@ -195,10 +213,10 @@ impl Runner {
 
     /// Sends this; false: not now. One that has gone says so where it is heard.
     fn send(&self, packed: &[u8]) -> bool {
-        let Some((_, line)) = &self.line else {
+        let Some(line) = &self.line else {
             return false;
         };
-        match line.send_packed(packed) {
+        match line.end.send_packed(packed) {
             Ok(()) => true,
             Err(error) if error.kind() == ErrorKind::ArgumentListTooLong => {
                 // Found above, unless the limit was lowered meanwhile: it must not hold up what comes behind it.
@@ -216,19 +234,27 @@ impl Runner {
 
     /// What it says next. When it is gone (`Received::Gone`, once), so is all that waited for it, and `replace` starts another.
     pub fn receive<T: Token>(&mut self, events: &mut Loop<T>) -> Received<Answer> {
-        let Some((_, line)) = &mut self.line else {
+        let Some(line) = &mut self.line else {
             return Received::Nothing;
         };
-        let received = line.receive();
+        let received = line.end.receive();
         if received == Received::Gone
-            && let Some((process, line)) = self.line.take()
+            && let Some(Line { process, end }) = self.line.take()
         {
-            let _ = events.remove(&line);
-            self.leaving.push(process);
+            let _ = events.remove(&end);
+            self.leaving.extend(process);
             self.waiting.clear();
             self.lost_at = family::ticks();
         }
         received
+    }
+}
+
+#[cfg(test)]
+impl Line {
+    fn to_nobody(end: ToRunner) -> Line {
+        let process = None;
+        Line { process, end }
     }
 }
 
@@ -238,7 +264,7 @@ impl Runner {
     pub fn to_nobody(now: Instant) -> (Runner, runner::ToRole) {
         let (line, theirs) = pair().expect("a line");
         let runner = Runner {
-            line: Some((ProcessId::MAX, line)),
+            line: Some(Line::to_nobody(line)),
             tried: Some(now),
             ..Runner::default()
         };
@@ -279,7 +305,7 @@ mod tests {
     fn what_there_is_no_room_for_is_sent_in_order_when_there_is() {
         let (line, mut reader) = pair::<Request, Answer>().expect("a line");
         let mut runner = Runner {
-            line: Some((0, line)),
+            line: Some(Line::to_nobody(line)),
             needed: true,
             ..Runner::default()
         };
@@ -321,7 +347,7 @@ mod tests {
         let (line, mut reader) = pair::<Request, Answer>().expect("a line");
         let longest = line.longest();
         let mut runner = Runner {
-            line: Some((0, line)),
+            line: Some(Line::to_nobody(line)),
             needed: true,
             ..Runner::default()
         };

@@ -2,7 +2,7 @@
 
 use crate::config::model::{Command, InitFile, NetlinkBuffer, ProcessMatch};
 use crate::notify::mail::{Envelope, Left, MailId, Notice, Outlet};
-use crate::os::process::ProcessId;
+use crate::os::process::{self, ProcessId};
 use crate::time::Instant;
 use crate::track::census::WatchId;
 use crate::track::file::{FileId, Reading};
@@ -12,11 +12,13 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockType, getsockopt, send, setsockopt, socketpair, sockopt,
 };
+use nix::unistd::{Pid, getpid, getppid};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::marker::PhantomData;
+use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
@@ -161,18 +163,20 @@ pub enum Answer {
     Sending(Option<MailId>),
 }
 
-/// `Began`, as the program's own process sends it before it becomes the program. So the role, when it finds that its runner has gone,
-/// knows of every program that has begun: until then somebody holds the runner's end of the line.
-pub struct Announcement {
-    line: RawFd,
+/// `Began`, as the program's own process sends it before it becomes the program. So the role, when its runner has gone and it has heard
+/// that out (`End::hear_out`), knows of every program that has begun or will.
+pub struct Announcement<'a> {
+    line: BorrowedFd<'a>,
     packed: Vec<u8>,
+    runner: Pid,
 }
 
-impl Announcement {
-    /// Sends it. Makes system calls only.
+impl Announcement<'_> {
+    /// Sends it, when there is room for it. Makes system calls only.
     ///
     /// # Errors
-    /// The role has no room for it. One that has gone need not know.
+    /// `ESRCH`: the runner has gone and the role hears no more of it; it has the program begun by another. A role that has gone need
+    /// not know.
     pub fn send(&mut self) -> io::Result<()> {
         let process = std::process::id().to_ne_bytes();
         // It stands last, and is as long packed as not.
@@ -180,10 +184,30 @@ impl Announcement {
         if let Some(last) = self.packed.get_mut(place..) {
             last.copy_from_slice(&process);
         }
-        match send(self.line, &self.packed, MsgFlags::MSG_NOSIGNAL) {
-            Err(error @ Errno::EAGAIN) => Err(error.into()),
-            _ => Ok(()),
+        loop {
+            match send(self.line.as_raw_fd(), &self.packed, MsgFlags::MSG_NOSIGNAL) {
+                Err(Errno::EAGAIN) => self.wait_for_room()?,
+                Err(_) if getppid() != self.runner => return Err(Errno::ESRCH.into()),
+                _ => return Ok(()),
+            }
         }
+    }
+
+    fn wait_for_room(&self) -> io::Result<()> {
+        let mut asked = [PollFd::new(self.line, PollFlags::POLLOUT)];
+        match poll(&mut asked, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// How a program went whose process ended like this; `failure`: it did not become the program (`Launcher::failure`).
+pub fn outcome(end: process::End, failure: Option<i32>) -> Outcome {
+    match (failure, end) {
+        (Some(errno), _) => Outcome::NotStarted(errno),
+        (None, process::End::Status(status)) => Outcome::Exited(status),
+        (None, process::End::Signal(signal)) => Outcome::Killed(signal),
     }
 }
 
@@ -286,6 +310,13 @@ impl<S: Serialize, R: DeserializeOwned> End<S, R> {
         poll(&mut asked, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
     }
 
+    /// The other process has gone: what it and its children have said is received yet, and then that it is `Gone`; from now on they can
+    /// say no more, though a child may hold the other end for long.
+    pub fn hear_out(&self) {
+        // What is no longer connected has nothing to say.
+        let _ = self.socket.shutdown(Shutdown::Read);
+    }
+
     /// The next packet.
     pub fn receive(&mut self) -> Received<R> {
         self.buffer.resize(PACKET_MAX, 0);
@@ -310,10 +341,11 @@ impl<S: Serialize, R: DeserializeOwned> End<S, R> {
 
 impl ToRole {
     /// What the process of this run is to send when it has begun.
-    pub fn announcement(&self, id: RunId) -> io::Result<Announcement> {
+    pub fn announcement(&self, id: RunId) -> io::Result<Announcement<'_>> {
         Ok(Announcement {
-            line: self.as_raw_fd(),
+            line: self.as_fd(),
             packed: pack(&Answer::Began(id, Default::default()))?,
+            runner: getpid(),
         })
     }
 }
@@ -374,6 +406,8 @@ mod tests {
         let (mut role, runner): (ToRunner, ToRole) = pair().expect("a line");
         let id = RunId::Notify(u64::MAX);
         let mut announcement = runner.announcement(id).expect("short");
+        // As if this were the child.
+        announcement.runner = getppid();
         announcement.send().expect("room");
         let own = std::process::id().to_ne_bytes();
         assert_eq!(role.receive(), Received::Packet(Answer::Began(id, own)));
@@ -381,5 +415,27 @@ mod tests {
         drop(role);
         assert!(announcement.send().is_ok(), "nobody need know");
         assert!(runner.has_room(), "nothing is waited for");
+    }
+
+    /// Whoever has announced itself is known, whoever has not begins nothing: no program is begun twice or by nobody.
+    #[test]
+    fn who_outlives_a_runner_that_was_heard_out_does_not_begin() {
+        let (mut role, runner): (ToRunner, ToRole) = pair().expect("a line");
+        let [heard, late] = [RunId::Notify(1), RunId::Notify(2)].map(|id| {
+            let mut announcement = runner.announcement(id).expect("short");
+            announcement.runner = getppid();
+            (id, announcement)
+        });
+        let (id, mut announcement) = heard;
+        announcement.send().expect("room");
+        role.hear_out();
+        let (_, mut announcement) = late;
+        assert!(announcement.send().is_ok(), "its runner lives");
+        announcement.runner = Pid::from_raw(1 << 30);
+        let errno = announcement.send().expect_err("gone").raw_os_error();
+        assert_eq!(errno, Some(libc::ESRCH));
+        let own = std::process::id().to_ne_bytes();
+        assert_eq!(role.receive(), Received::Packet(Answer::Began(id, own)));
+        assert_eq!(role.receive(), Received::Gone);
     }
 }

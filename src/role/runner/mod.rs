@@ -12,7 +12,7 @@ mod runs;
 
 pub use line::{
     Answer, Counted, End, FileRequest, Orphan, Outcome, ProcessRequest, Received, Request, RunId,
-    ToRole, ToRunner, pack, pair,
+    ToRole, ToRunner, outcome, pack, pair,
 };
 
 use crate::config::model::Command;
@@ -20,7 +20,8 @@ use crate::os::family::{self, Family, Member};
 use crate::os::poll::{Loop, Want};
 use crate::os::process::{self, Fork, ProcessId};
 use crate::os::signals::ChildrenEnded;
-use crate::os::{clock, descriptors, memory, spawn};
+use crate::os::spawn::{self, Launcher};
+use crate::os::{clock, descriptors, memory};
 use crate::time::Instant;
 use crate::wheel::Wheel;
 use files::Files;
@@ -96,6 +97,7 @@ struct Runner {
     wheel: Wheel<Key>,
     children: ChildrenEnded,
     role: ToRole,
+    launcher: Launcher,
     runs: Runs,
     /// Those that another runner began.
     adopted: Vec<(RunId, Member)>,
@@ -131,6 +133,7 @@ impl Runner {
             wheel: Wheel::new(clock::now()),
             children,
             role,
+            launcher: Launcher::new()?,
             runs: Runs::default(),
             adopted: Vec::new(),
             files: Files::default(),
@@ -239,14 +242,13 @@ impl Runner {
             return Err(Outcome::NotStarted(libc::EAGAIN));
         }
         let first = command.arguments.first();
-        if let Some(path) = first.and_then(|first| first.strip_prefix(&[OPENS])) {
-            let status = i32::from(spawn::can_be_read(path).is_err());
-            return Err(Outcome::Exited(status));
-        }
-        let spawned = self.role.announcement(id).and_then(|mut announcement| {
-            spawn::spawn_telling(command, move || announcement.send())
-        });
-        match spawned {
+        let started = match first.and_then(|first| first.strip_prefix(&[OPENS])) {
+            Some(path) => self.launcher.start_opening(path),
+            None => self.role.announcement(id).and_then(|mut announcement| {
+                self.launcher.start(command, move || announcement.send())
+            }),
+        };
+        match started {
             Ok(process) => {
                 self.began(id, process, limit.map(|limit| clock::now() + limit));
                 Ok(())
@@ -313,7 +315,8 @@ impl Runner {
 
     fn reap(&mut self) {
         while let Some((process, end)) = process::ended_child() {
-            if let Some((id, outcome, family)) = self.runs.ended(process, end) {
+            let failure = self.launcher.failure(process, end);
+            if let Some((id, outcome, family)) = self.runs.ended(process, end, failure) {
                 self.over(id, outcome, family);
             }
         }

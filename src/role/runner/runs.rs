@@ -1,6 +1,6 @@
 //! The programs that run: which process is whose run, and which of them are to end. Knows, does nothing.
 
-use super::line::{Outcome, RunId};
+use super::line::{self, Outcome, RunId};
 use crate::os::family::Family;
 use crate::os::process::{End, ProcessId};
 use std::collections::HashMap;
@@ -66,18 +66,19 @@ impl Runs {
         self.run(id)?.ending.as_mut()
     }
 
-    /// A process has ended: whose run it was and how that went, when it was one; and what was to end with it.
+    /// A process has ended: whose run it was and how that went, when it was one; and what was to end with it. `failure`: it did not
+    /// become the program (an errno).
     pub fn ended(
         &mut self,
         process: ProcessId,
         end: End,
+        failure: Option<i32>,
     ) -> Option<(RunId, Outcome, Option<Family>)> {
         let run = self.by_process.remove(&process)?;
         self.by_id.remove(&run.id);
-        let outcome = match end {
-            _ if run.late => Outcome::TimedOut,
-            End::Status(status) => Outcome::Exited(status),
-            End::Signal(signal) => Outcome::Killed(signal),
+        let outcome = match run.late {
+            true => Outcome::TimedOut,
+            false => line::outcome(end, failure),
         };
         Some((run.id, outcome, run.ending))
     }

@@ -159,7 +159,9 @@ impl Shell {
                 Source::Programs(programs::Source::Runner) => self.hear_of_programs(),
                 Source::Programs(programs::Source::Fifo) => self.programs.writable(),
                 Source::Signals => {
-                    if self.context.terminated() {
+                    let terminated = self.context.terminated();
+                    self.programs.child_ended();
+                    if terminated {
                         self.stop(clock::now());
                     }
                 }
