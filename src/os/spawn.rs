@@ -115,6 +115,16 @@ impl Launcher {
         }
     }
 
+    /// Waits until all that were started here have become their programs, or have ended.
+    pub fn see_off(self) {
+        let Launcher { mut told, tell, .. } = self;
+        // They have it, too, until then.
+        drop(tell);
+        if fcntl(&told, FcntlArg::F_SETFL(OFlag::empty())).is_ok() {
+            let _ = io::copy(&mut told, &mut io::sink());
+        }
+    }
+
     /// Of a process that was started here and has ended: why it did not become the program, if it did not.
     pub fn failure(&mut self, process: ProcessId, end: End) -> Option<i32> {
         if end != End::Status(NOT_STARTED) {
@@ -352,6 +362,23 @@ mod tests {
         let pid = Pid::from_raw(process);
         assert!(!super::super::process::has_ended(process));
         nix::sys::signal::kill(pid, Signal::SIGKILL).expect("it is there");
+        assert_eq!(end(process), End::Signal(libc::SIGKILL));
+    }
+
+    #[test]
+    fn who_leaves_sees_all_off_that_have_not_begun() {
+        let launcher = Launcher::new().expect("a launcher");
+        let (told, tell) = io::pipe().expect("a pipe");
+        let late = move || {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            (&tell).write_all(b"!")
+        };
+        let sleep = command(&["/bin/sleep", "1000"]);
+        let process = launcher.start(&sleep, late).expect("a process");
+        launcher.see_off();
+        let mut said = [0];
+        (&told).read_exact(&mut said).expect("said already");
+        nix::sys::signal::kill(Pid::from_raw(process), Signal::SIGKILL).expect("it runs");
         assert_eq!(end(process), End::Signal(libc::SIGKILL));
     }
 

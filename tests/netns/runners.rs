@@ -204,7 +204,8 @@ fn stuck() {
     let scripts = "vrrp_script fine {\n script /run/fine.sh\n interval 1\n}\n\
                    vrrp_script checked {\n script /run/stuck_check.sh\n interval 60\n timeout 1\n}\n";
     let globals = "global_defs {\n script_user root\n}\n";
-    let head = "track_script {\n fine weight 1\n checked weight 1\n }\n notify_master \"/run/stuck.sh MASTER\"";
+    let head = "track_script {\n fine weight 1\n checked weight 1\n }\n notify_master \"/run/stuck.sh MASTER\"\n \
+                notify_stop \"/run/stuck.sh STOP\"";
     let lock = instance("LOCK", 85, 100, head, &["10.85.1.1"]);
     node.write("/tmp/stuck.c", include_str!("runners/stuck.c"));
     node.write(CONFIG, &format!("{globals}{scripts}{lock}"));
@@ -256,5 +257,10 @@ fn stuck() {
         node.processes().iter().filter(|pid| waits(pid)).count() == 1
     });
     assert_eq!(told("stuck"), "MASTER\n");
+    node.write(HOLD, "");
     node.stop();
+    node.run(&["rm", HOLD]);
+    wait_until("all is told though the daemon has ended", secs(10), || {
+        told("stuck") == "MASTER\nSTOP\n"
+    });
 }

@@ -54,7 +54,12 @@ pub fn start() -> io::Result<(ProcessId, ToRunner)> {
             process::close_all_but(theirs.as_raw_fd());
             descriptors::as_started();
             process::set_name(NAME);
-            let end = Runner::new(theirs).and_then(|mut runner| runner.run());
+            let end = Runner::new(theirs).and_then(|mut runner| {
+                runner.run()?;
+                // What has not begun would take this end for a death, and leave what it was to do to another runner.
+                runner.launcher.see_off();
+                Ok(())
+            });
             process::exit_at_once(i32::from(end.is_err()))
         }
     }
