@@ -56,7 +56,7 @@ const PER_NETWORK: usize = 250;
 const PRIORITIES: [u8; 2] = [150, 100];
 /// Longest time for an election at start, or for a takeover.
 const ELECTION: Duration = secs(60);
-/// From when the dead host is unplugged to just before the takeover.
+/// From when the other host is dead to just before the takeover.
 const BEFORE_TAKEOVER: Duration = Duration::from_millis(2200);
 /// Until the addresses, gratuitous ARPs and log lines of a takeover are done with; and before the next adverts are due, which are not
 /// its work. Nobody looks till then: who does, on what may be the same core, makes takeovers slower.
@@ -159,7 +159,7 @@ fn takeover(binary: Binary, setting: Setting) -> Vec<Row> {
     std::thread::sleep(Duration::from_millis(1500));
     world.nodes[0].kill_all();
     let last = ear.last(mark, 0);
-    unplug(&world, 0, count);
+    leave_alone_with_cables(&world, 1, count);
     std::thread::sleep(BEFORE_TAKEOVER);
     let before = cpu_time(pid);
     let theory = master_down_interval(PRIORITIES[1]);
@@ -249,11 +249,11 @@ fn leave_bridges_deaf() {
     }
 }
 
-/// A host without power receives nothing either. Its kernel goes on here, and what that does with each frame would be charged to the
-/// sender.
-fn unplug(world: &World, node: usize, instances: usize) {
+/// The other host has no power, so what this one sends is heard by nobody but the ear. It would be flooded by a bridge and received by
+/// the dead host's kernel all the same, here on one machine, before the sender's call returns, and charged to the sender.
+fn leave_alone_with_cables(world: &World, node: usize, instances: usize) {
     for network in 0..instances.div_ceil(PER_NETWORK) {
-        world.cable(node, network, false);
+        world.unbridge(node, network);
     }
 }
 

@@ -46,7 +46,7 @@ pub struct Ear {
 }
 
 impl Ear {
-    /// Hears from now on what arrives at the bridges of the caller's network namespace.
+    /// Hears from now on what arrives at the bridges, and at cables without one, of the caller's network namespace.
     pub fn open() -> Self {
         // With a datagram socket the packet begins with its IP header.
         let socket = socket(

@@ -105,6 +105,15 @@ impl World {
         ip_batch(&format!("link set {} {state}\n", port(node, network)));
     }
 
+    /// Pulls the cable of a host's interface number `network` out of the bridge, while its link stays up: what the host sends ends at
+    /// the cable's other end, in the caller's network namespace.
+    pub fn unbridge(&self, node: usize, network: usize) {
+        let port = port(node, network);
+        ip_batch(&format!(
+            "link set {port} nomaster\nlink set {port} arp off\n"
+        ));
+    }
+
     /// Keeps the hosts from hearing each other, while their links stay up (and ends it).
     pub fn partition(&self, parted: bool) {
         let state = if parted { "on" } else { "off" };
