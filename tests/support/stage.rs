@@ -24,7 +24,7 @@ pub const STAGE: &str = "KEEPALIVED_TEST_STAGE";
 const CASES_AT_ONCE: usize = 32;
 
 /// A case that fails while the machine stands still is run again, but no more often than this in all.
-const RUNS: usize = 3;
+pub(super) const RUNS: usize = 3;
 
 /// Set to have each case say how long it took.
 const TIMES: &str = "KEEPALIVED_TEST_TIMES";
@@ -213,7 +213,7 @@ fn run_fairly(stage: &str, name: &str) -> Result<(), String> {
 }
 
 /// Keeps a line for who summarises the run.
-fn remember(line: &str) {
+pub(super) fn remember(line: &str) {
     if let Some(path) = std::env::var_os(AGAIN) {
         let file = fs::OpenOptions::new().create(true).append(true).open(path);
         let written = file.and_then(|mut file| writeln!(file, "{line}"));
