@@ -4,10 +4,10 @@
 mod support;
 
 use std::process::ExitCode;
-use support::alike::{Held, compare, fixed, held};
+use support::alike::{Held, compare, compare_with_commands, fixed, held};
 use support::stage::{self, Case};
 
-const ALL: [Held; 46] = [
+const ALL: &[Held] = &[
     held(
         "excluded_addresses",
         "virtual_ipaddress_excluded {\n 10.75.0.1/24 dev eth1\n 10.75.1.1/24 brd + label eth0:x\n}",
@@ -160,6 +160,56 @@ const ALL: [Held; 46] = [
         "static_rule",
         "static_rules {\n from 10.91.0.0/16 table 100 preference 400\n to 10.92.0.0/16 lookup main preference 401\n}",
     ),
+    held(
+        "address_flags",
+        "virtual_ipaddress_excluded {\n 10.75.0.1/24 dev eth1 noprefixroute\n 239.7.7.7/32 dev eth1 autojoin\n fd00:75::1/64 dev eth0 home -nodad noprefixroute\n fd00:76::1/64 dev eth1 mngtmpaddr\n}",
+    ),
+    held(
+        "address_peer",
+        "virtual_ipaddress_excluded {\n 10.75.0.1 dev eth1 peer 10.75.0.2\n fd00:75::1 dev eth1 peer fd00:75::2\n}",
+    ),
+    held(
+        "address_broadcasts_scopes",
+        "virtual_ipaddress_excluded {\n 10.75.0.1/24 dev eth1 brd -\n 10.75.1.1/24 dev eth1 broadcast 10.75.1.7 scope site\n 10.75.2.1/30 brd + scope 77\n 10.75.3.1/24 scope host\n 10.75.4.1/24 scope nowhere\n}",
+    ),
+    held(
+        "address_lifetimes",
+        "virtual_ipaddress_excluded {\n 10.75.0.1/24 dev eth1 preferred_lft 3600\n fd00:75::1/64 dev eth1 preferred_lft 0\n fd00:76::1 dev eth1 preferred_lft forever\n fd00:77::1 dev eth1\n}",
+    ),
+    held(
+        "route_synonyms",
+        "virtual_routes {\n 10.80.0.0/16 gw 10.10.0.254 oif eth0 priority 7 dsfield 0x10\n 10.81.0.0/16 via inet 10.10.0.254 preference 8\n fd00:80::/32 via inet6 fd00:10::fe priority 9\n add 10.83.0.0/16 dev eth1\n 10.84.0.0/16 via 10.10.0.254 as to 10.9.9.9\n}",
+    ),
+    held(
+        "route_prepend",
+        "virtual_routes {\n prepend 10.82.0.0/16 via 10.10.0.254\n prepend 10.82.0.0/16 via 10.10.0.253\n}",
+    ),
+    held(
+        "route_congestion_control",
+        "virtual_routes {\n 10.80.0.0/16 via 10.10.0.254 congctl reno\n 10.81.0.0/16 via 10.10.0.254 congctl lock reno\n}",
+    ),
+    held(
+        "route_ipv6_expires",
+        "virtual_routes {\n fd00:80::/32 via fd00:10::fe expires 3000\n fd00:81::/32 dev eth1 metric 5\n}",
+    ),
+    held(
+        "route_ipv6_from",
+        "virtual_routes {\n fd00:80::/32 from fd00:10::/64 via fd00:10::fe\n}",
+    ),
+    held(
+        "route_ttl_propagate",
+        "virtual_routes {\n 10.80.0.0/16 via 10.10.0.254 ttl-propagate enabled\n 10.81.0.0/16 via 10.10.0.254 ttl-propagate disabled\n}",
+    ),
+    held(
+        "rule_synonyms",
+        "virtual_rules {\n from 10.80.0.0/16 lookup main order 500 sup_pl 0\n dev eth0 dsfield 0x10 table 100 priority 501\n from 10.81.0.0/16 type blackhole preference 502\n from all table 100 suppress_ifgroup 5 preference 503\n}",
+    ),
+    fixed(
+        "static_options",
+        "static_ipaddress {\n 10.90.0.1/24 dev eth1 brd + noprefixroute\n 10.90.1.1 dev eth1 peer 10.90.1.2 label eth1:s\n fd00:90::1/64 dev eth0 -nodad home preferred_lft 0\n}\n\
+         static_routes {\n 10.91.0.0/16 via 10.10.0.254 dev eth0 src 10.10.0.1 mtu lock 1400 rtt 400ms quickack 1 features ecn\n blackhole 10.92.0.0/16 table 100\n 10.93.0.0/16 nexthop via 10.10.0.253 dev eth0 weight 2 nexthop via 10.11.0.254 dev eth1\n fd00:91::/32 via fd00:10::fe dev eth0 pref low\n}\n\
+         static_rules {\n not from 10.91.0.0/16 iif eth0 fwmark 5/7 table 100 priority 400\n from fd00:91::/32 unreachable preference 401\n uidrange 0-0 ipproto udp sport 5-6 lookup main suppress_prefixlength 1 preference 402\n}",
+    ),
     held("vmac", "use_vmac"),
     held("vmac_named", "use_vmac harbour0 02:00:00:00:01"),
     held("vmac_xmit_base", "use_vmac\nvmac_xmit_base\nversion 3"),
@@ -190,10 +240,21 @@ const ALL: [Held; 46] = [
     },
 ];
 
+/// What the distribution's keepalived refuses, and the commands that should leave the same behind.
+const AS_IPROUTE2: &[(Held, &str)] = &[(
+    held(
+        "families_named",
+        "virtual_routes {\n inet 10.81.0.0/16 via 10.10.0.254\n inet6 default via fd00:10::fe metric 9\n}\nvirtual_rules {\n inet from all table 100 preference 503\n inet6 from all table 100 preference 504\n}",
+    ),
+    "route add 10.81.0.0/16 via 10.10.0.254 proto 18\nroute add ::/0 via fd00:10::fe metric 9 proto 18\nrule add table 100 preference 503 protocol 18\nrule add from ::/0 table 100 preference 504 protocol 18",
+)];
+
 fn main() -> ExitCode {
-    let cases: Vec<Case> = ALL
+    let theirs = ALL
         .iter()
-        .map(|held| stage::peer_case(held.name, || compare(held)))
-        .collect();
-    stage::run(cases)
+        .map(|held| stage::peer_case(held.name, || compare(held)));
+    let by_hand = AS_IPROUTE2
+        .iter()
+        .map(|(held, commands)| stage::case(held.name, || compare_with_commands(held, commands)));
+    stage::run(theirs.chain(by_hand).collect::<Vec<Case>>())
 }

@@ -4,6 +4,8 @@
 
 mod support;
 
+#[path = "peer/announcements.rs"]
+mod announcements;
 #[path = "peer/frr.rs"]
 mod frr;
 #[path = "peer/json.rs"]
@@ -29,6 +31,10 @@ fn main() -> std::process::ExitCode {
         }
     }
     list.extend(frr::cases());
+    list.push(stage::peer_case(
+        "announcements::by_settings",
+        announcements::by_settings,
+    ));
     list.push(stage::peer_case(
         "json::what_an_instance_holds",
         json::what_an_instance_holds,

@@ -172,3 +172,63 @@ fn how_much_may_wait_at_sockets() {
     );
     assert_eq!(only(&with("kernel_rx_buf_size 0")).receive_buffer, None);
 }
+
+#[test]
+fn announcements_by_the_settings_of_all_and_of_one() {
+    let secs = Duration::from_secs;
+    // Delay, repeat, delay and repeat after a lower priority, refresh and its repeat, that of other interfaces.
+    type Policy = (u64, u32, u64, u32, u64, u32, u64);
+    let table: [(&str, &str, Policy); 9] = [
+        ("", "", (5, 5, 5, 5, 0, 1, 0)),
+        (
+            "vrrp_garp_master_delay 2\nvrrp_garp_master_repeat 3\nvrrp_garp_master_refresh 4\nvrrp_garp_master_refresh_repeat 6",
+            "",
+            (2, 3, 2, 3, 4, 6, 0),
+        ),
+        (
+            "vrrp_garp_master_repeat 3\nvrrp_garp_lower_prio_delay 8\nvrrp_garp_lower_prio_repeat 9",
+            "garp_master_delay 1",
+            (1, 3, 8, 9, 0, 1, 0),
+        ),
+        (
+            "vrrp_garp_lower_prio_delay 8\nvrrp_garp_lower_prio_repeat 9\nvrrp_garp_master_refresh 4",
+            "garp_lower_prio_delay 1\ngarp_lower_prio_repeat 0\ngarp_master_refresh 0",
+            (5, 5, 1, 0, 0, 1, 0),
+        ),
+        ("vrrp_min_garp", "", (0, 1, 0, 1, 0, 1, 0)),
+        ("vrrp_min_garp off", "", (5, 5, 5, 5, 0, 1, 0)),
+        (
+            "vrrp_min_garp\nvrrp_garp_master_repeat 3\nvrrp_garp_lower_prio_repeat 4",
+            "garp_master_delay 7",
+            (7, 3, 0, 4, 0, 1, 0),
+        ),
+        ("vrrp_vmac_garp_intvl all 50", "", (5, 5, 5, 5, 0, 1, 50)),
+        (
+            "vrrp_garp_extra_if 50",
+            "vmac_garp_intvl 60",
+            (5, 5, 5, 5, 0, 1, 60),
+        ),
+    ];
+    for (globals, lines, policy) in table {
+        let loaded = read(format!(
+            "global_defs {{\n{globals}\n}}\nvrrp_instance A {{\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {{ 10.0.0.1 }}\n{lines}\n}}\n"
+        ));
+        let garp = &loaded.model.vrrp.instances[0].garp;
+        let (delay, repeat, lower_delay, lower_repeat, refresh, refresh_repeat, extra) = policy;
+        let wanted = (
+            (secs(delay), repeat),
+            (secs(lower_delay), lower_repeat),
+            (secs(refresh), refresh_repeat),
+            secs(extra),
+        );
+        let got = (
+            (garp.master_delay, garp.master_repeat),
+            (garp.lower_prio_delay, garp.lower_prio_repeat),
+            (garp.master_refresh, garp.master_refresh_repeat),
+            garp.extra_interfaces,
+        );
+        assert_eq!(got, wanted, "{globals}; {lines}");
+        let old = globals.contains("vmac_garp") || lines.contains("vmac_garp");
+        assert_eq!(said(&loaded, "vmac_garp_intvl"), old, "{globals}; {lines}");
+    }
+}
