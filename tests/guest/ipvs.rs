@@ -361,7 +361,8 @@ fn twins_and_ranges() {
 }
 
 /// The table and the timeouts of `net_namespace_ipvs` are changed, not those where the daemon runs; a checker process that replaces a
-/// dead one leaves all as it is, though the table was emptied for the first, and the stop puts back what was there before that.
+/// dead one leaves all as it is, though the table was emptied for the first, and so does one that a reload starts; the stop puts back what
+/// was there before that.
 fn another_namespace() {
     const CHECKER: &str = "/run/checkers.pid";
     const WHO: &str = "/etc/keepalived/who.sh";
@@ -405,8 +406,22 @@ fn another_namespace() {
             && node.log().contains("taken over with their connections")
     });
     assert_eq!(table(), before);
+    // A reload ends the process, another one starts it: what is there by then stays.
+    let settings = config.split("virtual_server").next().expect("settings");
+    let rest = "vrrp_instance V {\n interface eth0\n virtual_router_id 9\n virtual_ipaddress {\n 10.9.0.9\n}\n}\n";
+    node.write(CONFIG, &format!("{settings}{rest}"));
+    node.signal(Signal::SIGHUP);
+    wait_until("the service goes", secs(20), || table().0.is_empty());
+    inside(&["-A", "-t", "10.1.0.9:80"]);
+    let others = table().0;
+    node.write(CONFIG, &format!("{config}{rest}"));
+    node.signal(Signal::SIGHUP);
+    wait_until("the service is there", secs(20), || {
+        table().0.contains("-r 10.2.0.1:80")
+    });
+    assert_eq!(table().0, format!("{}{others}", before.0));
     node.stop();
     let (services, told) = table();
-    assert_eq!(services, "");
+    assert_eq!(services, others);
     assert!(told.contains("901 121 301"), "{told}");
 }
