@@ -21,7 +21,9 @@ mod text;
 mod wire;
 
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use support::Binary::{self, Ours, Peer};
 use support::guest;
 use support::node::{CONFIG, Node};
@@ -42,6 +44,11 @@ const ARGUMENTS: [&str; 8] = [
     "-c",
     "/run/c.pid",
 ];
+
+/// How often the log is looked at.
+const LOOK: Duration = Duration::from_millis(1);
+/// Beyond this, anything has gone wrong.
+const PATIENCE: Duration = secs(60);
 
 /// What is measured of one binary: names with their units, and the numbers.
 type Numbers = Vec<(String, f64)>;
@@ -128,6 +135,24 @@ fn print(subjects: &[Subject]) {
 fn load_average() -> String {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').take(3).collect::<Vec<_>>().join(" ")
+}
+
+/// Has the daemon read its configuration again: milliseconds until it says that this is done, which only ours does, and of processor
+/// time within the span.
+fn reload_time(node: &Node, binary: Binary, span: Duration) -> (Option<f64>, f64) {
+    let (before, log) = (run_time(node), node.log().len());
+    let start = Instant::now();
+    node.signal(Signal::SIGHUP);
+    let told = (binary == Ours).then(|| {
+        // Not the polling of `wait_until`: it would be counted.
+        while !node.log()[log..].contains("Reload complete") {
+            assert!(start.elapsed() < PATIENCE, "{}", node.log());
+            std::thread::sleep(LOOK);
+        }
+        start.elapsed().as_secs_f64() * 1e3
+    });
+    std::thread::sleep(span.saturating_sub(start.elapsed()));
+    (told, (run_time(node) - before) * 1e3)
 }
 
 /// Processor time of the daemon's processes as the scheduler counts it, in seconds.

@@ -14,12 +14,18 @@ use crate::support::node::{CONFIG, Node};
 use crate::support::secs;
 use crate::support::world::{HostSpec, World};
 use crate::tap::{Kind, Tap};
-use crate::{ARGUMENTS, Numbers, Subject, run_time, text};
+use crate::{ARGUMENTS, Numbers, Subject, reload_time, run_time, text};
 
-pub const SUBJECTS: &[Subject] = &[("programming", programming), ("reaction", reaction)];
+pub const SUBJECTS: &[Subject] = &[
+    ("programming", programming),
+    ("unchanged", unchanged),
+    ("reaction", reaction),
+];
 
 /// Destinations to be programmed.
 const DESTINATIONS: usize = 100_000;
+/// Destinations that a reload leaves as they are.
+const UNCHANGED: usize = 40_000;
 /// Servers that fail one after the other.
 const FAILING: usize = 200;
 /// Their check: the verdict is the daemon's, with a connection to end after it.
@@ -58,8 +64,7 @@ fn programming(binary: Binary) -> Numbers {
     start(node, binary, &config);
     wait_for_destination(node, 0, 0);
     let first = Instant::now();
-    let last = DESTINATIONS - 1;
-    wait_for_destination(node, last / text::EACH, last);
+    wait_for_last(node, DESTINATIONS);
     let what = "100,000 destinations in 1,000 services:";
     vec![
         (
@@ -71,6 +76,28 @@ fn programming(binary: Binary) -> Numbers {
             begin.elapsed().as_secs_f64(),
         ),
         (format!("{what} s of processor time"), run_time(node)),
+    ]
+}
+
+fn wait_for_last(node: &Node, destinations: usize) {
+    let last = destinations - 1;
+    wait_for_destination(node, last / text::EACH, last);
+}
+
+/// A reload that changes nothing, the kernel's table among what it is compared with.
+fn unchanged(binary: Binary) -> Numbers {
+    let world = world();
+    let node = &world.nodes[0];
+    start(node, binary, &text::services(UNCHANGED, "", ""));
+    wait_for_last(node, UNCHANGED);
+    std::thread::sleep(AFTERMATH);
+    let took = reload_time(node, binary, AFTERMATH);
+    vec![
+        (
+            "SIGHUP, 40,000 destinations as they were: ms until it is done".to_owned(),
+            took.0.unwrap_or(f64::NAN),
+        ),
+        ("the same: processor time, ms".to_owned(), took.1),
     ]
 }
 

@@ -2,16 +2,14 @@
 //! a reload that changes nothing takes.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
-
-use nix::sys::signal::Signal;
+use std::time::Duration;
 
 use crate::servers::Farm;
-use crate::support::Binary::{self, Ours};
+use crate::support::Binary;
 use crate::support::node::Node;
 use crate::support::secs;
 use crate::wire::Call;
-use crate::{Numbers, Subject, run_time, text};
+use crate::{Numbers, Subject, reload_time, run_time, text};
 
 pub const SUBJECTS: &[Subject] = &[
     ("rhythm of 10,000", |binary| {
@@ -33,11 +31,6 @@ const SETTLED: Duration = secs(8);
 const WATCH: Duration = secs(20);
 /// A check is late by more than this many seconds.
 const LATE: f64 = 0.010;
-
-/// How often the log is looked at.
-const LOOK: Duration = Duration::from_millis(1);
-/// Beyond this, anything has gone wrong.
-const PATIENCE: Duration = secs(60);
 
 /// So many servers whose check is due every second; the first is how that is said.
 fn rhythm(binary: Binary, said: &str, count: usize) -> Numbers {
@@ -153,26 +146,13 @@ fn reload(binary: Binary) -> Numbers {
     let before = run_time(node);
     std::thread::sleep(span);
     let idle = run_time(node) - before;
-    let before = run_time(node);
-    let log = node.log().len();
-    let start = Instant::now();
-    node.signal(Signal::SIGHUP);
-    let told = (binary == Ours).then(|| {
-        // Not the polling of `wait_until`: it would be counted.
-        while !node.log()[log..].contains("Reload complete") {
-            assert!(start.elapsed() < PATIENCE, "{}", node.log());
-            std::thread::sleep(LOOK);
-        }
-        start.elapsed().as_secs_f64() * 1e3
-    });
-    std::thread::sleep(span.saturating_sub(start.elapsed()));
-    let used = run_time(node) - before - idle;
+    let (told, used) = reload_time(node, binary, span);
     let what = "SIGHUP with 40,000 servers as they were:";
     vec![
         (
             format!("{what} ms until it is done"),
             told.unwrap_or(f64::NAN),
         ),
-        (format!("{what} processor time, ms"), used * 1e3),
+        (format!("{what} processor time, ms"), used - idle * 1e3),
     ]
 }
