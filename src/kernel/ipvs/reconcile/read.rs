@@ -4,7 +4,7 @@
 //!
 //! What we change while we read is not taken from the reading.
 
-use super::{Known, Notice, Reconciler, Request, Wish};
+use super::{Known, Notice, Place, Reconciler, Request, Wish};
 use crate::kernel::ipvs::{Connections, Destination, DestinationKey, Service, ServiceKey, Traffic};
 use crate::time::Instant;
 use rustc_hash::FxHashSet as HashSet;
@@ -43,6 +43,8 @@ struct Open {
     seen: HashSet<DestinationKey>,
     /// Changed by us meanwhile.
     touched: HashSet<DestinationKey>,
+    /// We have removed some meanwhile. The kernel goes on with a list by counting, so that it may have left out others.
+    has_gaps: bool,
     /// Destinations that are not as we left them.
     surprises: usize,
     /// Those whose last connection is over, of the ones that drain.
@@ -70,8 +72,9 @@ impl Reader {
         let Some(open) = &mut self.open else { return };
         match wish {
             Wish::Service(key, _) if *key == open.reading.key => open.void = true,
-            Wish::Destination(key, server, _) if *key == open.reading.key => {
+            Wish::Destination(key, server, wanted) if *key == open.reading.key => {
                 open.touched.insert(*server);
+                open.has_gaps |= wanted.is_none();
             }
             _ => {}
         }
@@ -155,6 +158,7 @@ impl Reconciler {
             first: self.slots.get(&key).is_some_and(|slot| slot.unread),
             seen: HashSet::default(),
             touched: HashSet::default(),
+            has_gaps: false,
             surprises: 0,
             drained: Vec::new(),
             reading: Reading {
@@ -319,20 +323,28 @@ impl Reconciler {
             }
             return;
         }
-        if self.reader.asked.remove(&key) {
-            self.reader.readings.push(open.reading);
-        }
         let Some(slot) = self.slots.get_mut(&key) else {
+            self.reader.asked.remove(&key);
             return;
         };
-        slot.unread = false;
-        let mut lost = Vec::new();
-        for (server, place) in &mut slot.destinations {
+        let is_lost = |(server, place): &(&DestinationKey, &mut Place)| {
             let ours = open.touched.contains(server) || open.seen.contains(server);
-            if !ours && place.known.is_present() {
+            !ours && place.known.is_present()
+        };
+        let mut lost = Vec::new();
+        for (server, place) in slot.destinations.iter_mut().filter(is_lost) {
+            lost.push(*server);
+            if !open.has_gaps {
                 place.known = Known::Absent;
-                lost.push(*server);
             }
+        }
+        if open.has_gaps && !lost.is_empty() {
+            self.reader.soon.push_back(key);
+            return;
+        }
+        slot.unread = false;
+        if self.reader.asked.remove(&key) {
+            self.reader.readings.push(open.reading);
         }
         lost.sort_unstable();
         let surprises = open.surprises.saturating_add(lost.len());

@@ -356,3 +356,36 @@ fn a_kernel_that_makes_no_sense_is_asked_more_and_more_rarely_and_that_is_told_o
         assert_eq!(world.servers(1), weights(&[(1, 1)]), "{errno}");
     }
 }
+
+#[test]
+fn what_a_list_leaves_out_while_we_remove_others_is_there_all_the_same() {
+    let mut world = World::new();
+    world.want(1, &[(1, 5), (2, 5), (3, 5)]);
+    world.run();
+    world.kernel.take_commands();
+    world.reconciler.take_notices();
+    world.reconciler.ask(service_key(1));
+    let requests = world.reconciler.requests(world.now);
+    let answers = world.kernel.carry_out(&requests);
+    // The list is longer than a datagram. A server goes between its parts, and the next one takes its place in what was told.
+    let (whole, rest): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| {
+        !matches!(answer.message, Message::Destination { key, .. } if key == server_key(2))
+    });
+    assert_eq!(rest.len(), 1);
+    world.want_server(1, 1, None);
+    let removal = world.reconciler.requests(world.now);
+    let removed = world.kernel.carry_out(&removal);
+    for answer in whole.into_iter().chain(removed) {
+        world.reconciler.handle(world.now, answer);
+    }
+    assert!(!world.reconciler.has_told());
+    world.run();
+    let commands = world.kernel.take_commands();
+    let removal = Request::DeleteDestination(service_key(1), server_key(1));
+    assert_eq!(commands, [removal]);
+    assert_eq!(world.reconciler.take_notices(), []);
+    assert_eq!(world.servers(1), weights(&[(2, 5), (3, 5)]));
+    let readings = world.reconciler.take_readings();
+    assert_eq!(readings.len(), 1);
+    assert_eq!(readings[0].destinations.len(), 2);
+}
