@@ -258,7 +258,16 @@ impl Ipvs {
                     }
                     if let Some(errno) = refused.filter(|errno| *errno != 0) {
                         self.is_missing(now, errno);
+                    } else if self.reconciler.take_end_of_family() {
+                        warn!(
+                            "The kernel has no IPVS any more, as when its module is removed: looking for it again"
+                        );
+                        // Its number may be another, and it may have to be loaded, which asking for it does.
+                        self.family = Family::Unknown(now);
                     }
+                }
+                Ok(Received::Overrun) if matches!(self.family, Family::Asked(_)) => {
+                    self.family = Family::Unknown(now);
                 }
                 Ok(Received::Overrun) => self.reconciler.handle(
                     now,

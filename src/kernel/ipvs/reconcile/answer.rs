@@ -117,6 +117,24 @@ impl Reconciler {
         }
     }
 
+    /// Whether the kernel knows nothing of IPVS any more, by its answers since the last call: the module was removed, for which its table
+    /// must have been empty. All of it is wanted anew then, from whatever takes its place.
+    pub fn take_end_of_family(&mut self) -> bool {
+        let is_gone = std::mem::take(&mut self.family_is_gone);
+        if is_gone {
+            self.lost();
+            self.all_are_gone();
+        }
+        is_gone
+    }
+
+    fn all_are_gone(&mut self) {
+        let all: Vec<ServiceKey> = self.slots.keys().copied().collect();
+        for key in all {
+            self.service_is_gone(key);
+        }
+    }
+
     /// Takes off the first that is under way, if it is meant.
     fn first_in_flight(&mut self, is_meant: impl FnOnce(u32) -> bool) -> Option<Wish> {
         let (number, _) = self.in_flight.front()?;
@@ -163,12 +181,7 @@ impl Reconciler {
                 }
             }
             Wish::Timeouts(timeouts) => self.timeouts.taken(timeouts),
-            Wish::Flush => {
-                let all: Vec<ServiceKey> = self.slots.keys().copied().collect();
-                for key in all {
-                    self.service_is_gone(key);
-                }
-            }
+            Wish::Flush => self.all_are_gone(),
         }
     }
 

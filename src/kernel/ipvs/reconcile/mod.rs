@@ -117,6 +117,7 @@ pub struct Reconciler {
     timeouts: TimeoutWish,
     flush: bool,
     keep: Keep,
+    family_is_gone: bool,
     sequence: u32,
     notices: Vec<Notice>,
     taken_over: usize,

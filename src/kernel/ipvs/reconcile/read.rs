@@ -18,6 +18,7 @@ const LEAST_PAUSE: Duration = Duration::from_millis(10);
 /// One that could not be read is tried again after so long.
 const FAILED_PAUSE: Duration = Duration::from_secs(1);
 
+const ENOENT: i32 = 2;
 const ESRCH: i32 = 3;
 
 /// What a service carries, as it was asked for.
@@ -242,6 +243,8 @@ impl Reconciler {
         let Some(open) = &mut self.reader.open else {
             return;
         };
+        // Nothing that is read is answered so by IPVS itself.
+        self.family_is_gone |= errno == ENOENT && [open.service, open.dump].contains(&sequence);
         if sequence == open.service && errno == ESRCH {
             let key = open.reading.key;
             // The dump that follows is empty.

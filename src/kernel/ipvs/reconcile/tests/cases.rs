@@ -389,3 +389,22 @@ fn what_a_list_leaves_out_while_we_remove_others_is_there_all_the_same() {
     assert_eq!(readings.len(), 1);
     assert_eq!(readings[0].destinations.len(), 2);
 }
+
+#[test]
+fn a_module_that_was_removed_and_comes_back_gets_everything_anew() {
+    let mut world = World::new();
+    for service in 1..9 {
+        world.want(service, &[(1, 5), (2, 5)]);
+    }
+    world.run();
+    let table = world.kernel.table.clone();
+    world.kernel.table.clear();
+    world.kernel.unloaded = true;
+    assert!(!world.reconciler.take_end_of_family());
+    world.pass(CYCLE / 4);
+    assert!(world.reconciler.take_end_of_family());
+    world.kernel.unloaded = false;
+    world.run();
+    assert_eq!(world.kernel.table, table);
+    assert!(world.reconciler.is_settled() && !world.reconciler.take_end_of_family());
+}

@@ -36,6 +36,8 @@ struct Kernel {
     unplaced: i32,
     /// Destinations are not listed, with this errno.
     unlisted: i32,
+    /// There is no such family.
+    unloaded: bool,
     /// The connections that every destination has.
     active: u32,
 }
@@ -66,6 +68,7 @@ impl Kernel {
     fn request(&mut self, request: &Request, tell: &mut dyn FnMut(Message)) -> i32 {
         let table = &mut self.table;
         match request {
+            _ if self.unloaded => ENOENT,
             Request::NewService(..) if self.unmade != 0 => self.unmade,
             Request::NewDestination(..) if self.unplaced != 0 => self.unplaced,
             Request::NewService(key, _) if table.contains_key(key) => EEXIST,
