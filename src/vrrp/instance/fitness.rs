@@ -134,7 +134,8 @@ impl Instance {
             group: cause == Cause::StartUnfit && self.own_unfit.is_none(),
             ..self.own_unfit
         };
-        if let (Cause::ResumeMaster, Some(record)) = (cause, self.resume) {
+        if let Some(record) = self.resume {
+            // Whatever it begins as: others would drop what is numbered from the beginning, whenever it is sent.
             self.ip_id = record.ip_id;
             self.guard.resume(&self.config, record.sequence);
         }

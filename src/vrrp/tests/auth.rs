@@ -141,12 +141,17 @@ fn the_counter_outlives_the_process() {
     let bench = Bench::master(change);
     let record = bench.instance().record();
     assert_eq!(record.sequence, 1);
-    let mut next = Bench::unstarted(change);
-    next.now = bench.now;
-    next.event(Event::Interface(&eth0()));
-    next.router.resume(0, record);
-    next.event(Event::Start);
+    let next = bench.successor(Bench::unstarted(change), record);
     assert_eq!(numbers(&next), [2]);
+    let next = bench.successor(Bench::unstarted(change), was_backup(record));
+    assert_eq!(numbers(&next), [2], "one that has to wait goes on, too");
+}
+
+fn was_backup(record: Record) -> Record {
+    Record {
+        state: State::Backup,
+        ..record
+    }
 }
 
 const WINDOW: Duration = Duration::from_secs(5);
@@ -177,6 +182,18 @@ fn enforcing(freshness: Freshness) -> Bench {
 }
 
 impl Bench {
+    /// The process after this one, when it is MASTER: at once, or when it has waited long enough.
+    fn successor(&self, mut next: Bench, record: Record) -> Bench {
+        next.now = self.now;
+        next.event(Event::Interface(&eth0()));
+        next.router.resume(0, record);
+        next.event(Event::Start);
+        if next.state() == State::Backup {
+            next.wait(4 * SECOND).timer(TimerKey::MasterDown(0));
+        }
+        next
+    }
+
     /// Sets the host's clock.
     fn clock(&mut self, wall: Wall) -> &mut Self {
         self.router.set_wall(self.now, wall);
@@ -484,11 +501,11 @@ fn numbers_outlive_the_process() {
     bench.clock(NOON).timer(TimerKey::Advert(0));
     let record = bench.instance().record();
     assert_eq!(Sequence(record.sequence), Sequence::at(NOON));
-    let mut next = Bench::unstarted(&change);
-    next.now = bench.now;
-    next.clock(stepped(NOON, -60))
-        .event(Event::Interface(&eth0()));
-    next.router.resume(0, record);
-    next.event(Event::Start);
-    assert_eq!(sent_numbers(&next), [Sequence::at(NOON).next()]);
+    for record in [record, was_backup(record)] {
+        let mut next = Bench::unstarted(&change);
+        next.now = bench.now;
+        next.clock(stepped(NOON, -60));
+        let next = bench.successor(next, record);
+        assert_eq!(sent_numbers(&next), [Sequence::at(NOON).next()]);
+    }
 }
