@@ -279,6 +279,46 @@ pub fn ipv6(pair: Pair) {
     settles(&world, LOCAL, 1);
 }
 
+/// Version 2 over IPv6, which no RFC has: the better host rules, crashes, is replaced, comes back, resigns.
+pub fn version_2_over_ipv6(pair: Pair) {
+    const VIP: &str = "fd00:88::1";
+    let config = |priority| {
+        let addresses = ["fe80::88:1", "fd00:88::1/64"];
+        instance("BRIDGE", 88, priority, "version 2", &addresses)
+    };
+    let world = detected(&[1, 2].map(HostSpec::numbered));
+    let rules = |node: usize| {
+        wait_until("the right host rules", election_bound(), || {
+            world.holders(VIP) == [node]
+        });
+    };
+    world.nodes[0].start(pair[0], &config(200));
+    world.nodes[1].start(pair[1], &config(100));
+    rules(0);
+    let mark = world.capture.mark();
+    stays("the better host rules", secs(5), || {
+        world.holders(VIP) == [0]
+    });
+    let heard = |node: usize| {
+        let frames = world.capture.frames_since(mark).into_iter();
+        let of = frames.filter(|frame| frame.node == node);
+        of.filter(|frame| frame.bytes[12..14] == [0x86, 0xdd] && frame.bytes[20] == 112)
+            .map(|frame| frame.bytes[54])
+            .collect::<Vec<u8>>()
+    };
+    // Version and type.
+    assert!(heard(0).len() > 3 && heard(0).iter().all(|byte| *byte == 0x21));
+    assert!(heard(1).is_empty(), "the backup understands the master");
+    world.nodes[0].kill_all();
+    wait_until("the second host takes over", secs(8), || {
+        world.nodes[1].holds(VIP)
+    });
+    world.nodes[0].start(pair[0], &config(200));
+    rules(0);
+    world.nodes[0].stop();
+    rules(1);
+}
+
 /// Versions 2 and 3 and IPv6 on one interface, none of which minds the others; each at home on another host.
 pub fn side_by_side(pair: Pair) {
     const OLD: &str = "10.84.0.1";
@@ -317,5 +357,6 @@ pub fn common() -> Vec<Named> {
         ("v3_learned_interval", learned_interval),
         ("v3_ipv6", ipv6),
         ("v3_side_by_side", side_by_side),
+        ("v2_over_ipv6", version_2_over_ipv6),
     ]
 }
