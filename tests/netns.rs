@@ -47,6 +47,8 @@ mod namespaces;
 mod nginx;
 #[path = "netns/notify.rs"]
 mod notify;
+#[path = "netns/options.rs"]
+mod options;
 #[path = "netns/outside.rs"]
 mod outside;
 #[path = "netns/packets.rs"]
@@ -117,6 +119,7 @@ fn main() -> std::process::ExitCode {
         namespaces::cases(),
         nginx::cases(),
         notify::cases(),
+        options::cases(),
         outside::cases(),
         packets::cases(),
         processes::cases(),
