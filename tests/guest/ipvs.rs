@@ -128,11 +128,14 @@ pub const AS_KEEPALIVED: &[Table] = &[
          virtual_server fd00:1::1 53 {\n lb_algo rr\n lb_kind DR\n protocol UDP\n real_server fd00:2::1 53 {\n }\n}
          virtual_server fd00:1::1 443 {\n lb_algo rr\n lb_kind TUN\n protocol TCP\n real_server fd00:2::1 443 {\n }\n}",
     ),
-    table(
-        "ipvs_thresholds",
-        "virtual_server 10.1.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n
-           real_server 10.2.0.1 80 {\n uthreshold 100\n lthreshold 50\n }\n real_server 10.2.0.2 80 {\n uthreshold 100\n }\n}",
-    ),
+    Table {
+        besides: &["--thresholds"],
+        ..table(
+            "ipvs_thresholds",
+            "virtual_server 10.1.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n
+               real_server 10.2.0.1 80 {\n uthreshold 100\n lthreshold 50\n }\n real_server 10.2.0.2 80 {\n uthreshold 100\n }\n}",
+        )
+    },
     table(
         "ipvs_weights",
         "virtual_server 10.1.0.1 80 {\n lb_algo wrr\n lb_kind NAT\n protocol TCP\n
@@ -311,18 +314,16 @@ fn twins_and_ranges() {
     };
     let twins = server("10.2.0.1", 80, LISTENS) + &server("10.2.0.1", 443, IS_DEAD);
     let usual = " lb_algo rr\n protocol TCP\n delay_loop 0.5\n warmup 0\n";
-    node.start(
-        Ours,
-        &format!(
-            "virtual_server_group QUAY {{\n 10.1.0.1 80\n 10.1.0.1 443\n}}\n\
+    let config = format!(
+        "virtual_server_group QUAY {{\n 10.1.0.1 80\n 10.1.0.1 443\n}}\n\
              virtual_server_group PIER {{\n 10.1.1.1-2 8000-8002\n fd00:1::1 65535-65535\n}}\n\
              virtual_server 10.1.0.2 80 {{\n{usual} lb_kind DR\n{twins}}}\n\
              virtual_server group QUAY {{\n{usual} lb_kind TUN\n{twins}}}\n\
              virtual_server group PIER {{\n{usual} lb_kind NAT\n{}{}}}\n",
-            server("10.2.0.9", 9000, LISTENS),
-            server("10.2.0.9", 9001, IS_DEAD),
-        ),
+        server("10.2.0.9", 9000, LISTENS),
+        server("10.2.0.9", 9001, IS_DEAD),
     );
+    node.start(Ours, &config);
     let mut wanted: Vec<String> = Vec::new();
     let mut want = |service: &str, server: &str| {
         wanted.push(format!("-A -t {service} -s rr"));
@@ -356,6 +357,28 @@ fn twins_and_ranges() {
         !log.contains("on service [10.2.0.1]"),
         "nobody looks at the second twin: {log}"
     );
+    // Somebody removes one of the services. It is missed as soon as something is to be put into it: a server that returns.
+    node.run(&["ipvsadm", "-D", "-t", "10.1.1.2:8001"]);
+    let _second = Listener::new(node, IS_DEAD);
+    let of_pier = |table: &[String]| table.iter().filter(|it| it.contains("10.2.0.9:")).count();
+    wait_until("both servers are everywhere", secs(20), || {
+        of_pier(&table()) == 12
+    });
+    // A reload changes thresholds in place, which it does not with keepalived.
+    let limits = "real_server 10.2.0.1 80 {\n  uthreshold 100\n  lthreshold 50\n";
+    node.write(
+        CONFIG,
+        &config.replace("real_server 10.2.0.1 80 {\n", limits),
+    );
+    node.signal(Signal::SIGHUP);
+    node.wait_log("Reload complete", secs(20));
+    wait_until("the thresholds are there", secs(20), || {
+        let told = node.run(&["ipvsadm", "-Ln", "--thresholds"]);
+        let words = told.lines().map(|line| line.split_whitespace().collect());
+        let limits = ["->", "10.2.0.1:80", "100", "50"];
+        let found = words.filter(|words: &Vec<&str>| words.starts_with(&limits));
+        found.count() == 2
+    });
     node.stop();
     assert_eq!(table(), [""; 0]);
 }

@@ -23,6 +23,7 @@ const KERNEL: usize = 2;
 pub fn cases() -> Vec<Case> {
     vec![
         case("buffers::as_the_policy_says", as_the_policy_says),
+        case("buffers::of_the_load_balancer", of_the_load_balancer),
         privileged_case(
             "buffers::netlink_within_the_limit",
             netlink_within_the_limit,
@@ -30,13 +31,15 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-/// The receive buffers of all sockets of the VRRP process, in bytes. The process is asked for the sockets themselves: not every
-/// kernel tells what raw ones have.
+/// The receive buffers of all sockets of the VRRP process, in bytes.
 fn received(node: &Node) -> Vec<usize> {
-    let Some(pid) = node.vrrp_pid() else {
-        return Vec::new();
-    };
-    let process = Pid::from_raw(pid.as_raw()).expect("a process");
+    let pid = node.vrrp_pid().map(|pid| pid.as_raw());
+    pid.map_or_else(Vec::new, buffers)
+}
+
+/// Those of a process, which is asked for the sockets themselves: not every kernel tells what raw ones have.
+fn buffers(pid: i32) -> Vec<usize> {
+    let process = Pid::from_raw(pid).expect("a process");
     let handle = pidfd_open(process, PidfdFlags::empty()).expect("pidfd_open");
     let numbers = fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors");
     let numbers = numbers.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
@@ -88,6 +91,31 @@ fn as_the_policy_says() {
         node.signal(Signal::SIGHUP);
         is(bytes);
     }
+}
+
+/// One socket is both that commands go over and that is listened to: the larger size counts, also after a reload.
+fn of_the_load_balancer() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    let config = |lines: &str| {
+        format!(
+            "global_defs {{\n{lines}\n}}\nvirtual_server 10.99.0.1 80 {{\n protocol TCP\n lb_algo rr\n lb_kind NAT\n \
+             real_server 127.0.0.2 80 {{\n }}\n}}\n"
+        )
+    };
+    let is = |bytes: usize| {
+        wait_until(&format!("a netlink buffer of {bytes}"), secs(5), || {
+            let pid = node.read("/run/checkers.pid").trim().parse().ok();
+            pid.is_some_and(|pid| buffers(pid).contains(&(bytes * KERNEL)))
+        });
+    };
+    let monitor = "lvs_netlink_cmd_rcv_bufs 50000\nlvs_netlink_monitor_rcv_bufs 70002";
+    node.start(Ours, &config(monitor));
+    is(70_002);
+    node.write(CONFIG, &config("lvs_netlink_cmd_rcv_bufs 90004"));
+    node.signal(Signal::SIGHUP);
+    is(90_004);
+    node.stop();
 }
 
 fn netlink_within_the_limit() {

@@ -13,6 +13,7 @@ use nix::sys::signal::Signal;
 pub fn cases() -> Vec<Case> {
     vec![
         case("checker_kernel::a_mark_chooses_the_way", marked),
+        case("checker_kernel::an_interface_is_the_way", bound),
         case("checker_kernel::without_ipvs_the_rest_goes_on", without),
     ]
 }
@@ -43,6 +44,37 @@ fn marked() {
         secs(10),
     );
     node.wait_log("TCP connection to [127.0.0.3]:tcp:80 success.", secs(10));
+    node.stop();
+}
+
+/// What is bound to an interface leaves by no other: there is no way to the server by one of them.
+fn bound() {
+    let first = HostSpec::numbered(1).with("eth1", 1, "10.20.0");
+    let world = World::new(&[first, HostSpec::numbered(2)]);
+    let (node, other) = (&world.nodes[0], &world.nodes[1]);
+    let listener = other.in_network(|| TcpListener::bind("0.0.0.0:7777"));
+    let _listener = listener.expect("a listener");
+    let server = |n: u8, check: &str, interface: &str| {
+        format!(
+            " real_server 127.0.0.{n} 80 {{\n {check} {{\n connect_ip 10.10.0.2\n connect_port 7777\n bind_if {interface}\n \
+             connect_timeout 1\n retry 0\n }}\n }}\n"
+        )
+    };
+    let servers = [
+        server(2, "TCP_CHECK", "eth0"),
+        server(3, "TCP_CHECK", "eth1"),
+        server(4, "PING_CHECK", "eth0"),
+        server(5, "PING_CHECK", "eth1"),
+    ];
+    node.start(Ours, &service(&servers.concat()));
+    for line in [
+        "TCP connection to [127.0.0.2]:tcp:80 success.",
+        "TCP_CHECK on service [127.0.0.3]:tcp:80 failed",
+        "ICMP connection to [127.0.0.4]:tcp:80 success.",
+        "PING_CHECK on service [127.0.0.5]:tcp:80 failed",
+    ] {
+        node.wait_log(line, secs(10));
+    }
     node.stop();
 }
 

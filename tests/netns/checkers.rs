@@ -170,6 +170,21 @@ fn http() {
         ),
         row(
             "HTTP_GET",
+            page("/", "regex World\nregex_min_offset 6\nregex_max_offset 6"),
+            "",
+        ),
+        row(
+            "HTTP_GET",
+            page("/", "regex World\nregex_min_offset 7"),
+            "does not match regex",
+        ),
+        row(
+            "HTTP_GET",
+            page("/", "regex World\nregex_max_offset 5"),
+            "does not match regex",
+        ),
+        row(
+            "HTTP_GET",
             page("/host", &format!("regex \"^host {HERE}:8080$\"")),
             "",
         ),
@@ -433,6 +448,11 @@ fn udp() {
             "UDP_CHECK",
             ask(7007, "payload 0a ff\nrequire_reply 0a\nmin_reply_length 3"),
             "the reply has 2 bytes, not 3 to 255",
+        ),
+        row(
+            "UDP_CHECK",
+            ask(7007, "payload 0a ff\nrequire_reply 0a\nmax_reply_length 1"),
+            "the reply has 2 bytes, not 0 to 1",
         ),
         // Nobody answers, and nobody has to.
         row("UDP_CHECK", ask(7008, ""), ""),

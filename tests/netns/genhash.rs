@@ -23,6 +23,7 @@ pub fn cases() -> Vec<Case> {
             output,
         ),
         program_case("genhash::by_its_name", NGINX, by_name),
+        program_case("genhash::marks_what_it_sends", ORIGINAL, marks),
     ]
 }
 
@@ -127,4 +128,33 @@ fn by_name() {
     let words = ["-s", HERE, "-p", "8080", "-u", "/"];
     let named = node.run(&[&["/run/genhash"][..], &words].concat());
     assert_eq!(named.trim(), servers::genhash(node, &words));
+}
+
+/// What bears the mark finds no way, not even to the host itself.
+fn marks() {
+    let world = host();
+    let node = &world.nodes[0];
+    let _nginx = servers::nginx(node);
+    for rule in [
+        "add pref 10 lookup local",
+        "add pref 5 fwmark 9 prohibit",
+        "del pref 0",
+    ] {
+        let words: Vec<&str> = rule.split(' ').collect();
+        node.run(&[&["ip", "rule"], &words[..]].concat());
+    }
+    // The original hangs when it cannot connect at once.
+    let ours = |option: &str, mark: &str| {
+        let words = [option, mark, "-s", HERE, "-p", "8080", "-u", "/"];
+        let (status, printed) = node.try_run(&[&[Ours.inside(), "-T"][..], &words].concat());
+        (status.code(), printed.trim().to_owned())
+    };
+    let [original, unmarked] = both(node, &format!("-m 8 -s {HERE} -p 8080 -u /"));
+    assert_eq!(unmarked, original);
+    for option in ["-m", "--fwmark"] {
+        assert_eq!(ours(option, "8"), (Some(0), original.1.trim().to_owned()));
+        let (status, printed) = ours(option, "9");
+        assert_eq!(status, Some(0));
+        assert!(printed.contains("Connection failed"), "{option}: {printed}");
+    }
 }

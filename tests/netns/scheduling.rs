@@ -227,7 +227,7 @@ fn what_needs_no_privilege() {
         CONFIG,
         &format!(
             "{}{service}",
-            config("vrrp_priority 5\n checker_priority 7")
+            config("vrrp_priority 5\n checker_priority 7\n checker_cpu_affinity 0")
         ),
     );
     node.signal(Signal::SIGHUP);
@@ -238,7 +238,10 @@ fn what_needs_no_privilege() {
             .parse()
             .ok()
             .map(Pid::from_raw);
-        pid.is_some_and(|pid| node.processes().contains(&pid) && run(pid).nice == 7)
+        pid.is_some_and(|pid| {
+            let runs = node.processes().contains(&pid).then(|| run(pid));
+            runs.is_some_and(|run| (run.nice, run.cpus.as_str()) == (7, "0"))
+        })
     });
     assert_ne!(run(vrrp(node)).cpus, "0", "the processors are given back");
     node.stop();

@@ -4,6 +4,7 @@
 mod bfd;
 mod carried;
 mod expiry;
+mod failures;
 mod files;
 mod quorum;
 mod reload;

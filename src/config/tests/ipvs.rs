@@ -45,6 +45,9 @@ fn flushing_and_buffers() {
     assert!(flushed.flush && flushed.flush_on_stop);
     let (own, faulty) = read("lvs_flush_on_stop VS", "");
     assert!(!own.flush && !own.flush_on_stop && !faulty);
+    // As files of old have it.
+    let old = load("global_defs {\n lvs_flush_onstop\n}\n".to_owned());
+    assert!(old.model.global.ipvs.flush_on_stop);
     let lines = "lvs_netlink_cmd_rcv_bufs 100000\n lvs_netlink_monitor_rcv_bufs 300000\n lvs_netlink_monitor_rcv_bufs_force";
     let wanted = NetlinkBuffer {
         bytes: 300_000,
