@@ -164,6 +164,7 @@ impl Parent {
             }
             self.settle();
             if let Some(status) = self.finished() {
+                self.leave_services();
                 info!("Stopped Keepalived v{VERSION}");
                 // The pid file first: whoever waits for it may start the next daemon at once.
                 drop(self.pid_file.take());
@@ -338,6 +339,23 @@ impl Parent {
         self.end_own_script();
         let limit = self.model.global.child_wait_time();
         self.wheel.arm(Key::StopLimit, clock::now() + limit);
+    }
+
+    /// Tells the daemon that is started next which services it finds, if it is to go on with them.
+    fn leave_services(&self) {
+        let Phase::Stopping { order, .. } = self.phase else {
+            return;
+        };
+        let path = paths::left_services(&self.options, &self.model.global);
+        let namespace = &self.model.global.ipvs.namespace;
+        if order == Order::Restart
+            && let Err(error) = self.ledger.save(&path, namespace)
+        {
+            warn!(
+                "Cannot write {} ({error}): of the IPVS services, those stay that the configuration does not have at the next start",
+                path.display()
+            );
+        }
     }
 
     fn kill_all(&self) {

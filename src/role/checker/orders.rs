@@ -5,10 +5,9 @@ use crate::config::model::Model;
 use crate::kernel::ipvs::Leave;
 use crate::os::{clock, random};
 use crate::role::control::{Answer, Order};
-use crate::role::paths;
 use crate::role::programs::PROGRAMS_LIMIT;
 use crate::time::Instant;
-use log::{error, warn};
+use log::error;
 use std::rc::Rc;
 
 impl Shell {
@@ -18,7 +17,7 @@ impl Shell {
         while let Some(order) = self.context.parent.receive(now) {
             match order {
                 Order::Stop => self.stop(now),
-                Order::Restart => self.stop_for_another(now),
+                Order::Restart => self.stop_with(now, Some(Leave::Everything)),
                 Order::Leave => self.leaving = true,
                 Order::Reload(length) => {
                     match self.context.handed_over(length) {
@@ -45,22 +44,6 @@ impl Shell {
     pub(super) fn stop(&mut self, now: Instant) {
         let release = self.context.options.release_ipvs;
         self.stop_with(now, (!release).then_some(Leave::Wanted));
-    }
-
-    /// Another daemon goes on with the services and with what drains.
-    fn stop_for_another(&mut self, now: Instant) {
-        if self.stopping {
-            return;
-        }
-        self.stop_with(now, Some(Leave::Everything));
-        let global = &self.model.global;
-        let path = paths::left_services(&self.context.options, global);
-        if let Err(error) = self.context.ledger.save(&path, &global.ipvs.namespace) {
-            warn!(
-                "Cannot write {} ({error}): IPVS services which are taken out of the configuration before the next start will be left",
-                path.display()
-            );
-        }
     }
 
     /// `leave`: see `Ipvs::end`.
