@@ -261,7 +261,8 @@ fn restarted(farm: &Farm, vip: &str) {
     assert_eq!(director.wait_exit(SLACK).code(), Some(0));
     assert_eq!(farm.services(DIRECTORS[1]), services);
     director.start(Ours, &config);
-    farm::read_on(&mut download, 3 * farm::LONG_RATE, secs(4) + SLACK)
+    // More than came before the stop.
+    farm::read_on(&mut download, 2 * farm::LONG_RATE, secs(4) + SLACK)
         .expect("it outlives the restart");
     wait_until("the other service goes", SLACK, || !has_other());
     director.stop();
