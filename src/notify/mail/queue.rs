@@ -235,6 +235,17 @@ impl Queue {
         notices
     }
 
+    /// This server has broken off in the middle of a mail, and may do so each time it gets that one: others are first when it is asked
+    /// again.
+    pub fn broke_off(&mut self, now: Instant, server: &MailServer, why: &str) -> Vec<Notice> {
+        let current = self.current;
+        let notices = self.failed(now, server, why);
+        if let Some(waiting) = current.and_then(|id| self.mails.get_mut(&id)) {
+            waiting.retry.failed(self.away.not_before.max(now));
+        }
+        notices
+    }
+
     /// This server, which was to take the mail under way, cannot be used now.
     pub fn failed(&mut self, now: Instant, server: &MailServer, why: &str) -> Vec<Notice> {
         let mut notices = Vec::new();

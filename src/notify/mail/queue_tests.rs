@@ -284,3 +284,22 @@ fn when_too_many_wait_states_that_are_over_are_left_out_and_never_the_last() {
         queue.owners.len()
     );
 }
+
+/// What is wrong with one mail does not keep the others from being sent, however often it is tried.
+#[test]
+fn a_mail_that_a_server_breaks_off_at_holds_up_no_other() {
+    let mut queue = Queue::default();
+    push(&mut queue, START, mail("V1", "poison", &["a"]));
+    push(&mut queue, START, mail("V1", "behind it", &["a"]));
+    push(&mut queue, START, mail("V2", "other", &["a"]));
+    is(next(&mut queue, START), "poison", &["a"]);
+    queue.broke_off(START, &server(), "it has closed the connection");
+    let again = queue.wake(START).expect("it is tried again");
+    is(next(&mut queue, again), "other", &["a"]);
+    assert_eq!(queue.settled(again, taken(&["a"])), [sent("other", 1)]);
+    assert_eq!(next(&mut queue, again), None, "what is behind it waits");
+    let last = queue.wake(again).expect("it is tried again");
+    is(next(&mut queue, last), "poison", &["a"]);
+    assert_eq!(queue.settled(last, taken(&["a"])), [sent("poison", 1)]);
+    is(next(&mut queue, last), "behind it", &["a"]);
+}

@@ -234,10 +234,14 @@ impl Post {
     ) {
         let _ = events.remove(&talk.stream);
         wheel.disarm(Key::Mail);
-        if talk.waits && !talk.others.is_empty() {
-            self.connect(talk.envelope, talk.others, events, wheel);
+        let server = &talk.envelope.outlet.server;
+        if !talk.waits {
+            let said = self.queue.broke_off(clock::now(), server, why);
+            self.notices.extend(said);
+        } else if talk.others.is_empty() {
+            self.fail(server, why);
         } else {
-            self.fail(&talk.envelope.outlet.server, why);
+            self.connect(talk.envelope, talk.others, events, wheel);
         }
     }
 
