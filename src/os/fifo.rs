@@ -8,7 +8,7 @@ use nix::unistd::{Gid, Uid, mkfifo};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Everybody may read, the umask permitting.
@@ -71,9 +71,18 @@ impl Fifo {
         Ok(())
     }
 
-    /// Takes it away, if it was made here.
+    /// Whether it is still what is found at its path.
+    pub fn is_there(&self) -> bool {
+        let found = fs::symlink_metadata(&self.path);
+        let (Ok(found), Ok(ours)) = (found, self.file.metadata()) else {
+            return false;
+        };
+        (found.dev(), found.ino()) == (ours.dev(), ours.ino())
+    }
+
+    /// Takes it away, if it was made here; what somebody else has put into its place stays.
     pub fn remove(self) {
-        if self.made {
+        if self.made && self.is_there() {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -87,5 +96,33 @@ impl Fifo {
 impl AsRawFd for Fifo {
     fn as_raw_fd(&self) -> RawFd {
         self.file.as_raw_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::unistd::{getgid, getuid};
+
+    #[test]
+    fn what_took_its_place_is_not_taken_away() {
+        let path = std::env::temp_dir().join(format!("fifo-{}", std::process::id()));
+        let owner = Account {
+            uid: getuid().as_raw(),
+            gid: getgid().as_raw(),
+            all_groups: false,
+        };
+        let fifo = Fifo::open(&path, owner).expect("a FIFO");
+        assert!(fifo.is_there());
+        fs::remove_file(&path).expect("it is there");
+        assert!(!fifo.is_there());
+        fs::write(&path, "somebody's").expect("a file");
+        assert!(!fifo.is_there());
+        fifo.remove();
+        assert_eq!(fs::read(&path).expect("it stays"), b"somebody's");
+        assert!(Fifo::open(&path, owner).is_err(), "no FIFO");
+        fs::remove_file(&path).expect("it is there");
+        Fifo::open(&path, owner).expect("a FIFO").remove();
+        assert!(!path.exists());
     }
 }

@@ -34,6 +34,7 @@ pub fn cases() -> Vec<Case> {
             limited,
         ),
         case("notify::the_script_of_a_fifo_reads_it", fifo_script),
+        case("notify::a_fifo_that_somebody_took_away", fifo_gone),
     ]
 }
 
@@ -379,4 +380,26 @@ fn fifo_script() {
     wait_until("the script has ended", secs(5), || {
         node.processes().is_empty()
     });
+}
+
+/// It is made anew at the next reload that changes something; what somebody else has put into its place at the end stays.
+fn fifo_gone() {
+    let globals = format!("notify_fifo {FIFO}");
+    let world = alone("", &globals);
+    let node = &world.nodes[0];
+    is_master(node);
+    node.run(&["rm", FIFO]);
+    node.write(CONFIG, &config("garp_master_repeat 2", &globals));
+    node.signal(Signal::SIGHUP);
+    wait_until("it is there again", secs(10), || node.path(FIFO).exists());
+    told::read_fifo(node);
+    node.run(&["ip", "link", "set", "eth0", "down"]);
+    let expected = ["INSTANCE \"LOCK\" FAULT 100"];
+    wait_until("what happens now is read", secs(10), || {
+        told::lines(node) == expected
+    });
+    node.run(&["rm", FIFO]);
+    node.write(FIFO, "somebody's\n");
+    node.stop();
+    assert_eq!(node.read(FIFO), "somebody's\n");
 }

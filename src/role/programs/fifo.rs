@@ -109,13 +109,15 @@ impl Open {
         );
     }
 
-    fn close<T: Token>(mut self, events: &mut Loop<T>, runner: &mut Runner) {
+    /// What could not be written is given back.
+    fn close<T: Token>(mut self, events: &mut Loop<T>, runner: &mut Runner) -> Backlog {
         self.write();
         self.end_reader(runner);
         let _ = events.remove(&self.fifo);
         if self.part != Part::Follows {
             self.fifo.remove();
         }
+        self.backlog
     }
 }
 
@@ -134,8 +136,14 @@ impl Fifos {
             let known = before.iter().position(|open| {
                 (&open.config.path, open.config.owner) == (&config.path, config.owner)
             });
-            let opened = match known {
-                Some(place) => Ok(before.swap_remove(place)),
+            let opened = match known.map(|place| before.swap_remove(place)) {
+                Some(open) if open.fifo.is_there() => Ok(open),
+                // Somebody has taken it away, or put another into its place: who opens that reads what nobody has read.
+                Some(gone) => Open::new(config, part, events).map(|mut open| {
+                    open.backlog = gone.close(events, runner);
+                    open.write();
+                    open
+                }),
                 None => Open::new(config, part, events),
             };
             let mut open = match opened {
