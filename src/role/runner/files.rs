@@ -7,6 +7,7 @@ use crate::os::directory_watch::DirectoryWatch;
 use crate::os::poll::Want;
 use crate::os::{clock, small_file};
 use crate::track::file::{self, CONTENT_MAX, FileId, Reading};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
@@ -25,6 +26,8 @@ pub(super) struct Files {
     files: HashMap<FileId, Watched>,
     /// By the last part of the path: a change is told by that.
     by_name: HashMap<OsString, BTreeSet<FileId>>,
+    /// How many of them are in each directory.
+    directories: HashMap<PathBuf, usize>,
     watch: Option<DirectoryWatch>,
     /// Directories that nothing is heard of: they are missing, or the system watches no more.
     deaf: BTreeSet<PathBuf>,
@@ -52,6 +55,8 @@ impl Files {
         if let Some(name) = path.file_name() {
             self.by_name.entry(name.to_owned()).or_default().insert(id);
         }
+        let place = directory(&path).to_owned();
+        *self.directories.entry(place).or_default() += 1;
         self.files.insert(id, Watched { path, told });
         Answer::File(id, reading)
     }
@@ -61,7 +66,15 @@ impl Files {
         let Some(gone) = self.files.remove(&id) else {
             return;
         };
-        self.is_stale = true;
+        // A directory that others are in is watched on, so that a reload that takes thousands away costs no look at all that stay.
+        if let Entry::Occupied(mut place) = self.directories.entry(directory(&gone.path).to_owned())
+        {
+            *place.get_mut() -= 1;
+            if *place.get() == 0 {
+                place.remove();
+                self.is_stale = true;
+            }
+        }
         if let Some(name) = gone.path.file_name()
             && let Some(ids) = self.by_name.get_mut(name)
         {
@@ -98,8 +111,7 @@ impl Files {
     /// Lets the source go.
     pub fn stop_listening(&mut self) {
         self.watch = None;
-        let files = self.files.values();
-        self.deaf = files.map(|file| directory(&file.path).to_owned()).collect();
+        self.deaf = self.directories.keys().cloned().collect();
     }
 
     /// Whether files have to be looked at every now and then, as nobody tells of changes.
@@ -202,4 +214,27 @@ fn read(path: &Path) -> Reading {
 
 fn unreadable(error: &std::io::Error) -> Reading {
     Reading::Unreadable(error.raw_os_error().unwrap_or(libc::EINVAL))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_file_of_a_directory_takes_its_watch_along() {
+        let mut files = Files::default();
+        let top = std::env::temp_dir();
+        for (id, name) in [(1, "nowhere/a"), (2, "nowhere/b"), (3, "elsewhere/a")] {
+            let answer = files.watch(id, top.join(name), None);
+            assert_eq!(answer, Answer::File(id, Reading::Missing));
+        }
+        files.renew();
+        assert!(!files.needs_source());
+        for (id, needs) in [(1, false), (1, false), (3, true), (2, true)] {
+            files.forget(id);
+            assert_eq!(files.needs_source(), needs, "{id}");
+        }
+        files.renew();
+        assert!(files.source().is_none() && !files.is_deaf());
+    }
 }
