@@ -2,7 +2,7 @@
 
 use super::netlink::Netlink;
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 
 /// A process.
@@ -12,19 +12,46 @@ pub type Pid = i32;
 const FIRST_PROCESS_NAMESPACE: u64 = 0xeffffffc;
 
 /// The numbers of all processes.
-pub fn all() -> io::Result<impl Iterator<Item = Pid>> {
-    let entries = fs::read_dir("/proc")?.filter_map(Result::ok);
-    Ok(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
+///
+/// # Errors
+/// They cannot be known: this host has no room for another descriptor, for instance.
+pub fn all() -> io::Result<Vec<Pid>> {
+    let entries: Vec<_> = fs::read_dir("/proc")?.collect::<Result<_, _>>()?;
+    let numbers = entries.iter();
+    Ok(numbers
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect())
 }
 
-/// `/proc/PID/stat`.
-pub fn stat(pid: Pid) -> io::Result<Vec<u8>> {
-    fs::read(format!("/proc/{pid}/stat"))
+/// `/proc/PID/stat`; `None`: there is no such process.
+///
+/// # Errors
+/// That cannot be known.
+pub fn stat(pid: Pid) -> io::Result<Option<Vec<u8>>> {
+    read(&format!("/proc/{pid}/stat"))
 }
 
 /// `/proc/PID/cmdline`: the words of the command line with a NUL behind each. May have to wait until it is read from a disk.
-pub fn command_line(pid: Pid) -> io::Result<Vec<u8>> {
-    fs::read(format!("/proc/{pid}/cmdline"))
+///
+/// # Errors
+/// As of `stat`.
+pub fn command_line(pid: Pid) -> io::Result<Option<Vec<u8>>> {
+    read(&format!("/proc/{pid}/cmdline"))
+}
+
+fn read(path: &str) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        // What is hidden from us is not there either.
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::PermissionDenied
+            ) || error.raw_os_error() == Some(libc::ESRCH) =>
+        {
+            Ok(None)
+        }
+        read => read.map(Some),
+    }
 }
 
 /// A socket that hears of processes once it was asked for (`wire::process_event::request`).
@@ -47,10 +74,11 @@ mod tests {
     #[test]
     fn this_process_is_found() {
         let own = Pid::try_from(std::process::id()).expect("a number");
-        assert!(all().expect("/proc").any(|pid| pid == own));
-        let stat = stat(own).expect("it lives");
+        assert!(all().expect("/proc").contains(&own));
+        assert_eq!(super::stat(Pid::MAX).expect("/proc"), None);
+        let stat = stat(own).expect("/proc").expect("it lives");
         assert!(stat.starts_with(format!("{own} (").as_bytes()));
-        let line = command_line(own).expect("it lives");
+        let line = command_line(own).expect("/proc").expect("it lives");
         assert!(line.ends_with(&[0]));
     }
 }

@@ -39,11 +39,13 @@ impl Outcome {
     }
 
     /// Whether the run says something about what it looked at. Where nobody could be asked to run it (`ESRCH`), or this host has no
-    /// room for another process, it does not: what was said last stands.
+    /// room for another process or descriptor, it does not: what was said last stands.
     pub fn is_verdict(self) -> bool {
         !matches!(
             self,
-            Outcome::NotStarted(libc::ESRCH | libc::EAGAIN | libc::ENOMEM) | Outcome::Unknown
+            Outcome::NotStarted(
+                libc::ESRCH | libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE
+            ) | Outcome::Unknown
         )
     }
 }
@@ -333,13 +335,12 @@ impl Scripts {
         self.by_run.remove(&run);
     }
 
-    /// Nobody will tell how the runs under way end; what the scripts said last stands.
-    pub fn lost(&mut self) {
-        self.by_run.clear();
-        self.slots
-            .iter_mut()
-            .flatten()
-            .for_each(|script| script.run = None);
+    /// Who ran them is gone. What the scripts said last stands; the runs that go on without it are waited for, the others are over.
+    pub fn lost(&mut self, goes_on: impl Fn(RunId) -> bool) {
+        self.by_run.retain(|run, _| goes_on(*run));
+        for script in self.slots.iter_mut().flatten() {
+            script.run = script.run.filter(|run| goes_on(*run));
+        }
     }
 
     fn script(&mut self, id: ScriptId) -> Option<&mut Script> {

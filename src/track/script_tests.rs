@@ -184,3 +184,48 @@ fn a_reload_disturbs_only_what_changed() {
     scripts.configure(now, &[config("d", 1, 1)], &mut actions);
     assert!(actions.contains(&Action::Arm(0, now + S)), "{actions:?}");
 }
+
+/// One whose process cannot be ended, as it waits for a disk that is gone, keeps its own script from being run again, and no other.
+#[test]
+fn a_run_that_outlives_who_ran_it_is_waited_for() {
+    let (mut scripts, first) = started(&[config("stuck", 1, 1), config("fine", 1, 1)]);
+    let [stuck, fine] = runs(&first)[..] else {
+        panic!("{first:?}");
+    };
+    scripts.lost(|run| run == stuck);
+    let mut actions = Vec::new();
+    for id in [0, 1] {
+        scripts.due(Instant(0) + S, id, Instant(0) + S, &mut actions);
+    }
+    let [again] = runs(&actions)[..] else {
+        panic!("{actions:?}");
+    };
+    actions.clear();
+    scripts.ended(fine, Outcome::Exited(1), &mut actions);
+    assert_eq!(actions, [], "it was over");
+    scripts.ended(again, Outcome::Exited(0), &mut actions);
+    assert_eq!(levels(&actions), [Level::Up]);
+    actions.clear();
+    scripts.ended(stuck, Outcome::Unknown, &mut actions);
+    assert_eq!(levels(&actions), [], "nobody knows how");
+    scripts.due(Instant(0) + S * 2, 0, Instant(0) + S * 2, &mut actions);
+    assert_eq!(runs(&actions).len(), 1);
+}
+
+/// What keeps this host from running anything is nobody's failure.
+#[test]
+fn a_host_without_room_says_nothing_of_what_is_tracked() {
+    let errnos = [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE];
+    for errno in errnos {
+        let (mut scripts, first) = started(&[config("a", 1, 1)]);
+        let mut actions = Vec::new();
+        scripts.ended(runs(&first)[0], Outcome::NotStarted(errno), &mut actions);
+        assert_eq!(levels(&actions), [], "{errno}");
+        assert_eq!(actions.len(), 1, "it is said");
+    }
+    let (mut scripts, first) = started(&[config("a", 1, 1)]);
+    let mut actions = Vec::new();
+    let missing = Outcome::NotStarted(libc::ENOENT);
+    scripts.ended(runs(&first)[0], missing, &mut actions);
+    assert_eq!(levels(&actions), [Level::Down]);
+}

@@ -7,13 +7,14 @@
 use std::process::Child;
 use std::time::Duration;
 
+use crate::scripts::runner;
 use crate::support::Binary::Ours;
 use crate::support::config::instance;
 use crate::support::node::Node;
 use crate::support::stage::{Case, case};
 use crate::support::wire::election_bound;
 use crate::support::world::{HostSpec, World};
-use crate::support::{secs, stays, wait_until};
+use crate::support::{secs, stays, wait_for, wait_until};
 
 const VIP: &str = "10.85.5.1";
 const VRID: u8 = 85;
@@ -27,6 +28,7 @@ pub fn cases() -> Vec<Case> {
         case("track_processes::which_are_meant", matching),
         case("track_processes::quorum_and_delays", quorum),
         case("track_processes::names_and_the_dead", names),
+        case("track_processes::who_cannot_look_knows_nothing_new", blind),
     ]
 }
 
@@ -228,4 +230,38 @@ fn names() {
     end(renamed);
     node.wait_log("from 120 to 100\n", secs(10));
     end(parent);
+}
+
+/// Without room for another descriptor nothing can be looked at and nothing run: that says nothing of what is tracked.
+fn blind() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    install(node, "harbour");
+    let process = run(node, &["/run/harbour", "1000"]);
+    let script = "vrrp_script fine {\nscript /bin/true\ninterval 1\n}\n";
+    let head = "track_process {\nharbour\n}\ntrack_script {\nfine\n}";
+    let globals = "global_defs {\nscript_user root\n}\n";
+    let config = globals.to_owned()
+        + script
+        + &tracked("harbour", "process /run/harbour 1000")
+        + &instance("LOCK", VRID, 100, head, &[VIP]);
+    node.start(Ours, &config);
+    settles(&world, 0);
+    let runner = wait_for("a process that looks", secs(10), || runner(node)).to_string();
+    let limit = |most: &str| node.run(&["prlimit", "--pid", &runner, most]);
+    limit("--nofile=3:");
+    node.wait_log(
+        "Script `fine` could not be started: Too many open files",
+        secs(20),
+    );
+    // Looked at every second.
+    stays("the address stays", secs(3), || world.holders(VIP) == [0]);
+    end(process);
+    limit("--nofile=1024:");
+    node.wait_log(
+        "Quorum lost for tracked process harbour: 0 running",
+        secs(20),
+    );
+    assert!(!node.log().contains("VRRP_Script(fine) failed"));
+    node.stop();
 }

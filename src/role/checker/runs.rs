@@ -50,10 +50,11 @@ impl Runs {
         }
     }
 
-    /// Nobody will tell how the programs under way end: their checks.
-    fn lost(&mut self) -> Vec<CheckId> {
-        self.by_run.clear();
-        self.by_check.drain().map(|(check, _)| check).collect()
+    /// Who ran them is gone: the checks of those that do not go on without it.
+    fn lost(&mut self, goes_on: impl Fn(u64) -> bool) -> Vec<CheckId> {
+        self.by_run.retain(|run, _| goes_on(*run));
+        let over = self.by_check.extract_if(|_, run| !goes_on(*run));
+        over.map(|(check, _)| check).collect()
     }
 }
 
@@ -173,7 +174,7 @@ impl Shell {
                 News::Ended(run, outcome) => self.script_ended(now, run, outcome),
                 News::Word(word) => self.pass_on(now, &word),
                 News::Lost => {
-                    for check in self.runs.lost() {
+                    for check in self.runs.lost(|run| self.programs.has_begun(run)) {
                         self.postpone(now, check);
                     }
                 }

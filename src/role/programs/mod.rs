@@ -91,7 +91,7 @@ pub enum News {
     Ended(u64, Outcome),
     /// Something that is watched says something else.
     Word(Word),
-    /// Nobody will tell how the scripts under way end.
+    /// Who ran the scripts is gone: of those under way only the ones that have begun (`Programs::has_begun`) are told of when they end.
     Lost,
 }
 
@@ -179,6 +179,11 @@ impl Programs {
             command: command.clone(),
             limit: Some(limit),
         })
+    }
+
+    /// Whether a script that was run has begun and is not over, as far as is known.
+    pub fn has_begun(&self, run: u64) -> bool {
+        self.scripts.contains_key(&run)
     }
 
     /// Ends a script, of which nobody wants to know any more.
@@ -285,12 +290,13 @@ impl Programs {
         self.watched.lost(&mut self.runner, wheel);
         self.notifier.lost(now, &mut self.runner, wheel);
         self.fifos.lost(&mut self.runner);
-        // They are run again when these have ended.
-        for (run, process) in self.scripts.drain() {
-            let id = RunId::Script(run);
-            let adopted = self.runner.adopt(id, process, None);
-            let _ = adopted.and_then(|()| self.runner.ask(&Request::End(id)));
-        }
+        // Each is run again when its last run has ended.
+        let runner = &mut self.runner;
+        self.scripts.retain(|run, process| {
+            let id = RunId::Script(*run);
+            let adopted = runner.adopt(id, *process, None);
+            adopted.and_then(|()| runner.ask(&Request::End(id))).is_ok()
+        });
     }
 
     /// A child of this process has ended: what the runner has said, if it is that, is heard, and another takes its place.

@@ -20,12 +20,6 @@ impl Runner {
         }
     }
 
-    /// Whether a tracked script is among them, which would run beside itself if it was run again.
-    pub(super) fn has_adopted_script(&self) -> bool {
-        let mut adopted = self.adopted.iter();
-        adopted.any(|(id, _)| matches!(id, RunId::Script(_)))
-    }
-
     /// Looks which of them have ended.
     pub(super) fn look_at_adopted(&mut self) {
         let ended = self

@@ -243,9 +243,6 @@ impl Runner {
         command: &Command,
         limit: Option<Duration>,
     ) -> Result<(), Outcome> {
-        if matches!(id, RunId::Script(_)) && self.has_adopted_script() {
-            return Err(Outcome::NotStarted(libc::EAGAIN));
-        }
         let first = command.arguments.first();
         let started = match first.and_then(|first| first.strip_prefix(&[OPENS])) {
             Some(path) => self.launcher.start_opening(path),

@@ -1,12 +1,13 @@
 //! Counts processes for the role: by what the kernel tells of them, or where it tells nothing by looking at all of them every now and
 //! then. Reading a command line may take as long as a disk does. What the numbers mean is not known here.
 
-use super::line::{Answer, Counted};
+use super::line::{Answer, Counted, ProcessRequest, Request};
 use super::{Key, LOOK_INTERVAL, Runner, Source as Descriptor};
 use crate::config::model::{NetlinkBuffer, ProcessMatch};
 use crate::os::netlink::{Netlink, Received};
 use crate::os::poll::{Ready, Want};
 use crate::os::{clock, processes};
+use crate::time::Instant;
 use crate::track::census::{Census, Pid, WatchId, name_in_stat};
 use crate::wire::process_event::{self, Event};
 use std::collections::HashSet;
@@ -38,10 +39,11 @@ pub(super) struct Processes {
     census: Census,
     source: Source,
     buffer: Option<NetlinkBuffer>,
-    /// All processes have to be looked at: somebody wants more of them counted, or events were lost.
+    /// All processes have to be looked at: somebody wants more of them counted, events were lost, or some could not be looked at.
     is_stale: bool,
-    /// How long that took last.
+    /// How long that took last, and when it was done.
     look_took: Duration,
+    looked: Option<Instant>,
 }
 
 impl Processes {
@@ -100,8 +102,13 @@ impl Processes {
     }
 
     /// Whether processes have to be looked at every now and then, as nobody tells of them.
-    pub fn is_looking(&self) -> bool {
+    fn is_looking(&self) -> bool {
         matches!(self.source, Source::Looked) && !self.census.is_empty()
+    }
+
+    /// Whether processes have to be looked at later.
+    pub fn is_to_look_later(&self) -> bool {
+        self.is_looking() || self.is_to_look()
     }
 
     /// All processes are to be looked at.
@@ -148,41 +155,76 @@ impl Processes {
             }
             Event::Acknowledged(_) => {}
             Event::Forked { parent, child } => self.census.forked(parent, child),
-            Event::Changed(pid) => drop(self.look_at(pid)),
+            Event::Changed(pid) => match self.look_at(pid) {
+                Ok(_) => {}
+                Err(_) => self.is_stale = true,
+            },
             Event::Ended(pid) => self.census.ended(pid),
         }
         Ok(())
     }
 
-    fn look_at(&mut self, pid: Pid) -> bool {
-        let stat = processes::stat(pid).unwrap_or_default();
+    /// Whether it is there. What cannot be known stays as it was.
+    fn look_at(&mut self, pid: Pid) -> io::Result<bool> {
+        let stat = processes::stat(pid)?.unwrap_or_default();
         let Some(name) = name_in_stat(&stat) else {
             self.census.ended(pid);
-            return false;
+            return Ok(false);
         };
         let line = match self.census.needs_command_lines() {
-            true => processes::command_line(pid).unwrap_or_default(),
+            true => processes::command_line(pid)?.unwrap_or_default(),
             false => Vec::new(),
         };
         self.census.seen(pid, name, &line);
-        true
+        Ok(true)
+    }
+
+    /// Looks at all processes. Those that cannot be looked at are taken for what they were, and looked at again.
+    fn look_at_all(&mut self) {
+        let begun = clock::now();
+        let mut alive = HashSet::new();
+        let found = processes::all().map(|all| {
+            for pid in all {
+                let look = self.look_at(pid);
+                self.is_stale |= look.is_err();
+                if look.unwrap_or(true) {
+                    alive.insert(pid);
+                }
+            }
+        });
+        match found {
+            Ok(()) => self.census.retain(&alive),
+            Err(_) => self.is_stale = true,
+        }
+        let now = clock::now();
+        self.look_took = now.since(begun);
+        self.looked = Some(now);
+    }
+
+    /// Whether all processes may be looked at again: a host with very many, or one where events are lost all the time, is not looked at
+    /// all the time.
+    fn may_look(&self, now: Instant) -> bool {
+        self.looked
+            .is_none_or(|looked| now >= looked + self.look_took.saturating_mul(LOOK_SHARE))
     }
 
     /// The numbers that have changed: those that decide something, or all.
     pub fn news(&mut self, all: bool) -> Vec<Answer> {
-        if std::mem::take(&mut self.is_stale) && !self.census.is_empty() {
-            let begun = clock::now();
-            let all = processes::all().into_iter().flatten();
-            let alive: HashSet<Pid> = all.filter(|pid| self.look_at(*pid)).collect();
-            self.census.retain(&alive);
-            self.look_took = clock::now().since(begun);
+        if self.is_to_look() && self.may_look(clock::now()) {
+            self.is_stale = false;
+            self.look_at_all();
         }
         let news = self.census.news(all).into_iter();
         news.map(|(id, count)| Answer::Process(Counted::Count(id, count)))
             .collect()
     }
 
-    /// When all processes are looked at again, if they are: a host with very many is not looked at all the time.
+    /// Whether all processes are to be looked at as soon as that may be.
+    fn is_to_look(&self) -> bool {
+        self.is_stale && !self.census.is_empty()
+    }
+
+    /// When all processes are looked at again, if they are.
     pub fn look_interval(&self) -> Duration {
         LOOK_INTERVAL.max(self.look_took.saturating_mul(LOOK_SHARE))
     }
@@ -216,8 +258,12 @@ impl Runner {
                 Err(error) => self.hear_no_more(&error),
             }
         }
-        self.answers.extend(self.processes.news(false));
-        if self.processes.is_looking() && self.wheel.deadline(Key::Processes).is_none() {
+        // With many that are to be counted the processes are looked at once.
+        let next = self.requests.front();
+        if !matches!(next, Some(Request::Process(ProcessRequest::Watch(..)))) {
+            self.answers.extend(self.processes.news(false));
+        }
+        if self.processes.is_to_look_later() && self.wheel.deadline(Key::Processes).is_none() {
             let next = clock::now() + self.processes.look_interval();
             self.wheel.arm(Key::Processes, next);
         }
@@ -265,5 +311,35 @@ fn size(socket: &Netlink, buffer: Option<NetlinkBuffer>) {
     if let Some(buffer) = buffer {
         let bytes = usize::try_from(buffer.bytes).unwrap_or(usize::MAX);
         let _ = socket.resize(bytes, buffer.force);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where events are lost all the time, or thousands of trackers come one after the other, other things are done in between.
+    #[test]
+    fn not_all_the_time_is_spent_with_looking_at_all() {
+        let mut processes = Processes::default();
+        let nobody = || ProcessMatch::Name(b"no such process".to_vec());
+        processes.watch(1, nobody(), (1, 1));
+        let [Answer::Process(Counted::Count(1, 0))] = processes.news(false)[..] else {
+            panic!("the first look is at once");
+        };
+        assert!(!processes.is_to_look_later());
+        // As if it had taken so long, and were over now.
+        let took = Duration::from_secs(3600);
+        processes.look_took = took;
+        processes.watch(2, nobody(), (1, 1));
+        let looked = processes.looked.expect("looked");
+        processes.news(false);
+        assert!(processes.is_to_look_later(), "it is owed");
+        assert_eq!(processes.looked, Some(looked));
+        assert!(!processes.may_look(looked + took * (LOOK_SHARE - 1)));
+        assert!(processes.may_look(looked + took * LOOK_SHARE));
+        processes.look_took = Duration::ZERO;
+        processes.news(false);
+        assert!(!processes.is_to_look_later());
     }
 }

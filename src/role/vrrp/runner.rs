@@ -48,7 +48,7 @@ impl Shell {
                     self.pass_on(now, &word);
                     self.perform(now);
                 }
-                News::Lost => self.scripts.lost(),
+                News::Lost => self.scripts.lost(|run| self.programs.has_begun(run)),
             }
         }
         let source = Source::Programs(programs::Source::Runner);
