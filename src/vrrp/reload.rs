@@ -13,6 +13,7 @@ use std::net::IpAddr;
 impl Router {
     /// Goes over to another configuration. The removed resign first, so that an address that moves to another instance is free.
     pub(super) fn reload(&mut self, now: Instant, config: &Vrrp, actions: &mut Actions) {
+        self.trackers.forget_others(config);
         let kept: HashSet<&str> = config
             .instances
             .iter()

@@ -3,9 +3,9 @@
 
 use super::InstanceId;
 use super::tally::Share;
-use crate::config::model::{Tracked, TrackerKind};
+use crate::config::model::{Tracked, TrackerKind, Vrrp};
 use crate::track::Level;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A number times its weight that is no more than this keeps an instance from running.
 const FAILS: i32 = -254;
@@ -32,6 +32,29 @@ impl Trackers {
         }
         let watchers = self.watchers.get(&kind).and_then(|named| named.get(name));
         watchers.cloned().unwrap_or_default()
+    }
+
+    /// Forgets what was said by things that are gone from the configuration: one of that name that comes later says it for itself.
+    pub fn forget_others(&mut self, config: &Vrrp) {
+        let scripts = config.scripts.iter().map(|script| &script.name);
+        let scripts = scripts.map(|name| (TrackerKind::Script, name));
+        let files = config.files.iter().map(|file| &file.name);
+        let files = files.map(|name| (TrackerKind::File, name));
+        let processes = config.processes.iter().map(|process| &process.name);
+        let processes = processes.map(|name| (TrackerKind::Process, name));
+        let groups = config.track_groups.iter().map(|group| &group.name);
+        let groups = groups.map(|name| (TrackerKind::Statics, name));
+        let lines = config.instances.iter().flat_map(|it| &it.trackers);
+        let lines = lines.map(|line| (line.kind, &line.name));
+        let there: HashSet<(TrackerKind, &String)> = scripts
+            .chain(files)
+            .chain(processes)
+            .chain(groups)
+            .chain(lines)
+            .collect();
+        for (kind, levels) in &mut self.levels {
+            levels.retain(|name, _| there.contains(&(*kind, name)));
+        }
     }
 
     /// Forgets who tracks what; `watch` tells it anew.

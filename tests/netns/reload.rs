@@ -35,6 +35,7 @@ pub fn cases() -> Vec<Case> {
             a_broken_file_changes_nothing,
         ),
         case("reload::signals_in_a_row", signals_in_a_row),
+        case("reload::a_script_that_comes_back", a_script_that_comes_back),
     ]
 }
 
@@ -255,4 +256,27 @@ fn signals_in_a_row() {
         world.holders(MORE).is_empty() && world.holders(VIP) == [0]
     });
     assert_nothing_missed(&world, mark);
+}
+
+/// A script that had failed, was taken out and is there again: what it said back then is no reason to fail now.
+fn a_script_that_comes_back() {
+    let world = World::two();
+    let node = &world.nodes[0];
+    let script =
+        "vrrp_script berth {\n script \"/usr/bin/test -e /run/test/free\"\n interval 1\n}\n";
+    let tracking = "state MASTER\n track_script {\n berth\n }";
+    let with = format!("{script}{}", instance("PIER", VRID, 100, tracking, &[VIP]));
+    let without = instance("PIER", VRID, 100, "state MASTER", &[VIP]);
+    let faults = || node.log().matches("(PIER) Entering FAULT STATE").count();
+    node.start(Ours, &with);
+    wait_until("it fails", election_bound(), || faults() == 1);
+    reload(node, &without);
+    wait_until("nothing fails", election_bound(), || node.holds(VIP));
+    node.write("/run/test/free", "");
+    let succeeded = || node.log().matches("VRRP_Script(berth) succeeded").count();
+    let before = succeeded();
+    reload(node, &with);
+    wait_until("it is asked anew", secs(10), || succeeded() > before);
+    assert_eq!(faults(), 1);
+    stays("nobody fails", secs(2), || node.holds(VIP));
 }

@@ -1,7 +1,7 @@
 //! What scripts and the like do to an instance: its priority, FAULT, and waiting for their first word.
 
 use super::*;
-use crate::config::model::Tracked;
+use crate::config::model::{TrackFile, Tracked};
 use crate::track::Level;
 
 fn tracked(name: &str, weight: i32, reverse: bool) -> Tracked {
@@ -195,4 +195,62 @@ fn whoever_takes_over_from_a_dead_process_does_not_wait() {
     assert_eq!(bench.instance().state(), State::Master);
     says(&mut bench, "s", Level::Down);
     assert_eq!(bench.instance().state(), State::Fault);
+}
+
+#[test]
+fn what_was_gone_and_came_back_is_not_what_it_was() {
+    let kinds = [
+        TrackerKind::Script,
+        TrackerKind::File,
+        TrackerKind::Process,
+        TrackerKind::Statics,
+    ];
+    for kind in kinds {
+        let mut bench = bench(&[of(kind, "s", 0, false)]);
+        let (name, level) = ("s", Level::Down);
+        bench.event(Event::Tracker { kind, name, level });
+        assert_eq!(bench.state(), State::Fault, "{kind:?}");
+        let with = bench.instance().config().clone();
+        let without = VrrpInstance {
+            trackers: Vec::new(),
+            ..with.clone()
+        };
+        bench.reload(vec![without]);
+        assert_eq!(bench.state(), State::Backup, "{kind:?}");
+        bench.reload(vec![with]);
+        assert_eq!(bench.state(), State::Backup, "{kind:?} has not said yet");
+        bench.event(Event::Tracker { kind, name, level });
+        assert_eq!(bench.state(), State::Fault, "{kind:?}");
+    }
+}
+
+#[test]
+fn what_nobody_tracks_for_a_while_is_known_all_the_same() {
+    let file = TrackFile {
+        name: "s".to_owned(),
+        path: "/tmp/s".into(),
+        init: None,
+    };
+    let kind = TrackerKind::File;
+    let mut bench = bench(&[of(kind, "s", 0, false)]);
+    let (name, level) = ("s", Level::Value(1));
+    bench.event(Event::Tracker { kind, name, level });
+    let with = bench.instance().config().clone();
+    let mut vrrp = Vrrp {
+        instances: vec![VrrpInstance {
+            trackers: Vec::new(),
+            ..with.clone()
+        }],
+        files: vec![file],
+        ..Vrrp::default()
+    };
+    for (instance, state) in [(None, State::Backup), (Some(with), State::Fault)] {
+        vrrp.instances.extend(instance);
+        vrrp.instances.drain(..vrrp.instances.len() - 1);
+        bench.event(Event::Reload {
+            vrrp: &vrrp,
+            log_unknown_vrids: true,
+        });
+        assert_eq!(bench.state(), state);
+    }
 }
