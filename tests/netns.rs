@@ -41,6 +41,8 @@ mod mail;
 mod mail_kept;
 #[path = "netns/many_runs.rs"]
 mod many_runs;
+#[path = "netns/names.rs"]
+mod names;
 #[path = "netns/namespaces.rs"]
 mod namespaces;
 #[path = "netns/nginx.rs"]
@@ -116,6 +118,7 @@ fn main() -> std::process::ExitCode {
         linkbeat::cases(),
         mail::cases(),
         mail_kept::cases(),
+        names::cases(),
         namespaces::cases(),
         nginx::cases(),
         notify::cases(),

@@ -24,6 +24,7 @@ pub fn cases() -> Vec<Case> {
         case("checker::all_of_it_in_the_data_file", data_file),
         case("checker::another_process_takes_over", replaced),
         case("checker::a_session_that_nobody_speaks", sessions),
+        case("checker::a_script_reads_the_fifo", fifo_script),
     ]
 }
 
@@ -439,6 +440,29 @@ fn sessions() {
         let text = node.read("/tmp/keepalived_check.data");
         let lines: Vec<_> = text.lines().map(str::trim).collect();
         lines.contains(&"Keepalive method = BFD_CHECK")
+    });
+    node.stop();
+}
+
+/// `lvs_notify_fifo_script` hears of servers and services, and of nothing else.
+fn fifo_script() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.write_script(SCRIPT, "#!/bin/sh\n");
+    node.write_script(
+        "/etc/keepalived/read.sh",
+        "#!/bin/sh\nwhile read -r line; do echo \"$1 $line\" >> /run/told; done < \"$2\"\n",
+    );
+    let instance = "vrrp_instance V {\n interface eth0\n virtual_router_id 9\n priority 100\n advert_int 0.1\n version 3\n \
+                    virtual_ipaddress {\n 10.9.0.9\n }\n}\n";
+    let global = format!(
+        "global_defs {{\n lvs_notify_fifo {FIFO}\n lvs_notify_fifo_script \"/etc/keepalived/read.sh mine\"\n script_user root\n}}\n"
+    );
+    node.start(Ours, &(global + instance + &service("", &server(2, TCP))));
+    wait_until("it becomes master", secs(10), || node.holds("10.9.0.9"));
+    let expected = [vs("UP"), rs(2, "DOWN"), vs("DOWN")].map(|line| format!("mine {line}\n"));
+    wait_until("the script read all of it", secs(10), || {
+        node.read("/run/told") == expected.concat()
     });
     node.stop();
 }

@@ -4,6 +4,8 @@
 mod datagrams;
 #[path = "checkers/hostile.rs"]
 mod hostile;
+#[path = "checkers/ipv6.rs"]
+mod ipv6;
 #[path = "checkers/mended.rs"]
 mod mended;
 #[path = "checkers/servers.rs"]
@@ -34,6 +36,7 @@ pub fn cases() -> Vec<Case> {
     ];
     cases.extend(hostile::cases());
     cases.extend(datagrams::cases());
+    cases.extend(ipv6::cases());
     cases.extend(mended::cases());
     cases
 }
@@ -421,8 +424,19 @@ fn smtp() {
             "connect_port 2526",
             "cannot connect: Connection refused",
         ),
+        // Hosts of the older form, each a check of its own.
+        row("SMTP_CHECK", host_of(2525), ""),
+        row(
+            "SMTP_CHECK",
+            host_of(2526),
+            "cannot connect: Connection refused",
+        ),
     ];
     check(node, "", &rows);
+}
+
+fn host_of(port: u16) -> String {
+    format!("host {{\n connect_ip {HERE}\n connect_port {port}\n retry 0\n}}")
 }
 
 fn udp() {

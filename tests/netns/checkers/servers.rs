@@ -175,7 +175,11 @@ pub fn mail(node: &Node) -> Server {
 
 /// Answers each datagram with itself, until the end of the case.
 pub fn echo(node: &Node, port: u16) -> UdpSocket {
-    let socket = deaf(node, port);
+    answer(deaf(node, port))
+}
+
+/// The same with a socket.
+pub fn answer(socket: UdpSocket) -> UdpSocket {
     let answering = socket.try_clone().expect("a second handle");
     std::thread::spawn(move || {
         let mut bytes = [0; 2048];
