@@ -92,11 +92,7 @@ impl Shell {
 
     pub(super) fn take(&mut self, now: Instant, model: Rc<Model>) {
         let log_unknown_vrids = model.global.log_unknown_vrids;
-        let changed = model.vrrp != self.model.vrrp
-            || model.global.firewall != self.model.global.firewall
-            || log_unknown_vrids != self.model.global.log_unknown_vrids
-            || model.global.buffers != self.model.global.buffers
-            || model.global.mail != self.model.global.mail;
+        let changed = model.vrrp != self.model.vrrp || model.global != self.model.global;
         self.model = model;
         self.programs.configure_mail(&self.model.global);
         if !changed {

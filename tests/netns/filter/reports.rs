@@ -1,8 +1,11 @@
 //! What is reported about groups on the network of a virtual MAC: never by that MAC.
 
+use nix::sys::signal::Signal;
+
 use super::{VIP, VIP6, VRID, ask_and_answer, becomes_master, described, ipv6_instance, tables};
 use crate::support::Binary::Ours;
 use crate::support::config::instance;
+use crate::support::node::CONFIG;
 use crate::support::world::World;
 use crate::support::{secs, wait_until};
 
@@ -119,13 +122,19 @@ pub fn local_igmp_disabled() {
     let setting = || node.run(&["cat", "/proc/sys/net/ipv4/igmp_link_local_mcast_reports"]);
     assert_eq!(setting().trim(), "1");
     let text = instance("A", VRID, 100, "use_vmac", &[VIP]);
-    node.start(
-        Ours,
-        &format!("global_defs {{\ndisable_local_igmp\n}}\n{text}"),
-    );
+    let disabled = format!("global_defs {{\ndisable_local_igmp\n}}\n{text}");
+    node.start(Ours, &disabled);
     becomes_master(node, VIP);
     assert_eq!(setting().trim(), "0");
     assert_eq!(tables(node), Vec::<String>::new());
+    // Nothing else changes at a reload.
+    for (config, wanted) in [(&text, "1"), (&disabled, "0")] {
+        node.write(CONFIG, config);
+        node.signal(Signal::SIGHUP);
+        wait_until("a reload tells the kernel", secs(5), || {
+            setting().trim() == wanted && tables(node).is_empty() == (wanted == "0")
+        });
+    }
     std::thread::sleep(secs(1));
     assert_eq!(reports_from(&world, &VIRTUAL), []);
     node.stop();
