@@ -43,12 +43,25 @@ enum Report {
 type Line = End<Wish, Report>;
 
 /// The role's side.
-#[derive(Default)]
 pub struct SyncDaemons {
     line: Option<(ProcessId, Line)>,
-    told: Wish,
+    /// None: the process has ended, and what it has made is still there.
+    told: Option<Wish>,
+    /// It has said what came of that.
+    answered: bool,
     /// Processes that have nothing to do any more, until they have ended.
     leaving: Vec<ProcessId>,
+}
+
+impl Default for SyncDaemons {
+    fn default() -> Self {
+        SyncDaemons {
+            line: None,
+            told: Some(Wish::default()),
+            answered: true,
+            leaving: Vec::new(),
+        }
+    }
 }
 
 impl SyncDaemons {
@@ -65,7 +78,7 @@ impl SyncDaemons {
             master: settings.is_some() && roles.contains(&SyncRole::Master),
             backup: settings.is_some() && roles.contains(&SyncRole::Backup),
         };
-        if wish == self.told {
+        if self.told.as_ref() == Some(&wish) {
             return;
         }
         if self.line.is_none() {
@@ -86,7 +99,7 @@ impl SyncDaemons {
             Some(Err(error)) => {
                 error!("Cannot tell the process that sees to connection synchronisation: {error}");
             }
-            _ => self.told = wish,
+            _ => (self.told, self.answered) = (Some(wish), false),
         }
     }
 
@@ -96,7 +109,11 @@ impl SyncDaemons {
             let Some((process, line)) = &mut self.line else {
                 return;
             };
-            match line.receive() {
+            let received = line.receive();
+            if let Received::Packet(Report::Done(wish) | Report::Failed(wish, _)) = &received {
+                self.answered |= self.told.as_ref() == Some(wish);
+            }
+            match received {
                 Received::Packet(Report::Done(wish)) => match wish.names() {
                     Some(names) => info!("IPVS sync daemons: {names}"),
                     None => info!("IPVS sync daemons are stopped"),
@@ -112,15 +129,20 @@ impl SyncDaemons {
                 }
                 Received::Nothing => return,
                 Received::Gone => {
-                    if self.told.settings.is_some() {
+                    if self.told.take_if(|wish| wish.settings.is_some()).is_some() {
                         warn!("The process that sees to connection synchronisation has ended");
                     }
                     self.leaving.push(*process);
                     let _ = events.remove(line);
-                    (self.line, self.told) = (None, Wish::default());
+                    self.line = None;
                 }
             }
         }
+    }
+
+    /// Whether nothing is under way: a process that has not begun when this one ends does nothing any more.
+    pub fn is_settled(&self) -> bool {
+        self.line.is_none() || self.answered
     }
 
     /// Takes leave of processes that have ended.
@@ -200,7 +222,8 @@ fn serve(mut line: End<Report, Wish>, mut socket: Netlink) -> io::Result<()> {
         poll(&mut [PollFd::new(line.as_fd(), PollFlags::POLLIN)], timeout)?;
         let gone = loop {
             match line.receive() {
-                Received::Packet(wish) => wanted = Some(wish),
+                // Each is answered, also when nothing has come of those before it.
+                Received::Packet(wish) => (wanted, told) = (Some(wish), None),
                 Received::Nothing => break false,
                 Received::Gone => break true,
             }

@@ -3,12 +3,13 @@
 
 use crate::support::Binary::Ours;
 use crate::support::ipvs::{Listener, Step, Table, table};
-use crate::support::node::CONFIG;
+use crate::support::node::{CONFIG, Node};
 use crate::support::stage::{self, Case};
 use crate::support::world::{HostSpec, World};
 use crate::support::{secs, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::fs;
 
 /// What somebody else has in the table.
 const FOREIGN: &str =
@@ -404,7 +405,7 @@ fn another_namespace() {
         "#!/bin/sh\n[ \"$(id -u):$(id -g)\" = \"$(id -u nobody):$(id -g nobody)\" ]\n",
     );
     let config = format!(
-        "net_namespace_ipvs quay\nglobal_defs {{\n lvs_flush\n lvs_timeouts tcp 7200 udp 90\n}}\n\
+        "net_namespace_ipvs quay\nglobal_defs {{\n lvs_flush\n lvs_timeouts tcp 7200 udp 90\n lvs_sync_daemon lo id 4\n}}\n\
          virtual_server 10.1.0.1 80 {{\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.2.0.1 80 {{\n\
          MISC_CHECK {{\n misc_path {WHO}\n user nobody\n warmup 0\n}}\n}}\n}}\n"
     );
@@ -443,7 +444,18 @@ fn another_namespace() {
         table().0.contains("-r 10.2.0.1:80")
     });
     assert_eq!(table().0, format!("{}{others}", before.0));
+    // What the process has made that sees to synchronisation is taken back though it has died.
+    let daemons = || inside(&["-L", "--daemon"]).contains("syncid=4");
+    wait_until("synchronisation", secs(20), daemons);
+    let checker = pid().expect("a checker process");
+    let helper = Node::children(checker).into_iter().find(|pid| {
+        let name = fs::read_to_string(format!("/proc/{pid}/comm"));
+        name.is_ok_and(|name| name.trim() == "keepalived_sync")
+    });
+    kill(helper.expect("a helper"), Signal::SIGKILL).expect("the helper");
+    node.wait_log("synchronisation has ended", secs(20));
     node.stop();
+    assert!(!daemons());
     let (services, told) = table();
     assert_eq!(services, others);
     assert!(told.contains("901 121 301"), "{told}");

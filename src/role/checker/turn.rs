@@ -130,7 +130,8 @@ impl Shell {
         if self.leaving && self.ipvs.is_clear() {
             self.stop(now);
         }
-        if self.stopping && self.programs.is_done() && self.ipvs.is_settled() {
+        let kernel = self.ipvs.is_settled() && self.sync_daemons.is_settled();
+        if self.stopping && self.programs.is_done() && kernel {
             self.exit = Some(Exit::Clean);
         }
     }
