@@ -2,6 +2,8 @@
 
 #[path = "checkers/datagrams.rs"]
 mod datagrams;
+#[path = "checkers/goodbyes.rs"]
+mod goodbyes;
 #[path = "checkers/hostile.rs"]
 mod hostile;
 #[path = "checkers/ipv6.rs"]
@@ -36,6 +38,7 @@ pub fn cases() -> Vec<Case> {
     ];
     cases.extend(hostile::cases());
     cases.extend(datagrams::cases());
+    cases.extend(goodbyes::cases());
     cases.extend(ipv6::cases());
     cases.extend(mended::cases());
     cases

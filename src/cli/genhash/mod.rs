@@ -183,6 +183,9 @@ mod tests {
         );
         assert_eq!((all.timeout, all.mark), (Duration::from_secs(9), u32::MAX));
         assert_eq!(all.version, HttpVersion::V1_0Close);
+        let long = "--use-ssl --use-sni --verbose --server ::1 --port 443 --url /a?b --use-virtualhost h --protocol 1.0c --timeout 9 \
+                    --fwmark 4294967295";
+        assert_eq!(read(long), Ok(all));
         assert_eq!(
             read("-s ::1 -p 1 -u / -P 1.1").expect("a request").version,
             HttpVersion::V1_1

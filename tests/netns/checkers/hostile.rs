@@ -56,7 +56,7 @@ fn reset(stream: TcpStream) {
 }
 
 /// The same connection within TLS.
-fn secure(stream: TcpStream) -> StreamOwned<ServerConnection, TcpStream> {
+pub fn secure(stream: TcpStream) -> StreamOwned<ServerConnection, TcpStream> {
     static CONFIG: LazyLock<Arc<ServerConfig>> = LazyLock::new(|| {
         let chain = CertificateDer::from_pem_slice(CERTIFICATE).expect("a certificate");
         let key = PrivateKeyDer::from_pem_slice(KEY).expect("a key");
