@@ -14,6 +14,7 @@ pub fn cases() -> Vec<Case> {
     vec![
         case("checker_kernel::a_mark_chooses_the_way", marked),
         case("checker_kernel::an_interface_is_the_way", bound),
+        case("checker_kernel::services_of_several_are_named", of_several),
         case("checker_kernel::without_ipvs_the_rest_goes_on", without),
     ]
 }
@@ -76,6 +77,32 @@ fn bound() {
         node.wait_log(line, secs(10));
     }
     node.stop();
+}
+
+/// Groups may overlap with each other, which shows when they are taken apart; a group that overlaps with itself is nobody's fault.
+fn of_several() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    let group = "virtual_server_group G {\n 10.99.0.1-5 80\n 10.99.0.3 80\n}\n";
+    let of_group = "virtual_server group G {\n protocol TCP\n lb_algo rr\n lb_kind NAT\n real_server 127.0.0.3 80 {\n }\n}\n";
+    let both = format!("{group}{of_group}");
+    node.start(Ours, &both);
+    node.wait_log("Startup complete", secs(10));
+    let other = service(" real_server 127.0.0.2 80 {\n }\n");
+    node.write(CONFIG, &format!("{both}{other}"));
+    node.signal(Signal::SIGHUP);
+    node.wait_log("Reload complete", secs(10));
+    node.wait_log(
+        "IPVS service [10.99.0.1]:tcp:80 is in more than one virtual server",
+        secs(10),
+    );
+    node.stop();
+    let log = node.log();
+    assert_eq!(
+        log.matches("more than one virtual server").count(),
+        1,
+        "{log}"
+    );
 }
 
 /// A host whose kernel has no IPVS, or none for us: that is said once, servers are checked, and VRRP runs.

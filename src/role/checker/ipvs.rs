@@ -106,17 +106,29 @@ impl Ipvs {
         let before: Vec<Box<[ServiceKey]>> = std::mem::take(&mut self.keys);
         let mut owners: HashMap<ServiceKey, &VirtualServer> = HashMap::default();
         self.shared.clear();
+        let mut several = None;
         for config in &model.lvs.virtual_servers {
             let keys = groups.keys(config);
             for key in &keys {
                 // The first in the file says how, each of them to which servers.
-                if owners.contains_key(key) {
-                    self.shared.insert(*key);
-                } else {
-                    owners.insert(*key, config);
+                match owners.get(key) {
+                    Some(owner) => {
+                        self.shared.insert(*key);
+                        let of_another = (!std::ptr::eq(*owner, config)).then_some(*key);
+                        several = several.or(of_another);
+                    }
+                    None => {
+                        owners.insert(*key, config);
+                    }
                 }
             }
             self.keys.push(keys.into());
+        }
+        if let Some(key) = several {
+            warn!(
+                "IPVS service {key} is in more than one virtual server: the first in the file says how connections are spread, and a \
+                 server that several name goes with the first of its checks that fails; put the real servers into one block"
+            );
         }
         let stay: HashSet<_> = model.lvs.virtual_servers.iter().map(kept::key).collect();
         for (config, keys) in old.lvs.virtual_servers.iter().zip(&before) {

@@ -32,7 +32,7 @@ fn files_that_are_mended() {
     for (number, lines) in [&trusting, &trusting, &shown, &shown].iter().enumerate() {
         config += &format!(
             "virtual_server 10.11.0.{number} 80 {{\n protocol TCP\n lb_algo rr\n lb_kind NAT\n alpha\n delay_loop 0.5\n warmup 0\n \
-             connect_timeout 2\n real_server 10.12.0.{number} 80 {{\n  SSL_GET {{\n   connect_ip {HERE}\n   retry 0\n{lines}\n   \
+             connect_timeout 10\n real_server 10.12.0.{number} 80 {{\n  SSL_GET {{\n   connect_ip {HERE}\n   retry 0\n{lines}\n   \
              url {{\n    path /name\n   }}\n  }}\n }}\n}}\n"
         );
     }
