@@ -47,7 +47,7 @@ impl Shell {
     }
 
     /// `leave`: see `Ipvs::end`.
-    fn stop_with(&mut self, now: Instant, leave: Option<Leave>) {
+    pub(super) fn stop_with(&mut self, now: Instant, leave: Option<Leave>) {
         if std::mem::replace(&mut self.stopping, true) {
             return;
         }

@@ -5,6 +5,7 @@ use super::{Key, Shell, Source};
 use crate::check::CheckId;
 use crate::check::dialogue::Verdict;
 use crate::config::model::Probe;
+use crate::kernel::ipvs::Leave;
 use crate::logging;
 use crate::os::clock;
 use crate::os::poll::Ready;
@@ -128,7 +129,8 @@ impl Shell {
         self.dumps.reap();
         self.context.parent.alive(now);
         if self.leaving && self.ipvs.is_clear() {
-            self.stop(now);
+            // The daemon goes on: lvs_flush_on_stop is not for this.
+            self.stop_with(now, Some(Leave::Others));
         }
         let kernel = self.ipvs.is_settled() && self.sync_daemons.is_settled();
         if self.stopping && self.programs.is_done() && kernel {
