@@ -95,7 +95,10 @@ impl Role {
     /// Whether its part of the configuration differs: a role is not disturbed for the sake of another.
     pub fn concerned(self, old: &Model, new: &Model) -> bool {
         match self {
-            Role::Vrrp => old.vrrp != new.vrrp || old.global != new.global,
+            // States are told at each reload where that is asked for.
+            Role::Vrrp => {
+                old.vrrp != new.vrrp || old.global != new.global || new.global.fifo_states_on_reload
+            }
             Role::Checker => old.lvs != new.lvs || old.global != new.global,
         }
     }

@@ -35,6 +35,8 @@ pub fn cases() -> Vec<Case> {
         ),
         case("notify::the_script_of_a_fifo_reads_it", fifo_script),
         case("notify::a_fifo_that_somebody_took_away", fifo_gone),
+        case("notify::the_script_of_a_fifo_of_servers", lvs_fifo_script),
+        case("notify::states_are_written_at_each_reload", at_each_reload),
     ]
 }
 
@@ -402,4 +404,47 @@ fn fifo_gone() {
     node.write(FIFO, "somebody's\n");
     node.stop();
     assert_eq!(node.read(FIFO), "somebody's\n");
+}
+
+fn lvs_fifo_script() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.write_script(
+        "/etc/keepalived/read.sh",
+        "#!/bin/sh\nexec sed -u \"s/\\x00//g; s/^/$1 /\" < \"$2\" >> /run/told\n",
+    );
+    let globals = format!(
+        "global_defs {{\n script_user root\n lvs_notify_fifo {FIFO}\n lvs_notify_fifo_script \"/etc/keepalived/read.sh mine\"\n}}\n"
+    );
+    let service = "virtual_server 10.99.0.1 80 {\n protocol TCP\n lb_algo rr\n lb_kind NAT\n alpha\n warmup 0\n \
+                   real_server 127.0.0.2 80 {\n TCP_CHECK {\n retry 0\n }\n }\n}\n";
+    node.start(Ours, &(globals + service));
+    let told = "mine RS [127.0.0.2]:tcp:80 [10.99.0.1]:tcp:80 DOWN\n";
+    wait_until("it read what is told of a server", secs(20), || {
+        node.read("/run/told").contains(told)
+    });
+    node.stop();
+    wait_until("the script has ended", secs(5), || {
+        node.processes().is_empty()
+    });
+}
+
+/// `fifo_write_vrrp_states_on_reload`: though nothing has changed, and for a reader that comes late.
+fn at_each_reload() {
+    let globals = format!("vrrp_notify_fifo {FIFO}\n fifo_write_vrrp_states_on_reload");
+    let world = alone("", &globals);
+    let node = &world.nodes[0];
+    is_master(node);
+    told::read_fifo(node);
+    let mut expected = ["BACKUP", "MASTER"]
+        .map(|state| format!("INSTANCE \"LOCK\" {state} 100"))
+        .to_vec();
+    for _ in 0..2 {
+        node.signal(Signal::SIGHUP);
+        expected.extend(expected.last().cloned());
+        wait_until("the state is told again", secs(10), || {
+            told::lines(node) == expected
+        });
+    }
+    node.stop();
 }

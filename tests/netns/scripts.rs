@@ -30,6 +30,7 @@ pub fn cases() -> Vec<Case> {
         case("scripts::hundreds_begin_at_once", hundreds),
         case("scripts::hundreds_are_told_of_the_end", hundreds_at_the_end),
         case("scripts::what_programs_are_given", environment),
+        case("scripts::a_reload_changes_what_is_tracked", reload),
     ]
 }
 
@@ -291,4 +292,33 @@ fn environment() {
     names.sort_unstable();
     assert_eq!(names, public, "{environ}");
     stays("it goes on", millis(1500), || node.runs());
+}
+
+/// Another weight, another name, another command, none at all: the priority is that of what is configured now.
+fn reload() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    let with = |name: &str, program: &str, tracked: &str| {
+        let script =
+            format!("vrrp_script {name} {{\n script {program}\n interval 1\n weight 20\n}}");
+        config(100, &script, tracked)
+    };
+    node.start(Ours, &with("one", "/bin/true", "one"));
+    let changes = |from: u8, to: u8| {
+        let line = format!("(LOCK) Changing effective priority from {from} to {to}");
+        node.wait_log(&line, secs(20));
+    };
+    changes(100, 120);
+    for (config, from, to) in [
+        (with("one", "/bin/true", "one weight 40"), 120, 140),
+        (with("one", "/bin/false", "one weight 40"), 140, 100),
+        (with("two", "/bin/false", "two weight -30"), 100, 70),
+        (with("two", "/bin/true", "two weight -30 reverse"), 70, 130),
+    ] {
+        node.write(CONFIG, &config);
+        node.signal(Signal::SIGHUP);
+        changes(from, to);
+    }
+    assert!(!node.log().contains("FAULT"), "{}", node.log());
+    node.stop();
 }
