@@ -41,7 +41,7 @@ pub struct Census {
     watches: HashMap<WatchId, Watch>,
     by_name: HashMap<Vec<u8>, Vec<WatchId>>,
     by_program: HashMap<Vec<u8>, Vec<WatchId>>,
-    /// Only those that are counted for something.
+    /// Only those that are counted for something, or were.
     processes: HashMap<Pid, Vec<WatchId>>,
     /// Whose number may have changed since news were last asked for.
     touched: HashSet<WatchId>,
@@ -78,10 +78,7 @@ impl Census {
                 index.remove(&key);
             }
         }
-        self.processes.retain(|_, ids| {
-            ids.retain(|known| *known != id);
-            !ids.is_empty()
-        });
+        // Processes that were counted for it need not be looked for: nobody else is ever of that number.
     }
 
     fn index_of(

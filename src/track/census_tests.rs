@@ -141,6 +141,37 @@ fn what_the_kernel_tells_changes_numbers_and_only_what_decides_is_told_at_once()
     assert!(census.is_empty() && !census.needs_command_lines());
 }
 
+/// A reload that changes ten thousand of them on a host with as many processes: what was counted before does no harm.
+#[test]
+fn what_was_counted_for_somebody_who_has_gone_is_counted_for_nobody() {
+    const MANY: i32 = 10_000;
+    let mut census = Census::default();
+    let named = |number: i32| format!("p{number}");
+    for number in 0..MANY {
+        census.watch(number.unsigned_abs().into(), name(&named(number)), ANY);
+        census.seen(number + 1, named(number).as_bytes(), b"");
+    }
+    assert_eq!(census.news(false).len(), 10_000);
+    for number in 0..MANY {
+        census.forget(number.unsigned_abs().into());
+        census.watch(
+            (number + MANY).unsigned_abs().into(),
+            name(&named(number)),
+            ANY,
+        );
+    }
+    census.forked(1, MANY + 1);
+    census.ended(2);
+    census.ended(MANY + 1);
+    assert!(census.news(true).iter().all(|(_, count)| *count == 0));
+    for number in 0..MANY {
+        census.seen(number + 1, named(number).as_bytes(), b"");
+    }
+    let news = census.news(true);
+    assert_eq!(news.len(), 10_000);
+    assert!(news.iter().all(|(_, count)| *count == 1));
+}
+
 proptest! {
     /// Whatever is told in whichever order, the numbers are those of a naive account.
     #[test]

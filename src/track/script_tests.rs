@@ -229,3 +229,27 @@ fn a_host_without_room_says_nothing_of_what_is_tracked() {
     scripts.ended(runs(&first)[0], missing, &mut actions);
     assert_eq!(levels(&actions), [Level::Down]);
 }
+
+#[test]
+fn how_a_run_failed_is_told_apart() {
+    for (outcome, words) in [
+        (Outcome::Exited(3), "failed (exited with status 3)"),
+        (Outcome::Killed(9), "failed (was ended by signal 9)"),
+        (
+            Outcome::NotStarted(libc::ENOENT),
+            "failed (could not be started: No such file or directory (os error 2))",
+        ),
+        (Outcome::TimedOut, "timed_out"),
+    ] {
+        let (mut scripts, first) = started(&[config("s", 1, 1)]);
+        let (run, mut actions) = (runs(&first)[0], Vec::new());
+        if outcome == Outcome::TimedOut {
+            scripts.late(run, &mut actions);
+        }
+        scripts.ended(run, outcome, &mut actions);
+        let words = format!("VRRP_Script(s) {words}");
+        assert!(told(&actions).contains(&words), "{:?}", told(&actions));
+        let script = scripts.find("s").expect("it is there");
+        assert_eq!(script.last(), Some(outcome));
+    }
+}

@@ -31,6 +31,7 @@ pub fn cases() -> Vec<Case> {
         case("scripts::hundreds_are_told_of_the_end", hundreds_at_the_end),
         case("scripts::what_programs_are_given", environment),
         case("scripts::a_reload_changes_what_is_tracked", reload),
+        case("scripts::whether_a_path_opens", opens),
     ]
 }
 
@@ -321,4 +322,28 @@ fn reload() {
     }
     assert!(!node.log().contains("FAULT"), "{}", node.log());
     node.stop();
+}
+
+/// `</path`: one that is there, one that is not, and one that never opens, which holds up neither.
+fn opens() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.write("/run/there", "");
+    node.run(&["mkfifo", "/run/pipe"]);
+    let script = |name: &str| {
+        format!("vrrp_script {name} {{\n script \"</run/{name}\"\n interval 1\n weight 20\n}}\n")
+    };
+    // The pipe is the first to be asked.
+    let scripts: String = ["pipe", "missing", "there"].map(script).concat();
+    node.start(Ours, &config(100, &scripts, "pipe\nmissing\nthere"));
+    for line in [
+        "VRRP_Script(there) succeeded",
+        "VRRP_Script(missing) failed (exited with status 1)",
+        "VRRP_Script(pipe) timed_out",
+        "(LOCK) Changing effective priority from 100 to 120",
+    ] {
+        node.wait_log(line, secs(20));
+    }
+    node.stop();
+    wait_until("nobody waits", secs(10), || node.processes().is_empty());
 }
