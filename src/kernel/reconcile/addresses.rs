@@ -2,7 +2,7 @@
 
 use super::sync::Sync;
 use super::{DUMP_RETRY, EADDRNOTAVAIL, EEXIST, ENODEV, Key, Op, Reconciler, Spot};
-use crate::kernel::address::{Address, IFA_F_DADFAILED, Placement};
+use crate::kernel::address::{IFA_F_DADFAILED, Placement};
 use crate::kernel::backoff::{FIRST_DELAY, PATIENCE};
 use crate::kernel::netlink::Request;
 use crate::kernel::notice::Notice;
@@ -32,12 +32,6 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
         match (op, errno) {
             (Op::Add(index), 0) => {
                 entry.unheard = self.known.address(index, &spot.placement).is_none();
-                if std::mem::take(&mut entry.lost) {
-                    // One that is being detected is told of when that is over.
-                    if !entry.wanted_address().is_some_and(Address::is_detected) {
-                        self.restored.extend(entry.holders());
-                    }
-                }
             }
             (Op::Delete(_), 0) => entry.unheard = false,
             (Op::Add(index), EEXIST) => {
@@ -173,6 +167,10 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 entry.ours = Some(index);
                 // A kernel that keeps giving back something else is believed after a few tries.
                 if is_as_wanted || entry.backoff.attempts >= PATIENCE {
+                    // One that is being detected is told of when that is over.
+                    if std::mem::take(&mut entry.lost) && !wanted.is_detected() {
+                        self.restored.extend(entry.holders());
+                    }
                     return None;
                 }
                 entry.backoff.attempt(now);

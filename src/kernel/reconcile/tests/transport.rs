@@ -65,6 +65,33 @@ fn an_answer_says_that_what_was_asked_before_went_well() {
 }
 
 #[test]
+fn one_taken_away_before_the_answer_is_told_of_when_it_is_there_to_stay() {
+    let mut world = World::new(two_links);
+    let texts = ["10.0.0.1/32", "10.0.0.2/32"];
+    world
+        .reconciler
+        .claim(1, texts.map(|text| claim("eth0", text)));
+    world.reconciler.hold(1, true);
+    world.settle();
+    for text in texts {
+        world.kernel.delete(2, address(text).placement);
+    }
+    world.read(usize::MAX);
+    // Both are put back with one answer, before which somebody takes the first away again.
+    assert_eq!(world.send(usize::MAX), 2);
+    let answer = world.kernel.unread.pop_back().expect("an answer");
+    world.kernel.delete(2, address(texts[0]).placement);
+    world.kernel.unread.push_back(answer);
+    world.read(usize::MAX);
+    assert!(!world.reconciler.is_placed(1));
+    world.reconciler.take_restored();
+    world.pass(LONGEST_DELAY);
+    assert!(world.reconciler.is_placed(1));
+    let restored = world.reconciler.take_restored();
+    assert!(restored.contains(&1), "{restored:?}");
+}
+
+#[test]
 fn lost_messages_are_made_up_for_by_reading_anew() {
     let mut world = World::new(two_links);
     world.reconciler.claim(
