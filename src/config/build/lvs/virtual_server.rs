@@ -304,17 +304,15 @@ impl<'t> Draft<'t> {
         let word = item.name();
         let (own, flags) = (word.get(..2).unwrap_or_default(), &mut self.flags);
         match (self.scheduler, word) {
-            (Some("sh" | "mh"), "hashed") => {}
             (Some("sh"), "sh-port") | (Some("mh"), "mh-port") => flags.second = true,
             (Some("sh"), "sh-fallback") | (Some("mh"), "mh-fallback") => flags.first = true,
             (Some(other @ ("sh" | "mh")), _) => {
                 let message = format!("{word} does nothing with scheduler {other}");
-                group::note(
-                    context,
-                    item.span(),
-                    message,
-                    "remove the line, or choose the other scheduler",
-                );
+                let help = match word {
+                    "hashed" => "remove the line: it hashes anyway",
+                    _ => "remove the line, or choose the other scheduler",
+                };
+                group::note(context, item.span(), message, help);
             }
             _ => {
                 let own = if own == "mh" { "mh" } else { "sh" };

@@ -294,7 +294,11 @@ fn hashing_flags_follow_their_scheduler() {
             5,
             &[&only_sh("sh-port")],
         ),
-        (plain("lb_algo sh\nsh-port\nsh-fallback\nhashed"), 0, &[]),
+        (
+            plain("lb_algo sh\nsh-port\nsh-fallback\nhashed"),
+            0,
+            &["hashed does nothing with scheduler sh"],
+        ),
         (
             plain("lb_algo mh\nsh-port\nmh-port"),
             0,
