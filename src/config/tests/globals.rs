@@ -232,3 +232,18 @@ fn announcements_by_the_settings_of_all_and_of_one() {
         assert_eq!(said(&loaded, "vmac_garp_intvl"), old, "{globals}; {lines}");
     }
 }
+
+#[test]
+fn who_is_mailed_about_when_they_do_not_say() {
+    for (line, expected) in [
+        ("", (None, None, None)),
+        ("smtp_alert off", (Some(false), None, None)),
+        ("smtp_alert_vrrp", (None, Some(true), None)),
+        ("smtp_alert_checker off", (None, None, Some(false))),
+    ] {
+        let loaded = read(format!("global_defs {{\n {line}\n}}\n"));
+        let alerts = loaded.model.global.mail.alerts;
+        let found = (alerts.all, alerts.vrrp, alerts.checker);
+        assert_eq!(found, expected, "{line}");
+    }
+}
