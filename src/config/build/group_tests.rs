@@ -177,6 +177,11 @@ fn timing_of_an_instance() {
             (0.0, Some(120), false),
         ),
         (
+            "nopreempt\nthread_timer_expired 120",
+            "please use 'timer_expired_backup'",
+            (0.0, Some(120), false),
+        ),
+        (
             "timer_expired_backup",
             "only for instances with nopreempt",
             (0.0, None, false),

@@ -166,6 +166,15 @@ fn how_much_may_wait_at_sockets() {
         force: true,
     };
     assert_eq!(read.netlink, Some(forced));
+    let command = "vrrp_netlink_cmd_rcv_bufs 500000\n vrrp_netlink_monitor_rcv_bufs 400000";
+    for force in ["", "vrrp_netlink_cmd_rcv_bufs_force"] {
+        let (read, _) = buffers(&format!("{command}\n {force}"));
+        let wanted = NetlinkBuffer {
+            bytes: 500_000,
+            force: !force.is_empty(),
+        };
+        assert_eq!(read.netlink, Some(wanted), "{force}");
+    }
     assert_eq!(
         only(&with("kernel_rx_buf_size 9000")).receive_buffer,
         Some(9000)
