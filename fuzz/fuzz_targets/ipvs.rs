@@ -31,7 +31,7 @@ fn server(which: u8) -> DestinationKey {
     }
 }
 
-fn want(reconciler: &mut Reconciler, event: u8) {
+fn want(reconciler: &mut Reconciler, now: Instant, event: u8) {
     let wanted = event & 0x80 != 0;
     let plain = Service {
         scheduler: "rr".into(),
@@ -54,6 +54,12 @@ fn want(reconciler: &mut Reconciler, event: u8) {
             tcp_fin: 2,
             udp: 0,
         })),
+        4 if wanted => reconciler.inherit_service(service(event)),
+        4 => {
+            let (key, limit) = (service(event), Duration::from_secs(20));
+            reconciler.drain(now, &key, server(event >> 1), limit);
+            reconciler.retire_service(key);
+        }
         _ => reconciler.want_destination(
             &service(event),
             server(event >> 1),
@@ -65,7 +71,7 @@ fn want(reconciler: &mut Reconciler, event: u8) {
 fuzz_target!(|data: &[u8]| {
     let mut reconciler = Reconciler::default();
     let mut now = Instant(1);
-    want(&mut reconciler, 0x80);
+    want(&mut reconciler, now, 0x80);
     // Of a piece the first byte says how long it is, the second what else happens, the third how requests are answered.
     let mut rest = data;
     while let Some((&[length, event, errno], tail)) = rest.split_first_chunk() {
@@ -74,7 +80,7 @@ fuzz_target!(|data: &[u8]| {
         for received in ipvs::decode(datagram).flatten() {
             reconciler.handle(now, received);
         }
-        want(&mut reconciler, event);
+        want(&mut reconciler, now, event);
         for _ in 0..AT_ONCE {
             if !reconciler.is_ready(now) {
                 break;
@@ -90,6 +96,8 @@ fuzz_target!(|data: &[u8]| {
                 };
                 reconciler.handle(now, Received { sequence, message });
             }
+            reconciler.take_end_of_family();
+            let _ = reconciler.services_to_keep().map(Iterator::count);
         }
         assert!(!reconciler.is_ready(now), "no rest");
         for notice in reconciler.take_notices() {
