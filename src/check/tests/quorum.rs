@@ -172,6 +172,22 @@ fn a_sorry_server_that_is_a_real_server_is_never_taken_away() {
     assert_eq!(play.kernel(), "10.0.0.1=1 10.0.0.2=2");
 }
 
+/// Under DR the ports of a group's servers are names: the kernel has one destination of both, which must not go with either.
+#[test]
+fn a_sorry_server_may_be_a_real_server_by_another_port() {
+    let group = "virtual_server_group G {\n10.9.9.9 81\n}\n";
+    let servers: String = (1..=2).map(|n| server(n, "TCP_CHECK {\n}\n")).collect();
+    let service = whole("quorum 2\nsorry_server 10.0.0.1", &servers)
+        .replace("virtual_server 10.9.9.9 80", "virtual_server group G")
+        .replace("lb_kind NAT", "lb_kind DR");
+    let mut play = Play::new(&format!("{group}{service}"));
+    assert_eq!(play.kernel(), "[G]:0 10.0.0.1=1 [G]:0 10.0.0.2=1");
+    play.ends(1, false);
+    assert_eq!(play.kernel(), "[G]:0 10.0.0.1=1", "as the sorry server");
+    play.ends(1, true);
+    assert_eq!(play.kernel(), "[G]:0 10.0.0.1=1 [G]:0 10.0.0.2=1");
+}
+
 #[test]
 fn omega_tells_of_what_is_up_at_the_end() {
     for (statements, expected) in [
