@@ -4,10 +4,12 @@
 //! waits for nothing but the copy, and can end one that does not get that far. Why it did not is known when the copy has ended.
 
 use super::check;
+use super::clock;
 use super::process::{End, ProcessId, exit_at_once, hold_signals};
 use crate::config::model::Command;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use nix::sys::stat::Mode;
 use nix::unistd::{
@@ -17,8 +19,10 @@ use nix::unistd::{
 use std::collections::HashMap;
 use std::ffi::{CString, c_char};
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
+use std::time::Duration;
 
 /// What programs must not take over from our environment: sockets and names that service managers give to us alone, and what makes
 /// a loader or a shell run something else first.
@@ -115,13 +119,28 @@ impl Launcher {
         }
     }
 
-    /// Waits until all that were started here have become their programs, or have ended.
-    pub fn see_off(self) {
+    /// Waits until all that were started here have become their programs, or have ended; for so long at most: one that waits for a
+    /// dead disk may never.
+    pub fn see_off(self, limit: Duration) {
         let Launcher { mut told, tell, .. } = self;
         // They have it, too, until then.
         drop(tell);
-        if fcntl(&told, FcntlArg::F_SETFL(OFlag::empty())).is_ok() {
-            let _ = io::copy(&mut told, &mut io::sink());
+        let until = clock::now() + limit;
+        loop {
+            match io::copy(&mut told, &mut io::sink()) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                _ => return,
+            }
+            let left = until.since(clock::now());
+            if left.is_zero() {
+                return;
+            }
+            let mut asked = [PollFd::new(told.as_fd(), PollFlags::POLLIN)];
+            // Longer than a poll can take is no bound.
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            if poll(&mut asked, timeout).is_err_and(|errno| errno != Errno::EINTR) {
+                return;
+            }
         }
     }
 
@@ -370,15 +389,29 @@ mod tests {
         let launcher = Launcher::new().expect("a launcher");
         let (told, tell) = io::pipe().expect("a pipe");
         let late = move || {
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(50));
             (&tell).write_all(b"!")
         };
         let sleep = command(&["/bin/sleep", "1000"]);
         let process = launcher.start(&sleep, late).expect("a process");
-        launcher.see_off();
+        launcher.see_off(Duration::from_secs(60));
         let mut said = [0];
         (&told).read_exact(&mut said).expect("said already");
         nix::sys::signal::kill(Pid::from_raw(process), Signal::SIGKILL).expect("it runs");
+        assert_eq!(end(process), End::Signal(libc::SIGKILL));
+    }
+
+    /// It waits for a dead disk, for instance, and no signal ends it.
+    #[test]
+    fn who_leaves_does_not_wait_for_ever() {
+        let launcher = Launcher::new().expect("a launcher");
+        let (nothing, _open) = io::pipe().expect("a pipe");
+        let hang = move || (&nothing).read_exact(&mut [0]);
+        let command = command(&["/bin/true"]);
+        let process = launcher.start(&command, hang).expect("a process");
+        launcher.see_off(Duration::from_millis(50));
+        assert!(!super::super::process::has_ended(process));
+        nix::sys::signal::kill(Pid::from_raw(process), Signal::SIGKILL).expect("it is there");
         assert_eq!(end(process), End::Signal(libc::SIGKILL));
     }
 

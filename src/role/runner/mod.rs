@@ -35,6 +35,8 @@ use std::time::Duration;
 
 /// How long a program that takes too long may take to end by itself.
 const GRACE: Duration = Duration::from_secs(1);
+/// When the role has gone, what has not begun may take so long to: a disk that it waits for may never come back.
+const SEE_OFF: Duration = Duration::from_secs(60);
 /// How often files and processes are looked at of which nobody tells.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// So much of what the role wants is begun before programs that take too long are ended, and answers given.
@@ -57,7 +59,7 @@ pub fn start() -> io::Result<(ProcessId, ToRunner)> {
             let end = Runner::new(theirs).and_then(|mut runner| {
                 runner.run()?;
                 // What has not begun would take this end for a death, and leave what it was to do to another runner.
-                runner.launcher.see_off();
+                runner.launcher.see_off(SEE_OFF);
                 Ok(())
             });
             process::exit_at_once(i32::from(end.is_err()))
@@ -194,7 +196,7 @@ impl Runner {
     }
 
     /// Does some of what the role wants, as long as that has room for what is to be said of it: a program announces itself there, and
-    /// is not run when it cannot.
+    /// waits until it can.
     fn obey(&mut self) {
         for _ in 0..REQUESTS_PER_TURN {
             self.answer();
