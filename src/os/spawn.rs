@@ -90,14 +90,19 @@ impl Launcher {
     /// Starts a process that asks whether a file can be opened for reading, as `</path` does: its exit status is 0 or 1.
     ///
     /// # Errors
-    /// There can be no other process, or the path has a NUL byte.
+    /// There can be no other process, or the path has a NUL byte. That it cannot be asked for want of something, `failure` tells.
     pub fn start_opening(&self, path: &[u8]) -> io::Result<ProcessId> {
         let path = CString::new(path)?;
         self.copy(move || {
-            let opened = lead_session()
-                .and_then(|()| hear_signals())
-                .and_then(|()| Ok(open(path.as_c_str(), OFlag::O_RDONLY, Mode::empty())?));
-            exit_at_once(i32::from(opened.is_err()))
+            if let Err(error) = lead_session().and_then(|()| hear_signals()) {
+                return error;
+            }
+            match open(path.as_c_str(), OFlag::O_RDONLY, Mode::empty()) {
+                Ok(_) => exit_at_once(0),
+                // It says nothing of the file.
+                Err(errno @ (Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM)) => errno.into(),
+                Err(_) => exit_at_once(1),
+            }
         })
     }
 

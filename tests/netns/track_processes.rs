@@ -238,8 +238,9 @@ fn blind() {
     let node = &world.nodes[0];
     install(node, "harbour");
     let process = run(node, &["/run/harbour", "1000"]);
-    let script = "vrrp_script fine {\nscript /bin/true\ninterval 1\n}\n";
-    let head = "track_process {\nharbour\n}\ntrack_script {\nfine\n}";
+    let script = "vrrp_script fine {\nscript /bin/true\ninterval 1\n}\n\
+                  vrrp_script opens {\nscript \"</bin/true\"\ninterval 1\n}\n";
+    let head = "track_process {\nharbour\n}\ntrack_script {\nfine\nopens\n}";
     let globals = "global_defs {\nscript_user root\n}\n";
     let config = globals.to_owned()
         + script
@@ -250,10 +251,10 @@ fn blind() {
     let runner = wait_for("a process that looks", secs(10), || runner(node)).to_string();
     let limit = |most: &str| node.run(&["prlimit", "--pid", &runner, most]);
     limit("--nofile=3:");
-    node.wait_log(
-        "Script `fine` could not be started: Too many open files",
-        secs(20),
-    );
+    for name in ["fine", "opens"] {
+        let said = format!("Script `{name}` could not be started: Too many open files");
+        node.wait_log(&said, secs(20));
+    }
     // Looked at every second.
     stays("the address stays", secs(3), || world.holders(VIP) == [0]);
     end(process);
@@ -262,6 +263,8 @@ fn blind() {
         "Quorum lost for tracked process harbour: 0 running",
         secs(20),
     );
-    assert!(!node.log().contains("VRRP_Script(fine) failed"));
+    for name in ["fine", "opens"] {
+        assert!(!node.log().contains(&format!("VRRP_Script({name}) failed")));
+    }
     node.stop();
 }
