@@ -220,6 +220,9 @@ impl Reconciler {
             Leave::Wanted => self.slots.retain(|_, slot| slot.wanted.is_none()),
             Leave::Everything | Leave::Nothing => self.slots.clear(),
         }
+        if leave != Leave::Nothing {
+            self.keep.end();
+        }
         self.retries.clear();
         self.reader = Reader::default();
         self.drains = Drains::default();

@@ -8,6 +8,7 @@ use super::{Known, Reconciler, ServiceKey, Slot};
 pub(super) struct Keep {
     grown: bool,
     shrunk: bool,
+    over: bool,
 }
 
 impl Keep {
@@ -19,6 +20,11 @@ impl Keep {
     /// A service is not ours any more.
     pub fn shrank(&mut self) {
         self.shrunk = true;
+    }
+
+    /// The process ends, and leaves services that it does not know any more: what was said last holds.
+    pub fn end(&mut self) {
+        self.over = true;
     }
 }
 
@@ -55,7 +61,7 @@ impl Reconciler {
         let keep = &mut self.keep;
         // One by one thousands go; that they have gone may be known later.
         let changed = keep.grown || keep.shrunk && self.queue.is_empty();
-        changed.then(|| {
+        (changed && !keep.over).then(|| {
             self.keep = Keep::default();
             self.slots.keys().copied()
         })

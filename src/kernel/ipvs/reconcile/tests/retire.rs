@@ -215,6 +215,33 @@ fn what_a_dead_process_had_goes_when_nobody_wants_it_any_more() {
 }
 
 #[test]
+fn who_leaves_services_in_the_middle_of_a_removal_leaves_them_known() {
+    for leave in [Leave::Everything, Leave::Wanted] {
+        let mut world = World::new();
+        let many = u8::try_from(WINDOW).expect("few") + 2;
+        (1..=many).for_each(|service| world.want(service, &[]));
+        world.run();
+        let known = world.reconciler.services_to_keep().map(Iterator::count);
+        assert_eq!(known, Some(usize::from(many)));
+        (2..=many).for_each(|service| world.reconciler.retire_service(service_key(service)));
+        // All but one, then that one, and those before it are forgotten.
+        for _ in 0..2 {
+            let requests = world.reconciler.requests(world.now);
+            for answer in world.kernel.carry_out(&requests) {
+                world.reconciler.handle(world.now, answer);
+            }
+        }
+        assert!(!world.reconciler.queue.is_empty());
+        assert!(world.reconciler.services_to_keep().is_none());
+        world.reconciler.end(leave);
+        world.run();
+        assert!(world.has(1) && world.reconciler.is_settled());
+        let known = world.reconciler.services_to_keep().map(Iterator::count);
+        assert_eq!(known, None, "{leave:?}: what was said last holds");
+    }
+}
+
+#[test]
 fn a_process_that_leaves_what_is_wanted_takes_along_what_is_not() {
     let mut world = retired();
     world.reconciler.end(Leave::Wanted);
