@@ -122,6 +122,9 @@ impl Reconciler {
     pub fn take_end_of_family(&mut self) -> bool {
         let is_gone = std::mem::take(&mut self.family_is_gone);
         if is_gone {
+            // Those were the old one's.
+            self.troubles.clear();
+            self.retries.clear();
             self.lost();
             self.all_are_gone();
         }

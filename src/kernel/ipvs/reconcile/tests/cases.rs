@@ -408,3 +408,24 @@ fn a_module_that_was_removed_and_comes_back_gets_everything_anew() {
     assert_eq!(world.kernel.table, table);
     assert!(world.reconciler.is_settled() && !world.reconciler.take_end_of_family());
 }
+
+#[test]
+fn what_is_wanted_while_the_family_is_gone_does_not_wait_when_it_is_back() {
+    let mut world = World::new();
+    world.want(1, &[(1, 5), (2, 5)]);
+    world.run();
+    world.kernel.table.clear();
+    world.kernel.unloaded = true;
+    // One server dies, another one comes, and a service.
+    world.want_server(1, 1, None);
+    world.want_server(1, 3, Some(5));
+    world.want(2, &[(1, 5)]);
+    world.pass(CYCLE);
+    assert!(world.reconciler.take_end_of_family());
+    world.kernel.unloaded = false;
+    world.run();
+    assert_eq!(world.servers(1), weights(&[(2, 5), (3, 5)]));
+    assert_eq!(world.servers(2), weights(&[(1, 5)]));
+    assert!(world.reconciler.is_settled());
+    assert_eq!(world.reconciler.retries.len(), 0);
+}
