@@ -3,6 +3,8 @@
 
 use super::node::{Input, Node, Plug, Running, link_local, sources};
 use super::random::Random;
+use super::settings::NAMES;
+use super::tally::Tally;
 use super::tracked::{SILENT, check_priority};
 use super::watch::{Violation, Watch};
 use crate::config::model::Vrrp;
@@ -11,6 +13,7 @@ use crate::time::Instant;
 use crate::vrrp::{Action, Actions, Event, Instance, Interface, Router, State, UNBOUND};
 use crate::wheel::Wheel;
 use crate::wire::destination;
+use crate::wire::vrrp::PRIORITY_OWNER;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
@@ -54,6 +57,7 @@ pub struct Network {
     in_flight: BinaryHeap<Reverse<InFlight>>,
     sent: u64,
     log: Vec<(Instant, NodeId, String)>,
+    pub(super) tally: Tally,
 }
 
 impl Network {
@@ -68,6 +72,7 @@ impl Network {
             in_flight: BinaryHeap::new(),
             sent: 0,
             log: Vec::new(),
+            tally: Tally::default(),
         }
     }
 
@@ -272,7 +277,8 @@ impl Network {
                     unbound |= at_its_address;
                     if config.interface == interface.name || at_its_address {
                         let own = config.source.or(interface.source(config.family()));
-                        node.watch.hears(now, instance, own, bytes);
+                        let held_back = node.watch.hears(now, instance, own, bytes);
+                        self.tally.held_back += u64::from(held_back);
                     }
                 }
                 let interface = interface.index;
@@ -346,6 +352,8 @@ impl Network {
                 node.records.insert(instance, record);
             }
             Action::Notify(event, _) => {
+                self.count_change(id, event.kind, &event.name, event.what);
+                let node = &mut self.nodes[id];
                 if let (Kind::Instance, Some(to)) = (event.kind, state(event.what))
                     && let Some(instance) = node.router.find(&event.name)
                 {
@@ -363,6 +371,9 @@ impl Network {
                 if let Some(instance) = node.router.instance(instance) {
                     node.watch.sent(now, instance)?;
                     node.watch.reaches(now, instance, packets.as_slice())?;
+                    if instance.config().transport.unicast.is_some() {
+                        self.tally.unicast_sent += packets.as_slice().len() as u64;
+                    }
                 }
                 for packet in packets.as_slice() {
                     // Interfaces are numbered without gaps; without one, the network of the peer's address is the way.
@@ -375,6 +386,30 @@ impl Network {
             }
         }
         Ok(())
+    }
+
+    /// Counts a change of state that is about to be told.
+    fn count_change(&mut self, id: NodeId, kind: Kind, name: &str, what: What) {
+        let router = &self.nodes[id].router;
+        if state(what).is_none() {
+            return;
+        }
+        match kind {
+            Kind::Group => {
+                let mut groups = router.groups();
+                let moved = groups.any(|group| group.name() == name && group.members().len() > 1);
+                self.tally.groups_moved += u64::from(moved);
+            }
+            Kind::Instance => {
+                let owner = router
+                    .find(name)
+                    .is_some_and(|instance| instance.effective_priority() == PRIORITY_OWNER);
+                let took = what == What::Master
+                    && owner
+                    && self.masters(name).iter().any(|master| *master != id);
+                self.tally.owners_took_over += u64::from(took);
+            }
+        }
     }
 
     /// The segment on which some node has this address.
@@ -403,9 +438,14 @@ impl Network {
             {
                 continue;
             }
-            if self.deaf.contains(&(from, to, segment))
-                || self.random.percent(self.conditions.loss_percent)
-            {
+            let deaf = self.deaf.contains(&(from, to, segment));
+            if deaf && !self.deaf.contains(&(to, from, segment)) {
+                let masters = NAMES.get(segment).map(|name| self.masters(name));
+                let rivals =
+                    masters.is_some_and(|masters| [from, to].iter().all(|id| masters.contains(id)));
+                self.tally.one_way_rivals += u64::from(rivals);
+            }
+            if deaf || self.random.percent(self.conditions.loss_percent) {
                 continue;
             }
             let copies = if self.random.percent(self.conditions.duplicate_percent) {

@@ -6,6 +6,7 @@ use super::random::Random;
 use super::settings::{
     Form, LONGEST_PREEMPT_DELAY, NAMES, Protocol, Way, by_unicast, node_address, random_config,
 };
+use super::tally::Tally;
 use super::watch::Violation;
 use crate::config::model::Version;
 use crate::vrrp::master_down_interval;
@@ -34,6 +35,8 @@ pub struct Outcome {
     pub master: NodeId,
     /// How often any node became MASTER.
     pub takeovers: u64,
+    /// What else occurred.
+    pub tally: Tally,
 }
 
 /// Lives through the scenario of a seed.
@@ -143,6 +146,7 @@ fn live(
             .all(|instance| instance.transport.unicast.is_some()),
         master,
         takeovers,
+        tally: network.tally,
     })
 }
 

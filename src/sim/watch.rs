@@ -43,6 +43,8 @@ struct Seen {
     /// The interval it said, in version 3.
     obeyed_interval: Option<Duration>,
     resign_heard: bool,
+    /// Since when it hears only a MASTER of lower priority, which `preempt_delay` makes it leave alone.
+    lower_since: Option<Instant>,
     /// When it went on after it had stood still for longer than its master down interval.
     woke: Option<(Instant, Duration)>,
     /// It could not run in between, or an operator changed it.
@@ -113,28 +115,41 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// A packet is about to be given to this instance.
-    pub fn hears(&mut self, now: Instant, instance: &Instance, own: Option<IpAddr>, packet: &[u8]) {
+    /// A packet is about to be given to this instance. Returns whether nothing but its `preempt_delay` makes it heed that.
+    pub fn hears(
+        &mut self,
+        now: Instant,
+        instance: &Instance,
+        own: Option<IpAddr>,
+        packet: &[u8],
+    ) -> bool {
         let Some(advert) = Advert::read(packet) else {
-            return;
+            return false;
         };
         let seen = self.seen.entry(instance.id()).or_default();
         if instance.state() != State::Backup
             || advert.vrid != instance.config().virtual_router_id
             || own == Some(advert.source)
         {
-            return;
+            return false;
         }
+        let delay = instance.config().preempt_delay;
         if advert.priority == PRIORITY_RESIGN {
             seen.resign_heard = true;
-        } else if instance.config().nopreempt || advert.priority >= instance.effective_priority() {
+            seen.lower_since = None;
+            return false;
+        }
+        let lower = !instance.config().nopreempt && advert.priority < instance.effective_priority();
+        let held_back = lower && now.since(*seen.lower_since.get_or_insert(now)) < delay;
+        if !lower {
+            seen.lower_since = None;
+        }
+        if held_back || !lower {
             seen.last_obeyed = Some(now);
             seen.obeyed_interval = advert.interval;
             seen.resign_heard = false;
-        } else if !instance.config().preempt_delay.is_zero() {
-            // A lower MASTER that is left alone for the delay is waited for by its own interval.
-            seen.obeyed_interval = seen.obeyed_interval.min(advert.interval);
         }
+        held_back
     }
 
     /// The node goes on after it stood still for so long.
@@ -241,6 +256,7 @@ impl Watch {
         }
         if to != State::Backup || from != State::Master {
             seen.last_obeyed = None;
+            seen.lower_since = None;
             seen.resign_heard = false;
         }
         if to != State::Master {
