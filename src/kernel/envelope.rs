@@ -1,7 +1,7 @@
 //! Netlink messages of any family, as far as they are alike: a datagram cut into messages, and the answers that every family gives.
 
-use super::netlink::Malformed;
 use netlink_packet_core::NetlinkBuffer;
+use std::fmt;
 
 /// The answer to a request, or what went wrong with it.
 pub(super) const NLMSG_ERROR: u16 = 2;
@@ -14,6 +14,29 @@ pub(super) const NLMSG_OVERRUN: u16 = 4;
 pub(super) const HEADER_LENGTH: usize = 16;
 /// Where messages and attributes begin.
 pub(super) const ALIGNMENT: usize = 4;
+
+/// A message that cannot be what it says it is. Nothing after it in the same datagram can be trusted when its length is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// The message's length field does not fit the datagram.
+    Length,
+    /// The fixed part of the payload is cut short.
+    Header,
+    /// An attribute's length does not fit, or is wrong for its kind.
+    Attribute,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Malformed::Length => "netlink message with a length that does not fit",
+            Malformed::Header => "netlink message with a short header",
+            Malformed::Attribute => "netlink message with a malformed attribute",
+        })
+    }
+}
+
+impl std::error::Error for Malformed {}
 
 /// One message, its meaning not looked at.
 #[derive(Clone, Copy, Debug)]

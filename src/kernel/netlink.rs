@@ -14,9 +14,9 @@ use super::policy_netlink::{route_trace, rule_trace};
 use netlink_packet_core::{NLM_F_DUMP_INTR, NLM_F_MULTIPART, NLM_F_REPLACE, NlasIterator};
 use netlink_packet_route::address::AddressHeader;
 use netlink_packet_route::link::LinkHeader;
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
+pub use super::envelope::Malformed;
 pub use request::{Request, encode_all};
 
 const RTM_NEWLINK: u16 = 16;
@@ -107,29 +107,6 @@ pub struct Received {
     /// What it says.
     pub message: Message,
 }
-
-/// A message that cannot be what it says it is. Nothing after it in the same datagram can be trusted when its length is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Malformed {
-    /// The message's length field does not fit the datagram.
-    Length,
-    /// The fixed part of the payload is cut short.
-    Header,
-    /// An attribute's length does not fit, or is wrong for its kind.
-    Attribute,
-}
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Malformed::Length => "netlink message with a length that does not fit",
-            Malformed::Header => "netlink message with a short header",
-            Malformed::Attribute => "netlink message with a malformed attribute",
-        })
-    }
-}
-
-impl std::error::Error for Malformed {}
 
 /// The messages of one datagram, in order. After a message whose length is wrong there are no more.
 pub fn decode(datagram: &[u8]) -> impl Iterator<Item = Result<Received, Malformed>> {

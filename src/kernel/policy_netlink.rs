@@ -3,7 +3,7 @@
 //! netlink-packet-route frames the messages. Their attributes are made here, as it knows neither locks nor the names of congestion
 //! control among the metrics, and keeps some encapsulations to itself.
 
-use super::netlink::Malformed;
+use super::envelope::Malformed;
 use super::policy::{Policy, Trace};
 use crate::config::model::{Encap, Metric, NextHop, Prefix, Route, Rule, RuleAction};
 use netlink_packet_core::{DefaultNla, Emitable, NlasIterator};

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::config::model::{Encapsulation, Protocol, TunnelChecksum};
-use crate::kernel::netlink::Malformed;
+use crate::kernel::envelope::Malformed;
 use proptest::prelude::*;
 use std::net::{Ipv4Addr, Ipv6Addr};
 

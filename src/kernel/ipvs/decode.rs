@@ -12,10 +12,11 @@ use super::{
 use crate::config::model::{
     Encapsulation, Family, Forwarding, Granularity, Protocol, SchedulerFlags, TunnelChecksum,
 };
+use crate::kernel::envelope::Malformed;
 use crate::kernel::envelope::{
     Envelope, Envelopes, HEADER_LENGTH, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, errno,
 };
-use crate::kernel::netlink::{Malformed, text};
+use crate::kernel::netlink::text;
 use netlink_packet_core::NlasIterator;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;

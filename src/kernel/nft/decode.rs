@@ -3,9 +3,9 @@
 
 use super::GENERIC_HEADER;
 use super::constants::{NFNL_SUBSYS_NFTABLES, NFPROTO_IPV4, NFPROTO_IPV6, NFTA_TABLE, msg};
+use crate::kernel::envelope::Malformed;
 use crate::kernel::envelope::{Envelope, Envelopes, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, errno};
 use crate::kernel::filter::Family;
-use crate::kernel::netlink::Malformed;
 use netlink_packet_core::NlasIterator;
 
 /// What one message says.

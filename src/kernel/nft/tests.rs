@@ -3,8 +3,8 @@
 
 use super::*;
 use crate::kernel::envelope::Envelopes;
+use crate::kernel::envelope::Malformed;
 use crate::kernel::filter::{Element, Family, Set, Shape};
-use crate::kernel::netlink::Malformed;
 use netlink_packet_core::NlasIterator;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
