@@ -1,5 +1,5 @@
-//! The process that runs programs is killed while there is much to be told, or has one to start that it does not get hold of: everybody
-//! is told everything all the same, once and in order.
+//! The process that runs programs is killed or hangs while there is much to be told, or has one to start that it does not get hold of:
+//! everybody is told everything all the same, once and in order.
 
 use crate::scripts::runner;
 use crate::support::Binary::Ours;
@@ -22,6 +22,7 @@ pub fn cases() -> Vec<Case> {
         case("runners::a_tracked_script_does_not_outlive_them", tracked),
         case("runners::a_limit_outlives_them", limit),
         case("runners::what_is_stuck_holds_nobody_up", stuck),
+        case("runners::one_that_hangs_is_replaced", hangs),
     ]
 }
 
@@ -263,4 +264,52 @@ fn stuck() {
     wait_until("all is told though the daemon has ended", secs(10), || {
         told("stuck") == "MASTER\nSTOP\n"
     });
+}
+
+/// It is found to hang, and another does what it left undone: what it had begun goes on and is not begun again.
+fn hangs() {
+    const HOLD: &str = "/run/hold";
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.write(HOLD, "");
+    node.write_script(
+        "/run/tell.sh",
+        "#!/bin/sh\necho begin $3 >> /run/told\nwhile [ $3 = MASTER ] && [ -e /run/hold ]; do sleep 0.1; done\n\
+         echo end $3 >> /run/told\n",
+    );
+    node.write_script("/run/check.sh", "#!/bin/sh\necho >> /run/checks\n");
+    let script = "vrrp_script fine {\n script /run/check.sh\n interval 1\n}\n";
+    let globals = "global_defs {\n script_user root\n}\n";
+    let head = "track_script {\n fine weight 1\n }\n notify /run/tell.sh";
+    let lock = instance("LOCK", 85, 100, head, &["10.85.1.1"]);
+    node.start(Ours, &format!("{globals}{script}{lock}"));
+    let told = || node.read("/run/told");
+    let checks = || node.read("/run/checks").lines().count();
+    wait_until("one is under way", election_bound(), || {
+        told().contains("begin MASTER\n") && checks() > 0
+    });
+    let hung = runner(node).expect("a process that runs programs");
+    kill(hung, Signal::SIGSTOP).expect("it lives");
+    node.run(&["ip", "link", "set", "eth0", "down"]);
+    node.run(&["rm", HOLD]);
+    wait_until("the one under way ends", secs(20), || {
+        told().ends_with("end MASTER\n")
+    });
+    let before = checks();
+    // It is looked after every ten seconds.
+    wait_until("the next is told", secs(120), || {
+        told().ends_with("end FAULT\n")
+    });
+    wait_until("scripts are run", secs(20), || checks() > before + 2);
+    let states = ["BACKUP", "MASTER", "FAULT"];
+    let expected: String = states
+        .iter()
+        .map(|state| format!("begin {state}\nend {state}\n"))
+        .collect();
+    assert_eq!(told(), expected, "{}", node.log());
+    assert!(is_dead(hung.as_raw().unsigned_abs()));
+    let log = node.log();
+    assert_eq!(log.matches("does nothing any more").count(), 1, "{log}");
+    assert!(!log.contains("cannot be killed"), "{log}");
+    node.stop();
 }

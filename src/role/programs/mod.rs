@@ -66,6 +66,8 @@ pub enum Source {
 pub enum Timer {
     /// Another runner may be tried.
     Runner,
+    /// A sign of life of the runner is looked for.
+    Life,
     /// A program has run for long.
     Slow(u64),
     /// A delay of a process that is tracked is over.
@@ -262,6 +264,7 @@ impl Programs {
                 Answer::Mail(notice) => self.mailer.heard(&notice),
                 Answer::Left(left) => self.mailer.left(left),
                 Answer::Sending(id) => self.mailer.sending(id),
+                Answer::Alive => {}
             },
             Received::Nothing => return Heard::Nothing,
             Received::Gone => {
@@ -287,7 +290,6 @@ impl Programs {
         };
         warn!("The process that runs programs has ended: {next}");
         self.runner.need(needed, now, events, wheel);
-        self.watched.lost(&mut self.runner, wheel);
         self.notifier.lost(now, &mut self.runner, wheel);
         self.fifos.lost(&mut self.runner);
         // Each is run again when its last run has ended.
@@ -297,6 +299,8 @@ impl Programs {
             let adopted = runner.adopt(id, *process, None);
             adopted.and_then(|()| runner.ask(&Request::End(id))).is_ok()
         });
+        // Behind all the others: a file that the last one hung at holds up this one, too.
+        self.watched.lost(&mut self.runner, wheel);
     }
 
     /// A child of this process has ended: what the runner has said, if it is that, is heard, and another takes its place.
@@ -319,6 +323,7 @@ impl Programs {
     ) {
         match timer {
             Timer::Runner => self.runner.replace(now, events, wheel),
+            Timer::Life => self.runner.look_for_life(now, wheel),
             Timer::Slow(run) => self.notifier.slow(now, run, &mut self.runner, wheel),
             Timer::Process(id) => {
                 self.watched.process_due(now, id, &mut self.runner, wheel);

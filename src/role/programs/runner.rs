@@ -1,5 +1,5 @@
-//! A role's side of the runner, the process that runs programs for it: started when something is to be run, replaced when it dies, asked
-//! and heard.
+//! A role's side of the runner, the process that runs programs for it: started when something is to be run, replaced when it dies or
+//! hangs, asked and heard.
 
 use super::{Key, Source, Timer, Token};
 use crate::os::family;
@@ -11,12 +11,22 @@ use crate::role::runner::{
 use crate::time::Instant;
 use crate::wheel::Wheel;
 use log::error;
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::time::Duration;
 
 /// A runner that dies is replaced at once, unless it has lived for less than this: then after so long.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// How often signs of life are looked for: a disk may take its time.
+const WATCH: Duration = Duration::from_secs(10);
+
+/// So many looks in vain, and it hangs. One alone may come of a host that stood still as a whole.
+const MOST_IN_VAIN: u32 = 2;
+
+/// So many that cannot be ended are done without: where they hang, the next one would, too.
+const MOST_LEAVING: usize = 4;
 
 /// More runs cannot wait for room.
 const WAITING_MAX: usize = 64 * 1024;
@@ -38,7 +48,8 @@ impl Kind {
             Request::Run {
                 id: RunId::Script(_),
                 ..
-            } => Kind::OfNow,
+            }
+            | Request::AreYouAlive => Kind::OfNow,
             Request::Run { .. } | Request::End(_) | Request::Adopt(..) => Kind::Run,
             Request::File(..) | Request::Process(_) | Request::Mail(..) | Request::Outlet(_) => {
                 Kind::State
@@ -68,8 +79,10 @@ pub struct Runner {
     needed: bool,
     /// When one was last started.
     tried: Option<Instant>,
-    /// Processes that were runners, until they have ended.
-    leaving: Vec<ProcessId>,
+    /// Looks for a sign of life since there was one.
+    in_vain: u32,
+    /// Processes that were runners, until they have ended. Who hangs there finds that this one has not gone (`runner::Announcement`).
+    leaving: Vec<Line>,
 }
 
 impl Runner {
@@ -105,7 +118,10 @@ impl Runner {
                 Ok(Line { process, end })
             });
             match started {
-                Ok(line) => self.line = Some(line),
+                Ok(line) => {
+                    (self.line, self.in_vain) = (Some(line), 0);
+                    wheel.arm(Timer::Life.into(), now + WATCH);
+                }
                 Err(error) => error!("Cannot start the process that runs programs: {error}"),
             }
         }
@@ -124,9 +140,37 @@ impl Runner {
         }
     }
 
+    /// Kills one that has given no sign of life for long, and does without it when that does not end it: it is heard out then, as one
+    /// that has ended. Asks for the next sign.
+    pub fn look_for_life<K: Key>(&mut self, now: Instant, wheel: &mut Wheel<K>) {
+        let Some(line) = &self.line else {
+            return;
+        };
+        wheel.arm(Timer::Life.into(), now + WATCH);
+        if self.in_vain == 0 {
+            // One that takes nothing gives no sign either.
+            let _ = self.ask(&Request::AreYouAlive);
+        } else if let Some(process) = line.process {
+            match self.in_vain.cmp(&MOST_IN_VAIN) {
+                Ordering::Less => {}
+                Ordering::Equal => {
+                    error!("The process that runs programs does nothing any more: killing it");
+                    let _ = process::kill_now(process);
+                }
+                Ordering::Greater if self.leaving.len() < MOST_LEAVING => {
+                    error!("The process that runs programs cannot be killed: doing without it");
+                    line.end.hear_out();
+                }
+                Ordering::Greater => {}
+            }
+        }
+        self.in_vain = self.in_vain.saturating_add(1);
+    }
+
     /// Takes leave of runners that have ended.
     pub fn reap(&mut self) {
-        self.leaving.retain(|runner| !process::has_ended(*runner));
+        let is_there = |line: &Line| line.process.is_some_and(|it| !process::has_ended(it));
+        self.leaving.retain(is_there);
     }
 
     /// Asks it for something, now or when it has room: thousands of instances may have something to be run at the same moment.
@@ -238,13 +282,15 @@ impl Runner {
             return Received::Nothing;
         };
         let received = line.end.receive();
-        if received == Received::Gone
-            && let Some(Line { process, end }) = self.line.take()
-        {
-            let _ = events.remove(&end);
-            self.leaving.extend(process);
-            self.waiting.clear();
-            self.lost_at = family::ticks();
+        match received {
+            Received::Nothing => {}
+            Received::Packet(_) => self.in_vain = 0,
+            Received::Gone => {
+                let _ = events.remove(&line.end);
+                self.leaving.extend(self.line.take());
+                self.waiting.clear();
+                self.lost_at = family::ticks();
+            }
         }
         received
     }
@@ -277,6 +323,7 @@ mod tests {
     use super::*;
     use crate::config::model::Command;
     use crate::config::world::Account;
+    use std::os::unix::process::ExitStatusExt;
     use std::path::PathBuf;
 
     /// More than the kernel takes for one that does not read.
@@ -340,6 +387,39 @@ mod tests {
         );
         runner.send_waiting();
         assert!(runner.is_behind());
+    }
+
+    /// One that no signal ends, as far as can be seen from here: nobody has taken leave of it.
+    #[test]
+    fn one_that_gives_no_sign_of_life_is_killed_and_then_done_without() {
+        let child = std::process::Command::new("/bin/sleep").arg("1000").spawn();
+        let mut child = child.expect("a process");
+        let (mut runner, mut theirs) = Runner::to_nobody(Instant(0));
+        runner.line.as_mut().expect("a line").process = child.id().try_into().ok();
+        let mut events: Loop<Source> = Loop::new().expect("a loop");
+        let mut wheel: Wheel<Timer> = Wheel::new(Instant(0));
+        for _ in 0..=MOST_IN_VAIN {
+            runner.look_for_life(Instant(0), &mut wheel);
+            assert_eq!(theirs.receive(), Received::Packet(Request::AreYouAlive));
+            theirs.send(&Answer::Alive).expect("room");
+            runner.look_for_life(Instant(0), &mut wheel);
+            assert_eq!(theirs.receive(), Received::Nothing, "it is asked already");
+            assert_eq!(runner.receive(&mut events), Received::Packet(Answer::Alive));
+        }
+        assert!(child.try_wait().expect("a child").is_none(), "it lives");
+        for _ in 0..=MOST_IN_VAIN {
+            runner.look_for_life(Instant(0), &mut wheel);
+        }
+        assert_eq!(runner.receive(&mut events), Received::Nothing);
+        runner.look_for_life(Instant(0), &mut wheel);
+        assert_eq!(runner.receive(&mut events), Received::Gone);
+        assert!(!runner.is_there());
+        let late = theirs.send(&Answer::Alive).expect_err("nobody hears it");
+        assert_ne!(late.kind(), ErrorKind::WouldBlock);
+        let status = child.wait().expect("a child");
+        assert_eq!(status.signal(), Some(libc::SIGKILL));
+        runner.reap();
+        assert!(runner.leaving.is_empty());
     }
 
     #[test]

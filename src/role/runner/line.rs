@@ -80,6 +80,8 @@ pub enum Request {
     Mail(MailId, Envelope),
     /// Mail that waits goes there from now on.
     Outlet(Outlet),
+    /// Say so, if nothing holds you up.
+    AreYouAlive,
 }
 
 /// What is wanted, as it stands behind "Cannot".
@@ -108,6 +110,7 @@ impl fmt::Display for Request {
                 let server = &outlet.server;
                 write!(f, "mail by [{}]:{}", server.host, server.port)
             }
+            Request::AreYouAlive => f.write_str("look after the process that runs programs"),
         }
     }
 }
@@ -161,6 +164,8 @@ pub enum Answer {
     Left(Left),
     /// This mail is being sent from now on; none is.
     Sending(Option<MailId>),
+    /// As was asked.
+    Alive,
 }
 
 /// `Began`, as the program's own process sends it before it becomes the program. So the role, when its runner has gone and it has heard
@@ -175,8 +180,8 @@ impl Announcement<'_> {
     /// Sends it, when there is room for it. Makes system calls only.
     ///
     /// # Errors
-    /// `ESRCH`: the runner has gone and the role hears no more of it; it has the program begun by another. A role that has gone need
-    /// not know.
+    /// `ESRCH`: the runner has gone or hangs, and the role hears no more of it; it has the program begun by another. A role that has
+    /// gone need not know.
     pub fn send(&mut self) -> io::Result<()> {
         let process = std::process::id().to_ne_bytes();
         // It stands last, and is as long packed as not.
@@ -187,10 +192,18 @@ impl Announcement<'_> {
         loop {
             match send(self.line.as_raw_fd(), &self.packed, MsgFlags::MSG_NOSIGNAL) {
                 Err(Errno::EAGAIN) => self.wait_for_room()?,
-                Err(_) if getppid() != self.runner => return Err(Errno::ESRCH.into()),
+                Err(_) if getppid() != self.runner || self.role_is_there() => {
+                    return Err(Errno::ESRCH.into());
+                }
                 _ => return Ok(()),
             }
         }
+    }
+
+    /// Whether the other end is open, though nobody may hear there any more.
+    fn role_is_there(&self) -> bool {
+        let mut asked = [PollFd::new(self.line, PollFlags::empty())];
+        poll(&mut asked, PollTimeout::ZERO).is_ok_and(|hung_up| hung_up == 0)
     }
 
     fn wait_for_room(&self) -> io::Result<()> {
@@ -310,7 +323,7 @@ impl<S: Serialize, R: DeserializeOwned> End<S, R> {
         poll(&mut asked, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
     }
 
-    /// The other process has gone: what it and its children have said is received yet, and then that it is `Gone`; from now on they can
+    /// The other process has gone, or hangs: what it and its children have said is received yet, and then that it is `Gone`; from now on they can
     /// say no more, though a child may hold the other end for long.
     pub fn hear_out(&self) {
         // What is no longer connected has nothing to say.
@@ -430,10 +443,11 @@ mod tests {
         announcement.send().expect("room");
         role.hear_out();
         let (_, mut announcement) = late;
-        assert!(announcement.send().is_ok(), "its runner lives");
-        announcement.runner = Pid::from_raw(1 << 30);
-        let errno = announcement.send().expect_err("gone").raw_os_error();
-        assert_eq!(errno, Some(libc::ESRCH));
+        for (runner, what) in [(getppid(), "hangs"), (Pid::from_raw(1 << 30), "gone")] {
+            announcement.runner = runner;
+            let errno = announcement.send().expect_err(what).raw_os_error();
+            assert_eq!(errno, Some(libc::ESRCH), "{what}");
+        }
         let own = std::process::id().to_ne_bytes();
         assert_eq!(role.receive(), Received::Packet(Answer::Began(id, own)));
         assert_eq!(role.receive(), Received::Gone);

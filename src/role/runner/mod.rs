@@ -235,6 +235,7 @@ impl Runner {
             },
             Request::Mail(id, envelope) => self.post.send(id, envelope),
             Request::Outlet(outlet) => self.post.redirect(outlet),
+            Request::AreYouAlive => self.answers.push_back(Answer::Alive),
         }
     }
 
