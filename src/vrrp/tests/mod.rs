@@ -5,6 +5,7 @@ mod auth;
 mod fault;
 mod garps;
 mod groups;
+mod hmac;
 mod packets;
 mod reload;
 mod states;
