@@ -27,8 +27,8 @@ pub(super) struct Child {
     pub(super) leaving: bool,
     /// It was, but is wanted again: it may stay, or leave all the same if that was too late.
     pub(super) recalled: bool,
-    /// It was told to reload and has not answered: that it has started says nothing of that.
-    pub(super) reloads: bool,
+    /// How often it was told to reload and has not answered: that it has started says nothing of that.
+    pub(super) reloads: u32,
 }
 
 /// A role and who plays it.
@@ -55,6 +55,11 @@ impl Post {
     pub(super) fn is_down(&self) -> bool {
         self.child.is_none() && !self.vacant
     }
+
+    /// Another daemon has left something, if it has `left` any services, that nobody has taken up.
+    fn inherits(&self, left: bool) -> bool {
+        self.role.leaves_nothing_unknown() && self.first && left
+    }
 }
 
 /// Least time between two forks that fail.
@@ -68,11 +73,12 @@ impl Parent {
             .map(|post| post.role)
     }
 
-    /// Nobody is to begin work any more. But what a process that died has left in the kernel is given up by another, which is
-    /// started for that alone.
+    /// Nobody is to begin work any more. But what a process that died, or another daemon, has left in the kernel is given up by one
+    /// that is started for that alone.
     pub(super) fn close_posts(&mut self) {
+        let left = self.ledger.has_services();
         for post in &mut self.posts {
-            post.vacant = post.resume && post.child.is_none();
+            post.vacant = post.child.is_none() && (post.resume || post.inherits(left));
             self.wheel.disarm(Key::Replace(post.role));
         }
     }
@@ -117,6 +123,7 @@ impl Parent {
                 role.title()
             );
         }
+        self.wheel.disarm(Key::Replace(role));
         let phase = self.phase;
         let post = self.post(role);
         let order = match phase {
@@ -137,7 +144,7 @@ impl Parent {
             watch: Watch::default(),
             leaving: !post.wanted,
             recalled: false,
-            reloads: false,
+            reloads: 0,
         });
     }
 
@@ -198,10 +205,15 @@ impl Parent {
             heard = true;
             match answer {
                 Answer::Alive => {}
-                Answer::Started if child.reloads => {}
                 Answer::Started | Answer::Reloaded => {
-                    child.reloads = false;
-                    post.awaited = false;
+                    if answer == Answer::Reloaded {
+                        child.reloads = child.reloads.saturating_sub(1);
+                    }
+                    if child.reloads == 0 {
+                        // It was recalled in time.
+                        child.recalled = false;
+                        post.awaited = false;
+                    }
                 }
             }
         }
@@ -318,7 +330,9 @@ impl Parent {
 
     /// Gives a role up, or takes it on, as the configuration now wants.
     pub(super) fn want(&mut self, role: Role, wanted: bool) {
+        let left = self.ledger.has_services();
         let post = self.post(role);
+        let inherits = post.inherits(left);
         let before = std::mem::replace(&mut post.wanted, wanted);
         match (before, wanted) {
             (false, true) => {
@@ -331,12 +345,13 @@ impl Parent {
                 post.awaited = false;
                 match &mut post.child {
                     Some(child) => {
-                        child.leaving = true;
+                        (child.leaving, child.recalled) = (true, false);
                         // One that cannot be told is given up by the watchdog.
                         let _ = child.line.send(Order::Leave);
                     }
                     // Another one is still to see to what it has left in the kernel.
                     None if post.resume && role.leaves_nothing_unknown() => return,
+                    None if inherits => return,
                     None => post.resume = false,
                 }
                 post.vacant = false;
@@ -373,7 +388,7 @@ impl Parent {
         let post = self.post(role);
         if let Some(child) = post.child.as_mut().filter(|child| !child.leaving) {
             post.awaited = true;
-            child.reloads = true;
+            child.reloads = child.reloads.saturating_add(1);
             if let Err(error) = child.line.send(Order::Reload(length)) {
                 error!(
                     "Cannot tell the {} child process of the new configuration: {error}",

@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 
 use crate::support::Binary::Ours;
 use crate::support::config::instance;
-use crate::support::node::Node;
+use crate::support::node::{CONFIG, Node};
 use crate::support::stage::{Case, case};
 use crate::support::wire::election_bound;
 use crate::support::world::{HostSpec, World};
@@ -18,6 +18,10 @@ pub fn cases() -> Vec<Case> {
         case("lifecycle::before_all_and_after_all", before_and_after),
         case("lifecycle::how_they_end_is_told_apart", told_apart),
         case("lifecycle::a_stop_does_not_wait_for_the_start", stopped),
+        case(
+            "lifecycle::services_left_are_taken_up_though_the_start_is_stopped",
+            left_services,
+        ),
     ]
 }
 
@@ -118,4 +122,36 @@ fn stopped() {
     );
     assert!(!log.contains("Starting VRRP child process"), "{log}");
     assert!(node.path("/run/ended").exists());
+}
+
+/// A daemon that stops for another leaves its services. The other one is stopped before it has any checker: one is started for them.
+fn left_services() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node: &Node = &world.nodes[0];
+    let service = "virtual_server 10.99.0.1 80 {\n protocol TCP\n lb_algo rr\n lb_kind NAT\n real_server 10.99.0.2 80 {\n }\n}\n";
+    node.start(Ours, service);
+    node.wait_log("Startup complete", secs(10));
+    let restart = format!(
+        "kill -s $({} --signum=RESTART) {}",
+        Ours.inside(),
+        node.pid()
+    );
+    node.run(&["sh", "-c", &restart]);
+    assert_eq!(node.wait_exit(secs(10)).code(), Some(0));
+    let globals = "global_defs {\n startup_script \"sleep 4715\"\n}\n";
+    node.write(
+        CONFIG,
+        &format!("{globals}{}", instance("LOCK", 87, 255, "", &[VIP])),
+    );
+    let before = node.log().len();
+    node.start_again(Ours);
+    let log = || node.log().get(before..).unwrap_or_default().to_owned();
+    wait_until("the script runs", secs(10), || {
+        log().contains("Running the startup_script")
+    });
+    node.signal(Signal::SIGTERM);
+    assert_eq!(node.wait_exit(secs(10)).code(), Some(0));
+    let log = log();
+    assert!(log.contains("Starting Healthcheck child process"), "{log}");
+    assert!(!log.contains("Starting VRRP child process"), "{log}");
 }

@@ -25,7 +25,8 @@ impl Shell {
                             self.leaving = false;
                             self.take(now, model);
                         }
-                        Ok(_) => {}
+                        // It came too late: the answer is given by the process that comes next.
+                        Ok(_) => continue,
                         Err(error) => error!(
                             "The new configuration cannot be taken over, the old one stays: {error}"
                         ),
