@@ -36,6 +36,7 @@ pub fn cases() -> Vec<Case> {
         case("notify::the_script_of_a_fifo_reads_it", fifo_script),
         case("notify::a_fifo_that_somebody_took_away", fifo_gone),
         case("notify::the_script_of_a_fifo_of_servers", lvs_fifo_script),
+        case("notify::a_fifo_of_two_processes", fifo_of_two),
         case("notify::states_are_written_at_each_reload", at_each_reload),
     ]
 }
@@ -406,6 +407,29 @@ fn fifo_gone() {
     assert_eq!(node.read(FIFO), "somebody's\n");
 }
 
+const SERVICE: &str = "virtual_server 10.99.0.1 80 {\n protocol TCP\n lb_algo rr\n lb_kind NAT\n alpha\n warmup 0\n \
+                       real_server 127.0.0.2 80 {\n TCP_CHECK {\n retry 0\n }\n }\n}\n";
+
+/// The process of checkers makes it, that of VRRP comes second and keeps it: it does not stay behind.
+fn fifo_of_two() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    let globals = format!("notify_fifo {FIFO}");
+    node.start(Ours, &format!("global_defs {{\n {globals}\n}}\n{SERVICE}"));
+    wait_until("it is there", secs(10), || node.path(FIFO).exists());
+    node.write(CONFIG, &(config("", &globals) + SERVICE));
+    node.signal(Signal::SIGHUP);
+    is_master(node);
+    told::read_fifo(node);
+    wait_until("both write to it", secs(10), || {
+        let lines = told::lines(node);
+        let is_told = |what: &str| lines.iter().any(|line| line.starts_with(what));
+        is_told("INSTANCE ") && is_told("RS ")
+    });
+    node.stop();
+    assert!(!node.path(FIFO).exists());
+}
+
 fn lvs_fifo_script() {
     let world = World::new(&[HostSpec::numbered(1)]);
     let node = &world.nodes[0];
@@ -416,9 +440,7 @@ fn lvs_fifo_script() {
     let globals = format!(
         "global_defs {{\n script_user root\n lvs_notify_fifo {FIFO}\n lvs_notify_fifo_script \"/etc/keepalived/read.sh mine\"\n}}\n"
     );
-    let service = "virtual_server 10.99.0.1 80 {\n protocol TCP\n lb_algo rr\n lb_kind NAT\n alpha\n warmup 0\n \
-                   real_server 127.0.0.2 80 {\n TCP_CHECK {\n retry 0\n }\n }\n}\n";
-    node.start(Ours, &(globals + service));
+    node.start(Ours, &(globals + SERVICE));
     let told = "mine RS [127.0.0.2]:tcp:80 [10.99.0.1]:tcp:80 DOWN\n";
     wait_until("it read what is told of a server", secs(20), || {
         node.read("/run/told").contains(told)

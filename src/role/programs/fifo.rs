@@ -15,7 +15,7 @@ use std::io::{self, ErrorKind};
 /// How a process stands to a FIFO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// It starts the script, and takes the FIFO away if it made it.
+    /// It starts the script, and takes the FIFO away if it or one that follows made it.
     Leads,
     /// The same, and it takes it away in any case: the process that made it is gone.
     Inherits,
@@ -45,7 +45,8 @@ struct Open {
 
 impl Open {
     fn new<T: Token>(config: &Config, part: Part, events: &mut Loop<T>) -> io::Result<Self> {
-        let mut fifo = Fifo::open(&config.path, config.owner)?;
+        let keeps = part != Part::Follows;
+        let mut fifo = Fifo::open(&config.path, config.owner, keeps)?;
         if part == Part::Inherits {
             fifo.inherit();
         }
@@ -155,6 +156,9 @@ impl Fifos {
             };
             if open.config.reader != config.reader || part == Part::Follows {
                 open.end_reader(runner);
+            }
+            if part == Part::Follows {
+                open.fifo.leave();
             }
             open.config.reader.clone_from(&config.reader);
             open.part = part;
