@@ -55,6 +55,8 @@ pub struct Ipvs {
     shared: HashSet<ServiceKey>,
     /// How long servers drain that say nothing themselves.
     usual_drain: Option<Duration>,
+    /// Answers may have been left unread, and nothing tells of them any more.
+    unheard: bool,
     ending: bool,
 }
 
@@ -78,6 +80,7 @@ impl Ipvs {
             keys: Vec::new(),
             shared: HashSet::default(),
             usual_drain: None,
+            unheard: false,
             ending: false,
         };
         if let Some(before) = ipvs.ledger.timeouts() {
@@ -300,6 +303,9 @@ impl Ipvs {
 
     /// Asks the kernel for a part of what is wanted; true when there may be more to ask now.
     pub fn send(&mut self, now: Instant) -> bool {
+        if self.unheard {
+            self.unheard = self.receive(now);
+        }
         for _ in 0..REQUESTS_PER_TURN {
             if !self.is_ready(now) {
                 break;
@@ -334,10 +340,10 @@ impl Ipvs {
                 break;
             }
             // The kernel has carried it out, so the answers are there.
-            self.receive(now);
+            self.unheard = self.receive(now);
         }
         self.keep();
-        self.is_ready(now)
+        self.unheard || self.is_ready(now)
     }
 
     /// Leaves to whoever replaces this process what it has to know.
