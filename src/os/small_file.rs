@@ -1,8 +1,9 @@
 //! Files that hold one value, as text: read and written without waiting for whatever is no plain file. May wait for a disk.
 
+use nix::unistd::geteuid;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// The first bytes of a file, `most` of them; `None` when it is a directory, a pipe or the like.
@@ -30,6 +31,35 @@ pub fn read(path: &Path, most: usize) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     file.take(most as u64).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
+}
+
+/// A file that nobody but this process's user can have made, with all that is in it.
+///
+/// # Errors
+/// `InvalidData` when it is another's, a link, no plain file or longer than `most`.
+pub fn read_own(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let refused = |why: &str| Err(io::Error::new(ErrorKind::InvalidData, why));
+    let open = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path);
+    let file = match open {
+        Err(error) if error.raw_os_error() == Some(libc::ELOOP) => return refused("it is a link"),
+        opened => opened?,
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return refused("it is no plain file");
+    }
+    if metadata.uid() != geteuid().as_raw() {
+        return refused("it belongs to another user");
+    }
+    let mut bytes = Vec::new();
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return refused("it is too long");
+    }
+    Ok(bytes)
 }
 
 /// Writes a file, when there is none or `overwrite` says so.
@@ -83,6 +113,30 @@ mod tests {
         nix::unistd::mkfifo(&pipe, Mode::S_IRWXU).expect("a pipe");
         assert_eq!(read(&pipe, 8).expect("a pipe"), None);
         assert!(write(&pipe, "7", true).is_err());
+        fs::remove_dir_all(&directory).expect("clean up");
+    }
+
+    #[test]
+    fn only_a_plain_file_of_our_own_is_believed() {
+        let directory = std::env::temp_dir().join(format!("own-file-{}", std::process::id()));
+        fs::create_dir_all(&directory).expect("a directory");
+        let file = directory.join("file");
+        fs::write(&file, "12345").expect("write");
+        assert_eq!(read_own(&file, 5).expect("all of it"), b"12345");
+        let refused = |path: &Path, most| read_own(path, most).expect_err("refused").kind();
+        assert_eq!(refused(&file, 4), ErrorKind::InvalidData, "too long");
+        let link = directory.join("link");
+        std::os::unix::fs::symlink(&file, &link).expect("a link");
+        let pipe = directory.join("pipe");
+        nix::unistd::mkfifo(&pipe, Mode::S_IRWXU).expect("a pipe");
+        for path in [&link, &pipe, &directory] {
+            assert_eq!(refused(path, 5), ErrorKind::InvalidData, "{path:?}");
+        }
+        assert_eq!(refused(&directory.join("none"), 5), ErrorKind::NotFound);
+        // Who is root can give a file away.
+        if geteuid().is_root() && std::os::unix::fs::chown(&file, Some(1), None).is_ok() {
+            assert_eq!(refused(&file, 5), ErrorKind::InvalidData, "another's");
+        }
         fs::remove_dir_all(&directory).expect("clean up");
     }
 }

@@ -2,7 +2,7 @@
 //! drain, and which IPVS timeouts it has to put back, in memory shared by the parent and its checker children. A process that replaces a
 //! dead one reads it, so that no dead server gets traffic, no script runs again, no connection is cut and nothing is left behind.
 
-mod file;
+pub mod file;
 mod services;
 
 use crate::check::kept::Kept;

@@ -2,7 +2,10 @@
 //! were left in place, and what drains. In a file, as nothing in memory lasts so long.
 
 use super::{Ledger, services};
+use crate::cli::VERSION;
 use crate::config::model::IpvsNamespace;
+use crate::kernel::ipvs::ServiceKey;
+use crate::os::small_file;
 use crate::role::dump;
 use crate::time::Instant;
 use log::warn;
@@ -11,41 +14,98 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 /// What the file begins with: another version may write another one.
-const HEADER: &[u8] = b"keepalived services 1\n";
+const HEADER: &[u8] = b"keepalived services 2\n";
+/// More than all services and drains that have a place in the ledger take.
+const FILE_MAX: u64 = 16 * 1024 * 1024;
+/// Names this run of the kernel.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// The network namespace that the services are in, the services, and what drains, by identity, with the end of its time.
-type Content = (IpvsNamespace, Vec<services::Words>, Vec<(u64, u64)>);
+/// What the file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// The network namespace that the services are in.
+    pub namespace: IpvsNamespace,
+    /// The services.
+    pub services: Vec<ServiceKey>,
+    /// What drains, by identity, with the end of its time: both mean nothing to another program, or after a boot.
+    pub drains: Vec<(u64, Instant)>,
+    /// Which program, and which run of the kernel, that was.
+    pub origin: String,
+}
+
+/// The same, as it is written.
+type Content = (IpvsNamespace, Vec<services::Words>, Vec<(u64, u64)>, String);
+
+impl Left {
+    /// As bytes.
+    pub fn encode(self) -> io::Result<Vec<u8>> {
+        let services = self.services.into_iter().map(services::encode).collect();
+        let drains = self.drains.into_iter();
+        let drains = drains.map(|(it, until)| (it, until.0)).collect();
+        let content: Content = (self.namespace, services, drains, self.origin);
+        let content = postcard::to_allocvec(&content).map_err(io::Error::other)?;
+        Ok([HEADER, &content].concat())
+    }
+
+    /// From bytes; None: they are not what this version writes.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let content = bytes.strip_prefix(HEADER)?;
+        let (namespace, services, drains, origin) =
+            postcard::from_bytes::<Content>(content).ok()?;
+        let drains = drains.into_iter();
+        Some(Left {
+            namespace,
+            services: services.into_iter().filter_map(services::decode).collect(),
+            drains: drains.map(|(it, until)| (it, Instant(until))).collect(),
+            origin,
+        })
+    }
+}
+
+/// This program in this run of the kernel; None: nobody knows which.
+fn origin() -> Option<String> {
+    let boot = fs::read_to_string(BOOT_ID).ok()?;
+    Some(format!("{VERSION} {}", boot.trim()))
+}
 
 impl Ledger {
     /// Writes the file, unless there is nothing to write.
     pub fn save(&self, path: &Path, namespace: &IpvsNamespace) -> io::Result<()> {
-        let services: Vec<_> = self.services().map(services::encode).collect();
+        let services: Vec<_> = self.services().collect();
         if services.is_empty() {
             return Ok(());
         }
-        let drains = self.drains().map(|(identity, until)| (identity, until.0));
-        let content: Content = (namespace.clone(), services, drains.collect());
-        let content = postcard::to_allocvec(&content).map_err(io::Error::other)?;
-        dump::write(path, &[HEADER, &content].concat())
+        let left = Left {
+            namespace: namespace.clone(),
+            services,
+            drains: self.drains().collect(),
+            origin: origin().unwrap_or_default(),
+        };
+        dump::write(path, &left.encode()?)
     }
 
     /// Takes the file up, if there is one, and removes it: what it says is true once.
     pub fn load(&self, path: &Path, namespace: &IpvsNamespace) {
-        let bytes = match fs::read(path) {
+        let bytes = match small_file::read_own(path, FILE_MAX) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return,
-            Err(error) => return warn!("Cannot read {}: {error}", path.display()),
+            Err(error) => {
+                return warn!(
+                    "Cannot read {} ({error}): IPVS services that the daemon left which ran before stay, unless the configuration has them; see \
+                     ipvsadm -Ln",
+                    path.display()
+                );
+            }
         };
         if let Err(error) = fs::remove_file(path) {
             warn!("Cannot remove {}: {error}", path.display());
         }
-        let content = bytes.strip_prefix(HEADER);
-        let content = content.and_then(|content| postcard::from_bytes::<Content>(content).ok());
-        match content {
-            Some((there, services, drains)) if there == *namespace => {
-                self.write_services(services.into_iter().filter_map(services::decode));
-                let drains = drains.into_iter().map(|(it, until)| (it, Instant(until)));
-                self.write_drains(&drains.collect::<Vec<_>>());
+        match Left::decode(&bytes) {
+            Some(left) if left.namespace == *namespace => {
+                self.write_services(left.services.into_iter());
+                if origin().is_some_and(|origin| origin == left.origin) {
+                    self.write_drains(&left.drains);
+                }
             }
             Some(_) => warn!(
                 "net_namespace_ipvs has changed: the IPVS services of the daemon that ran before stay where they were; remove them with ipvsadm -C there"
@@ -96,6 +156,11 @@ mod tests {
         assert_eq!(loaded(&here), nothing, "there is no file");
         written();
         assert_eq!(loaded(&IpvsNamespace::Original), nothing);
+        // Another version wrote it, or the host was booted since.
+        let mut left = Left::decode(&bytes).expect("what was written");
+        left.origin.insert(0, '9');
+        fs::write(&path, left.encode().expect("bytes")).expect("a file");
+        assert_eq!(loaded(&here), (keys.to_vec(), Vec::new()));
         for end in 0..bytes.len() {
             fs::write(&path, &bytes[..end]).expect("a file");
             assert_eq!(loaded(&here), nothing, "{end}");

@@ -4,18 +4,21 @@
 //! The file lies beside the pid file, in memory; it is written when the first virtual MAC is made and the last one goes.
 
 use crate::kernel::{Saved, Setting};
-use crate::os::sysctl;
+use crate::os::{small_file, sysctl};
 use crate::role::dump;
 use log::{debug, warn};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
 /// The path of a setting of a link is this, its name, and the setting's.
 const LINKS: &str = "net/ipv4/conf/";
 /// Names in the place of a link's that mean all of them, and those to come.
 const NO_LINKS: [&str; 2] = ["all", "default"];
+
+/// More than the settings of all links that a host may have take.
+const FILE_MAX: u64 = 16 * 1024 * 1024;
 
 /// A setting of a link, as the reconciler knows it.
 pub(super) type OfLink = ((String, Setting), Saved);
@@ -36,7 +39,15 @@ impl Sysctls {
             of_links: Vec::new(),
         };
         // Without a file there is nothing to be put back.
-        let text = fs::read_to_string(&sysctls.file).unwrap_or_default();
+        let text = match small_file::read_own(&sysctls.file, FILE_MAX) {
+            Ok(bytes) => String::from_utf8(bytes).unwrap_or_default(),
+            Err(error) => {
+                if error.kind() != ErrorKind::NotFound {
+                    warn!("Cannot read {}: {error}", sysctls.file.display());
+                }
+                String::new()
+            }
+        };
         for (path, saved) in text.lines().filter_map(read_line) {
             match of_link(path) {
                 Some(key) => sysctls.of_links.push((key, saved)),

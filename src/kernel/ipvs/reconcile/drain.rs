@@ -36,7 +36,7 @@ pub(super) struct Drains {
     inherited: HashMap<u64, Instant>,
 }
 
-/// What tells a destination from all others. The same program makes and compares it; never 0.
+/// What tells a destination from all others. Only the same program makes the same: no other is told; never 0.
 fn identity(service: &ServiceKey, server: &DestinationKey) -> u64 {
     let mut hasher = DefaultHasher::new();
     (service, server).hash(&mut hasher);
