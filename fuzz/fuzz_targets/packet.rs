@@ -449,7 +449,7 @@ impl Node {
                         "{line}"
                     );
                 }
-                Action::Record(..) | Action::Notify(..) => {}
+                Action::Record(..) | Action::Mark(..) | Action::Notify(..) => {}
             }
         }
         for instance in self.router.instances() {

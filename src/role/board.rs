@@ -1,7 +1,10 @@
 //! The board: what each VRRP instance was last seen doing, in memory shared by the parent and its VRRP children.
 //!
 //! The VRRP role writes it at every transition and advert; a VRRP process that replaces a dead one reads it, and carries on as
-//! MASTER where the peers cannot have taken over yet. Nothing else passes between two VRRP processes.
+//! MASTER where the peers cannot have taken over yet. Beside the records are the numbers heard of the peers (marks.rs). Nothing else
+//! passes between two VRRP processes.
+
+mod marks;
 
 use crate::os::shared::SharedWords;
 use crate::time::Instant;
@@ -9,6 +12,9 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::fence;
+
+pub use marks::Mark;
+use marks::Marks;
 
 /// Instances that have a place on the board; those past it start anew after a crash.
 pub const CAPACITY: usize = 1 << 17;
@@ -40,7 +46,10 @@ pub fn identity(interface: &str, virtual_router_id: u8, name: &str) -> u64 {
 }
 
 /// The board itself. Made by the parent before it forks, never replaced.
-pub struct Board(SharedWords);
+pub struct Board {
+    records: SharedWords,
+    marks: Marks,
+}
 
 impl Board {
     /// An empty board.
@@ -49,7 +58,10 @@ impl Board {
             Some(size) => size,
             None => unreachable!(),
         };
-        SharedWords::new(SIZE).map(Board)
+        Ok(Board {
+            records: SharedWords::new(SIZE)?,
+            marks: Marks::new()?,
+        })
     }
 
     /// Writes the record of a place; places are the writer's to give, from 0 without gaps. Only one process writes.
@@ -79,7 +91,18 @@ impl Board {
             .filter(|(place, record)| !kept(*place, record.identity))
         {
             self.write(place, nobody);
+            self.marks.forget(place);
         }
+    }
+
+    /// Writes what was heard of a peer by the instance at this place.
+    pub fn mark(&self, place: usize, mark: Mark) {
+        self.marks.write(place, mark);
+    }
+
+    /// What was heard of its peers by the instance of this identity at this place.
+    pub fn marks(&self, place: usize, identity: u64) -> impl Iterator<Item = Mark> {
+        self.marks.of(place, identity)
     }
 
     /// Forgets the record of a place and all after it.
@@ -113,7 +136,7 @@ impl Board {
 
     fn record(&self, place: usize) -> Option<&[std::sync::atomic::AtomicU64; WORDS]> {
         let start = place.checked_mul(WORDS)?;
-        self.0.words().get(start..)?.first_chunk()
+        self.records.words().get(start..)?.first_chunk()
     }
 }
 
@@ -161,7 +184,15 @@ mod tests {
         for n in 0..4 {
             board.write(n, record(n as u64 + 1));
         }
+        let mark = |identity| Mark {
+            identity,
+            sender: [10, 0, 0, 1].into(),
+            number: 7,
+        };
+        (0..4).for_each(|n| board.mark(n, mark(n as u64 + 1)));
         board.sweep(|place, identity| place != 1 && identity != 3);
+        let marked = |n: usize| board.marks(n, n as u64 + 1).count();
+        assert_eq!([0, 1, 2, 3].map(marked), [1, 0, 0, 1]);
         let left = || board.records().map(|(place, _)| place).collect::<Vec<_>>();
         assert_eq!(left(), [0, 3]);
         board.write(1, record(9));

@@ -28,6 +28,7 @@ mod unicast;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use auth::Mark;
 pub use group::Group;
 pub use instance::{Instance, Record};
 pub use interfaces::Unfit;
@@ -203,6 +204,8 @@ pub enum Action {
     HoldAddresses(InstanceId, bool),
     /// Keep this where the next VRRP process finds it (`Router::resume`). Follows every change of state and every advert.
     Record(InstanceId, Record),
+    /// Keep this beside it (`Router::remember`). Follows every advert that authentication numbers.
+    Mark(InstanceId, Mark),
     /// Tell whom this says of this: programs, FIFOs. That the state of an instance changed comes last of what that made to be done;
     /// that of a group after all its members'.
     Notify(notify::Event, Rc<Notify>),

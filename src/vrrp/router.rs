@@ -1,5 +1,6 @@
 //! Every virtual router of the process: finds the one an event is for, in constant time, and keeps what they share.
 
+use super::auth::Mark;
 use super::garp::Pacer;
 use super::group::Group;
 use super::instance::{Context, Instance, Record};
@@ -82,6 +83,13 @@ impl Router {
     pub fn resume(&mut self, instance: InstanceId, record: Record) {
         if let Some(instance) = self.instance_mut(instance) {
             instance.set_resume(record);
+        }
+    }
+
+    /// Says what the process before this one had heard of the peers of an instance.
+    pub fn remember(&mut self, instance: InstanceId, marks: &[Mark]) {
+        if let Some(instance) = self.instance_mut(instance) {
+            instance.remember(marks);
         }
     }
 

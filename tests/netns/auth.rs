@@ -19,6 +19,7 @@ pub fn cases() -> Vec<Case> {
     vec![
         case("auth::ah_replay", ah_replay),
         case("auth::ah_counter_outlives_the_process", ah_counter),
+        case("auth::what_was_heard_outlives_the_process", crash_replay),
         case("auth::hmac_replay", hmac_replay),
         case("auth::hmac_modes", hmac_modes),
         case("auth::hmac_rotation", hmac_rotation),
@@ -113,6 +114,40 @@ fn ah_counter() {
         .collect();
     assert!(numbers.is_sorted_by(|a, b| a + 1 == *b), "{numbers:?}");
     assert!(sealed_since(&world, 0, 1).is_empty(), "no takeover");
+}
+
+/// The VRRP process of a backup is killed while its master is gone: the next one knows what the first had heard.
+fn crash_replay() {
+    let hosts = [1, 2, 3].map(HostSpec::numbered);
+    let world = World::new(&hosts);
+    let [master, backup, attacker] = &world.nodes[..] else {
+        panic!("three hosts")
+    };
+    attacker.run(&["ip", "route", "add", "224.0.0.0/4", "dev", "eth0"]);
+    backup.start(Ours, &config(100));
+    wait_until("the backup is up", secs(5), || backup.vrrp_pid().is_some());
+    master.start(Ours, &config(200));
+    wait_until("the master has spoken", secs(15), || {
+        sealed_since(&world, 0, 0).len() > 3 && world.holders(VIP) == [0]
+    });
+    master.kill_all();
+    master.run(&["ip", "link", "set", "eth0", "down"]);
+    let captured = sealed_since(&world, 0, 0);
+    let process = backup.vrrp_pid().expect("a VRRP process");
+    nix::sys::signal::kill(process, Signal::SIGKILL).expect("killing it");
+    wait_until("there is another process", secs(5), || {
+        backup.vrrp_pid().is_some_and(|next| next != process)
+    });
+    // Until it listens, nothing is counted.
+    wait_until("the first that it hears is refused", secs(5), || {
+        captured
+            .iter()
+            .for_each(|advert| send_packet(attacker, &advert.packet));
+        std::thread::sleep(millis(100));
+        counter(&statistics(backup), "Authentication Errors", "Replay").is_some_and(|n| n > 0)
+    });
+    let received = counter(&statistics(backup), "Advertisements", "Received");
+    assert_eq!(received, Some(0), "none was believed");
 }
 
 pub fn hmac_config(priority: u8, block: &str) -> String {

@@ -378,6 +378,7 @@ impl Shell {
                 self.may_synchronise(id);
             }
             Action::Record(id, record) => self.record(id, record),
+            Action::Mark(id, mark) => self.mark(id, mark),
             Action::Notify(event, whom) => self.notify(now, &event, &whom),
             Action::Tell(notice) => {
                 if self.notices.len() >= NOTICES_MAX {

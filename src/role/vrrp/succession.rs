@@ -2,22 +2,21 @@
 
 use super::Shell;
 use crate::role::board::{self, identity};
-use crate::vrrp::{InstanceId, Record, State};
+use crate::vrrp::{InstanceId, Mark, Record, State};
 
 impl Shell {
     /// Tells the core what the process before this one was doing.
     pub(super) fn resume(&mut self) {
-        let records: std::collections::HashMap<u64, board::Record> = self
-            .context
-            .board
+        let board = &self.context.board;
+        let records: std::collections::HashMap<u64, (usize, board::Record)> = board
             .records()
-            .map(|(_, record)| (record.identity, record))
+            .map(|(place, record)| (record.identity, (place, record)))
             .collect();
-        let known: Vec<(InstanceId, Record)> = self
+        let known: Vec<(InstanceId, Record, Vec<Mark>)> = self
             .router
             .instances()
             .filter_map(|instance| {
-                let record = records.get(&identity_of(instance.config()))?;
+                let (place, record) = records.get(&identity_of(instance.config()))?;
                 let state = state_from(record.state)?;
                 Some((
                     instance.id(),
@@ -27,11 +26,17 @@ impl Shell {
                         ip_id: 0,
                         sequence: record.number,
                     },
+                    board.marks(*place, record.identity).map(heard).collect(),
                 ))
             })
             .collect();
-        for (id, record) in known {
+        for (id, record, marks) in known {
             self.router.resume(id, record);
+            self.router.remember(id, &marks);
+            // Its place may be another one now.
+            for mark in marks {
+                self.mark(id, mark);
+            }
         }
     }
 
@@ -58,6 +63,27 @@ impl Shell {
                 number: record.sequence,
             },
         );
+    }
+
+    pub(super) fn mark(&self, id: InstanceId, mark: Mark) {
+        let (Some(instance), Ok(place)) = (self.router.instance(id), usize::try_from(id)) else {
+            return;
+        };
+        self.context.board.mark(
+            place,
+            board::Mark {
+                identity: identity_of(instance.config()),
+                sender: mark.sender,
+                number: mark.number,
+            },
+        );
+    }
+}
+
+fn heard(mark: board::Mark) -> Mark {
+    Mark {
+        sender: mark.sender,
+        number: mark.number,
     }
 }
 

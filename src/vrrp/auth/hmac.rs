@@ -66,6 +66,11 @@ impl Numbers {
         self.last = Some(last);
     }
 
+    /// Takes over what another process heard.
+    pub fn remember(&mut self, sender: IpAddr, number: Sequence) {
+        self.heard.set(sender, number, Instant::default());
+    }
+
     /// Numbers the next advert.
     pub fn number(&mut self, freshness: Freshness, own: IpAddr, now: Instant, wall: Wall) {
         let clock = Sequence::at(wall);

@@ -29,6 +29,26 @@ pub(super) enum Proof {
     Hmac(Sequence),
 }
 
+impl Proof {
+    /// The number, if there is one.
+    pub fn number(self) -> Option<u64> {
+        match self {
+            Proof::None | Proof::Unsigned => None,
+            Proof::Ah(sequence) => Some(sequence.into()),
+            Proof::Hmac(sequence) => Some(sequence.0),
+        }
+    }
+}
+
+/// The highest number heard of a sender, for the next process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Whose.
+    pub sender: IpAddr,
+    /// As authentication counts.
+    pub number: u64,
+}
+
 /// Checks what an advert of version 2 proves (RFC 2338 section 5.3.6).
 ///
 /// # Errors
@@ -136,7 +156,22 @@ impl Guard {
     pub fn resume(&mut self, config: &VrrpInstance, sequence: u64) {
         match config.authentication {
             Authentication::Hmac(_) => self.hmac.resume(Sequence(sequence)),
-            _ => self.last_ah = u32::try_from(sequence).unwrap_or_default(),
+            // What was heard since the record was made may be higher.
+            _ => self.raise_ah(u32::try_from(sequence).unwrap_or_default()),
+        }
+    }
+
+    /// Takes over what the process before this one had heard, unless it is of another kind of authentication.
+    pub fn remember(&mut self, config: &VrrpInstance, mark: Mark) {
+        match config.authentication {
+            Authentication::None | Authentication::Pass(_) => {}
+            Authentication::Ah(_) => {
+                if let Ok(number) = u32::try_from(mark.number) {
+                    // One that it knows already is not older.
+                    let _ = self.admit_ah(mark.sender, number, Instant::default());
+                }
+            }
+            Authentication::Hmac(_) => self.hmac.remember(mark.sender, Sequence(mark.number)),
         }
     }
 
@@ -207,10 +242,15 @@ impl Guard {
             return Err(PacketFault::AhReplay { got, seen });
         }
         self.heard_ah.set(sender, got, now);
-        if is_later(got, self.last_ah) {
-            self.last_ah = got;
-        }
+        self.raise_ah(got);
         Ok(())
+    }
+
+    fn raise_ah(&mut self, number: u32) {
+        // 0 is before all others, not somewhere on the circle: nothing was sent or heard.
+        if self.last_ah == 0 || is_later(number, self.last_ah) {
+            self.last_ah = number;
+        }
     }
 }
 
@@ -264,6 +304,9 @@ mod tests {
         assert!(admit(B, 3), "another sender counts for itself");
         assert!(admit(A, 8));
         assert_eq!(next(&mut guard, B), 9);
+        let mut late = Guard::default();
+        assert!(late.admit_ah(A, u32::MAX / 2 + 7, NOW).is_ok());
+        assert_eq!(next(&mut late, B), u32::MAX / 2 + 8, "of a long life");
         assert_eq!(
             guard.admit_ah(B, 9, NOW),
             Err(PacketFault::AhReplay { got: 9, seen: 9 }),

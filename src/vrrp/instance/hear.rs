@@ -4,7 +4,8 @@ use super::{Context, Instance, Rival};
 use crate::config::model::Version;
 use crate::notify::What;
 use crate::time::Instant;
-use crate::vrrp::auth::{Proof, alarming_skew};
+use crate::vrrp::Action;
+use crate::vrrp::auth::{Mark, Proof, alarming_skew};
 use crate::vrrp::notice::{Said, Topic};
 use crate::vrrp::receive::{Envelope, Heard, compare_addresses, judge, standing};
 use crate::vrrp::table::{Cause, State};
@@ -49,6 +50,12 @@ impl Instance {
                 return;
             }
         };
+        if let Some(number) = advert.proof.number() {
+            let sender = source;
+            context
+                .actions
+                .push(Action::Mark(self.id, Mark { sender, number }));
+        }
         self.stats.advert_rcvd = self.stats.advert_rcvd.saturating_add(1);
         self.weigh(advert.proof, source, context);
         if matches!(self.state, State::Initialize | State::Fault) {

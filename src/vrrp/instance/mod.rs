@@ -15,7 +15,7 @@ mod told;
 
 pub(super) use derived::Derived;
 
-use super::auth::Guard;
+use super::auth::{Guard, Mark};
 use super::garp::{Pacer, Schedule};
 use super::group::GroupId;
 use super::interfaces::{Interfaces, Unfit};
@@ -277,6 +277,12 @@ impl Instance {
 
     pub(super) fn set_resume(&mut self, record: Record) {
         self.resume = Some(record);
+    }
+
+    pub(super) fn remember(&mut self, marks: &[Mark]) {
+        for mark in marks {
+            self.guard.remember(&self.config, *mark);
+        }
     }
 
     pub(super) fn stats_mut(&mut self) -> &mut Stats {

@@ -144,6 +144,27 @@ fn the_counter_outlives_the_process() {
     assert_eq!(numbers(&next), [2], "one that has to wait goes on, too");
 }
 
+/// What the process before this one has heard is a copy to the next.
+#[test]
+fn what_was_heard_outlives_the_process() {
+    let change = |c: &mut VrrpInstance| c.authentication = Authentication::Ah(Secret::new(KEY));
+    let mut bench = Bench::new(change);
+    bench.packet(&sealed(LOWER, 500, 200, KEY));
+    let marks = bench.marks();
+    let mut next = bench.heir(Bench::unstarted(change), &marks);
+    assert_eq!(
+        next.packet(&sealed(LOWER, 500, 200, KEY)).done(),
+        Vec::<String>::new()
+    );
+    assert_eq!(next.instance().stats().auth_replay, 1);
+    assert_eq!(next.packet(&sealed(HIGHER, 1, 200, KEY)).done(), RESTARTED);
+    assert_eq!(next.packet(&sealed(LOWER, 501, 200, KEY)).done(), RESTARTED);
+
+    let mut next = bench.heir(Bench::unstarted(change), &marks);
+    next.wait(4 * SECOND).timer(TimerKey::MasterDown(0));
+    assert_eq!(numbers(&next), [501], "it goes on from what was heard");
+}
+
 pub(super) fn was_backup(record: Record) -> Record {
     Record {
         state: State::Backup,
@@ -161,6 +182,25 @@ impl Bench {
         if next.state() == State::Backup {
             next.wait(4 * SECOND).timer(TimerKey::MasterDown(0));
         }
+        next
+    }
+
+    /// The marks that the last event leaves for the next process.
+    pub(super) fn marks(&self) -> Vec<Mark> {
+        let marks = self.actions.iter().filter_map(|action| match action {
+            Action::Mark(0, mark) => Some(*mark),
+            _ => None,
+        });
+        marks.collect()
+    }
+
+    /// The process after this one, a BACKUP that is told these.
+    pub(super) fn heir(&self, mut next: Bench, marks: &[Mark]) -> Bench {
+        next.now = self.now;
+        next.event(Event::Interface(&eth0()));
+        next.router.resume(0, self.instance().record());
+        next.router.remember(0, marks);
+        next.event(Event::Start);
         next
     }
 }

@@ -350,3 +350,17 @@ fn numbers_outlive_the_process() {
         assert_eq!(sent_numbers(&next), [Sequence::at(NOON).next()]);
     }
 }
+
+/// Nor does it believe what the dead one has heard: without a window nothing else would make that old.
+#[test]
+fn what_was_heard_outlives_the_process() {
+    let change = with_hmac(HmacMode::Enforce, Freshness::Monotonic);
+    let mut bench = enforcing(Freshness::Monotonic);
+    bench.packet(&signed(LOWER, 200, NOON));
+    let mut next = bench.heir(Bench::unstarted(&change), &bench.marks());
+    next.clock(NOON).packet(&signed(LOWER, 200, NOON));
+    assert_eq!(next.done(), Vec::<String>::new());
+    assert_eq!(next.instance().stats().auth_ext_replay, 1);
+    next.packet(&signed(LOWER, 200, stepped(NOON, 1)));
+    assert_eq!(next.done(), RESTARTED);
+}

@@ -204,7 +204,9 @@ impl Bench {
                     Kind::Instance => format!("now {}", event.what.word()),
                     Kind::Group => format!("{} now {}", event.name, event.what.word()),
                 },
-                Action::Record(..) | Action::Notify(..) | Action::Tell(_) => continue,
+                Action::Record(..) | Action::Mark(..) | Action::Notify(..) | Action::Tell(_) => {
+                    continue;
+                }
             };
             done.push(short);
         }
