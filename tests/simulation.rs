@@ -40,7 +40,8 @@ fn one_master_and_no_stray_address_whatever_happens() {
     );
     assert!(alone || unicast > 10, "{unicast} lives of unicast");
     assert!(alone || rivals > 1, "{rivals} lives of rival owners");
-    let counted: [(&str, fn(&Tally) -> u64); 5] = [
+    type Count = fn(&Tally) -> u64;
+    let counted: [(&str, Count); 5] = [
         ("groups that moved together", |tally| tally.groups_moved),
         ("adverts heeded for a preempt delay", |tally| {
             tally.held_back
