@@ -130,6 +130,8 @@ impl Instance {
         if self.state != State::Initialize {
             return;
         }
+        // Whoever has begun does not wait, as a look would find; there may be none for long.
+        self.own_unfit.waiting = false;
         self.unfit = Unfit {
             group: cause == Cause::StartUnfit && self.own_unfit.is_none(),
             ..self.own_unfit

@@ -4,7 +4,7 @@ use super::*;
 use crate::config::model::{TrackFile, Tracked};
 use crate::track::Level;
 
-fn tracked(name: &str, weight: i32, reverse: bool) -> Tracked {
+pub(super) fn tracked(name: &str, weight: i32, reverse: bool) -> Tracked {
     of(TrackerKind::Script, name, weight, reverse)
 }
 

@@ -43,6 +43,23 @@ fn weights_of_tracked_interfaces() {
 }
 
 #[test]
+fn a_script_that_has_said_nothing_does_not_keep_a_group_in_fault() {
+    let mut config = pair(|_| {});
+    config.instances[0].trackers = vec![super::super::trackers::tracked("s", 0, false)];
+    let mut bench = of(&config);
+    bench
+        .event(Event::Interface(&eth0()))
+        .event(Event::Interface(&down(eth1())))
+        .event(Event::Start);
+    let states = |bench: &Bench| bench.router.instances().map(Instance::state).collect();
+    let both: Vec<State> = states(&bench);
+    assert_eq!(both, [State::Fault; 2], "one cannot run, which is known");
+    bench.event(Event::Interface(&eth1()));
+    let both: Vec<State> = states(&bench);
+    assert_eq!(both, [State::Backup; 2], "nothing is known to have failed");
+}
+
+#[test]
 fn another_priority_waits_another_time() {
     let mut bench = Bench::new(|c| c.tracked_interfaces = vec![tracking(64, false)]);
     bench.wait(SECOND);
