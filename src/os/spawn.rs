@@ -1,7 +1,7 @@
 //! Starting a program of the user: in a session of its own, as another account, with nothing of ours in its hands.
 //!
 //! A copy of this process does all that may take as long as a disk or a file server does, up to reading the program: who starts one
-//! waits for nothing but the copy, and can end one that does not get that far. Why it did not is known when the copy has ended.
+//! waits a few milliseconds for that, and can end one that does not get so far. Why it did not is known when the copy has ended.
 
 use super::check;
 use super::clock;
@@ -48,6 +48,10 @@ const FIRST_OTHER: libc::c_uint = 3;
 const NOT_STARTED: i32 = 127;
 /// `NSIG` of Linux: one more than the last signal.
 const SIGNALS_END: i32 = 32;
+
+/// So long whoever starts one lets it become its program: hundreds a second that do so one after another leave a processor to adverts,
+/// all at once would not. One that takes longer is not waited for.
+const TURN: Duration = Duration::from_millis(5);
 
 /// Starts programs, and knows which of them did not begin.
 #[derive(Debug)]
@@ -108,11 +112,23 @@ impl Launcher {
 
     /// Does something in a copy of this process that goes its own way; it comes back only with a failure.
     fn copy(&self, what: impl FnOnce() -> io::Error) -> io::Result<ProcessId> {
+        // Closed by the copy when it becomes the program, or ends. Without it, it has no turn of its own.
+        let turn = io::pipe().ok();
         // A handler of ours must not run in the copy.
-        let _held = hold_signals()?;
+        let held = hold_signals()?;
         // SAFETY: this process has one thread, so the copy's memory is whole and no lock is held by a thread that is not there.
         match unsafe { nix::unistd::fork() }? {
-            ForkResult::Parent { child } => Ok(child.as_raw()),
+            ForkResult::Parent { child } => {
+                drop(held);
+                if let Some((over, held_by_copy)) = turn {
+                    drop(held_by_copy);
+                    let _ = poll(
+                        &mut [PollFd::new(over.as_fd(), PollFlags::POLLIN)],
+                        PollTimeout::try_from(TURN).unwrap_or(PollTimeout::ZERO),
+                    );
+                }
+                Ok(child.as_raw())
+            }
             ForkResult::Child => {
                 let why = what().raw_os_error().unwrap_or(libc::EINVAL);
                 let process = u64::from(std::process::id()) << u32::BITS;
@@ -372,6 +388,21 @@ mod tests {
             assert_eq!(launcher.failure(process, end), Some(why));
             assert_eq!(launcher.failure(process, end), None, "once");
         }
+    }
+
+    #[test]
+    fn one_that_is_quick_has_begun_before_the_next_is_started() {
+        let launcher = Launcher::new().expect("a launcher");
+        let sleep = command(&["/bin/sleep", "1000"]);
+        let begun = |_: &u32| {
+            let process = launcher.start(&sleep, || Ok(())).expect("a process");
+            let program = std::fs::read_link(format!("/proc/{process}/exe"));
+            nix::sys::signal::kill(Pid::from_raw(process), Signal::SIGKILL).expect("it runs");
+            assert_eq!(end(process), End::Signal(libc::SIGKILL));
+            program.expect("it is there") != std::env::current_exe().expect("this program")
+        };
+        // On a busy machine most may take longer.
+        assert_ne!((0..20).filter(begun).count(), 0);
     }
 
     /// It hangs where it would read the program, for instance.
