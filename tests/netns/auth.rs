@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 
 use crate::packets::{counter, statistics};
 use crate::support::Binary::Ours;
-use crate::support::auth::{ah, hmac, sealed_since, trailer, trailers_since};
+use crate::support::auth::{SealedAdvert, ah, hmac, sealed_since, trailer, trailers_since};
 use crate::support::config::instance;
 use crate::support::node::{CONFIG, Node};
 use crate::support::stage::{Case, case};
@@ -34,7 +34,7 @@ fn config(priority: u8) -> String {
 
 /// The backup takes over from a master that died, whatever is replayed meanwhile; how often that was.
 #[track_caller]
-pub fn takes_office(backup: &Node, replay: impl Fn()) -> u64 {
+fn takes_office(backup: &Node, replay: impl Fn()) -> u64 {
     let mut replayed = 0;
     wait_until(
         "replayed adverts do not keep a backup from its office",
@@ -49,10 +49,21 @@ pub fn takes_office(backup: &Node, replay: impl Fn()) -> u64 {
     replayed
 }
 
-/// What a master sent before it died, sent again by a third host, neither holds the backup back nor dethrones it, and is counted.
-fn ah_replay() {
-    let hosts = [1, 2, 3].map(HostSpec::numbered);
-    let world = World::new(&hosts);
+/// As `takes_office`, and no replay dethrones it afterwards; how often there was one.
+#[track_caller]
+pub fn takes_office_and_keeps_it(backup: &Node, replay: impl Fn()) -> u64 {
+    const AFTERWARDS: u64 = 10;
+    let replayed = takes_office(backup, &replay);
+    for _ in 0..AFTERWARDS {
+        replay();
+        std::thread::sleep(millis(100));
+        assert!(backup.holds(VIP), "replayed adverts dethrone a master");
+    }
+    replayed + AFTERWARDS
+}
+
+/// The first host rules by the authentication header beside the second, and dies; what it had sent. The third can send to groups.
+fn a_master_dies(world: &World) -> Vec<SealedAdvert> {
     let [master, backup, attacker] = &world.nodes[..] else {
         panic!("three hosts")
     };
@@ -61,25 +72,30 @@ fn ah_replay() {
     wait_until("the backup is up", secs(5), || backup.vrrp_pid().is_some());
     master.start(Ours, &config(200));
     wait_until("the master has spoken", secs(15), || {
-        sealed_since(&world, 0, 0).len() > 3 && world.holders(VIP) == [0]
+        sealed_since(world, 0, 0).len() > 3 && world.holders(VIP) == [0]
     });
     master.kill_all();
     master.run(&["ip", "link", "set", "eth0", "down"]);
-    let captured = sealed_since(&world, 0, 0);
+    let captured = sealed_since(world, 0, 0);
     assert!(captured.iter().all(|advert| advert.priority == 200));
+    captured
+}
+
+/// What a master sent before it died, sent again by a third host, neither holds the backup back nor dethrones it, and is counted.
+fn ah_replay() {
+    let hosts = [1, 2, 3].map(HostSpec::numbered);
+    let world = World::new(&hosts);
+    let [_, backup, attacker] = &world.nodes[..] else {
+        panic!("three hosts")
+    };
+    let captured = a_master_dies(&world);
 
     let replay = || {
         captured
             .iter()
             .for_each(|advert| send_packet(attacker, &advert.packet))
     };
-    let mut replayed = takes_office(backup, replay);
-    for _ in 0..10 {
-        replay();
-        replayed += 1;
-        std::thread::sleep(millis(100));
-        assert!(backup.holds(VIP), "replayed adverts dethrone a master");
-    }
+    let replayed = takes_office_and_keeps_it(backup, replay);
     wait_until("each is counted", secs(3), || {
         let counted = counter(&statistics(backup), "Authentication Errors", "Replay");
         counted == Some(replayed * captured.len() as u64)
@@ -120,19 +136,10 @@ fn ah_counter() {
 fn crash_replay() {
     let hosts = [1, 2, 3].map(HostSpec::numbered);
     let world = World::new(&hosts);
-    let [master, backup, attacker] = &world.nodes[..] else {
+    let [_, backup, attacker] = &world.nodes[..] else {
         panic!("three hosts")
     };
-    attacker.run(&["ip", "route", "add", "224.0.0.0/4", "dev", "eth0"]);
-    backup.start(Ours, &config(100));
-    wait_until("the backup is up", secs(5), || backup.vrrp_pid().is_some());
-    master.start(Ours, &config(200));
-    wait_until("the master has spoken", secs(15), || {
-        sealed_since(&world, 0, 0).len() > 3 && world.holders(VIP) == [0]
-    });
-    master.kill_all();
-    master.run(&["ip", "link", "set", "eth0", "down"]);
-    let captured = sealed_since(&world, 0, 0);
+    let captured = a_master_dies(&world);
     let process = backup.vrrp_pid().expect("a VRRP process");
     nix::sys::signal::kill(process, Signal::SIGKILL).expect("killing it");
     wait_until("there is another process", secs(5), || {

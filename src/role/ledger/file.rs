@@ -62,6 +62,9 @@ impl Left {
     }
 }
 
+/// What follows when the file cannot be believed.
+const THEY_STAY: &str = "IPVS services that the daemon left which ran before stay, unless the configuration has them; see ipvsadm -Ln";
+
 /// This program in this run of the kernel; None: nobody knows which.
 fn origin() -> Option<String> {
     let boot = fs::read_to_string(BOOT_ID).ok()?;
@@ -90,11 +93,7 @@ impl Ledger {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return,
             Err(error) => {
-                return warn!(
-                    "Cannot read {} ({error}): IPVS services that the daemon left which ran before stay, unless the configuration has them; see \
-                     ipvsadm -Ln",
-                    path.display()
-                );
+                return warn!("Cannot read {} ({error}): {THEY_STAY}", path.display());
             }
         };
         if let Err(error) = fs::remove_file(path) {
@@ -111,8 +110,7 @@ impl Ledger {
                 "net_namespace_ipvs has changed: the IPVS services of the daemon that ran before stay where they were; remove them with ipvsadm -C there"
             ),
             None => warn!(
-                "{} is not what this version writes: IPVS services that the daemon left which ran before stay, unless the configuration has them; see \
-                 ipvsadm -Ln",
+                "{} is not what this version writes: {THEY_STAY}",
                 path.display()
             ),
         }
