@@ -6,6 +6,7 @@
 
 pub mod ah;
 pub mod arp;
+pub mod bfd;
 pub mod bytes;
 pub mod checksum;
 pub mod ethernet;
