@@ -333,8 +333,8 @@ mod tests {
 
     /// As Debian's keepalived begins a session: Down, multiplier 5, 1 s, 10 ms.
     const FIRST: [u8; LENGTH] = [
-        0x20, 0x40, 5, 24, 0x11, 0x22, 0x33, 0x44, 0, 0, 0, 0, 0, 0x0f, 0x42, 0x40, 0, 0, 0x27, 0x10,
-        0, 0, 0, 0,
+        0x20, 0x40, 5, 24, 0x11, 0x22, 0x33, 0x44, 0, 0, 0, 0, 0, 0x0f, 0x42, 0x40, 0, 0, 0x27,
+        0x10, 0, 0, 0, 0,
     ];
 
     #[test]
@@ -380,10 +380,7 @@ mod tests {
                 with(&[])[..23].to_vec(),
                 Malformed::Length { said: 24, got: 23 },
             ),
-            (
-                with(&[(1, 0x44)]),
-                Malformed::Length { said: 24, got: 24 },
-            ),
+            (with(&[(1, 0x44)]), Malformed::Length { said: 24, got: 24 }),
             (with(&[(2, 0)]), Malformed::Multiplier),
             (with(&[(1, 0x41)]), Malformed::Multipoint),
             (
