@@ -4,6 +4,7 @@
 //! what they mean, and what to do about them, is for the role to say.
 
 pub mod batch;
+pub mod bell;
 pub mod check_socket;
 pub mod clock;
 pub mod descriptors;

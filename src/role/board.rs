@@ -6,12 +6,9 @@
 
 mod marks;
 
-use crate::os::shared::SharedWords;
+use super::shared_records::SharedRecords;
 use crate::time::Instant;
 use std::io;
-use std::num::NonZeroUsize;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::fence;
 
 pub use marks::Mark;
 use marks::Marks;
@@ -20,8 +17,8 @@ use marks::Marks;
 pub const CAPACITY: usize = 1 << 17;
 /// The identity of no instance: an empty place among others.
 const NOBODY: u64 = u64::MAX;
-/// Words of one record: sequence, identity, state, time, number of the last advert.
-const WORDS: usize = 5;
+/// Words of one record: identity, state, time, number of the last advert.
+const WORDS: usize = 4;
 
 /// What an instance was last seen doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,37 +44,29 @@ pub fn identity(interface: &str, virtual_router_id: u8, name: &str) -> u64 {
 
 /// The board itself. Made by the parent before it forks, never replaced.
 pub struct Board {
-    records: SharedWords,
+    records: SharedRecords<WORDS>,
     marks: Marks,
 }
 
 impl Board {
     /// An empty board.
     pub fn new() -> io::Result<Self> {
-        const SIZE: NonZeroUsize = match NonZeroUsize::new(CAPACITY * WORDS) {
-            Some(size) => size,
-            None => unreachable!(),
-        };
         Ok(Board {
-            records: SharedWords::new(SIZE)?,
+            records: SharedRecords::new(CAPACITY)?,
             marks: Marks::new()?,
         })
     }
 
     /// Writes the record of a place; places are the writer's to give, from 0 without gaps. Only one process writes.
     pub fn write(&self, place: usize, record: Record) {
-        let Some([sequence, identity, state, advert, number]) = self.record(place) else {
-            return;
-        };
-        // Odd while it is being written: a writer that is killed here leaves a record that nobody believes.
-        let odd = sequence.load(Relaxed) | 1;
-        sequence.store(odd, Relaxed);
-        fence(Release);
-        identity.store(record.identity, Relaxed);
-        state.store(u64::from(record.state), Relaxed);
-        advert.store(record.advert.0, Relaxed);
-        number.store(record.number, Relaxed);
-        sequence.store(odd.wrapping_add(1).max(2), Release);
+        let Record {
+            identity,
+            state,
+            advert,
+            number,
+        } = record;
+        let words = [identity, u64::from(state), advert.0, number];
+        self.records.write(place, words);
     }
 
     /// Forgets the records of which `kept`, given the place and the identity, is false.
@@ -107,36 +96,23 @@ impl Board {
 
     /// Forgets the record of a place and all after it.
     pub fn truncate(&self, place: usize) {
-        for [sequence, ..] in (place..CAPACITY).map_while(|place| self.record(place)) {
-            if sequence.swap(0, Relaxed) == 0 {
-                break;
-            }
-        }
+        self.records.truncate(place);
     }
 
     /// The records that are whole, with their places.
     pub fn records(&self) -> impl Iterator<Item = (usize, Record)> {
-        (0..CAPACITY)
-            .map_while(|place| {
-                let [sequence, identity, state, advert, number] = self.record(place)?;
-                let before = sequence.load(Acquire);
+        self.records
+            .all()
+            .filter(|(_, [identity, ..])| *identity != NOBODY)
+            .map(|(place, [identity, state, advert, number])| {
                 let record = Record {
-                    identity: identity.load(Relaxed),
-                    state: state.load(Relaxed) as u8,
-                    advert: Instant(advert.load(Relaxed)),
-                    number: number.load(Relaxed),
+                    identity,
+                    state: state as u8,
+                    advert: Instant(advert),
+                    number,
                 };
-                fence(Acquire);
-                let whole = before % 2 == 0 && sequence.load(Relaxed) == before;
-                (before != 0).then_some((place, whole.then_some(record)))
+                (place, record)
             })
-            .filter_map(|(place, record)| Some((place, record?)))
-            .filter(|(_, record)| record.identity != NOBODY)
-    }
-
-    fn record(&self, place: usize) -> Option<&[std::sync::atomic::AtomicU64; WORDS]> {
-        let start = place.checked_mul(WORDS)?;
-        self.records.words().get(start..)?.first_chunk()
     }
 }
 
@@ -197,16 +173,5 @@ mod tests {
         assert_eq!(left(), [0, 3]);
         board.write(1, record(9));
         assert_eq!(left(), [0, 1, 3]);
-    }
-
-    #[test]
-    fn a_record_whose_writer_died_half_way_is_skipped() {
-        let board = Board::new().expect("memory");
-        board.write(0, record(1));
-        board.write(1, record(2));
-        board.record(0).expect("a place")[0].store(5, Relaxed);
-        assert_eq!(board.records().collect::<Vec<_>>(), [(1, record(2))]);
-        board.write(0, record(3));
-        assert_eq!(board.records().count(), 2);
     }
 }

@@ -1,23 +1,17 @@
 //! The highest number heard of each peer, as authentication counts: what the next process needs to tell an old advert from a new one.
 //! Addresses and numbers, no keys. Beside the records, as few instances need it.
 
-use crate::os::shared::SharedWords;
-use std::array::from_fn;
+use crate::role::shared_records::SharedRecords;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
-use std::num::NonZeroUsize;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::fence;
+use std::ops::Range;
 
 /// Instances whose marks have a place, and peers of each; of those past it old adverts may be believed once more after a crash. All of
 /// it is locked in memory where the processes are.
 const PLACES: usize = 1 << 13;
 const PEERS: usize = 8;
-/// Words of one mark: sequence, identity of the instance, the sender's address in two, number.
-const WORDS: usize = 5;
-
-type Slot = [AtomicU64; WORDS];
+/// Words of one mark: identity of the instance, the sender's address in two, number.
+const WORDS: usize = 4;
 
 /// What was heard of a peer of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,76 +25,60 @@ pub struct Mark {
 }
 
 /// All marks.
-pub(super) struct Marks(SharedWords);
+pub(super) struct Marks(SharedRecords<WORDS>);
 
 impl Marks {
     pub fn new() -> io::Result<Self> {
-        const SIZE: NonZeroUsize = match NonZeroUsize::new(PLACES * PEERS * WORDS) {
-            Some(size) => size,
-            None => unreachable!(),
-        };
-        SharedWords::new(SIZE).map(Marks)
+        SharedRecords::new(PLACES * PEERS).map(Marks)
     }
 
     /// Keeps a mark of the instance at this place. Only one process writes.
     pub fn write(&self, place: usize, mark: Mark) {
-        let slots = self.slots(place);
-        let held = |slot: &&Slot| read(slot).is_none_or(|held| held.identity != mark.identity);
-        let same = slots.iter().find(|slot| {
-            read(slot)
+        let mut slots = slots(place);
+        let same = slots.clone().find(|slot| {
+            self.read(*slot)
                 .is_some_and(|held| (held.identity, held.sender) == (mark.identity, mark.sender))
         });
-        let Some(slot) = same.or_else(|| slots.iter().find(held)) else {
-            return;
+        let free = |slot: &usize| {
+            let held = self.read(*slot);
+            held.is_none_or(|held| held.identity != mark.identity)
         };
-        let [sequence, identity, high, low, number] = slot;
-        // As a record is written: what a writer left half-way is believed by nobody.
-        let odd = sequence.load(Relaxed) | 1;
-        sequence.store(odd, Relaxed);
-        fence(Release);
-        let bits = to_v6(mark.sender).to_bits();
-        identity.store(mark.identity, Relaxed);
-        high.store((bits >> u64::BITS) as u64, Relaxed);
-        low.store(bits as u64, Relaxed);
-        number.store(mark.number, Relaxed);
-        sequence.store(odd.wrapping_add(1).max(2), Release);
+        if let Some(slot) = same.or_else(|| slots.find(free)) {
+            let bits = to_v6(mark.sender).to_bits();
+            let (high, low) = ((bits >> u64::BITS) as u64, bits as u64);
+            let words = [mark.identity, high, low, mark.number];
+            self.0.write(slot, words);
+        }
     }
 
     /// The marks of the instance of this identity at this place.
     pub fn of(&self, place: usize, identity: u64) -> impl Iterator<Item = Mark> {
-        let marks = self.slots(place).iter().filter_map(read);
+        let marks = slots(place).filter_map(|slot| self.read(slot));
         marks.filter(move |mark| mark.identity == identity)
     }
 
     /// Forgets the marks of a place.
     pub fn forget(&self, place: usize) {
-        for [sequence, ..] in self.slots(place) {
-            sequence.store(0, Relaxed);
+        for slot in slots(place) {
+            self.0.forget(slot);
         }
     }
 
-    fn slots(&self, place: usize) -> &[Slot] {
-        let length = PEERS * WORDS;
-        let start = place.saturating_mul(length);
-        let words = self.0.words().get(start..start.saturating_add(length));
-        words.unwrap_or_default().as_chunks().0
+    fn read(&self, slot: usize) -> Option<Mark> {
+        let [identity, high, low, number] = self.0.read(slot)?;
+        let address = Ipv6Addr::from_bits(u128::from(high) << u64::BITS | u128::from(low));
+        Some(Mark {
+            identity,
+            sender: address.to_canonical(),
+            number,
+        })
     }
 }
 
-/// A mark that is there and whole.
-fn read(slot: &Slot) -> Option<Mark> {
-    let [sequence, words @ ..] = slot;
-    let before = sequence.load(Acquire);
-    let [identity, high, low, number]: [u64; WORDS - 1] =
-        from_fn(|word| words.get(word).map_or(0, |word| word.load(Relaxed)));
-    fence(Acquire);
-    let whole = before != 0 && before % 2 == 0 && sequence.load(Relaxed) == before;
-    let address = Ipv6Addr::from_bits(u128::from(high) << u64::BITS | u128::from(low));
-    whole.then(|| Mark {
-        identity,
-        sender: address.to_canonical(),
-        number,
-    })
+/// Where the marks of a place are.
+fn slots(place: usize) -> Range<usize> {
+    let start = place.saturating_mul(PEERS);
+    start..start.saturating_add(PEERS)
 }
 
 fn to_v6(address: IpAddr) -> Ipv6Addr {
@@ -150,7 +128,7 @@ mod tests {
         }
         assert_eq!(of(&marks, 0, 1).len(), PEERS);
         assert_eq!(of(&marks, 1, 1), [], "nor does it flow over");
-        marks.slots(0)[0][0].store(5, Relaxed);
+        marks.0.tear(0);
         assert_eq!(of(&marks, 0, 1).len(), PEERS - 1);
         marks.write(PLACES - 1, mark(1, "10.0.0.1", 1));
         marks.write(PLACES, mark(2, "10.0.0.1", 1));
