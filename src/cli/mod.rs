@@ -43,6 +43,8 @@ pub struct Options {
     pub vrrp: bool,
     /// Run the checker role (not `-P`).
     pub checker: bool,
+    /// Run the BFD role (not `-B`).
+    pub bfd: bool,
     /// `--all`.
     pub all_roles: bool,
     /// `-l`.
@@ -73,6 +75,8 @@ pub struct Options {
     pub vrrp_pid_file: Option<PathBuf>,
     /// `-c`.
     pub checker_pid_file: Option<PathBuf>,
+    /// `-b`.
+    pub bfd_pid_file: Option<PathBuf>,
     /// `-i`.
     pub config_id: Option<String>,
     /// `-s`.
@@ -89,6 +93,7 @@ impl Default for Options {
             file: PathBuf::from(DEFAULT_FILE),
             vrrp: true,
             checker: true,
+            bfd: true,
             all_roles: false,
             log_console: false,
             log_detail: 0,
@@ -104,6 +109,7 @@ impl Default for Options {
             pid_file: None,
             vrrp_pid_file: None,
             checker_pid_file: None,
+            bfd_pid_file: None,
             config_id: None,
             namespace: None,
             core_dump: false,

@@ -83,6 +83,7 @@ impl Parsed {
             Name::UseFile => options.file = path(),
             Name::Vrrp => options.checker = false,
             Name::Check => options.vrrp = false,
+            Name::NoBfd => options.bfd = false,
             Name::All => options.all_roles = true,
             Name::LogConsole => options.log_console = true,
             Name::LogDetail => options.log_detail = options.log_detail.saturating_add(1),
@@ -109,6 +110,7 @@ impl Parsed {
             Name::Pid => options.pid_file = Some(path()),
             Name::VrrpPid => options.vrrp_pid_file = Some(path()),
             Name::CheckersPid => options.checker_pid_file = Some(path()),
+            Name::BfdPid => options.bfd_pid_file = Some(path()),
             Name::ConfigId => options.config_id = Some(text()),
             Name::Namespace => options.namespace = Some(text()),
             Name::CoreDump => options.core_dump = true,
@@ -117,8 +119,7 @@ impl Parsed {
             Name::IgnoreSigint => options.ignore_sigint = true,
             Name::Version => self.request = Request::Version,
             Name::Help => self.request = Request::Help,
-            // There is no BFD process that these could be about.
-            Name::NoBfd | Name::BfdPid | Name::Genhash => {}
+            Name::Genhash => {}
             Name::ReleaseVips
             | Name::AddressMonitoring
             | Name::AllConfig
@@ -201,6 +202,8 @@ mod tests {
         assert_eq!(o.file, Path::new("/x/y"));
         assert!(matches!(o.facility, Facility::LOG_LOCAL3));
         assert_eq!(o.vrrp_pid_file.as_deref(), Some(Path::new("/run/v.pid")));
+        let o = options("-B -b /run/b.pid");
+        assert!(!o.bfd && o.bfd_pid_file.as_deref() == Some(Path::new("/run/b.pid")));
         assert_eq!(options("-nf /a").file, Path::new("/a"));
         assert_eq!(options("--use-file=/a").file, Path::new("/a"));
         assert_eq!(options("--use-file /a --dont-fork").file, Path::new("/a"));

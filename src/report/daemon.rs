@@ -68,6 +68,7 @@ pub(super) fn mail(out: &mut Outline, mail: &Mail) {
 pub(super) fn processes(out: &mut Outline, processes: &Processes) {
     scheduling(out, "VRRP", &processes.vrrp);
     scheduling(out, "Checker", &processes.checker);
+    scheduling(out, "BFD", &processes.bfd);
     let ascent = processes.ascent;
     if ascent.ceiling > 0 {
         out.value(1, "Max auto priority", ascent.ceiling);

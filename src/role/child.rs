@@ -2,7 +2,7 @@
 
 use super::control::ToParent;
 use super::schedule::Scheduler;
-use super::{Exit, Role, RoleContext, checker, paths, vrrp};
+use super::{Exit, Role, RoleContext, bfd, checker, paths, vrrp};
 use crate::logging;
 use crate::os::pid_file::{Failure, PidFile};
 use crate::os::process::{self, Held};
@@ -23,6 +23,8 @@ pub struct Inheritance {
     pub board: std::rc::Rc<super::board::Board>,
     /// The ledger.
     pub ledger: std::rc::Rc<super::ledger::Ledger>,
+    /// The session board.
+    pub sessions: std::rc::Rc<super::sessions::SessionBoard>,
     /// The handover.
     pub handover: std::rc::Rc<super::handover::Handover>,
     /// Whether nobody has played the role since the daemon was started.
@@ -40,6 +42,7 @@ pub fn run(inheritance: Inheritance, held: Held) -> Exit {
         model,
         board,
         ledger,
+        sessions,
         handover,
         first,
         resume,
@@ -77,6 +80,7 @@ pub fn run(inheritance: Inheritance, held: Held) -> Exit {
         signals,
         board,
         ledger,
+        sessions,
         handover,
         first,
         resume,
@@ -85,6 +89,7 @@ pub fn run(inheritance: Inheritance, held: Held) -> Exit {
     match role {
         Role::Vrrp => vrrp::run(context),
         Role::Checker => checker::run(context),
+        Role::Bfd => bfd::run(context),
     }
 }
 

@@ -1,7 +1,8 @@
-//! The processes: parent (supervise, watchdog, reload), vrrp and checker. Thin shells: descriptors and time in, cores, actions out.
+//! The processes: parent (supervise, watchdog, reload), vrrp, checker and bfd. Thin shells: descriptors and time in, cores, actions out.
 //!
 //! This file is what the roles share: what a child is given when it is forked, and how it ends.
 
+mod bfd;
 pub mod board;
 mod checker;
 mod child;
@@ -23,6 +24,8 @@ mod reload;
 mod reload_time;
 pub mod runner;
 mod schedule;
+pub mod sessions;
+mod shared_records;
 pub mod start;
 pub mod sync_daemon;
 mod systemd;
@@ -39,6 +42,7 @@ use control::ToParent;
 use handover::Handover;
 use ledger::Ledger;
 use schedule::Scheduler;
+use sessions::SessionBoard;
 use std::rc::Rc;
 
 /// A process that the parent forks.
@@ -48,17 +52,20 @@ pub enum Role {
     Vrrp,
     /// Checks real servers.
     Checker,
+    /// Speaks BFD.
+    Bfd,
 }
 
 impl Role {
     /// All of them, in the order they are started.
-    pub const ALL: [Role; 2] = [Role::Vrrp, Role::Checker];
+    pub const ALL: [Role; 3] = [Role::Vrrp, Role::Checker, Role::Bfd];
 
     /// As in "VRRP child process(123) died".
     pub fn title(self) -> &'static str {
         match self {
             Role::Vrrp => "VRRP",
             Role::Checker => "Healthcheck",
+            Role::Bfd => "BFD",
         }
     }
 
@@ -67,6 +74,7 @@ impl Role {
         match self {
             Role::Vrrp => "Keepalived_vrrp",
             Role::Checker => "Keepalived_healthcheckers",
+            Role::Bfd => "Keepalived_bfd",
         }
     }
 }
@@ -79,6 +87,7 @@ impl Role {
             Role::Checker => {
                 options.checker && (options.all_roles || !model.lvs.virtual_servers.is_empty())
             }
+            Role::Bfd => options.bfd && (options.all_roles || !model.bfd.is_empty()),
         }
     }
 }
@@ -87,7 +96,7 @@ impl Role {
     /// Whether a process that replaces one which died knows all that it left in the kernel, whatever is configured by then.
     pub fn leaves_nothing_unknown(self) -> bool {
         match self {
-            Role::Vrrp => false,
+            Role::Vrrp | Role::Bfd => false,
             Role::Checker => true,
         }
     }
@@ -100,6 +109,7 @@ impl Role {
                 old.vrrp != new.vrrp || old.global != new.global || new.global.fifo_states_on_reload
             }
             Role::Checker => old.lvs != new.lvs || old.global != new.global,
+            Role::Bfd => old.bfd != new.bfd || old.global != new.global,
         }
     }
 
@@ -112,6 +122,7 @@ impl Role {
         match self {
             Role::Vrrp => part.vrrp.clone_from(&model.vrrp),
             Role::Checker => part.lvs.clone_from(&model.lvs),
+            Role::Bfd => part.bfd.clone_from(&model.bfd),
         }
         part
     }
@@ -127,6 +138,7 @@ fn process_name(global: &Global, role: Option<Role>) -> &str {
         None => (&names.parent, PROCESS_NAME),
         Some(Role::Vrrp) => (&names.vrrp, "keepalived_vrrp"),
         Some(Role::Checker) => (&names.checker, "keepalived_lvs"),
+        Some(Role::Bfd) => (&names.bfd, "keepalived_bfd"),
     };
     match given {
         Some(name) => name,
@@ -188,6 +200,8 @@ pub struct RoleContext {
     pub board: Rc<Board>,
     /// The same of checkers.
     pub ledger: Rc<Ledger>,
+    /// What the BFD process knows of its sessions, and whom it rings.
+    pub sessions: Rc<SessionBoard>,
     /// Where the configuration of `Order::Reload` is found.
     pub handover: Rc<Handover>,
     /// The daemon has been started just now.

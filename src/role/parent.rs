@@ -8,6 +8,7 @@ use super::handover::Handover;
 use super::ledger::Ledger;
 use super::lifecycle::Lifecycle;
 use super::reload_time::Appointment;
+use super::sessions::SessionBoard;
 use super::systemd::{self, Progress};
 use super::watch::BackOff;
 use super::{Exit, Role, paths};
@@ -82,6 +83,7 @@ pub(super) struct Parent {
     pub(super) model: Rc<Model>,
     pub(super) board: Rc<Board>,
     pub(super) ledger: Rc<Ledger>,
+    pub(super) sessions: Rc<SessionBoard>,
     pub(super) pid_file: Option<PidFile>,
     pub(super) signals: Signals,
     pub(super) events: Loop<Source>,
@@ -129,14 +131,15 @@ impl Parent {
                 awaited: wanted,
             })
         };
-        let [vrrp, checker] = Role::ALL.map(post);
-        let posts = [vrrp?, checker?];
+        let [vrrp, checker, bfd] = Role::ALL.map(post);
+        let posts = [vrrp?, checker?, bfd?];
         Ok(Parent {
             options,
             directory,
             model,
             board: Rc::new(Board::new()?),
             ledger,
+            sessions: Rc::new(SessionBoard::new()?),
             pid_file,
             signals,
             events,

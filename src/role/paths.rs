@@ -19,6 +19,7 @@ pub fn pid_file(options: &Options, global: &Global, role: Option<Role>) -> PathB
         None => (&options.pid_file, "keepalived"),
         Some(Role::Vrrp) => (&options.vrrp_pid_file, "vrrp"),
         Some(Role::Checker) => (&options.checker_pid_file, "checkers"),
+        Some(Role::Bfd) => (&options.bfd_pid_file, "bfd"),
     };
     given
         .clone()
@@ -126,6 +127,7 @@ pub fn log_file(options: &Options, role: Option<Role>) -> Option<PathBuf> {
         None => "",
         Some(Role::Vrrp) => "_vrrp",
         Some(Role::Checker) => "_healthcheckers",
+        Some(Role::Bfd) => "_bfd",
     };
     Some(file_of_process(&path, suffix))
 }
@@ -146,12 +148,17 @@ mod tests {
         let mut options = Options::default();
         let mut global = Global::default();
         let paths = |options: &Options, global: &Global| {
-            [None, Some(Role::Vrrp), Some(Role::Checker)]
+            [None, Some(Role::Vrrp), Some(Role::Checker), Some(Role::Bfd)]
                 .map(|role| pid_file(options, global, role).display().to_string())
         };
         assert_eq!(
             paths(&options, &global),
-            ["/run/keepalived.pid", "/run/vrrp.pid", "/run/checkers.pid"]
+            [
+                "/run/keepalived.pid",
+                "/run/vrrp.pid",
+                "/run/checkers.pid",
+                "/run/bfd.pid"
+            ]
         );
         global.use_pid_dir = true;
         assert_eq!(paths(&options, &global)[1], "/run/keepalived/vrrp.pid");
@@ -179,7 +186,8 @@ mod tests {
             [
                 "/x.pid",
                 "/run/keepalived/vrrp_blue.pid",
-                "/run/keepalived/checkers_blue.pid"
+                "/run/keepalived/checkers_blue.pid",
+                "/run/keepalived/bfd_blue.pid"
             ]
         );
     }

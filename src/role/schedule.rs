@@ -39,6 +39,7 @@ impl Scheduler {
         let wanted = match self.role {
             Role::Vrrp => &processes.vrrp,
             Role::Checker => &processes.checker,
+            Role::Bfd => &processes.bfd,
         };
         if *wanted == self.wanted && processes.ascent == self.ascent.rule {
             return;
@@ -52,6 +53,7 @@ impl Scheduler {
         let word = match self.role {
             Role::Vrrp => "vrrp",
             Role::Checker => "checker",
+            Role::Bfd => "bfd",
         };
         let mut refusals = Refusals::default();
         let Scheduling {

@@ -159,6 +159,7 @@ fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
         "vrrp_process_name" => {
             set_name(&mut global.process_names.vrrp, process_name(context, item))
         }
+        "bfd_process_name" => set_name(&mut global.process_names.bfd, process_name(context, item)),
         "checker_process_name" => set_name(
             &mut global.process_names.checker,
             process_name(context, item),

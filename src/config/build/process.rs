@@ -25,6 +25,9 @@ pub(super) fn statement(
     if let Some(word) = word.strip_prefix("checker_") {
         return of_one(&mut processes.checker, word, context, item);
     }
+    if let Some(word) = word.strip_prefix("bfd_") {
+        return of_one(&mut processes.bfd, word, context, item);
+    }
     ascent(&mut processes.ascent, context, item)
 }
 

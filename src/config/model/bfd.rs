@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// How many sessions there may be: what of them other processes know has its place in shared memory.
+pub const BFD_INSTANCES_MAX: usize = 1 << 14;
+
 /// One `bfd_instance`. Names are unique, and so are neighbours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BfdInstance {

@@ -68,6 +68,8 @@ pub struct ProcessNames {
     pub vrrp: Option<String>,
     /// `checker_process_name`.
     pub checker: Option<String>,
+    /// `bfd_process_name`.
+    pub bfd: Option<String>,
 }
 
 impl Global {

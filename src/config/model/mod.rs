@@ -27,7 +27,7 @@ mod watched;
 mod web;
 
 pub use auth_hmac::{AuthHmac, Freshness, HmacMode};
-pub use bfd::BfdInstance;
+pub use bfd::{BFD_INSTANCES_MAX, BfdInstance};
 pub use buffers::{BufferPolicy, NetlinkBuffer, ReceiveBuffers};
 pub use checker::{
     Checker, Connection, Dialogue, DnsProbe, PatternByte, Probe, Reply, ScriptProbe, Source,

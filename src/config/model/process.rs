@@ -11,6 +11,8 @@ pub struct Processes {
     pub vrrp: Scheduling,
     /// `checker_*`.
     pub checker: Scheduling,
+    /// `bfd_*`.
+    pub bfd: Scheduling,
     /// `max_auto_priority` and `min_auto_priority_delay`: of each of them.
     pub ascent: AutoPriority,
 }

@@ -38,7 +38,7 @@ fn global_settings_reach_instances_wherever_they_stand() {
 #[test]
 fn names_of_processes() {
     let loaded = read(
-        "global_defs {\n process_names\n process_name parent\n vrrp_process_name gr\u{fc}ne_grenze_xyz\n lvs_process_name old\n}\n",
+        "global_defs {\n process_names\n process_name parent\n vrrp_process_name gr\u{fc}ne_grenze_xyz\n lvs_process_name old\n bfd_process_name b\n}\n",
     );
     let names = &loaded.model.global.process_names;
     assert!(names.children);
@@ -47,6 +47,7 @@ fn names_of_processes() {
     assert_eq!(names.vrrp.as_deref(), Some("gr\u{fc}ne_grenze_x"));
     assert!(said(&loaded, "vrrp_process_name"));
     assert_eq!(names.checker.as_deref(), Some("old"));
+    assert_eq!(names.bfd.as_deref(), Some("b"));
     assert!(!said(&loaded, "process_name is not implemented"));
     assert!(!said(&loaded, "process_names is not implemented"));
 }
@@ -55,7 +56,8 @@ fn names_of_processes() {
 fn how_processes_are_run() {
     let loaded = read(
         "global_defs {\n vrrp_priority -20\n vrrp_rt_priority 99\n vrrp_no_swap\n vrrp_cpu_affinity 3 1 3\n vrrp_rlimit_rtime 5000\n \
-         checker_priority 19\n checker_cpu_affinity 0\n checker_cpu_affinity x\n max_auto_priority\n min_auto_priority_delay 5\n}\n",
+         checker_priority 19\n checker_cpu_affinity 0\n checker_cpu_affinity x\n max_auto_priority\n min_auto_priority_delay 5\n \
+         bfd_priority -3\n bfd_rlimit_rttime 7\n bfd_no_swap\n bfd_rt_priority 2\n bfd_cpu_affinity 1\n}\n",
     );
     let processes = &loaded.model.global.processes;
     let vrrp = Scheduling {
@@ -68,6 +70,15 @@ fn how_processes_are_run() {
     assert_eq!(processes.vrrp, vrrp);
     assert_eq!(processes.checker.cpus, [0], "a bad line changes nothing");
     assert_eq!(processes.checker.nice, Some(19));
+    let bfd = Scheduling {
+        nice: Some(-3),
+        realtime: Some(2),
+        realtime_limit: Duration::from_micros(7),
+        no_swap: true,
+        cpus: vec![1],
+    };
+    assert_eq!(processes.bfd, bfd);
+    assert!(!said(&loaded, "not implemented"));
     assert_eq!(
         (processes.ascent.ceiling, processes.ascent.delay),
         (99, Duration::from_micros(5))

@@ -3,7 +3,7 @@
 use super::Context;
 use crate::config::diagnostic::quote;
 use crate::config::keywords::Block;
-use crate::config::model::BfdInstance;
+use crate::config::model::{BFD_INSTANCES_MAX, BfdInstance};
 use crate::config::read::Item;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -66,6 +66,15 @@ impl Sessions {
                 span,
                 format!("BFD {shown} already specified"),
                 "give it another name; the block is ignored",
+            );
+            return;
+        }
+        if self.instances.len() >= BFD_INSTANCES_MAX {
+            let message = format!("BFD {shown} is one more than {BFD_INSTANCES_MAX} sessions");
+            context.fault(
+                span,
+                message,
+                "give it up, or another; the block is ignored",
             );
             return;
         }

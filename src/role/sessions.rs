@@ -1,0 +1,128 @@
+//! The session board: in which state each BFD session is, in memory shared by the parent and its children. The BFD process writes it,
+//! and rings the bells of those that read: the VRRP process, the checker process, and a BFD process that replaces a dead one and goes
+//! on with what its neighbours know of it.
+//!
+//! Readers read all of it: nothing is queued, so that nothing is lost, nobody waits, and one that was replaced sees what is.
+
+use super::Role;
+use super::shared_records::SharedRecords;
+use crate::config::model::BFD_INSTANCES_MAX;
+use crate::os::bell::Bell;
+use std::io;
+
+/// Words of a name: its bytes, and zeros behind.
+const NAME_WORDS: usize = 4;
+/// Bytes of a name; the longest one is a byte shorter.
+const NAME_BYTES: usize = NAME_WORDS * size_of::<u64>();
+/// Words that are the BFD process's own.
+pub const RESUME_WORDS: usize = 4;
+/// Words of a record: name, state, what the BFD process resumes from.
+const WORDS: usize = NAME_WORDS + 1 + RESUME_WORDS;
+
+/// What is known of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// The name of its `bfd_instance`; at most 31 bytes of it are kept.
+    pub name: String,
+    /// Its state, as the packets number it (RFC 5880 section 4.1).
+    pub state: u8,
+    /// What a BFD process that replaces this one needs; its own business.
+    pub resume: [u64; RESUME_WORDS],
+}
+
+/// The board. Made by the parent before it forks, never replaced.
+pub struct SessionBoard {
+    records: SharedRecords<WORDS>,
+    bells: [Bell; Role::ALL.len()],
+}
+
+impl SessionBoard {
+    /// An empty one.
+    pub fn new() -> io::Result<Self> {
+        let [vrrp, checker, bfd] = Role::ALL.map(|_| Bell::new());
+        Ok(SessionBoard {
+            records: SharedRecords::new(BFD_INSTANCES_MAX)?,
+            bells: [vrrp?, checker?, bfd?],
+        })
+    }
+
+    /// Writes the record of a place; places are the BFD process's to give, from 0 without gaps. The bells are to be rung behind it.
+    pub fn write(&self, place: usize, record: &SessionRecord) {
+        let mut name = [0; NAME_BYTES];
+        let bytes = record.name.as_bytes();
+        for (to, from) in name.iter_mut().take(NAME_BYTES - 1).zip(bytes) {
+            *to = *from;
+        }
+        let mut words = [0; WORDS];
+        let (chunks, _) = name.as_chunks();
+        let all = chunks.iter().map(|bytes| u64::from_ne_bytes(*bytes));
+        let all = all.chain([u64::from(record.state)]).chain(record.resume);
+        for (to, from) in words.iter_mut().zip(all) {
+            *to = from;
+        }
+        self.records.write(place, words);
+    }
+
+    /// Forgets the record of a place and all after it.
+    pub fn truncate(&self, place: usize) {
+        self.records.truncate(place);
+    }
+
+    /// The sessions whose record is whole. Of one that is just being written nothing is said: its bell rings in a moment.
+    pub fn records(&self) -> impl Iterator<Item = SessionRecord> {
+        self.records.all().filter_map(|(_, record)| {
+            let (name, rest) = record.split_first_chunk::<NAME_WORDS>()?;
+            let (state, resume) = rest.split_first()?;
+            let bytes: Vec<u8> = name
+                .iter()
+                .flat_map(|word| word.to_ne_bytes())
+                .take_while(|byte| *byte != 0)
+                .collect();
+            Some(SessionRecord {
+                name: String::from_utf8(bytes).ok()?,
+                state: u8::try_from(*state).ok()?,
+                resume: *resume.first_chunk()?,
+            })
+        })
+    }
+
+    /// Wakes a process: something was written.
+    pub fn ring(&self, role: Role) {
+        self.bell(role).ring();
+    }
+
+    /// What a process listens to, and answers before it reads.
+    pub fn bell(&self, role: Role) -> &Bell {
+        // `Role::ALL` is in the order of the variants.
+        &self.bells[role as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(name: &str, state: u8) -> SessionRecord {
+        SessionRecord {
+            name: name.to_owned(),
+            state,
+            resume: [1, u64::MAX, 0, state.into()],
+        }
+    }
+
+    #[test]
+    fn sessions_are_read_as_they_were_written() {
+        let board = SessionBoard::new().expect("memory");
+        let longest = "x".repeat(31);
+        let written = [record("", 0), record("grün", 3), record(&longest, 1)];
+        for (place, record) in written.iter().enumerate() {
+            board.write(place, record);
+        }
+        board.write(3, &record(&"y".repeat(40), 2));
+        let read = || board.records().collect::<Vec<_>>();
+        assert_eq!(read()[..3], written);
+        assert_eq!(read()[3].name, "y".repeat(31));
+        board.truncate(1);
+        assert_eq!(read(), written[..1]);
+    }
+}
