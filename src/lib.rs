@@ -17,6 +17,7 @@
 //! that come back; their outcomes return as new events. Programs of the user are started by a runner, a small process that the role
 //! forks: neither the copy of a large process nor the disk that a program lies on may delay an advert.
 
+pub mod bfd;
 pub mod check;
 pub mod cli;
 pub mod config;

@@ -1,0 +1,124 @@
+//! All sessions of the process, and which of them an event is for (RFC 5880 section 6.3). Another configuration is in reload.rs.
+
+use super::notice::{Limit, Notice};
+use super::session::Session;
+use super::{Action, Context, Event, SessionId, TimerKey};
+use crate::time::Instant;
+use crate::wire::bfd::Packet;
+use rustc_hash::FxHashMap;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+/// The sessions.
+#[derive(Default)]
+pub struct Sessions {
+    pub(super) slots: Vec<Option<Session>>,
+    pub(super) free: Vec<SessionId>,
+    pub(super) by_discriminator: FxHashMap<NonZeroU32, SessionId>,
+    /// By the neighbour's address and whether it is multihop.
+    pub(super) by_neighbor: FxHashMap<(IpAddr, bool), SessionId>,
+    pub(super) by_name: FxHashMap<String, SessionId>,
+    malformed: Limit,
+    strangers: Limit,
+}
+
+impl Sessions {
+    /// The session at a place.
+    pub fn session(&self, id: SessionId) -> Option<&Session> {
+        self.slots.get(id)?.as_ref()
+    }
+
+    /// All of them, with their places.
+    pub fn sessions(&self) -> impl Iterator<Item = (SessionId, &Session)> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(|(id, slot)| Some((id, slot.as_ref()?)))
+    }
+
+    /// Takes in what has happened. `random` gives numbers that nobody outside can foresee.
+    pub fn handle(
+        &mut self,
+        now: Instant,
+        event: Event<'_>,
+        random: &mut dyn FnMut() -> u64,
+        actions: &mut Vec<Action>,
+    ) {
+        let cx = &mut Context {
+            now,
+            random,
+            actions,
+        };
+        match event {
+            Event::Configure { instances, known } => self.configure(instances, known, cx),
+            Event::Packet {
+                source,
+                ttl,
+                multihop,
+                bytes,
+            } => self.hear((source, multihop), ttl, bytes, cx),
+            Event::Timer(TimerKey::Transmit(id)) => self.with(id, |it| it.transmit(cx)),
+            Event::Timer(TimerKey::Detect(id)) => self.with(id, |it| it.expire(cx)),
+            Event::Bound { session, port } => self.with(session, |it| it.bound(port, cx)),
+            Event::Sent { session, error } => self.with(session, |it| it.sent(error, cx)),
+            // What those who follow sessions know stays as it is: they stop, too.
+            Event::Stop => {
+                for session in self.slots.iter_mut().flatten() {
+                    session.shut_down(cx);
+                }
+                self.forget();
+            }
+        }
+    }
+
+    fn forget(&mut self) {
+        *self = Sessions::default();
+    }
+
+    fn with(&mut self, id: SessionId, act: impl FnOnce(&mut Session)) {
+        if let Some(session) = self.slots.get_mut(id).and_then(Option::as_mut) {
+            act(session);
+        }
+    }
+
+    /// A datagram (section 6.8.6).
+    fn hear(
+        &mut self,
+        (source, multihop): (IpAddr, bool),
+        ttl: Option<u8>,
+        bytes: &[u8],
+        cx: &mut Context<'_>,
+    ) {
+        let packet = match Packet::parse(bytes) {
+            Ok(packet) => packet,
+            Err(fault) => {
+                if let Some(suppressed) = self.malformed.allow(cx.now) {
+                    cx.actions.push(Action::Tell(Notice::Malformed {
+                        source,
+                        fault,
+                        suppressed,
+                    }));
+                }
+                return;
+            }
+        };
+        let found = match packet.your_discriminator {
+            Some(discriminator) => self.by_discriminator.get(&discriminator),
+            None => self.by_neighbor.get(&(source, multihop)),
+        };
+        let session = found
+            .and_then(|id| self.slots.get_mut(*id)?.as_mut())
+            .filter(|session| session.config().multihop == multihop);
+        let Some(session) = session else {
+            if let Some(suppressed) = self.strangers.allow(cx.now) {
+                cx.actions.push(Action::Tell(Notice::Stranger {
+                    source,
+                    discriminator: packet.your_discriminator,
+                    suppressed,
+                }));
+            }
+            return;
+        };
+        if session.admits(source, ttl, cx) {
+            session.hear(&packet, cx);
+        }
+    }
+}
