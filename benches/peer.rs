@@ -53,7 +53,7 @@ const RT_PRIORITY: &str = "global_defs {\n    vrrp_rt_priority 50\n}\n";
 type Row = (&'static str, &'static str, fn(Binary) -> f64);
 
 /// Rows, in the order of the table, and how often each is measured: the median counts.
-const ROWS: [(Row, usize); 23] = [
+const ROWS: [(Row, usize); 24] = [
     (
         ("-t, 5,000 instances", "ms", |binary| {
             test_time(binary, &instances(5_000))
@@ -144,6 +144,14 @@ const ROWS: [(Row, usize); 23] = [
             "latest advert of 100 instances at 0.1 s beside 500 scripts at 1 s, in 20 s",
             "ms",
             |binary| scripts::latest(binary, SCRIPTS),
+        ),
+        3,
+    ),
+    (
+        (
+            "adverts later than 5 ms without scripts, of 20,000",
+            "adverts",
+            |binary| scripts::late(binary, 0),
         ),
         3,
     ),

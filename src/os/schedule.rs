@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// This process, to the calls below.
 const SELF: Pid = Pid::from_raw(0);
+/// The shortest slice that the kernel grants.
+const SHORT_SLICE: Duration = Duration::from_micros(100);
 /// In `sched_setscheduler(2)`: what this process forks runs as any other.
 const RESET_ON_FORK: libc::c_int = libc::SCHED_RESET_ON_FORK;
 
@@ -72,6 +74,32 @@ fn set_scheduler(policy: libc::c_int, priority: libc::c_int) -> io::Result<()> {
     };
     // SAFETY: the kernel reads one `sched_param`, which outlives the call.
     check(unsafe { libc::sched_setscheduler(0, policy, &parameters) }).map(drop)
+}
+
+/// Asks for short slices of the processor, or for the usual ones again. Linux 6.12 and later share it by deadlines (EEVDF): who wants
+/// it for less at a time has it sooner after waking up, and no more of it. Older kernels take no notice, nor do real-time policies.
+pub fn set_prompt(prompt: bool) -> io::Result<()> {
+    ordinary();
+    let mut attributes = attributes()?;
+    if attributes.sched_policy != libc::SCHED_OTHER as u32 {
+        return Ok(());
+    }
+    attributes.sched_runtime = match prompt {
+        true => SHORT_SLICE.as_nanos() as u64,
+        false => 0,
+    };
+    // SAFETY: the kernel reads one `sched_attr` of the size that it holds, which outlives the call.
+    check(unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &attributes, 0) } as i32).map(drop)
+}
+
+/// How this process is scheduled: its slice in nanoseconds is `sched_runtime`.
+fn attributes() -> io::Result<libc::sched_attr> {
+    // SAFETY: a structure of numbers, for which zero is a value.
+    let mut attributes: libc::sched_attr = unsafe { std::mem::zeroed() };
+    let size = size_of_val(&attributes);
+    // SAFETY: the kernel writes at most `size` bytes to it, which outlives the call.
+    check(unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &mut attributes, size, 0) } as i32)?;
+    Ok(attributes)
 }
 
 /// After so much computing without a pause under a real-time policy this process gets SIGXCPU, and another one every second after;
@@ -157,6 +185,7 @@ pub fn be_ordinary() {
     // What cannot be had back (a lower nice value without CAP_SYS_NICE) only makes this process wait longer.
     let _ = set_realtime(None);
     let _ = set_nice(None);
+    let _ = set_prompt(false);
     let _ = set_realtime_limit(None);
     let _ = set_cpus(&[]);
 }

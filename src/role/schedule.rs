@@ -24,8 +24,12 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// Of a process that runs as it was started.
+    /// Of a process that runs as it was started, but that its turn comes sooner if it speaks to peers: an advert must not wait for
+    /// scripts that run meanwhile. Where that is not granted nothing else is lost.
     pub fn new(role: Role) -> Self {
+        if role != Role::Checker {
+            let _ = schedule::set_prompt(true);
+        }
         Scheduler {
             role,
             wanted: Scheduling::default(),

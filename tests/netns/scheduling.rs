@@ -25,6 +25,7 @@ const ROUND_ROBIN: i64 = 2;
 pub fn cases() -> Vec<Case> {
     vec![
         privileged_case("scheduling::as_configured_or_said", as_configured_or_said),
+        case("scheduling::its_turn_comes_soon", its_turn_comes_soon),
         case("scheduling::refusals_are_said_once", refusals_are_said_once),
         case(
             "scheduling::what_needs_no_privilege",
@@ -39,7 +40,7 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// What the kernel says of a process.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Run {
     policy: i64,
     realtime: i64,
@@ -47,6 +48,8 @@ struct Run {
     cpus: String,
     locked: bool,
     realtime_limit: String,
+    /// How much of a processor it asks for at a time, in nanoseconds, where the kernel tells.
+    slice: Option<u64>,
 }
 
 fn run(pid: Pid) -> Run {
@@ -64,7 +67,14 @@ fn run(pid: Pid) -> Run {
     let limit = limits
         .lines()
         .find_map(|line| line.strip_prefix("Max realtime timeout"));
+    let scheduled = fs::read_to_string(format!("/proc/{pid}/sched")).unwrap_or_default();
+    let slice = scheduled
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.trim() == "se.slice")
+        .and_then(|(_, value)| value.trim().parse().ok());
     Run {
+        slice,
         policy: field(41),
         realtime: field(40),
         nice: field(19),
@@ -120,8 +130,13 @@ fn said(node: &Node, part: &str) -> usize {
 fn as_configured_or_said() {
     let world = started("router_id plain");
     let node = &world.nodes[0];
-    let ordinary = run(vrrp(node));
+    let (ordinary, parent) = (run(vrrp(node)), run(node.pid()));
     assert_eq!((ordinary.policy, ordinary.locked), (OTHER, false));
+    let alike = Run {
+        slice: ordinary.slice,
+        ..parent.clone()
+    };
+    assert_eq!(alike, ordinary);
     reload(node, ALL, 1);
     let asked = run(vrrp(node));
     if !is_granted(node) {
@@ -137,13 +152,10 @@ fn as_configured_or_said() {
         cpus: "0".into(),
         locked: true,
         realtime_limit: "50000".into(),
+        slice: asked.slice,
     };
     assert_eq!(asked, expected);
-    assert_eq!(
-        run(node.pid()),
-        ordinary,
-        "the parent runs as it was started"
-    );
+    assert_eq!(run(node.pid()), parent, "it runs as it was started");
     // One that replaces a dead process runs so from its start.
     let dead = vrrp(node);
     kill(dead, Signal::SIGKILL).expect("kill");
@@ -168,6 +180,34 @@ fn as_configured_or_said() {
     assert_eq!(run(vrrp(node)), ordinary, "all is taken back");
     assert_eq!(said(node, "is missing"), 0, "{}", node.log());
     node.stop();
+}
+
+/// The VRRP process asks for little at a time, so that it gets it sooner than programs that were started before: so does one that
+/// replaces it, and none of its own programs.
+fn its_turn_comes_soon() {
+    let world = started("router_id plain");
+    let node = &world.nodes[0];
+    let usual = run(node.pid()).slice;
+    let may_be_short = usual.is_some() && has_slices();
+    let is_short = || run(vrrp(node)).slice < usual;
+    assert_eq!(is_short(), may_be_short, "{:?}", run(vrrp(node)));
+    let dead = vrrp(node);
+    kill(dead, Signal::SIGKILL).expect("kill");
+    wait_until("a replacement", secs(5), || {
+        node.vrrp_pid().is_some_and(|pid| pid != dead)
+    });
+    if may_be_short {
+        wait_until("it asks for the same", secs(5), is_short);
+    }
+    node.stop();
+}
+
+/// Since Linux 6.12 a process may say how much it wants at a time.
+fn has_slices() -> bool {
+    let system = nix::sys::utsname::uname().expect("the kernel's name");
+    let release = system.release().to_string_lossy().into_owned();
+    let mut numbers = release.split('.').map_while(|part| part.parse().ok());
+    (numbers.next(), numbers.next()) >= (Some(6), Some(12))
 }
 
 fn refusals_are_said_once() {
