@@ -12,7 +12,9 @@ use crate::track::Level;
 use crate::track::file::{Files, Reading};
 use crate::track::process::Processes;
 use crate::track::script::{Outcome, Scripts};
+use crate::track::session::Sessions;
 use crate::vrrp::{Actions, Event, Interface};
+use crate::wire::bfd::State;
 use std::net::Ipv4Addr;
 
 const PASSWORD: &str = "571f97b2";
@@ -71,6 +73,7 @@ struct Life {
     scripts: Scripts,
     files: Files,
     processes: Processes,
+    sessions: Sessions,
 }
 
 fn with_trackers<T>(
@@ -99,6 +102,7 @@ fn with_trackers<T>(
             scripts: &life.scripts,
             files: &life.files,
             processes: &life.processes,
+            sessions: &life.sessions,
         },
         fifos: Vec::new(),
         known: &known,
@@ -287,6 +291,7 @@ fn tracking() -> (Model, Router, Life) {
         (TrackerKind::Script, "chk", -20),
         (TrackerKind::File, "load", 2),
         (TrackerKind::Process, "web", 5),
+        (TrackerKind::Bfd, "peer", 3),
     ];
     let instance = &mut vrrp.instances[0];
     instance.priority = 100;
@@ -295,7 +300,7 @@ fn tracking() -> (Model, Router, Life) {
             kind,
             name: name.into(),
             weight,
-            reverse: false,
+            reverse: kind == TrackerKind::Bfd,
         })
         .to_vec();
     instance.notify.master = Some(command(&["/usr/bin/tell", "it"]));
@@ -310,8 +315,10 @@ fn tracking() -> (Model, Router, Life) {
     processes.configure(&vrrp.processes, &mut Vec::new());
     processes.counted(begin, 1, 1, &mut Vec::new());
     processes.counted(begin, 1, 2, &mut Vec::new());
+    life.sessions.follow(["peer"].into_iter());
+    life.sessions.hear("peer", State::Up);
     let mut router = running(&model);
-    let levels = [Level::Down, Level::Value(-7), Level::Down];
+    let levels = [Level::Down, Level::Value(-7), Level::Down, Level::Up];
     for ((kind, name, _), level) in kinds.into_iter().zip(levels) {
         let event = Event::Tracker { kind, name, level };
         router.handle(begin, event, &mut Actions::new());
@@ -324,10 +331,12 @@ fn the_data_file_says_what_is_tracked_and_what_it_adds() {
     let (model, router, life) = tracking();
     let text = with_trackers(&model, &router, &life, data);
     for part in [
-        "   Effective priority = 66\n",
+        "   Effective priority = 63\n",
         "   Tracked script = chk weight -20 Down now -20\n",
         "   Tracked file = load weight 2 -7 now -14\n",
         "   Tracked process = web weight 5 Down now +0\n",
+        "   Tracked BFD = peer weight 3 reverse Up now -3\n",
+        "------< VRRP Track BFDs >------\n VRRP Track BFD = peer\n   Session state = Up\n   Status = Up\n   Tracking VRRP instances :\n     VI_\"1\", weight 3 reverse now -3\n",
         "------< VRRP Scripts >------\n VRRP Script = chk\n   Command = '/usr/bin/check' '-q'\n   Interval = 1 sec\n   Timeout = 2 sec\n",
         "   Status = Down\n   Last run = exited with status 2\n   Contrary results in a row = 0\n   Running = false\n   Next run = 1000001.000000\n",
         "   Tracking VRRP instances :\n     VI_\"1\", weight -20 now -20\n",
@@ -351,7 +360,7 @@ fn json_has_what_is_tracked_and_who_is_told() {
         ("script_master", serde_json::json!("'/usr/bin/tell' 'it'")),
         ("script_backup", serde_json::Value::Null),
         ("notify_deleted", serde_json::json!(true)),
-        ("effective_priority", serde_json::json!(66)),
+        ("effective_priority", serde_json::json!(63)),
         ("base_priority", serde_json::json!(100)),
     ] {
         assert_eq!(data[field], expected, "{field}");

@@ -1,4 +1,4 @@
-//! What is tracked besides interfaces, and what it says: scripts, files, processes; in the data file and in JSON.
+//! What is tracked besides interfaces, and what it says: scripts, files, processes, BFD sessions; in the data file and in JSON.
 
 use super::View;
 use super::json::Object;
@@ -11,6 +11,7 @@ use crate::track::Level;
 use crate::track::file::{File, Files, Reading};
 use crate::track::process::{Process, Processes};
 use crate::track::script::{Script, Scripts};
+use crate::track::session::Sessions;
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
@@ -24,6 +25,8 @@ pub struct Trackers<'a> {
     pub files: &'a Files,
     /// `vrrp_track_process`.
     pub processes: &'a Processes,
+    /// `bfd_instance`.
+    pub sessions: &'a Sessions,
 }
 
 /// A command for a shell, as keepalived writes it: the program that is run, and its arguments, each in quotes.
@@ -48,6 +51,7 @@ pub(super) fn line(out: &mut Outline, view: &View<'_>, tracked: &Tracked) {
         TrackerKind::Script => "Tracked script",
         TrackerKind::File => "Tracked file",
         TrackerKind::Process => "Tracked process",
+        TrackerKind::Bfd => "Tracked BFD",
         TrackerKind::Statics => "Tracked statics of group",
     };
     let reverse = if tracked.reverse { " reverse" } else { "" };
@@ -84,6 +88,7 @@ pub(super) fn sections(out: &mut Outline, view: &View<'_>) {
         scripts,
         files,
         processes,
+        sessions,
     } = view.trackers;
     section(out, "VRRP Scripts", scripts.iter(), |out, script| {
         write_script(out, view, script);
@@ -103,6 +108,12 @@ pub(super) fn sections(out: &mut Outline, view: &View<'_>) {
             tell(out, &followers, TrackerKind::Process, name);
         },
     );
+    section(out, "VRRP Track BFDs", sessions.iter(), |out, session| {
+        out.value(1, "VRRP Track BFD", session.name());
+        out.value(3, "Session state", session.state());
+        out.value(3, "Status", session.level());
+        tell(out, &followers, TrackerKind::Bfd, session.name());
+    });
 }
 
 fn section<T>(

@@ -8,6 +8,7 @@ use super::Role;
 use super::shared_records::SharedRecords;
 use crate::config::model::BFD_INSTANCES_MAX;
 use crate::os::bell::Bell;
+use crate::wire::bfd::State;
 use std::io;
 
 /// Words of a name: its bytes, and zeros behind.
@@ -24,8 +25,8 @@ const WORDS: usize = NAME_WORDS + 1 + RESUME_WORDS;
 pub struct SessionRecord {
     /// The name of its `bfd_instance`; at most 31 bytes of it are kept.
     pub name: String,
-    /// Its state, as the packets number it (RFC 5880 section 4.1).
-    pub state: u8,
+    /// Its state.
+    pub state: State,
     /// What a BFD process that replaces this one needs; its own business.
     pub resume: [u64; RESUME_WORDS],
 }
@@ -56,7 +57,7 @@ impl SessionBoard {
         let mut words = [0; WORDS];
         let (chunks, _) = name.as_chunks();
         let all = chunks.iter().map(|bytes| u64::from_ne_bytes(*bytes));
-        let all = all.chain([u64::from(record.state)]).chain(record.resume);
+        let all = all.chain([record.state as u64]).chain(record.resume);
         for (to, from) in words.iter_mut().zip(all) {
             *to = from;
         }
@@ -80,7 +81,7 @@ impl SessionBoard {
                 .collect();
             Some(SessionRecord {
                 name: String::from_utf8(bytes).ok()?,
-                state: u8::try_from(*state).ok()?,
+                state: State::from_bits(*state as u8),
                 resume: *resume.first_chunk()?,
             })
         })
@@ -102,11 +103,11 @@ impl SessionBoard {
 mod tests {
     use super::*;
 
-    fn record(name: &str, state: u8) -> SessionRecord {
+    fn record(name: &str, state: State) -> SessionRecord {
         SessionRecord {
             name: name.to_owned(),
             state,
-            resume: [1, u64::MAX, 0, state.into()],
+            resume: [1, u64::MAX, 0, state as u64],
         }
     }
 
@@ -114,11 +115,15 @@ mod tests {
     fn sessions_are_read_as_they_were_written() {
         let board = SessionBoard::new().expect("memory");
         let longest = "x".repeat(31);
-        let written = [record("", 0), record("grün", 3), record(&longest, 1)];
+        let written = [
+            record("", State::AdminDown),
+            record("grün", State::Up),
+            record(&longest, State::Down),
+        ];
         for (place, record) in written.iter().enumerate() {
             board.write(place, record);
         }
-        board.write(3, &record(&"y".repeat(40), 2));
+        board.write(3, &record(&"y".repeat(40), State::Init));
         let read = || board.records().collect::<Vec<_>>();
         assert_eq!(read()[..3], written);
         assert_eq!(read()[3].name, "y".repeat(31));

@@ -1,4 +1,4 @@
-//! What the world outside adds to a priority: scripts that are run, files that are read, processes that are counted; what they say,
+//! What the world outside adds to a priority: scripts that are run, files that are read, processes that are counted, BFD sessions; what they say,
 //! and when. Pure: a time and what happened in, what is to be done out.
 
 pub mod census;
@@ -13,6 +13,7 @@ mod process_tests;
 pub mod script;
 #[cfg(test)]
 mod script_tests;
+pub mod session;
 
 use std::fmt;
 

@@ -185,7 +185,8 @@ impl TrackedLine {
             TrackerKind::Script => ObjectKind::Script,
             TrackerKind::File => ObjectKind::File,
             TrackerKind::Process => ObjectKind::Process,
-            TrackerKind::Interface | TrackerKind::Bfd => return None,
+            TrackerKind::Bfd => ObjectKind::Bfd,
+            TrackerKind::Interface => return None,
         };
         Some(TrackedObject {
             kind,

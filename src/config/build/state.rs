@@ -75,6 +75,8 @@ pub(super) struct Tracked {
     pub files: HashMap<String, (i32, bool)>,
     pub processes: HashMap<String, (i32, bool)>,
     pub bfds: HashMap<String, (i32, bool)>,
+    /// The sessions of which checkers hear.
+    pub checked_bfds: HashSet<String>,
 }
 
 /// What tells the packets for one virtual router from those for another of the same id: several may share an interface as long as

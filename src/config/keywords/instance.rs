@@ -42,7 +42,7 @@ pub(super) static VRRP_INSTANCE: &[Keyword] = &[
     k("track_process", "{ <PROC> [weight <-254..254> [reverse or noreverse]] ... }", Lines(TrackProcesses), "none", "2.0.11", 2,
       "Processes; vrrp_track_process must already be defined above").repeated(Appends).acts(),
     k("track_bfd", "{ <BFD> [weight <-253..253> [reverse or noreverse]] ... }", Lines(TrackBfds), "none", "2.0.0", 2,
-      "BFD sessions; bfd_instance must already be defined above; build BFD").repeated(Appends),
+      "BFD sessions; bfd_instance must already be defined above").repeated(Appends).acts(),
     k("mcast_src_ip", "<IP>", Address, "primary address of interface", "<=0.7.6", 2,
       "Source address of adverts").acts(),
     k("unicast_src_ip", "<IP>", Address, "primary address of interface", "1.2.10", 1,

@@ -18,7 +18,7 @@ pub(super) static VRRP_SYNC_GROUP: &[Keyword] = &[
     k("track_process", "{ <PROC> [weight <-254..254> [reverse or noreverse]] ... }", Lines(TrackProcesses), "none", "2.0.11", 2,
       "Processes tracked on behalf of all members").repeated(Appends).acts(),
     k("track_bfd", "{ <BFD> [weight <-253..253> [reverse or noreverse]] ... }", Lines(TrackBfds), "none", "2.0.0", 2,
-      "BFD sessions tracked on behalf of all members; build BFD").repeated(Appends),
+      "BFD sessions tracked on behalf of all members").repeated(Appends).acts(),
     k("notify_backup", "<SCRIPT> [<USER> [[:]<GROUP>]]", Script, "none", "<=0.7.6", 2,
       "Script on group entering BACKUP").repeated(KeepsFirst).acts(),
     k("notify_master", "<SCRIPT> [<USER> [[:]<GROUP>]]", Script, "none", "<=0.7.6", 1,

@@ -23,7 +23,7 @@ pub struct Script {
     pub init_fail: bool,
 }
 
-/// What a line of `track_script`, `track_file` or `track_process` names.
+/// What a line of `track_script`, `track_file`, `track_process` or `track_bfd` names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TrackerKind {
     /// A `vrrp_script`.
@@ -32,6 +32,8 @@ pub enum TrackerKind {
     File,
     /// A `vrrp_track_process`.
     Process,
+    /// A `bfd_instance`.
+    Bfd,
     /// The static addresses, routes and rules of a `track_group`.
     Statics,
 }
@@ -43,6 +45,7 @@ impl TrackerKind {
             TrackerKind::Script => "script",
             TrackerKind::File => "file",
             TrackerKind::Process => "process",
+            TrackerKind::Bfd => "bfd",
             TrackerKind::Statics => "group",
         }
     }

@@ -124,7 +124,7 @@ fn weight(
     let most = kind.weight_max();
     match parse_integer(word.bytes()) {
         Ok(weight) if weight.abs() <= most => i32::try_from(weight).ok(),
-        Ok(weight) if weight.abs() == WEIGHT_READ_MAX => {
+        Ok(weight) if weight.abs() == WEIGHT_READ_MAX && kind != TrackerKind::Bfd => {
             let clamped = weight.signum() * most;
             context.fault(
                 word.span(),

@@ -4,16 +4,16 @@ use super::*;
 
 #[test]
 fn what_is_not_implemented_is_said_once_a_keyword() {
-    let instance = |id: u8| {
+    let service = |id: u8| {
         format!(
-            "vrrp_instance V{id} {{\n interface eth0\n virtual_router_id {id}\n track_bfd {{\n }}\n virtual_ipaddress {{ 10.0.0.{id} }}\n}}\n"
+            "virtual_server 10.0.0.{id} 80 {{\n protocol TCP\n lb_algo wlc\n lb_kind NAT\n snmp_name s{id}\n real_server 10.0.1.1 80 {{\n }}\n}}\n"
         )
     };
     let loaded = read(format!(
         "global_defs {{\n enable_snmp_checker\n}}\n{}{}{}",
-        instance(1),
-        instance(2),
-        instance(3)
+        service(1),
+        service(2),
+        service(3)
     ));
     let said: Vec<&str> = loaded
         .diagnostics
@@ -25,7 +25,7 @@ fn what_is_not_implemented_is_said_once_a_keyword() {
         said,
         [
             "enable_snmp_checker is not implemented yet; it has no effect",
-            "track_bfd is not implemented yet; it has no effect (3 places)"
+            "snmp_name is not implemented yet; it has no effect (3 places)"
         ]
     );
     assert_eq!(loaded.diagnostics.exit_status(), status::CLEAN);

@@ -45,6 +45,38 @@ fn files_and_what_they_weigh() {
 }
 
 #[test]
+fn sessions_and_what_they_weigh() {
+    let session = |name: &str, host: u8, more: &str| {
+        format!("bfd_instance {name} {{\n neighbor_ip 10.1.1.{host}\n{more}\n}}\n")
+    };
+    let definitions = session("a", 1, "")
+        + &session("b", 2, "weight -20 reverse")
+        + &session("c", 3, "checker")
+        + &session("d", 4, "checker\nvrrp\nweight 7");
+    let lines = "a\nb\nc\nd weight 254\nnone weight 3\nb weight 4";
+    let loaded = tracking(&definitions, "track_bfd", lines);
+    let weights: Vec<(&str, i32, bool)> = only(&loaded)
+        .trackers
+        .iter()
+        .inspect(|tracked| assert_eq!(tracked.kind, TrackerKind::Bfd))
+        .map(|tracked| (tracked.name.as_str(), tracked.weight, tracked.reverse))
+        .collect();
+    assert_eq!(
+        weights,
+        [("a", 0, false), ("b", -20, true), ("d", 7, false)]
+    );
+    for message in [
+        "(VI_1) track bfd c not found, ignoring...",
+        "(VI_1) track bfd none not found, ignoring...",
+        "(VI_1) bfd b is tracked twice",
+        "(VI_1) weight '254' must be between [-253..253] inclusive",
+    ] {
+        assert!(said(&loaded, message), "{message}");
+    }
+    assert!(!said(&loaded, "track_bfd is not implemented"));
+}
+
+#[test]
 fn files_that_cannot_be_watched() {
     for (block, status, message) in [
         ("vrrp_track_file f {\n file /run/f\n}", 0, ""),

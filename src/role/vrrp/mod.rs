@@ -20,6 +20,7 @@ mod orders;
 mod room;
 mod runner;
 mod scripts;
+mod sessions;
 mod sockets;
 mod statics;
 mod succession;
@@ -31,7 +32,7 @@ mod vmacs;
 use super::control::Answer;
 use super::programs::{self, Programs};
 use super::sync_daemon::SyncDaemons;
-use super::{Exit, RoleContext, paths};
+use super::{Exit, Role, RoleContext, paths};
 use crate::config::model::Model;
 use crate::kernel::LinkChange;
 use crate::logging;
@@ -41,6 +42,7 @@ use crate::os::{clock, memory};
 use crate::role::dumps::Dumps;
 use crate::time::Instant;
 use crate::track::script::{ScriptId, Scripts};
+use crate::track::session::Sessions;
 use crate::vrrp::{Action, Actions, Event, Notice, Router, Severity, TimerKey};
 use crate::wheel::Wheel;
 use adverts::Adverts;
@@ -80,6 +82,8 @@ enum Source {
     Programs(programs::Source),
     /// The process that polls links.
     Linkbeat,
+    /// The bell of the BFD process.
+    Sessions,
     /// The process that sees to connection synchronisation.
     Sync,
     Signals,
@@ -143,6 +147,7 @@ struct Shell {
     dumps: Dumps,
     programs: Programs,
     scripts: Scripts,
+    sessions: Sessions,
     statics: Statics,
     linkbeats: Linkbeats,
     sync_daemons: SyncDaemons,
@@ -205,6 +210,7 @@ impl Shell {
             dumps: Dumps::default(),
             programs: Programs::default(),
             scripts: Scripts::default(),
+            sessions: Sessions::default(),
             statics: Statics::default(),
             linkbeats: Linkbeats::default(),
             sync_daemons: SyncDaemons::default(),
@@ -232,6 +238,8 @@ impl Shell {
         shell
             .events
             .add(&shell.context.signals, Source::Signals, Want::Read)?;
+        let bell = shell.context.sessions.bell(Role::Vrrp);
+        shell.events.add(bell, Source::Sessions, Want::Read)?;
         shell
             .sockets
             .plan(&shell.model.vrrp, &shell.model.global.buffers);
@@ -284,6 +292,7 @@ impl Shell {
     /// The interfaces are known: begin.
     fn start(&mut self, now: Instant) {
         self.configure_fifos();
+        self.follow_sessions(now);
         // A process that replaces a dead one carries on at once: its peers will not wait.
         let delay = if self.context.resume {
             Duration::ZERO

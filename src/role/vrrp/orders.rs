@@ -114,6 +114,7 @@ impl Shell {
                 self.exit = Some(refused(&error));
             }
         }
+        self.follow_sessions(now);
         self.router.handle(
             now,
             Event::Reload {
@@ -174,6 +175,7 @@ impl Shell {
                 scripts: &self.scripts,
                 files: self.programs.files(),
                 processes: self.programs.processes(),
+                sessions: &self.sessions,
             },
             fifos: self.programs.fifo_states(),
             known: reconciler.known(),

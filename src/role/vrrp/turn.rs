@@ -155,6 +155,7 @@ impl Shell {
                     }
                 }
                 Source::Parent => self.obey(),
+                Source::Sessions => self.hear_of_sessions(),
                 Source::Sync => self.sync_daemons.listen(&mut self.events),
                 Source::Programs(programs::Source::Runner) => self.hear_of_programs(),
                 Source::Programs(programs::Source::Fifo) => self.programs.writable(),

@@ -85,6 +85,19 @@ impl Said {
                     "lacks its quorum"
                 }
             ),
+            Said::FaultTracker {
+                kind: TrackerKind::Bfd,
+                name: session,
+                level,
+            } => write!(
+                f,
+                "({name}) entering FAULT state (tracked BFD session {session} {})",
+                if *level == Level::Up {
+                    "is up"
+                } else {
+                    "is down"
+                }
+            ),
             Said::FaultGroup => write!(
                 f,
                 "({name}) entering FAULT state (another member of its sync group cannot run)"

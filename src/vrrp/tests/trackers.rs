@@ -116,6 +116,35 @@ fn a_file_that_is_a_fault_is_named_with_what_it_says() {
 }
 
 #[test]
+fn a_session_that_is_a_fault_is_named() {
+    let kind = TrackerKind::Bfd;
+    for (reverse, level, well, fault) in [
+        (false, Level::Down, Level::Up, "is down"),
+        (true, Level::Up, Level::Down, "is up"),
+    ] {
+        let mut bench = bench(&[of(kind, "b", 0, reverse), of(kind, "c", -20, false)]);
+        let name = "b";
+        bench.event(Event::Tracker { kind, name, level });
+        assert_eq!(
+            bench.told().first(),
+            Some(&format!(
+                "(VI_1) entering FAULT state (tracked BFD session b {fault})"
+            ))
+        );
+        bench.event(Event::Tracker {
+            kind,
+            name,
+            level: well,
+        });
+        assert_eq!(bench.state(), State::Backup);
+        assert_eq!(bench.instance().effective_priority(), 100);
+        let (name, level) = ("c", Level::Down);
+        bench.event(Event::Tracker { kind, name, level });
+        assert_eq!(bench.instance().effective_priority(), 80);
+    }
+}
+
+#[test]
 fn contributions_add_up_and_a_word_that_is_known_changes_nothing() {
     let mut bench = bench(&[tracked("a", -10, false), tracked("b", -30, false)]);
     says(&mut bench, "a", Level::Down);

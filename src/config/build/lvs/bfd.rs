@@ -1,5 +1,6 @@
 //! `bfd_instance`.
 
+use super::super::state::Tracked;
 use super::Context;
 use crate::config::diagnostic::quote;
 use crate::config::keywords::Block;
@@ -29,7 +30,9 @@ const ANY_HOPS: i16 = 255;
 #[derive(Default)]
 pub(super) struct Sessions {
     instances: Vec<BfdInstance>,
-    neighbors: HashSet<IpAddr>,
+    names: HashSet<String>,
+    /// Who speaks to whom; an address that the kernel chooses may be any.
+    pairs: HashMap<IpAddr, HashSet<Option<IpAddr>>>,
 }
 
 impl Sessions {
@@ -38,10 +41,10 @@ impl Sessions {
         self.instances
     }
 
-    /// Reads a session; one that cannot run is dropped, which is said. `names` are those of the sessions so far, with their weights and directions.
+    /// Reads a session; one that cannot run is dropped, which is said. It may be tracked from then on by whom it tells.
     pub(super) fn read(
         &mut self,
-        names: &mut HashMap<String, (i32, bool)>,
+        tracked: &mut Tracked,
         context: &mut Context<'_>,
         item: &Item<'_>,
     ) {
@@ -61,7 +64,7 @@ impl Sessions {
             );
             return;
         }
-        if names.contains_key(name) {
+        if self.names.contains(name) {
             context.fault(
                 span,
                 format!("BFD {shown} already specified"),
@@ -94,11 +97,7 @@ impl Sessions {
                 ),
                 "write both addresses of one family",
             )),
-            (Some(neighbor), _) if self.neighbors.contains(&neighbor) => Some((
-                format!("has duplicate neighbor address {neighbor}, ignoring instance"),
-                "one session for each neighbour is enough",
-            )),
-            _ => None,
+            (Some(neighbor), source) => self.rival(neighbor, source),
         };
         if let Some((problem, help)) = problem {
             context.fault(
@@ -111,10 +110,37 @@ impl Sessions {
         let Some(neighbor) = draft.neighbor else {
             return;
         };
-        self.neighbors.insert(neighbor);
-        names.insert(name.to_owned(), draft.weight.unwrap_or_default());
-        self.instances
-            .push(draft.settle(context, item, name, neighbor));
+        self.pairs.entry(neighbor).or_default().insert(draft.source);
+        self.names.insert(name.to_owned());
+        let weight = draft.weight.unwrap_or_default();
+        let instance = draft.settle(context, item, name, neighbor);
+        if instance.tells_vrrp {
+            tracked.bfds.insert(name.to_owned(), weight);
+        }
+        if instance.tells_checker {
+            tracked.checked_bfds.insert(name.to_owned());
+        }
+        self.instances.push(instance);
+    }
+}
+
+impl Sessions {
+    /// What is wrong with a session of these addresses, as packets for another could be for it.
+    fn rival(&self, neighbor: IpAddr, source: Option<IpAddr>) -> Option<(String, &'static str)> {
+        let others = self.pairs.get(&neighbor)?;
+        match source {
+            Some(source) if others.contains(&Some(source)) => Some((
+                format!(
+                    "has duplicate source/neighbor address {source}/{neighbor}, ignoring instance"
+                ),
+                "one session for each pair of addresses is enough",
+            )),
+            Some(_) if !others.contains(&None) => None,
+            _ => Some((
+                format!("has duplicate neighbor address {neighbor}, ignoring instance"),
+                "one session for each neighbour is enough; more of them need a source_ip each",
+            )),
+        }
     }
 }
 

@@ -68,7 +68,7 @@ impl<'t> Builder<'t> {
             }
             "bfd_instance" => {
                 shared.objects += 1;
-                self.bfd.read(&mut shared.tracked.bfds, context, item);
+                self.bfd.read(&mut shared.tracked, context, item);
             }
             _ => return false,
         }

@@ -225,9 +225,9 @@ pub(super) fn bfd<'t>(
             named = true;
             let shown = quote(name.as_bytes());
             let watched = |checker: &CheckerDraft<'_>| matches!(&checker.kind, Kind::Bfd(other) if **other == *name);
-            if !tracked.bfds.contains_key(name) {
+            if !tracked.checked_bfds.contains(name) {
                 let message = format!("([{address}]) BFD_CHECK - BFD {shown} not configured");
-                context.fault(item.argument_span(0), message, "define bfd_instance above the virtual server; the checker is ignored");
+                context.fault(item.argument_span(0), message, "define bfd_instance above the virtual server, with checker if it has vrrp; the checker is ignored");
                 session = None;
             } else if server.checkers.iter().any(watched) {
                 let message = format!("([{address}]) BFD_CHECK - RS already monitoring {shown}");

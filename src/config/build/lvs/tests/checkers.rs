@@ -360,6 +360,15 @@ fn checkers_that_follow_something_else() {
             &["([10.0.0.2]) No name has been specified for BFD_CHECKER - skipping"],
         ),
         (
+            format!(
+                "{}{}",
+                session.replace("b1 {", "b1 {\nvrrp"),
+                checker("BFD_CHECK", "name b1")
+            ),
+            5,
+            &["([10.0.0.2]) BFD_CHECK - BFD b1 not configured"],
+        ),
+        (
             checker("BFD_CHECK", "name x"),
             5,
             &["([10.0.0.2]) BFD_CHECK - BFD x not configured"],
@@ -409,6 +418,33 @@ fn sessions() {
         ),
         (
             beside("b1", "neighbor_ip 10.9.9.9"),
+            5,
+            &[&wrong(
+                "has duplicate neighbor address 10.9.9.9, ignoring instance",
+            )],
+        ),
+        (
+            format!(
+                "{}{}",
+                session("b1", "neighbor_ip 10.1.1.1\nsource_ip 10.1.1.2"),
+                session("b2", "neighbor_ip 10.1.1.1\nsource_ip 10.1.1.3")
+            ),
+            0,
+            &[],
+        ),
+        (
+            format!(
+                "{}{}",
+                session("b0", "neighbor_ip 10.1.1.1\nsource_ip 10.1.1.2"),
+                session("b1", "neighbor_ip 10.1.1.1\nsource_ip 10.1.1.2")
+            ),
+            5,
+            &[&wrong(
+                "has duplicate source/neighbor address 10.1.1.2/10.1.1.1, ignoring instance",
+            )],
+        ),
+        (
+            beside("b1", "neighbor_ip 10.9.9.9\nsource_ip 10.9.9.8"),
             5,
             &[&wrong(
                 "has duplicate neighbor address 10.9.9.9, ignoring instance",
