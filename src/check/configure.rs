@@ -4,7 +4,7 @@
 //! A service stays by its address and protocol, a server by address and port, a check by what it does. A check that is new to a server
 //! that stays says of it what was known before.
 
-use super::director::{At, Check, Director, is_done, is_timed};
+use super::director::{At, Check, Director, is_timed};
 use super::kept::{self, Kept, server_identity, service_identity};
 use super::notice::{Names, Notice, Why};
 use super::schedule::{Plan, Schedule};
@@ -212,8 +212,7 @@ impl Director {
         let checkers = of_server.checkers.iter().enumerate();
         let checks = checkers
             .map(|(index, checker)| {
-                let alone = !is_done(&checker.probe);
-                let up = alone || kept.map_or(!checker.alpha, |kept| kept.up);
+                let up = kept.map_or(!checker.alpha, |kept| kept.up);
                 failing += u16::from(!up);
                 let mut check = Check::new(At::new(place, server, index), up);
                 if kept.is_some() {
@@ -270,10 +269,7 @@ impl Director {
                     self.keep_check(step, id, at, (other, checker), (of_old, of_new));
                     id
                 }
-                None => {
-                    let up = was_up || !is_done(&checker.probe);
-                    self.begin_check(step, Check::new(at, up), checker)
-                }
+                None => self.begin_check(step, Check::new(at, was_up), checker),
             };
             if let Some(check) = self.check(id) {
                 extra += check.extra;

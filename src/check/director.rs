@@ -12,6 +12,7 @@ use super::service::{Scene, Server, Service};
 use super::{Action, CheckId};
 use crate::config::model::{Checker, Lvs, Probe, RealServer, VirtualServer};
 use crate::time::Instant;
+use crate::wire::bfd::State;
 use std::rc::Rc;
 
 /// Where a check is configured.
@@ -97,12 +98,6 @@ pub(super) fn is_timed(probe: &Probe) -> bool {
     matches!(probe, Probe::Connect(..) | Probe::Script(_))
 }
 
-/// Whether anything says what a check finds.
-pub(super) fn is_done(probe: &Probe) -> bool {
-    // Nobody speaks BFD yet.
-    !matches!(probe, Probe::Bfd(_))
-}
-
 /// All of them.
 #[derive(Debug, Default)]
 pub struct Director {
@@ -160,13 +155,29 @@ impl Director {
 
     /// The checks that follow a file, each with its name.
     pub fn file_checks<'m>(&self, lvs: &'m Lvs) -> impl Iterator<Item = (&'m Rc<str>, CheckId)> {
+        self.following(lvs, |probe| match probe {
+            Probe::File { track_file, .. } => Some(track_file),
+            _ => None,
+        })
+    }
+
+    /// The checks that follow a BFD session, each with its name.
+    pub fn session_checks<'m>(&self, lvs: &'m Lvs) -> impl Iterator<Item = (&'m Rc<str>, CheckId)> {
+        self.following(lvs, |probe| match probe {
+            Probe::Bfd(name) => Some(name),
+            _ => None,
+        })
+    }
+
+    fn following<'m>(
+        &self,
+        lvs: &'m Lvs,
+        what: impl Fn(&'m Probe) -> Option<&'m Rc<str>>,
+    ) -> impl Iterator<Item = (&'m Rc<str>, CheckId)> {
         let all = self.checks.iter().enumerate();
-        all.filter_map(|(index, check)| {
+        all.filter_map(move |(index, check)| {
             let (_, _, checker) = check.as_ref()?.at.find(lvs)?;
-            match &checker.probe {
-                Probe::File { track_file, .. } => Some((track_file, CheckId::at(index))),
-                _ => None,
-            }
+            Some((what(&checker.probe)?, CheckId::at(index)))
         })
     }
 
@@ -249,10 +260,12 @@ impl Director {
                 let names = scene.names(server);
                 scene.actions.push(Action::Say(match &checker.probe {
                     Probe::Script(script) => Notice::ScriptPasses(names, script.shown()),
+                    Probe::Bfd(session) => Notice::Session(names, session.clone(), true),
                     _ => Notice::Passes(kind, names),
                 }));
                 if !was_up {
-                    service.check_passes(&mut scene, at.server(), Why::Passes(kind));
+                    let why = Why::passes(&checker.probe);
+                    service.check_passes(&mut scene, at.server(), why);
                 }
             }
             (Found::Fails(retries), Err(why)) => {
@@ -261,9 +274,11 @@ impl Director {
                     Probe::Script(script) => {
                         Notice::ScriptFails(names, script.shown(), retries, why.clone())
                     }
+                    Probe::Bfd(session) => Notice::Session(names, session.clone(), false),
                     _ => Notice::Fails(kind, names, retries, why.clone()),
                 }));
-                service.check_fails(&mut scene, at.server(), was_up, Why::Fails(kind, why));
+                let why = Why::fails(&checker.probe, why);
+                service.check_fails(&mut scene, at.server(), was_up, why);
             }
             (Found::Borne(count), Err(why))
                 if checker.log_all_failures.unwrap_or(lvs.log_all_failures) =>
@@ -317,6 +332,22 @@ impl Director {
         let verdict = match fails {
             true => Err(Failure::Unexpected(format!("the file says {value}"))),
             false => Ok(()),
+        };
+        self.ended(now, lvs, id, verdict, None, actions);
+    }
+
+    /// The session that a check follows is up, or is not.
+    pub fn session_says(
+        &mut self,
+        now: Instant,
+        lvs: &Lvs,
+        id: CheckId,
+        state: State,
+        actions: &mut Vec<Action>,
+    ) {
+        let verdict = match state {
+            State::Up => Ok(()),
+            state => Err(Failure::Unexpected(format!("the session is {state}"))),
         };
         self.ended(now, lvs, id, verdict, None, actions);
     }

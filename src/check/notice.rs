@@ -107,6 +107,8 @@ pub enum Notice {
     ScriptPasses(Names, String),
     /// A script fails: its path, and how it ended after so many more tries.
     ScriptFails(Names, String, u32, Failure),
+    /// The BFD session of this name that a check follows says something: it is up, or is not.
+    Session(Names, Rc<str>, bool),
     /// It gets traffic. `bool`: it was there, with weight 0.
     Adding(Names, bool),
     /// It gets none any more. `bool`: it stays there, with weight 0.
@@ -144,6 +146,7 @@ impl Notice {
             Notice::Fails(..)
                 | Notice::Expires { .. }
                 | Notice::ScriptFails(..)
+                | Notice::Session(.., false)
                 | Notice::Lost(..)
                 | Notice::StartsWithout(..)
         )
@@ -200,6 +203,9 @@ impl fmt::Display for Notice {
                 write!(f, "{} failed", Misc(names, path))?;
                 after_retries(f, *retries)?;
                 write!(f, " ({why}).")
+            }
+            Notice::Session(Names { server, .. }, session, up) => {
+                write!(f, "BFD check of [{session}] RS({server}) is {}", word(*up))
             }
             Notice::Adding(Names { server, service }, false) => {
                 write!(f, "Adding service {server} to VS {service}")
@@ -301,6 +307,8 @@ pub enum Why {
     Passes(Kind),
     /// A check fails.
     Fails(Kind, Failure),
+    /// The BFD session of this name is up, or why it is not.
+    Session(Rc<str>, Result<(), Failure>),
     /// A real server was taken out of the configuration.
     Removing,
     /// The daemon stops, or the service is configured no more.
@@ -315,11 +323,33 @@ pub enum Why {
     StartsWithout(u32, u32, u64),
 }
 
+impl Why {
+    pub(super) fn passes(probe: &Probe) -> Self {
+        match probe {
+            Probe::Bfd(session) => Why::Session(session.clone(), Ok(())),
+            probe => Why::Passes(probe.into()),
+        }
+    }
+
+    pub(super) fn fails(probe: &Probe, why: Failure) -> Self {
+        match probe {
+            Probe::Bfd(session) => Why::Session(session.clone(), Err(why)),
+            probe => Why::Fails(probe.into(), why),
+        }
+    }
+}
+
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Why::Passes(kind) => write!(f, "{} succeed on service", kind.mail),
             Why::Fails(kind, why) => write!(f, "{} failed on service : {why}", kind.mail),
+            Why::Session(session, Ok(())) => {
+                write!(f, "BFD {session} CHECK succeed on service")
+            }
+            Why::Session(session, Err(why)) => {
+                write!(f, "BFD {session} CHECK failed on service : {why}")
+            }
             Why::Removing => f.write_str("Removing"),
             Why::ShuttingDown => f.write_str("Shutting down"),
             Why::Unchecked => f.write_str("Removing the check that failed"),
@@ -345,6 +375,10 @@ pub enum Subject {
     Server(Names),
 }
 
+fn word(up: bool) -> &'static str {
+    if up { "UP" } else { "DOWN" }
+}
+
 /// A change that the world is told of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
@@ -361,10 +395,6 @@ pub struct Told {
 }
 
 impl Told {
-    fn word(&self) -> &'static str {
-        if self.up { "UP" } else { "DOWN" }
-    }
-
     /// As FIFOs hear of it.
     pub fn line(&self) -> Line {
         let owner = match &self.subject {
@@ -372,7 +402,7 @@ impl Told {
             Subject::Server(Names { server, service }) => format!("RS {server} {service}"),
         };
         Line {
-            text: format!("{owner} {}\n", self.word()).into(),
+            text: format!("{owner} {}\n", word(self.up)).into(),
             state_of: Some(owner.into()),
         }
     }
@@ -390,7 +420,7 @@ impl Told {
             ),
         };
         let wanted = self.alert.unwrap_or(usual);
-        wanted.then(|| Mail::new(owner, self.word(), &self.why))
+        wanted.then(|| Mail::new(owner, word(self.up), &self.why))
     }
 
     /// What is to be run, for so long at most.
@@ -408,57 +438,10 @@ impl Told {
         };
         Some(Program {
             owner,
-            what: self.word(),
+            what: word(self.up),
             is_state: true,
             command,
             limit,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mails_of_servers_and_services() {
-        let names = || Names {
-            server: "[10.0.0.2]:tcp:80".into(),
-            service: "[10.0.0.1]:tcp:80".into(),
-        };
-        let tcp = Kind {
-            keyword: "TCP_CHECK",
-            mail: "TCP CHECK",
-        };
-        let told = |subject, up, why, alert| Told {
-            subject,
-            up,
-            why,
-            command: None,
-            alert,
-        };
-        let (server, service) = (Subject::Server(names()), Subject::Service(names().service));
-        let mail = told(server.clone(), true, Why::Passes(tcp), None).mail(Alerts::default());
-        let mail = mail.expect("usual for servers");
-        assert_eq!(
-            (mail.subject.as_str(), mail.body.as_str()),
-            (
-                "Realserver [10.0.0.2]:tcp:80 of virtual server [10.0.0.1]:tcp:80 - UP",
-                "=> TCP CHECK succeed on service <="
-            )
-        );
-        let lost = told(service.clone(), false, Why::Lost(2, 1, 0), Some(true));
-        let mail = lost.mail(Alerts::default()).expect("asked for");
-        assert_eq!(
-            (mail.subject.as_str(), mail.body.as_str()),
-            (
-                "Virtualserver [10.0.0.1]:tcp:80 - DOWN",
-                "=> Lost quorum 2-1=1 > 0 <="
-            )
-        );
-        for (subject, alert) in [(service, None), (server, Some(false))] {
-            let told = told(subject, false, Why::ShuttingDown, alert);
-            assert_eq!(told.mail(Alerts::default()), None);
-        }
     }
 }

@@ -5,6 +5,7 @@ use super::outline::Outline;
 use crate::check::CheckId;
 use crate::check::carried::{Carried, Share};
 use crate::check::director::{Check, Director};
+use crate::check::notice::Names;
 use crate::check::service::{Server, Service};
 use crate::check::tls::certificate;
 use crate::config::model::{
@@ -14,7 +15,8 @@ use crate::config::model::{
 use crate::config::secret::MASK;
 use crate::kernel::ipvs::{Connections, DestinationKey, Reading, ServiceKey, Traffic};
 use crate::time::{Instant, Wall};
-use std::collections::BTreeMap;
+use crate::track::session::Sessions;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// What the report of the checker process is made from.
@@ -29,6 +31,8 @@ pub struct CheckerView<'a> {
     pub readings: &'a [Reading],
     /// Servers that are configured no more and stay for their connections, with the end of their time.
     pub draining: &'a [(ServiceKey, DestinationKey, Instant)],
+    /// The BFD sessions that checks follow.
+    pub sessions: &'a Sessions,
     /// The clock of the loop, and the wall clock at the same moment as time since the epoch.
     pub now: (Instant, Duration),
 }
@@ -50,8 +54,36 @@ pub fn checker_data(view: &CheckerView<'_>) -> String {
     let carried = Carried::new(view.lvs, view.readings);
     topology(&mut out, view.lvs, Some((view, &carried)));
     draining(&mut out, view, &carried);
+    sessions(&mut out, view);
     checks(&mut out, view);
     out.into_text()
+}
+
+fn sessions(out: &mut Outline, view: &CheckerView<'_>) {
+    let mut followers: HashMap<&str, Vec<String>> = HashMap::new();
+    for (name, id) in view.director.session_checks(view.lvs) {
+        let found = view
+            .director
+            .check(id)
+            .and_then(|it| it.at().find(view.lvs));
+        let names = found.map(|(service, server, _)| Names::of(service, server).to_string());
+        followers.entry(name).or_default().extend(names);
+    }
+    for (place, session) in view.sessions.iter().enumerate() {
+        if place == 0 {
+            out.title("Checker track BFDs");
+        }
+        out.value(1, "Checker Track BFD", session.name());
+        let state = match session.is_known() {
+            true => session.state().to_string(),
+            false => "not known yet".to_owned(),
+        };
+        out.value(3, "Session state", state);
+        out.line(3, "Tracking real servers :");
+        for line in followers.get(&**session.name()).into_iter().flatten() {
+            out.line(5, line);
+        }
+    }
 }
 
 /// What is configured, and what runs of it where that is known.

@@ -10,7 +10,7 @@ use std::rc::Rc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     name: Rc<str>,
-    state: State,
+    heard: Option<State>,
 }
 
 impl Session {
@@ -21,12 +21,17 @@ impl Session {
 
     /// What was last heard; Down before anything is, as a session begins.
     pub fn state(&self) -> State {
-        self.state
+        self.heard.unwrap_or_default()
+    }
+
+    /// Whether anything was heard of it.
+    pub fn is_known(&self) -> bool {
+        self.heard.is_some()
     }
 
     /// What that means to who follows it.
     pub fn level(&self) -> Level {
-        match self.state {
+        match self.state() {
             State::Up => Level::Up,
             State::AdminDown | State::Down | State::Init => Level::Down,
         }
@@ -52,7 +57,7 @@ impl Sessions {
             }
             let session = before.find(name).cloned().unwrap_or_else(|| Session {
                 name: name.into(),
-                state: State::default(),
+                heard: None,
             });
             self.places.insert(session.name.clone(), self.all.len());
             self.all.push(session);
@@ -63,7 +68,7 @@ impl Sessions {
     pub fn hear(&mut self, name: &str, state: State) {
         if let Some(place) = self.places.get(name)
             && let Some(session) = self.all.get_mut(*place)
-            && std::mem::replace(&mut session.state, state) != state
+            && session.heard.replace(state) != Some(state)
         {
             self.untold.push_back(*place);
         }
@@ -114,6 +119,7 @@ mod tests {
             .map(|it| (it.name().to_string(), it.state(), it.level()))
             .collect();
         let expected = [
+            ("a".to_owned(), State::Up, Level::Up),
             ("b".to_owned(), State::Init, Level::Down),
             ("a".to_owned(), State::Up, Level::Up),
         ];

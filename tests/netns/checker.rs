@@ -23,7 +23,6 @@ pub fn cases() -> Vec<Case> {
         case("checker::more_servers_than_descriptors", many),
         case("checker::all_of_it_in_the_data_file", data_file),
         case("checker::another_process_takes_over", replaced),
-        case("checker::a_session_that_nobody_speaks", sessions),
         case("checker::a_script_reads_the_fifo", fifo_script),
     ]
 }
@@ -414,32 +413,6 @@ fn replaced() {
     );
     stays("nothing else is told", millis(500), || {
         told::lines(node).len() == expected.len() + 1
-    });
-    node.stop();
-}
-
-/// BFD_CHECK says nothing yet: its server is in, even one that has to be down at first, and whoever reads the log knows.
-fn sessions() {
-    let session = "bfd_instance b1 {\n neighbor_ip 127.0.0.2\n}\n";
-    let check = "BFD_CHECK {\n name b1\n }";
-    let text = service("alpha", &(server(2, check) + &server(3, TCP)));
-    let world = start(&(session.to_owned() + &text));
-    let node = &world.nodes[0];
-    node.wait_log(
-        "BFD_CHECK is not implemented yet: 1 of them count as passing",
-        secs(10),
-    );
-    // The other one has to show itself first.
-    let mut expected = vec![vs("UP"), rs(3, "DOWN")];
-    wait_told(node, &expected);
-    let _listener = listen(node, 3);
-    expected.push(rs(3, "UP"));
-    wait_told(node, &expected);
-    node.signal(Signal::SIGUSR1);
-    wait_until("the data file says so", secs(10), || {
-        let text = node.read("/tmp/keepalived_check.data");
-        let lines: Vec<_> = text.lines().map(str::trim).collect();
-        lines.contains(&"Keepalive method = BFD_CHECK")
     });
     node.stop();
 }

@@ -6,6 +6,7 @@ mod carried;
 mod expiry;
 mod failures;
 mod files;
+mod mails;
 mod quorum;
 mod reload;
 mod schedule;

@@ -51,7 +51,7 @@ pub enum Probe {
         reverse: bool,
     },
     /// `BFD_CHECK`: follows a session, by the name of its `bfd_instance`. Like a file, it is told, not asked: each change of the session
-    /// will be a verdict for `check::director::Director::ended`. Nobody speaks BFD yet, so that it passes meanwhile, `alpha` or not.
+    /// is a verdict.
     Bfd(Rc<str>),
 }
 

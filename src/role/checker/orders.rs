@@ -1,6 +1,6 @@
 //! What the parent orders: to stop, to take another configuration, to write what is known.
 
-use super::{KERNEL_LIMIT, Key, Shell, say_what_is_missing};
+use super::{KERNEL_LIMIT, Key, Shell};
 use crate::config::model::Model;
 use crate::kernel::ipvs::Leave;
 use crate::os::{clock, random};
@@ -74,7 +74,6 @@ impl Shell {
         if old.lvs == self.model.lvs {
             return;
         }
-        say_what_is_missing(&self.model.lvs);
         self.configure_fifos();
         self.prepare_checks(&old.lvs);
         self.ipvs.configure(now, &old, &self.model);
@@ -91,5 +90,6 @@ impl Shell {
         self.configure_addresses(now);
         self.write_ledger();
         self.configure_files(now, false);
+        self.configure_sessions(now);
     }
 }

@@ -44,6 +44,7 @@ impl Shell {
                         self.events.again(*event);
                     }
                 }
+                Source::Sessions => self.hear_of_sessions(*event),
                 Source::Parent => self.obey(),
                 Source::Sync => self.sync_daemons.listen(&mut self.events),
                 Source::Programs(programs::Source::Runner) => self.hear_of_programs(*event),
