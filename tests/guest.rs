@@ -5,6 +5,8 @@
 mod ipvlan;
 #[path = "guest/ipvs.rs"]
 mod ipvs;
+#[path = "guest/orders.rs"]
+mod orders;
 mod support;
 #[path = "guest/vrf.rs"]
 mod vrf;
@@ -117,6 +119,7 @@ fn main() -> ExitCode {
         .chain(by_hand)
         .chain(pairs)
         .chain(balancer)
-        .chain(ipvs::cases());
+        .chain(ipvs::cases())
+        .chain(orders::cases());
     guest::run(cases.collect::<Vec<Case>>())
 }

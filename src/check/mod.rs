@@ -5,6 +5,7 @@
 //! virtual server at work, `director` all of them; `configure` takes over another configuration, `notice` words what is said.
 
 pub mod carried;
+pub mod claims;
 mod configure;
 pub mod dialogue;
 pub mod director;

@@ -6,14 +6,14 @@
 
 use super::notice::{self, Names, Notice, Subject, Told, Why};
 use super::{Action, CheckId, table};
-use crate::config::model::{Forwarding, RealServer, SorryServer, VirtualServer};
+use crate::config::model::{RealServer, SorryServer, VirtualServer};
 use crate::time::Instant;
 
 /// The greatest weight the kernel takes.
 const WEIGHT_MAX: i64 = i32::MAX as i64;
 
 /// A destination of a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
     /// A real server, by its place in the model.
     Server(usize),
@@ -197,26 +197,13 @@ impl Service {
         self.live_weight
     }
 
-    /// The weight that the kernel is to have for a destination; None: it is not to be there.
+    /// The weight that a destination is to have as this one; None: as this one it is not to be there (`claims`).
     pub fn wanted(&self, config: &VirtualServer, place: Place) -> Option<u32> {
         let sorry = config.sorry_server.as_ref();
         match place {
-            Place::Sorry => {
-                let sorry = sorry?;
-                // One that is a real server, too, is there as such.
-                let twin = config.real_servers.iter().position(|it| is_twin(it, sorry));
-                match twin {
-                    Some(twin) => self.wanted(config, Place::Server(twin)),
-                    None => self.sorry_weight(sorry),
-                }
-            }
+            Place::Sorry => self.sorry_weight(sorry?),
             Place::Server(place) => {
                 let (server, config) = (self.servers.get(place)?, config.real_servers.get(place)?);
-                if !self.has_quorum
-                    && let Some(sorry) = sorry.filter(|sorry| is_twin(config, sorry))
-                {
-                    return self.sorry_weight(sorry);
-                }
                 if server.is_up() && (self.has_quorum || sorry.is_none()) {
                     return Some(server.weight(config));
                 }
@@ -464,10 +451,4 @@ impl Service {
             scene.tell_of_server(place, false, Why::Removing);
         }
     }
-}
-
-/// Whether a real server and the sorry server are one destination. Under DR and TUN ports are names only: in a group they may differ.
-fn is_twin(server: &RealServer, sorry: &SorryServer) -> bool {
-    let unnamed = ![server.forwarding, sorry.forwarding].contains(&Forwarding::Nat);
-    server.address == sorry.address && (unnamed || server.port == sorry.port)
 }

@@ -152,16 +152,13 @@ impl Server {
             return None;
         }
         let of_service = match service {
-            ServiceKey::Address { port, .. } => *port,
-            ServiceKey::Fwmark { .. } => 0,
+            ServiceKey::Address { port, .. } => Some(*port),
+            ServiceKey::Fwmark { .. } => None,
         };
+        let port = self.forwarding.kernel_port(of_service, self.port);
         Some(DestinationKey {
             address: self.address,
-            port: match self.forwarding {
-                // None: the kernel keeps the port of each packet.
-                Forwarding::Nat => self.port.unwrap_or(0),
-                _ => of_service,
-            },
+            port: port.unwrap_or(0),
         })
     }
 

@@ -13,10 +13,12 @@ mod schedule;
 mod scripts;
 mod suspend;
 
+use super::claims::Claims;
 use super::dialogue::Failure;
 use super::director::Director;
 use super::kept::Kept;
 use super::service::Place;
+use super::table::Groups;
 use super::{Action, CheckId};
 use crate::config::model::Lvs;
 use crate::config::source::Memory;
@@ -72,6 +74,7 @@ struct Play {
     lvs: Lvs,
     director: Director,
     now: Instant,
+    claims: Claims,
     /// By what the log calls them: the weight.
     kernel: BTreeMap<String, u32>,
     /// When checks are due.
@@ -90,6 +93,7 @@ impl Play {
         let mut play = Play {
             lvs: Lvs::default(),
             director: Director::default(),
+            claims: Claims::default(),
             now: T0,
             kernel: BTreeMap::new(),
             due: BTreeMap::new(),
@@ -116,6 +120,14 @@ impl Play {
 
     fn take(&mut self, text: &str, kept: &HashMap<u64, Kept>) {
         let old = std::mem::replace(&mut self.lvs, lvs(text));
+        let groups = Groups::of(&self.lvs);
+        let keys = self
+            .lvs
+            .virtual_servers
+            .iter()
+            .flat_map(|it| groups.keys(it));
+        self.claims = Claims::default();
+        keys.for_each(|key| self.claims.contest(key));
         let mut actions = Vec::new();
         self.director.configure(
             self.now,
@@ -130,27 +142,31 @@ impl Play {
 
     fn put(&mut self, service: usize, place: Place, weight: Option<u32>) {
         let config = &self.lvs.virtual_servers[service];
-        let address = match place {
-            Place::Sorry => config.sorry_server.expect("a sorry server").address,
-            Place::Server(place) => config.real_servers[place].address,
-        };
-        let service = config.name().to_string();
-        let name = match service.as_str() {
-            "[10.9.9.9]:tcp:80" => address.to_string(),
-            other => format!("{other} {address}"),
-        };
-        let before = self.kernel.get(&name).copied();
-        if before == weight {
-            return;
-        }
-        match weight {
-            Some(weight) => {
-                self.done.push(format!("{name}={weight}"));
-                self.kernel.insert(name, weight);
-            }
-            None => {
-                self.done.push(format!("{name}-"));
-                self.kernel.remove(&name);
+        let server = place.find(config).expect("a server");
+        for key in Groups::of(&self.lvs).keys(config) {
+            let at = server.key(&key).expect("it can be reached");
+            let wanted = weight.map(|weight| server.destination(weight));
+            let wanted = self.claims.put(&key, at, (service, place), wanted);
+            let weight = wanted.map(|it| it.weight);
+            let server = match at.port {
+                80 => at.address.to_string(),
+                port => format!("{}:{port}", at.address),
+            };
+            let name = match key.to_string().as_str() {
+                "[10.9.9.9]:tcp:80" => server,
+                other => format!("{other} {server}"),
+            };
+            let before = self.kernel.get(&name).copied();
+            match weight {
+                _ if weight == before => {}
+                Some(weight) => {
+                    self.done.push(format!("{name}={weight}"));
+                    self.kernel.insert(name, weight);
+                }
+                None => {
+                    self.done.push(format!("{name}-"));
+                    self.kernel.remove(&name);
+                }
             }
         }
     }

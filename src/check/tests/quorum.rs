@@ -181,11 +181,58 @@ fn a_sorry_server_may_be_a_real_server_by_another_port() {
         .replace("virtual_server 10.9.9.9 80", "virtual_server group G")
         .replace("lb_kind NAT", "lb_kind DR");
     let mut play = Play::new(&format!("{group}{service}"));
-    assert_eq!(play.kernel(), "[G]:0 10.0.0.1=1 [G]:0 10.0.0.2=1");
+    let at = "[10.9.9.9]:tcp:81 10.0.0";
+    let both = format!("{at}.1:81=1 {at}.2:81=1");
+    assert_eq!(play.kernel(), both);
     play.ends(1, false);
-    assert_eq!(play.kernel(), "[G]:0 10.0.0.1=1", "as the sorry server");
+    assert_eq!(play.kernel(), format!("{at}.1:81=1"), "as the sorry server");
     play.ends(1, true);
-    assert_eq!(play.kernel(), "[G]:0 10.0.0.1=1 [G]:0 10.0.0.2=1");
+    assert_eq!(play.kernel(), both);
+}
+
+/// Where the addresses of a group have several ports, the two are one destination at some of its services.
+#[test]
+fn a_sorry_server_may_be_a_real_server_at_one_port_of_a_group() {
+    let group = "virtual_server_group G {\n10.9.9.9 80\n10.9.9.9 443\n}\n";
+    let nat = "real_server 10.0.0.1 443 {\nweight 3\nlvs_method NAT\nTCP_CHECK {\n}\n}\n";
+    let service = whole("sorry_server 10.0.0.1", nat)
+        .replace("virtual_server 10.9.9.9 80", "virtual_server group G")
+        .replace("lb_kind NAT", "lb_kind DR");
+    let mut play = Play::new(&format!("{group}{service}"));
+    // At port 80 they are two, of which one at a time is there.
+    let (up, down) = (
+        "10.0.0.1:443=3 [10.9.9.9]:tcp:443 10.0.0.1:443=3",
+        "10.0.0.1=1 [10.9.9.9]:tcp:443 10.0.0.1:443=1",
+    );
+    assert_eq!(play.kernel(), up);
+    play.ends(0, false);
+    assert_eq!(play.kernel(), down);
+    play.ends(0, true);
+    assert_eq!(play.kernel(), up);
+}
+
+/// Two virtual servers of one service: their servers are there while any of them wants them.
+#[test]
+fn a_server_of_two_virtual_servers_goes_when_neither_wants_it() {
+    let group = "virtual_server_group G {\n10.9.9.9 80\n}\n";
+    let service = |statements, weight: u32| {
+        let checked = |n| server(n, &format!("weight {weight}\nTCP_CHECK {{\n}}\n"));
+        whole(
+            statements,
+            &checked(weight).replace(&format!("10.0.0.{weight} "), "10.0.0.1 "),
+        )
+    };
+    let other = service("", 5).replace("virtual_server 10.9.9.9 80", "virtual_server group G");
+    let mut play = Play::new(&format!("{group}{}{other}", service("", 3)));
+    assert_eq!(play.kernel(), "10.0.0.1=5");
+    play.ends(1, false);
+    assert_eq!(play.kernel(), "10.0.0.1=3");
+    play.ends(0, false);
+    assert_eq!(play.kernel(), "");
+    play.ends(1, true);
+    assert_eq!(play.kernel(), "10.0.0.1=5");
+    play.ends(0, true);
+    assert_eq!(play.kernel(), "10.0.0.1=5");
 }
 
 #[test]

@@ -124,6 +124,18 @@ pub enum Forwarding {
     Tunnel(Encapsulation, TunnelChecksum),
 }
 
+impl Forwarding {
+    /// The port by which the kernel knows a server that has `port` behind a service that has `service`: DR and TUN leave the port of
+    /// packets alone, whatever the server is called. Two servers of one address and port are one destination there. None = that of each
+    /// packet.
+    pub fn kernel_port(self, service: Option<u16>, port: Option<u16>) -> Option<u16> {
+        match self {
+            Forwarding::Nat => port,
+            Forwarding::DirectRouting | Forwarding::Tunnel(..) => service,
+        }
+    }
+}
+
 /// How a tunnel wraps packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Encapsulation {
@@ -311,5 +323,31 @@ impl VirtualServer {
     /// Its name in logs, mails and the FIFO.
     pub fn name(&self) -> ServiceName<'_> {
         ServiceName(&self.service, self.protocol)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_nat_changes_ports() {
+        let tunnel = Forwarding::Tunnel(Encapsulation::Ipip, TunnelChecksum::None);
+        let (nat, direct) = (Forwarding::Nat, Forwarding::DirectRouting);
+        // How, the port of the service, that of the server, the kernel's.
+        let rows = [
+            (nat, Some(80), Some(8080), Some(8080)),
+            (nat, Some(80), None, None),
+            (nat, None, Some(8080), Some(8080)),
+            (direct, Some(80), Some(8080), Some(80)),
+            (direct, Some(443), None, Some(443)),
+            (direct, None, Some(8080), None),
+            (tunnel, Some(80), Some(8080), Some(80)),
+            (tunnel, None, None, None),
+        ];
+        for (forwarding, service, port, expected) in rows {
+            let found = forwarding.kernel_port(service, port);
+            assert_eq!(found, expected, "{forwarding:?} {service:?} {port:?}");
+        }
     }
 }

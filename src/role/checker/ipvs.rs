@@ -1,7 +1,9 @@
 //! The load balancer's side of the checker role: the socket to the kernel's IPVS and the reconciler behind it. Which servers are wanted
 //! is the core's to say, what that is for the kernel `check::table`'s.
 
+use crate::check::claims::{self, Claimant, Claims};
 use crate::check::kept;
+use crate::check::service::Place;
 use crate::check::table::{self, Groups, Server};
 use crate::config::model::{self, IpvsNamespace, Model, VirtualServer};
 use crate::kernel::ipvs::{
@@ -51,8 +53,8 @@ pub struct Ipvs {
     ledger: Rc<Ledger>,
     /// The services of each virtual server, by its place in the model.
     keys: Vec<Box<[ServiceKey]>>,
-    /// Those that belong to several.
-    shared: HashSet<ServiceKey>,
+    /// At services where several may want the same.
+    claims: Claims,
     /// How long servers drain that say nothing themselves.
     usual_drain: Option<Duration>,
     /// Answers may have been left unread, and nothing tells of them any more.
@@ -78,7 +80,7 @@ impl Ipvs {
             reconciler: Reconciler::default(),
             ledger,
             keys: Vec::new(),
-            shared: HashSet::default(),
+            claims: Claims::default(),
             usual_drain: None,
             unheard: false,
             ending: false,
@@ -108,21 +110,18 @@ impl Ipvs {
         let groups = Groups::of(&model.lvs);
         let before: Vec<Box<[ServiceKey]>> = std::mem::take(&mut self.keys);
         let mut owners: HashMap<ServiceKey, &VirtualServer> = HashMap::default();
-        self.shared.clear();
+        self.claims = Claims::default();
         let mut several = None;
         for config in &model.lvs.virtual_servers {
             let keys = groups.keys(config);
+            let may_meet = claims::may_meet(config);
             for key in &keys {
                 // The first in the file says how, each of them to which servers.
-                match owners.get(key) {
-                    Some(owner) => {
-                        self.shared.insert(*key);
-                        let of_another = (!std::ptr::eq(*owner, config)).then_some(*key);
-                        several = several.or(of_another);
-                    }
-                    None => {
-                        owners.insert(*key, config);
-                    }
+                let owner = *owners.entry(*key).or_insert(config);
+                let is_shared = !std::ptr::eq(owner, config);
+                several = several.or(is_shared.then_some(*key));
+                if is_shared || may_meet {
+                    self.claims.contest(*key);
                 }
             }
             self.keys.push(keys.into());
@@ -130,7 +129,8 @@ impl Ipvs {
         if let Some(key) = several {
             warn!(
                 "IPVS service {key} is in more than one virtual server: the first in the file says how connections are spread, and a \
-                 server that several name goes with the first of its checks that fails; put the real servers into one block"
+                 server that several name is there while any of them wants it, with the greatest weight; put the real servers into \
+                 one block"
             );
         }
         let stay: HashSet<_> = model.lvs.virtual_servers.iter().map(kept::key).collect();
@@ -152,7 +152,7 @@ impl Ipvs {
                 self.reconciler.want_service(*key, Some(wanted));
             }
         }
-        for key in &self.shared {
+        for key in self.claims.contested() {
             self.reconciler.want_no_destinations(key);
         }
     }
@@ -163,25 +163,33 @@ impl Ipvs {
         self.reconciler.want_timeouts(config.timeouts);
     }
 
-    /// These servers, each with its weight, and no others are wanted behind a virtual server.
-    pub fn put_all(&mut self, place: usize, wanted: impl Iterator<Item = (Server, u32)> + Clone) {
-        let Some(keys) = self.keys.get(place) else {
+    /// These servers, each with its weight, and no others are wanted behind a virtual server, after `configure`.
+    pub fn put_all(
+        &mut self,
+        service: usize,
+        wanted: impl Iterator<Item = (Place, Server, u32)> + Clone,
+    ) {
+        let Some(keys) = self.keys.get(service) else {
             return;
         };
         for key in keys {
-            if !self.shared.contains(key) {
+            if !self.claims.is_contested(key) {
                 self.reconciler.want_no_destinations(key);
             }
-            for (server, weight) in wanted.clone() {
-                put(&mut self.reconciler, key, &server, Some(weight));
-            }
+        }
+        for (place, server, weight) in wanted {
+            self.put((service, place), server, Some(weight));
         }
     }
 
     /// A server is wanted behind a virtual server with this weight, or (None) is not wanted.
-    pub fn put(&mut self, place: usize, server: Server, weight: Option<u32>) {
-        for key in self.keys.get(place).into_iter().flatten() {
-            put(&mut self.reconciler, key, &server, weight);
+    pub fn put(&mut self, claimant: Claimant, server: Server, weight: Option<u32>) {
+        for key in self.keys.get(claimant.0).into_iter().flatten() {
+            if let Some(destination) = server.key(key) {
+                let wanted = weight.map(|weight| server.destination(weight));
+                let wanted = self.claims.put(key, destination, claimant, wanted);
+                self.reconciler.want_destination(key, destination, wanted);
+            }
         }
     }
 
@@ -196,8 +204,8 @@ impl Ipvs {
                 continue;
             };
             // What another virtual server wants there by now, it wants after the change.
-            let shared = self.shared.contains(key);
-            if !(shared && self.reconciler.is_wanted(key, &destination)) {
+            let contested = self.claims.is_contested(key);
+            if !(contested && self.reconciler.is_wanted(key, &destination)) {
                 self.reconciler.drain(now, key, destination, limit);
             }
         }
@@ -456,12 +464,5 @@ impl Ipvs {
             Ok(_) => {}
             Err(error) => warn!("The receive buffer of the IPVS socket stays as it is: {error}"),
         }
-    }
-}
-
-fn put(reconciler: &mut Reconciler, key: &ServiceKey, server: &Server, weight: Option<u32>) {
-    if let Some(destination) = server.key(key) {
-        let wanted = weight.map(|weight| server.destination(weight));
-        reconciler.want_destination(key, destination, wanted);
     }
 }

@@ -252,7 +252,7 @@ impl Shell {
             } => {
                 let configs = &self.model.lvs.virtual_servers;
                 if let Some(behind) = configs.get(service).and_then(|it| place.find(it)) {
-                    self.ipvs.put(service, behind, weight);
+                    self.ipvs.put((service, place), behind, weight);
                     self.unasked.get_or_insert(now);
                 }
             }
@@ -261,7 +261,7 @@ impl Shell {
                 let services = self.director.services();
                 if let (Some(config), Some(service)) = (configs.get(place), services.get(place)) {
                     let wanted = Place::all(config)
-                        .filter_map(|at| Some((at.find(config)?, service.wanted(config, at)?)));
+                        .filter_map(|at| Some((at, at.find(config)?, service.wanted(config, at)?)));
                     self.ipvs.put_all(place, wanted);
                     self.unasked.get_or_insert(now);
                 }

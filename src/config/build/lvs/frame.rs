@@ -94,15 +94,14 @@ impl Frame<'_> {
         kept
     }
 
-    /// The port that the kernel knows a server by, whatever it is called: two of one address and port are one destination there, and the
-    /// first that dies would take the other along. None = that of each packet. Where the addresses of a group have several ports, the
-    /// first stands for all.
+    /// The port that the kernel knows a server by (`Forwarding::kernel_port`): of two that have the same the second is told of. Where the
+    /// addresses of a group have several ports, the first stands for all.
     pub fn kernel_port(&self, forwarding: Forwarding, port: Option<u16>) -> Option<u16> {
-        match (forwarding, self.service_port()) {
-            (Forwarding::Nat, _) => port,
-            (_, ServicePort::Own(own) | ServicePort::OfGroup(_, own)) => own,
-            (_, ServicePort::Mark) => None,
-        }
+        let service = match self.service_port() {
+            ServicePort::Own(own) | ServicePort::OfGroup(_, own) => own,
+            ServicePort::Mark => None,
+        };
+        forwarding.kernel_port(service, port)
     }
 
     /// The sorry server, under the same rule; one that is a real server, too, is inhibited as that is.
