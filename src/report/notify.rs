@@ -137,7 +137,7 @@ mod tests {
             path: "/run/told".into(),
             owner: Account::ROOT,
             reader: Some(command(&["/bin/read"])),
-            with_vrrp: false,
+            shared: false,
         };
         let mut out = Outline::default();
         global(&mut out, &settings_of_all);

@@ -410,7 +410,8 @@ fn fifo_gone() {
 const SERVICE: &str = "virtual_server 10.99.0.1 80 {\n protocol TCP\n lb_algo rr\n lb_kind NAT\n alpha\n warmup 0\n \
                        real_server 127.0.0.2 80 {\n TCP_CHECK {\n retry 0\n }\n }\n}\n";
 
-/// The process of checkers makes it, that of VRRP comes second and keeps it: it does not stay behind.
+/// The process of checkers makes it, that of VRRP comes second and keeps it, and gives it back when it goes: it is there as long as
+/// somebody writes to it, and does not stay behind.
 fn fifo_of_two() {
     let world = World::new(&[HostSpec::numbered(1)]);
     let node = &world.nodes[0];
@@ -426,6 +427,12 @@ fn fifo_of_two() {
         let is_told = |what: &str| lines.iter().any(|line| line.starts_with(what));
         is_told("INSTANCE ") && is_told("RS ")
     });
+    node.write(CONFIG, &format!("global_defs {{\n {globals}\n}}\n{SERVICE}"));
+    node.signal(Signal::SIGHUP);
+    wait_until("the VRRP process has gone", secs(10), || {
+        node.vrrp_pid().is_none_or(|pid| !node.processes().contains(&pid))
+    });
+    assert!(node.path(FIFO).exists(), "the other still writes to it");
     node.stop();
     assert!(!node.path(FIFO).exists());
 }

@@ -125,12 +125,12 @@ impl DraftFifos {
     pub fn finish(self, context: &mut Context<'_>, model: &mut Model) {
         let [general, vrrp, lvs] =
             [self.general, self.vrrp, self.lvs].map(|draft| draft.finish(context));
-        let shared = general.clone().map(|general| Fifo {
-            with_vrrp: model.vrrp.has_work(),
+        let general = general.map(|general| Fifo {
+            shared: model.vrrp.has_work() && !model.lvs.virtual_servers.is_empty(),
             ..general
         });
-        model.vrrp.fifos = different(general, vrrp);
-        model.lvs.fifos = different(shared, lvs);
+        model.vrrp.fifos = different(general.clone(), vrrp);
+        model.lvs.fifos = different(general, lvs);
     }
 }
 
@@ -202,6 +202,6 @@ fn read_fifo(context: &mut Context<'_>, item: &Item<'_>) -> Option<Fifo> {
         path: path(name.bytes()).to_owned(),
         owner,
         reader: None,
-        with_vrrp: false,
+        shared: false,
     })
 }

@@ -350,7 +350,7 @@ impl Shell {
         // Where both processes write to one, that of VRRP sees to it.
         self.programs.configure_fifos(
             &self.model.lvs.fifos,
-            |fifo| match fifo.with_vrrp && vrrp {
+            |fifo| match fifo.shared && vrrp {
                 true => Part::Follows,
                 false => leads,
             },

@@ -160,7 +160,7 @@ impl Fifos {
             if part == Part::Follows {
                 open.fifo.leave();
             }
-            open.config.reader.clone_from(&config.reader);
+            open.config.clone_from(config);
             open.part = part;
             open.start_reader(&mut self.readers, runner);
             self.open.push(open);
@@ -238,6 +238,14 @@ impl Fifos {
     /// There is room again somewhere.
     pub fn writable(&mut self) {
         self.open.iter_mut().for_each(Open::write);
+    }
+
+    /// This process goes and the daemon goes on: what another process writes to as well is its own from now on.
+    pub fn leave_shared(&mut self) {
+        for open in self.open.iter_mut().filter(|open| open.config.shared) {
+            open.part = Part::Follows;
+            open.fifo.leave();
+        }
     }
 
     /// Takes them away: the daemon ends.

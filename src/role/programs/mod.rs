@@ -149,6 +149,11 @@ impl Programs {
         self.fifos.configure(wanted, part, events, &mut self.runner);
     }
 
+    /// Leaves the FIFOs that another process writes to as well to it: this one goes, and the daemon goes on.
+    pub fn leave_fifos(&mut self) {
+        self.fifos.leave_shared();
+    }
+
     /// Watches these files from now on; `next_word` tells what is known at once. `begins`: the daemon starts.
     pub fn watch_files(&mut self, files: &[TrackFile], begins: bool) {
         self.watched

@@ -21,7 +21,11 @@ impl Shell {
         let now = clock::now();
         while let Some(order) = self.context.parent.receive(now) {
             match order {
-                Order::Stop | Order::Restart | Order::Leave => self.stop(now),
+                Order::Stop | Order::Restart => self.stop(now),
+                Order::Leave => {
+                    self.programs.leave_fifos();
+                    self.stop(now);
+                }
                 Order::Reload(length) => self.reload(now, length),
                 Order::Data => self.write(Dump::Data),
                 Order::Stats => self.write(Dump::Stats),
