@@ -427,10 +427,14 @@ fn fifo_of_two() {
         let is_told = |what: &str| lines.iter().any(|line| line.starts_with(what));
         is_told("INSTANCE ") && is_told("RS ")
     });
-    node.write(CONFIG, &format!("global_defs {{\n {globals}\n}}\n{SERVICE}"));
+    node.write(
+        CONFIG,
+        &format!("global_defs {{\n {globals}\n}}\n{SERVICE}"),
+    );
     node.signal(Signal::SIGHUP);
     wait_until("the VRRP process has gone", secs(10), || {
-        node.vrrp_pid().is_none_or(|pid| !node.processes().contains(&pid))
+        node.vrrp_pid()
+            .is_none_or(|pid| !node.processes().contains(&pid))
     });
     assert!(node.path(FIFO).exists(), "the other still writes to it");
     node.stop();
