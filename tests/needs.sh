@@ -16,6 +16,7 @@ needed unshare util-linux namespaces: no test touches this machine's network
 needed ps procps looking at the processes of a test
 wanted keepalived keepalived the same cases with the original on one side
 wanted /usr/lib/frr/vrrpd frr pairs with FRR's VRRP
+wanted /usr/lib/frr/bfdd frr pairs with FRR's BFD
 wanted nft nftables looking at the packet filter
 wanted ping iputils-ping asking virtual addresses for an answer
 wanted rsyslogd rsyslog messages as rsyslogd files them

@@ -5,6 +5,8 @@ mod support;
 
 #[path = "netns/auth.rs"]
 mod auth;
+#[path = "netns/bfd.rs"]
+mod bfd;
 #[path = "netns/buffers.rs"]
 mod buffers;
 #[path = "netns/checker.rs"]
@@ -101,6 +103,7 @@ fn main() -> std::process::ExitCode {
     for part in [
         many_runs::cases(),
         auth::cases(),
+        bfd::cases(),
         buffers::cases(),
         checkers::cases(),
         checker::cases(),

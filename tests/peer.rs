@@ -6,6 +6,8 @@ mod support;
 
 #[path = "peer/announcements.rs"]
 mod announcements;
+#[path = "peer/bfd.rs"]
+mod bfd;
 #[path = "peer/frr.rs"]
 mod frr;
 #[path = "peer/json.rs"]
@@ -31,6 +33,7 @@ fn main() -> std::process::ExitCode {
         }
     }
     list.extend(frr::cases());
+    list.extend(bfd::cases());
     list.push(stage::peer_case(
         "announcements::by_settings",
         announcements::by_settings,

@@ -59,7 +59,7 @@ fn converse(data: &[u8]) {
             match action {
                 Action::Arm(key, at) => wheel.arm(key, at),
                 Action::Disarm(key) => drop(wheel.disarm(key)),
-                Action::Send(_, bytes) => drop(Packet::parse(&bytes).expect("our own packet")),
+                Action::Send { bytes, .. } => drop(Packet::parse(&bytes).expect("our own packet")),
                 Action::Tell(notice) => drop(notice.to_string()),
                 _ => {}
             }

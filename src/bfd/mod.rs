@@ -30,7 +30,7 @@ use crate::config::model::BfdInstance;
 use crate::time::Instant;
 use crate::wire::bfd::{LENGTH, State};
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// A session, by its place. Stable for as long as a session of that name with that neighbour is configured, across reloads too; a
 /// place that became free is given to another.
@@ -92,13 +92,20 @@ pub enum Event<'a> {
 /// What the core wants done. Plain values; the shell performs them in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Make a socket for a session, in the place of the one that it has: its addresses are in `Sessions::session(id).config()`, and
-    /// this port is asked for, when there is one.
-    Open(SessionId, Option<u16>),
+    /// Make a socket for a session, in the place of the one that it has: its addresses are in `Sessions::session(id).config()`; the
+    /// port that it had, if it had one, is to be asked for first.
+    Open(SessionId),
     /// The socket is not needed any more.
     Close(SessionId),
-    /// Send this to the neighbour of a session.
-    Send(SessionId, [u8; LENGTH]),
+    /// Send a packet. Its session may be gone by now.
+    Send {
+        /// Whose.
+        session: SessionId,
+        /// Where to.
+        to: SocketAddr,
+        /// What.
+        bytes: [u8; LENGTH],
+    },
     /// Set or replace a timer.
     Arm(TimerKey, Instant),
     /// Forget a timer.

@@ -1,7 +1,9 @@
 //! One session: what RFC 5880 section 6.8 has a system keep of it, and what happens to that. Which session an event is for, and which
-//! sessions there are, is in sessions.rs and reload.rs.
+//! sessions there are, is in sessions.rs and reload.rs; what a session sends is in session/transmit.rs.
 
-use super::interval::{Interval, SLOW, duration, jittered, micros};
+mod transmit;
+
+use super::interval::{Interval, SLOW, duration, micros};
 use super::notice::{Limit, Notice, Said};
 use super::resume::Resume;
 use super::table::{Cause, follows};
@@ -111,7 +113,7 @@ impl Session {
 
     /// Begins, as Up where another process was a moment ago.
     pub(super) fn begin(&mut self, known: Option<(State, Resume)>, cx: &mut Context<'_>) {
-        cx.actions.push(Action::Open(self.id, self.port));
+        cx.actions.push(Action::Open(self.id));
         if let Some((_, resume)) = known.filter(|(state, resume)| resume.goes_on(*state)) {
             self.state = State::Up;
             self.remote = Remote {
@@ -286,15 +288,6 @@ impl Session {
         self.settle(cx);
     }
 
-    /// The next periodic packet is due.
-    pub(super) fn transmit(&mut self, cx: &mut Context<'_>) {
-        self.pace = None;
-        if self.is_periodic() {
-            self.send(false, cx);
-        }
-        self.settle(cx);
-    }
-
     /// Its socket is bound.
     pub(super) fn bound(&mut self, port: u16, cx: &mut Context<'_>) {
         self.port = Some(port);
@@ -321,7 +314,7 @@ impl Session {
     pub(super) fn reconfigure(&mut self, config: BfdInstance, cx: &mut Context<'_>) {
         let old = std::mem::replace(&mut self.config, config);
         if old.source != self.config.source || old.ttl != self.config.ttl {
-            cx.actions.push(Action::Open(self.id, self.port));
+            cx.actions.push(Action::Open(self.id));
         }
         if self.fit_intervals() && self.state == State::Up {
             self.start_poll(cx);
@@ -412,85 +405,6 @@ impl Session {
                 self.min_rx.settle();
                 self.tell(Said::Polled, cx);
             }
-        }
-    }
-
-    /// Sends a packet: `fin` when it answers one with P.
-    fn send(&mut self, fin: bool, cx: &mut Context<'_>) {
-        let packet = Packet {
-            diagnostic: self.diagnostic,
-            state: self.state,
-            poll: self.poll.is_some() && !fin,
-            fin,
-            independent: false,
-            demand: false,
-            // The keyword's least is 1.
-            multiplier: NonZeroU8::new(self.config.multiplier).unwrap_or(NonZeroU8::MIN),
-            my_discriminator: self.discriminator,
-            your_discriminator: self.remote.discriminator,
-            desired_min_tx: self.min_tx.told,
-            required_min_rx: self.min_rx.told,
-            required_min_echo_rx: 0,
-        };
-        cx.actions.push(Action::Send(self.id, packet.emit()));
-        // An answer has nothing to do with the transmit timer (section 6.8.7).
-        if !fin {
-            self.last_sent = Some(cx.now);
-            self.sent_early = true;
-        }
-    }
-
-    /// Whether periodic packets are sent (section 6.8.7).
-    fn is_periodic(&self) -> bool {
-        let waits = self.config.passive && self.remote.discriminator.is_none();
-        let demanded = self.remote.demand
-            && self.state == State::Up
-            && self.remote.state == State::Up
-            && self.poll.is_none();
-        !waits && !demanded && self.remote.min_rx != 0 && self.state != State::AdminDown
-    }
-
-    /// Arms the detection timer, counting from the last packet.
-    fn watch(&mut self, cx: &mut Context<'_>) {
-        if let Some(heard) = self
-            .last_heard
-            .filter(|_| self.remote.discriminator.is_some())
-        {
-            let at = heard + self.detection_time();
-            cx.actions.push(Action::Arm(TimerKey::Detect(self.id), at));
-        }
-    }
-
-    /// What has to fit to what has happened, whatever that was.
-    fn settle(&mut self, cx: &mut Context<'_>) {
-        let key = TimerKey::Transmit(self.id);
-        let pace = self.is_periodic().then(|| self.transmit_interval());
-        let is_stale = std::mem::take(&mut self.sent_early) || pace != self.pace;
-        match pace {
-            // From the last packet, not from when it was due: no two may be closer than the neighbour allows.
-            Some(interval) if is_stale => {
-                let wait = jittered(interval, self.config.multiplier, (cx.random)());
-                let due = self.last_sent.map_or(cx.now, |sent| sent + wait);
-                cx.actions.push(Action::Arm(key, due));
-            }
-            None if is_stale => cx.actions.push(Action::Disarm(key)),
-            _ => {}
-        }
-        self.pace = pace;
-        let intervals = (self.transmit_interval(), self.detection_time());
-        if self.state == State::Up && self.told.replace(intervals) != Some(intervals) {
-            let (transmit, detection) = intervals;
-            self.tell(
-                Said::Intervals {
-                    transmit,
-                    detection,
-                },
-                cx,
-            );
-        }
-        let record = (self.state, self.resume());
-        if self.recorded.replace(record) != Some(record) {
-            cx.actions.push(Action::Record(self.id));
         }
     }
 }

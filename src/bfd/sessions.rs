@@ -34,6 +34,11 @@ impl Sessions {
         slots.filter_map(|(id, slot)| Some((id, slot.as_ref()?)))
     }
 
+    /// How many places there are, the empty ones too.
+    pub fn places(&self) -> usize {
+        self.slots.len()
+    }
+
     /// Takes in what has happened. `random` gives numbers that nobody outside can foresee.
     pub fn handle(
         &mut self,

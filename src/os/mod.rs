@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod bell;
+pub mod bfd_socket;
 pub mod check_socket;
 pub mod clock;
 pub mod descriptors;

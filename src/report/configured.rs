@@ -24,6 +24,7 @@ pub fn configuration(model: &Model) -> String {
     }
     groups(&mut out, &model.vrrp);
     super::lvs::topology(&mut out, &model.lvs, None);
+    super::bfd::topology(&mut out, &model.bfd);
     out.into_text()
 }
 

@@ -1,7 +1,8 @@
-//! Text out of state: the data, statistics and JSON files of the VRRP process, the data file of the checker process, and the dump of a configuration. Secrets are masked in
+//! Text out of state: the data, statistics and JSON files of the VRRP process, the data files of the checker process and of the BFD process, and the dump of a configuration. Secrets are masked in
 //! all of them. Writing the text to a file is `os`'s.
 
 mod auth;
+mod bfd;
 mod configured;
 mod daemon;
 mod data;
@@ -15,6 +16,7 @@ mod trackers;
 mod transport;
 mod vmac;
 
+pub use bfd::{BfdView, bfd_data};
 pub use configured::configuration;
 pub use data::data;
 pub use json::{Version as JsonVersion, json};

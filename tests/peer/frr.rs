@@ -18,7 +18,8 @@ use crate::support::wire::election_bound;
 use crate::support::world::{HostSpec, World};
 use crate::support::{millis, secs, stays, wait_for, wait_until};
 
-const FOLDER: &str = "/usr/lib/frr";
+/// Where its daemons are.
+pub const FOLDER: &str = "/usr/lib/frr";
 const VRID: u8 = 95;
 const INTERVAL: Duration = millis(500);
 
@@ -69,11 +70,11 @@ impl Frr {
                 lines.collect::<String>()
             ),
         );
-        let zebra = daemon(node, "zebra");
+        let zebra = daemon(node, "zebra", &[]);
         wait_until("zebra listens", secs(10), || {
             node.path("/run/frr/zserv.api").exists()
         });
-        let vrrpd = daemon(node, "vrrpd");
+        let vrrpd = daemon(node, "vrrpd", &[]);
         Frr { zebra, vrrpd }
     }
 
@@ -87,7 +88,8 @@ impl Frr {
     }
 }
 
-fn daemon(node: &Node, name: &str) -> Child {
+/// Starts one, with words of its own behind those that all have.
+pub fn daemon(node: &Node, name: &str, own: &[&str]) -> Child {
     let log = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -114,7 +116,7 @@ fn daemon(node: &Node, name: &str) -> Child {
         "--log",
         "stdout",
     ];
-    let mut command = node.command(&words);
+    let mut command = node.command(&[&words[..], own].concat());
     command
         .stdout(log.try_clone().expect("the log"))
         .stderr(log);
@@ -131,8 +133,8 @@ fn addresses(v6: bool) -> std::array::IntoIter<&'static str, 2> {
     .into_iter()
 }
 
-/// What FRR wants to find on a host: the macvlan, and a group it may belong to.
-fn prepare(node: &Node, v6: bool) {
+/// A group that FRR's daemons may belong to.
+pub fn own_group(node: &Node) {
     let group = std::fs::read_to_string("/etc/group").expect("/etc/group");
     let lines = group.lines().filter(|line| !line.starts_with("frrvty:"));
     let group: String = lines
@@ -141,6 +143,11 @@ fn prepare(node: &Node, v6: bool) {
         .collect();
     node.write("/run/frr/group", &group);
     node.run(&["mount", "--bind", "/run/frr/group", "/etc/group"]);
+}
+
+/// What FRR's vrrpd wants to find on a host: the macvlan.
+fn prepare(node: &Node, v6: bool) {
+    own_group(node);
     let mac = format!("00:00:5e:00:{:02x}:{VRID:02x}", if v6 { 2 } else { 1 });
     let mut plan = format!("link add vrrp95 link eth0 address {mac} type macvlan mode bridge\n");
     for address in addresses(v6) {

@@ -11,6 +11,7 @@
 pub mod alike;
 pub mod auth;
 pub mod bench;
+pub mod bfd;
 pub mod cases;
 pub mod clocks;
 pub mod config;

@@ -69,9 +69,9 @@ impl Node {
         self.sessions.handle(now, event, random, &mut actions);
         for action in actions {
             match action {
-                Action::Send(id, bytes) => {
+                Action::Send { session, bytes, .. } => {
                     let packet = Packet::parse(&bytes).expect("our own packet");
-                    self.sent.push((id, packet));
+                    self.sent.push((session, packet));
                 }
                 Action::Arm(key, at) => self.wheel.arm(key, at),
                 Action::Disarm(key) => drop(self.wheel.disarm(key)),
