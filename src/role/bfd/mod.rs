@@ -130,7 +130,7 @@ impl Shell {
         let records = self.context.sessions.records();
         let known = records.filter_map(|record| {
             let resume = Resume::from_words(record.resume)?;
-            Some((record.name, (State::from_bits(record.state), resume)))
+            Some((record.name, (record.state, resume)))
         });
         known.collect()
     }
@@ -259,13 +259,13 @@ impl Shell {
     fn record(&mut self, id: SessionId) {
         let empty = || SessionRecord {
             name: String::new(),
-            state: State::AdminDown as u8,
+            state: State::AdminDown,
             resume: Default::default(),
         };
         let session = self.sessions.session(id);
         let record = session.map_or_else(empty, |session| SessionRecord {
             name: session.config().name.clone(),
-            state: session.state() as u8,
+            state: session.state(),
             resume: session.resume().words(),
         });
         self.context.sessions.write(id, &record);
