@@ -123,8 +123,8 @@ struct Shell {
     /// The data file is to be written when the kernel has told what is asked of it.
     data_wanted: bool,
     actions: Vec<Action>,
-    /// Since when something is wanted of the kernel that it has not been asked for.
-    unasked: Option<Instant>,
+    /// Something is wanted of the kernel that it has not been asked for.
+    unasked: bool,
     /// Where in the ledger each service begins; its servers follow.
     places: Vec<usize>,
     /// There is no work any more, but what drains is seen to.
@@ -163,7 +163,7 @@ impl Shell {
             dumps: Dumps::default(),
             data_wanted: false,
             actions: Vec::new(),
-            unasked: None,
+            unasked: false,
             places: Vec::new(),
             leaving: false,
             stopping: false,
@@ -253,7 +253,7 @@ impl Shell {
                 let configs = &self.model.lvs.virtual_servers;
                 if let Some(behind) = configs.get(service).and_then(|it| place.find(it)) {
                     self.ipvs.put((service, place), behind, weight);
-                    self.unasked.get_or_insert(now);
+                    self.unasked = true;
                 }
             }
             Action::Service(place) => {
@@ -263,7 +263,7 @@ impl Shell {
                     let wanted = Place::all(config)
                         .filter_map(|at| Some((at, at.find(config)?, service.wanted(config, at)?)));
                     self.ipvs.put_all(place, wanted);
-                    self.unasked.get_or_insert(now);
+                    self.unasked = true;
                 }
             }
             Action::Drain {

@@ -16,8 +16,6 @@ use std::time::Duration;
 
 /// Checks that begin in one turn.
 const BEGIN_PER_TURN: usize = 32;
-/// A change reaches the kernel this soon after the verdict, whatever else has happened in the turn: with the changes that came with it.
-const TELL_KERNEL_WITHIN: Duration = Duration::from_micros(250);
 /// When checks that found no room are tried again, where no other makes room by ending.
 const ROOM_RETRY: Duration = Duration::from_millis(100);
 
@@ -58,7 +56,10 @@ impl Shell {
                 }
                 Source::Log => logging::writable(&mut self.events),
             }
-            self.ask_kernel_in_time();
+            // A change does not wait for whatever else has happened.
+            if self.unasked {
+                self.ask_kernel(clock::now());
+            }
         }
         let now = clock::now();
         self.ask_kernel(now);
@@ -103,7 +104,10 @@ impl Shell {
                     }
                 }
             }
-            self.ask_kernel_in_time();
+            // A change does not wait for whatever else has happened.
+            if self.unasked {
+                self.ask_kernel(clock::now());
+            }
         }
         if let Some(due) = first_due {
             self.context.scheduler.late(now.since(due));
@@ -141,23 +145,13 @@ impl Shell {
 
     /// Asks the kernel for what is wanted of it.
     pub(super) fn ask_kernel(&mut self, now: Instant) {
-        self.unasked = None;
+        self.unasked = false;
         if self.ipvs.send(now) {
             self.events.soon();
         } else if let Some(due) = self.ipvs.next_due() {
             self.wheel.arm(Key::Ipvs, due);
         }
         self.ipvs.tell();
-    }
-
-    /// The same, when something has been wanted of it for long enough.
-    fn ask_kernel_in_time(&mut self) {
-        if let Some(since) = self.unasked {
-            let now = clock::now();
-            if now.since(since) >= TELL_KERNEL_WITHIN {
-                self.ask_kernel(now);
-            }
-        }
     }
 
     /// A connection has found something.
