@@ -5,7 +5,7 @@
 //! that stays says of it what was known before.
 
 use super::director::{At, Check, Director, is_timed};
-use super::kept::{self, Kept, server_identity, service_identity};
+use super::kept::{self, Past, server_identity, service_identity};
 use super::notice::{Names, Notice, Why};
 use super::schedule::{Plan, Schedule};
 use super::service::{Scene, Server, Service};
@@ -60,7 +60,7 @@ impl<'m, K: Eq + Hash, C, S> Before<'m, K, C, S> {
 /// The numbers and the rest that every step needs.
 struct Step<'a> {
     now: Instant,
-    known: &'a dyn Fn(u64) -> Option<Kept>,
+    past: &'a Past,
     random: &'a mut dyn FnMut() -> u64,
     actions: &'a mut Vec<Action>,
     /// The checks of the service pause.
@@ -86,8 +86,8 @@ impl Step<'_> {
 }
 
 impl Director {
-    /// Works by the configuration `new` from now on, in the place of `old`, which is empty at start. `random` gives any numbers; `known`
-    /// is what another process has kept, by identity, of those that are new to this one.
+    /// Works by the configuration `new` from now on, in the place of `old`, which is empty at start. `random` gives any numbers; `past`
+    /// is what is known of those that are new to this process.
     ///
     /// What is told of what is gone comes first; places in actions are those of `new`. New services with `ha_suspend` wait to be told
     /// that their address is here (`suspend`).
@@ -96,13 +96,13 @@ impl Director {
         now: Instant,
         old: &Lvs,
         new: &Lvs,
-        known: &dyn Fn(u64) -> Option<Kept>,
+        past: &Past,
         random: &mut dyn FnMut() -> u64,
         actions: &mut Vec<Action>,
     ) {
         let mut step = Step {
             now,
-            known,
+            past,
             random,
             actions,
             suspended: false,
@@ -138,9 +138,22 @@ impl Director {
         service.servers = servers
             .map(|(server, of_server)| self.new_server(step, (place, server), config, of_server))
             .collect();
-        match (step.known)(service_identity(config)) {
-            Some(kept) => service.resume(&mut step.scene(place, config), kept.up),
-            None => service.begin(&mut step.scene(place, config)),
+        let past = step.past;
+        let kept = past.of(service_identity(config));
+        let had_quorum = kept.is_some_and(|kept| kept.up);
+        let mut scene = step.scene(place, config);
+        if kept.is_some() && !past.has_stopped {
+            service.resume(&mut scene, had_quorum);
+            return service;
+        }
+        service.begin(&mut scene, had_quorum);
+        for (server, of_server) in config.real_servers.iter().enumerate() {
+            let is_alpha = of_server.checkers.iter().any(|checker| checker.alpha);
+            let up = service.servers.get(server).is_some_and(Server::is_up);
+            // Nobody was told so at this start.
+            if is_alpha && up {
+                service.rises(&mut scene, server, Why::Restarted);
+            }
         }
         service
     }
@@ -206,7 +219,7 @@ impl Director {
                 false => Notice::Activating(names),
             }));
         }
-        let kept = (step.known)(server_identity(config, of_server));
+        let kept = step.past.of(server_identity(config, of_server));
         let mut extra = kept.map_or(0, |kept| i64::from(kept.extra));
         let (all, mut failing) = (extra, 0);
         let checkers = of_server.checkers.iter().enumerate();

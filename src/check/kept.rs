@@ -3,6 +3,7 @@
 
 use super::director::Director;
 use crate::config::model::{Lvs, Protocol, RealServer, Service, VirtualServer};
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// What was known of a service or a server.
@@ -12,6 +13,21 @@ pub struct Kept {
     pub up: bool,
     /// What checks added to the weight of a server.
     pub extra: i32,
+}
+
+/// What is known of services and servers that are new to this process, by identity.
+#[derive(Clone, Debug, Default)]
+pub struct Past {
+    /// What another process has kept.
+    pub kept: HashMap<u64, Kept>,
+    /// That was a daemon which has stopped since: the world is told what it is told at every start.
+    pub has_stopped: bool,
+}
+
+impl Past {
+    pub(super) fn of(&self, identity: u64) -> Option<Kept> {
+        self.kept.get(&identity).copied()
+    }
 }
 
 /// What makes a virtual server the same one after a reload.

@@ -315,6 +315,8 @@ pub enum Why {
     ShuttingDown,
     /// A configuration without the check that failed.
     Unchecked,
+    /// The daemon that ran before has found it up.
+    Restarted,
     /// Quorum, hysteresis, weight that is up.
     Gained(u32, u32, u64),
     /// The same.
@@ -353,6 +355,7 @@ impl fmt::Display for Why {
             Why::Removing => f.write_str("Removing"),
             Why::ShuttingDown => f.write_str("Shutting down"),
             Why::Unchecked => f.write_str("Removing the check that failed"),
+            Why::Restarted => f.write_str("It was up before the daemon was restarted"),
             Why::Gained(quorum, hysteresis, weight) => {
                 f.write_str(&gained(*quorum, *hysteresis, *weight))
             }

@@ -244,12 +244,13 @@ impl Service {
         }
     }
 
-    /// It begins to work: its servers are known.
-    pub(super) fn begin(&mut self, scene: &mut Scene<'_>) {
+    /// It begins to work: its servers are known, and whether there was a quorum before.
+    pub(super) fn begin(&mut self, scene: &mut Scene<'_>, had_quorum: bool) {
         self.weigh(scene.config);
         let (quorum, hysteresis) = (scene.config.quorum, scene.config.hysteresis);
         let (weight, name) = (self.live_weight, notice::service_name(scene.config));
-        self.has_quorum = weight >= u64::from(quorum) + u64::from(hysteresis);
+        self.has_quorum = had_quorum;
+        self.has_quorum = self.is_enough(scene.config);
         if self.has_quorum {
             scene.say(Notice::Gained(name, quorum, hysteresis, weight));
             scene.tell_of_service(true, Why::Gained(quorum, hysteresis, weight));
@@ -380,15 +381,21 @@ impl Service {
         }
     }
 
-    /// Whether what is up makes a quorum: a change of that is acted on.
-    fn judge(&mut self, scene: &mut Scene<'_>) {
-        let (quorum, hysteresis) = (scene.config.quorum, scene.config.hysteresis);
-        let weight = self.live_weight;
+    /// Whether what is up makes a quorum; how much that takes depends on whether there is one.
+    fn is_enough(&self, config: &VirtualServer) -> bool {
+        let (quorum, hysteresis) = (config.quorum, config.hysteresis);
         let needed = match self.has_quorum {
             true => u64::from(quorum.saturating_sub(hysteresis)),
             false => u64::from(quorum) + u64::from(hysteresis),
         };
-        let enough = weight >= needed;
+        self.live_weight >= needed
+    }
+
+    /// Whether what is up makes a quorum: a change of that is acted on.
+    fn judge(&mut self, scene: &mut Scene<'_>) {
+        let (quorum, hysteresis) = (scene.config.quorum, scene.config.hysteresis);
+        let weight = self.live_weight;
+        let enough = self.is_enough(scene.config);
         if enough == self.has_quorum {
             return;
         }

@@ -2,6 +2,7 @@
 //! connection off at a restart. What stands in its table is in `ipvs`.
 
 use crate::support::Binary::Ours;
+use crate::support::ipvs::Listener;
 use crate::support::node::{CONFIG, Node};
 use crate::support::secs;
 use crate::support::stage::{self, Case};
@@ -16,10 +17,11 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 /// The cases of this part.
 pub fn cases() -> Vec<Case> {
-    vec![stage::privileged_case(
-        "ipvs_reload_that_changes_nothing_orders_nothing",
-        unchanged,
-    )]
+    let case = |name, body: fn()| stage::privileged_case(name, body);
+    vec![
+        case("ipvs_reload_that_changes_nothing_orders_nothing", unchanged),
+        case("ipvs_restart_leaves_servers_as_they_were", restarted),
+    ]
 }
 
 /// `NETLINK_GENERIC` (linux/netlink.h).
@@ -33,6 +35,7 @@ const NLM_F_REQUEST: u16 = 1;
 /// `GENL_ID_CTRL`: asks for the numbers of families.
 const CONTROL: u16 = 16;
 /// `IPVS_CMD_*` (linux/ip_vs.h).
+const NEW_SERVICE: u8 = 1;
 const SET_DESTINATION: u8 = 6;
 const READING: [u8; 5] = [4, 8, 11, 13, 15];
 /// Readings of the whole table are heard, too, and count as the pages that they come in.
@@ -162,6 +165,47 @@ fn unchanged() {
         has("-t 10.1.0.1:80 -r 10.2.0.1:80 -m -w 4")
     });
     assert_eq!(orders.take(), [SET_DESTINATION]);
+    node.stop();
+    assert_eq!(table(node), "");
+}
+
+/// Where one server listens, and where the other does not.
+const LISTENS: u16 = 8001;
+const IS_DEAD: u16 = 8002;
+
+/// A server that is up has its place in the table while the daemon is replaced, though it is `alpha`; one that is down gets none before it
+/// was checked, though it is not.
+fn restarted() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.run(&["ip", "link", "set", "lo", "up"]);
+    let orders = Orders::of(node);
+    let _listener = Listener::new(node, LISTENS);
+    let server = |address: &str, port: u16, setting: &str| {
+        format!(
+            " real_server {address} 80 {{\n  {setting}\n  TCP_CHECK {{\n   connect_ip 127.0.0.1\n   connect_port {port}\n   retry 0\n   warmup 0\n  }}\n }}\n"
+        )
+    };
+    // What would be found out after a while is not what is shown.
+    let config = format!(
+        "virtual_server 10.1.0.1 80 {{\n lb_algo rr\n lb_kind NAT\n protocol TCP\n delay_loop 600\n{}{}}}\n",
+        server("10.2.0.1", LISTENS, "alpha"),
+        server("10.2.0.2", IS_DEAD, "weight 5"),
+    );
+    node.start(Ours, &config);
+    node.wait_log("TCP_CHECK on service [10.2.0.2]:tcp:80 failed", secs(20));
+    let wanted = "-A -t 10.1.0.1:80 -s rr\n-a -t 10.1.0.1:80 -r 10.2.0.1:80 -m -w 1\n";
+    wait_until("one is there", secs(20), || table(node) == wanted);
+    let (ours, pid) = (Ours.inside(), node.pid());
+    orders.take();
+    let restart = format!("kill -s $({ours} --signum=RESTART) {pid}");
+    node.run(&["sh", "-c", &restart]);
+    assert_eq!(node.wait_exit(secs(20)).code(), Some(0));
+    let config = config.replace("warmup 0", "warmup 600");
+    node.start(Ours, &config);
+    node.wait_log("taken over with their connections", secs(20));
+    assert_eq!(table(node), wanted);
+    assert_eq!(orders.take(), [NEW_SERVICE], "which is there already");
     node.stop();
     assert_eq!(table(node), "");
 }

@@ -16,7 +16,7 @@ mod suspend;
 use super::claims::Claims;
 use super::dialogue::Failure;
 use super::director::Director;
-use super::kept::Kept;
+use super::kept::{Kept, Past};
 use super::service::Place;
 use super::table::Groups;
 use super::{Action, CheckId};
@@ -88,8 +88,13 @@ impl Play {
         Play::resumed(text, HashMap::new())
     }
 
-    /// In the place of another, who has kept this.
+    /// In the place of another process, which has kept this.
     fn resumed(text: &str, kept: HashMap<u64, Kept>) -> Self {
+        let has_stopped = false;
+        Play::after(text, Past { kept, has_stopped })
+    }
+
+    fn after(text: &str, past: Past) -> Self {
         let mut play = Play {
             lvs: Lvs::default(),
             director: Director::default(),
@@ -99,7 +104,7 @@ impl Play {
             due: BTreeMap::new(),
             done: Vec::new(),
         };
-        play.take(text, &kept);
+        play.take(text, &past);
         play
     }
 
@@ -115,10 +120,10 @@ impl Play {
     }
 
     fn configure(&mut self, text: &str) {
-        self.take(text, &HashMap::new());
+        self.take(text, &Past::default());
     }
 
-    fn take(&mut self, text: &str, kept: &HashMap<u64, Kept>) {
+    fn take(&mut self, text: &str, past: &Past) {
         let old = std::mem::replace(&mut self.lvs, lvs(text));
         let groups = Groups::of(&self.lvs);
         let keys = self
@@ -129,14 +134,8 @@ impl Play {
         self.claims = Claims::default();
         keys.for_each(|key| self.claims.contest(key));
         let mut actions = Vec::new();
-        self.director.configure(
-            self.now,
-            &old,
-            &self.lvs,
-            &|id| kept.get(&id).copied(),
-            &mut || 0,
-            &mut actions,
-        );
+        self.director
+            .configure(self.now, &old, &self.lvs, past, &mut || 0, &mut actions);
         self.perform(actions);
     }
 

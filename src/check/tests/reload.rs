@@ -1,6 +1,6 @@
 //! A configuration after another: what stays is left alone.
 
-use super::{Play, secs, server, service, whole};
+use super::{Past, Play, secs, server, service, whole};
 
 #[test]
 fn what_did_not_change_is_not_touched() {
@@ -167,6 +167,49 @@ fn another_process_goes_on_where_the_first_was() {
     assert_eq!(second.kernel(), "10.0.0.1=1 10.0.0.2=10 10.0.0.3=3");
     second.says(1, Ok(()), Some(2));
     assert_eq!(second.kernel(), "10.0.0.1=1 10.0.0.2=2 10.0.0.3=3");
+}
+
+/// After a restart nothing moves in the kernel's table, and the world is told what it is told at every start.
+#[test]
+fn another_daemon_goes_on_where_the_first_was() {
+    let servers: String = (1..=3)
+        .map(|n| server(n, &format!("weight {n}\nTCP_CHECK {{\n}}\n")))
+        .collect();
+    let text = whole("alpha\nquorum 3\nhysteresis 1", &servers);
+    let mut first = Play::new(&text);
+    assert_eq!(first.kernel(), "");
+    first.ends(0, false);
+    first.ends(1, true);
+    first.ends(2, true);
+    first.ends(1, false);
+    first.ends(1, false);
+    first.ends(1, false);
+    assert_eq!(first.kernel(), "10.0.0.3=3");
+    assert!(first.director.services()[0].has_quorum(), "3 >= 3-1");
+    let past = |has_stopped| Past {
+        kept: first.kept(),
+        has_stopped,
+    };
+    let mut second = Play::after(&text, past(true));
+    assert_eq!(second.kernel(), first.kernel());
+    let told = [
+        "VS [10.9.9.9]:tcp:80 UP",
+        "/bin/vs-up",
+        "10.0.0.3=3",
+        "RS [10.0.0.3]:tcp:80 [10.9.9.9]:tcp:80 UP",
+        "/bin/up 3",
+    ];
+    assert_eq!(second.told(), told);
+    assert_eq!(second.ends(2, true), [""; 0], "it was up all the time");
+    second.ends(0, true);
+    assert_eq!(second.kernel(), "10.0.0.1=1 10.0.0.3=3");
+    assert_eq!(Play::after(&text, past(false)).told(), ["10.0.0.3=3"]);
+    // Servers that are no more alpha were up before anybody looked.
+    let mut third = Play::after(&text.replace("alpha\n", ""), past(true));
+    assert_eq!(third.told(), [told[0], told[1], told[2]]);
+    assert_eq!(third.kernel(), "10.0.0.3=3", "the others are down");
+    third.ends(0, true);
+    assert_eq!(third.kernel(), "10.0.0.1=1 10.0.0.3=3");
 }
 
 #[test]

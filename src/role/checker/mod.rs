@@ -21,6 +21,7 @@ use super::programs::{self, Part, Programs};
 use super::sync_daemon::SyncDaemons;
 use super::{Exit, Role, RoleContext};
 use crate::check::director::Director;
+use crate::check::kept::Past;
 use crate::check::service::Place;
 use crate::check::{Action, CheckId};
 use crate::config::model::{Lvs, Model};
@@ -37,7 +38,6 @@ use ipvs::Ipvs;
 use log::{debug, error, info, warn};
 use runs::Runs;
 use rustc_hash::FxHashMap;
-use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -195,9 +195,12 @@ impl Shell {
         let now = clock::now();
         let model = self.model.clone();
         let nothing = Lvs::default();
-        let known = match self.context.resume {
-            true => self.context.ledger.read(),
-            false => HashMap::new(),
+        let (resume, first) = (self.context.resume, self.context.first);
+        // The first process finds what the daemon before has left.
+        let kept = (resume || first).then(|| self.context.ledger.read());
+        let past = Past {
+            kept: kept.unwrap_or_default(),
+            has_stopped: !resume,
         };
         self.ipvs.configure(now, &Model::default(), &model);
         self.ipvs.inherit_services();
@@ -205,7 +208,7 @@ impl Shell {
             now,
             &nothing,
             &model.lvs,
-            &|identity| known.get(&identity).copied(),
+            &past,
             &mut random::number,
             &mut self.actions,
         );

@@ -1,6 +1,7 @@
 //! What the parent orders: to stop, to take another configuration, to write what is known.
 
 use super::{KERNEL_LIMIT, Key, Shell};
+use crate::check::kept::Past;
 use crate::config::model::Model;
 use crate::kernel::ipvs::Leave;
 use crate::os::{clock, random};
@@ -82,7 +83,7 @@ impl Shell {
             now,
             &old.lvs,
             new,
-            &|_| None,
+            &Past::default(),
             &mut random::number,
             &mut self.actions,
         );

@@ -1,7 +1,8 @@
 //! The part of the ledger that another daemon goes on with, which is started when this one has stopped for it: the services of IPVS that
-//! were left in place, and what drains. In a file, as nothing in memory lasts so long.
+//! were left in place, what drains, and how each server was: one that stays up keeps its connections. In a file, as nothing in memory lasts so long.
 
 use super::{Ledger, services};
+use crate::check::kept::Kept;
 use crate::cli::VERSION;
 use crate::config::model::IpvsNamespace;
 use crate::kernel::ipvs::ServiceKey;
@@ -14,8 +15,8 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 /// What the file begins with: another version may write another one.
-const HEADER: &[u8] = b"keepalived services 2\n";
-/// More than all services and drains that have a place in the ledger take.
+const HEADER: &[u8] = b"keepalived services 3\n";
+/// More than all that has a place in the ledger takes.
 const FILE_MAX: u64 = 16 * 1024 * 1024;
 /// Names this run of the kernel.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -27,14 +28,22 @@ pub struct Left {
     pub namespace: IpvsNamespace,
     /// The services.
     pub services: Vec<ServiceKey>,
-    /// What drains, by identity, with the end of its time: both mean nothing to another program, or after a boot.
+    /// What drains, by identity, with the end of its time. Neither means anything to another program, or after a boot.
     pub drains: Vec<(u64, Instant)>,
+    /// How each service and server was, by identity.
+    pub kept: Vec<(u64, Kept)>,
     /// Which program, and which run of the kernel, that was.
     pub origin: String,
 }
 
 /// The same, as it is written.
-type Content = (IpvsNamespace, Vec<services::Words>, Vec<(u64, u64)>, String);
+type Content = (
+    IpvsNamespace,
+    Vec<services::Words>,
+    Vec<(u64, u64)>,
+    Vec<(u64, bool, i32)>,
+    String,
+);
 
 impl Left {
     /// As bytes.
@@ -42,7 +51,9 @@ impl Left {
         let services = self.services.into_iter().map(services::encode).collect();
         let drains = self.drains.into_iter();
         let drains = drains.map(|(it, until)| (it, until.0)).collect();
-        let content: Content = (self.namespace, services, drains, self.origin);
+        let kept = self.kept.into_iter();
+        let kept = kept.map(|(it, kept)| (it, kept.up, kept.extra)).collect();
+        let content: Content = (self.namespace, services, drains, kept, self.origin);
         let content = postcard::to_allocvec(&content).map_err(io::Error::other)?;
         Ok([HEADER, &content].concat())
     }
@@ -50,13 +61,16 @@ impl Left {
     /// From bytes; None: they are not what this version writes.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let content = bytes.strip_prefix(HEADER)?;
-        let (namespace, services, drains, origin) =
+        let (namespace, services, drains, kept, origin) =
             postcard::from_bytes::<Content>(content).ok()?;
-        let drains = drains.into_iter();
+        let (drains, kept) = (drains.into_iter(), kept.into_iter());
         Some(Left {
             namespace,
             services: services.into_iter().filter_map(services::decode).collect(),
             drains: drains.map(|(it, until)| (it, Instant(until))).collect(),
+            kept: kept
+                .map(|(it, up, extra)| (it, Kept { up, extra }))
+                .collect(),
             origin,
         })
     }
@@ -82,6 +96,7 @@ impl Ledger {
             namespace: namespace.clone(),
             services,
             drains: self.drains().collect(),
+            kept: self.read().into_iter().collect(),
             origin: origin().unwrap_or_default(),
         };
         dump::write(path, &left.encode()?)
@@ -104,6 +119,9 @@ impl Ledger {
                 self.write_services(left.services.into_iter());
                 if origin().is_some_and(|origin| origin == left.origin) {
                     self.write_drains(&left.drains);
+                    for (place, (identity, kept)) in left.kept.into_iter().enumerate() {
+                        self.write(place, identity, kept);
+                    }
                 }
             }
             Some(_) => warn!(
@@ -122,6 +140,7 @@ mod tests {
     use super::*;
     use crate::config::model::Family;
     use crate::kernel::ipvs::ServiceKey;
+    use std::collections::HashMap;
 
     #[test]
     fn what_one_daemon_saves_the_next_one_loads_once() {
@@ -131,6 +150,8 @@ mod tests {
             mark,
         });
         let drains = [(7, Instant(9))];
+        let how = |up, extra| Kept { up, extra };
+        let kept = HashMap::from([(11, how(true, -3)), (13, how(false, 0))]);
         let here = IpvsNamespace::Same;
         let written = || {
             let ledger = Ledger::new().expect("a ledger");
@@ -138,6 +159,9 @@ mod tests {
             assert!(!path.exists());
             ledger.write_services(keys.into_iter());
             ledger.write_drains(&drains);
+            for (place, (identity, kept)) in kept.iter().enumerate() {
+                ledger.write(place, *identity, *kept);
+            }
             ledger.save(&path, &here).expect("a file");
             fs::read(&path).expect("a file")
         };
@@ -146,11 +170,14 @@ mod tests {
             ledger.load(&path, namespace);
             assert!(!path.exists());
             let services: Vec<_> = ledger.services().collect();
-            (services, ledger.drains().collect::<Vec<_>>())
+            (services, ledger.drains().collect::<Vec<_>>(), ledger.read())
         };
         let bytes = written();
-        assert_eq!(loaded(&here), (keys.to_vec(), drains.to_vec()));
-        let nothing = (Vec::new(), Vec::new());
+        assert_eq!(
+            loaded(&here),
+            (keys.to_vec(), drains.to_vec(), kept.clone())
+        );
+        let nothing = (Vec::new(), Vec::new(), HashMap::new());
         assert_eq!(loaded(&here), nothing, "there is no file");
         written();
         assert_eq!(loaded(&IpvsNamespace::Original), nothing);
@@ -158,7 +185,7 @@ mod tests {
         let mut left = Left::decode(&bytes).expect("what was written");
         left.origin.insert(0, '9');
         fs::write(&path, left.encode().expect("bytes")).expect("a file");
-        assert_eq!(loaded(&here), (keys.to_vec(), Vec::new()));
+        assert_eq!(loaded(&here), (keys.to_vec(), Vec::new(), HashMap::new()));
         for end in 0..bytes.len() {
             fs::write(&path, &bytes[..end]).expect("a file");
             assert_eq!(loaded(&here), nothing, "{end}");
