@@ -383,13 +383,34 @@ fn draining() {
     // Nothing is balanced any more, and the checker process sees to that alone.
     let mut download = farm.download(VIP);
     farm::read_on(&mut download, farm::LONG_RATE, SLACK).expect("the first part");
-    let checker = pid().map(Pid::from_raw).expect("a checker process");
-    reload(
-        "vrrp_instance REST {\ninterface eth0\nvirtual_router_id 5\nvirtual_ipaddress {\n172.16.0.30\n}\n}\n",
-    );
-    wait_until("the rest drains", SLACK, || {
-        has("-r 172.16.0.12:80 -g -w 0")
+    let checker = || pid().map(Pid::from_raw).expect("a checker process");
+    let rest = "vrrp_instance REST {\ninterface eth0\nvirtual_router_id 5\nvirtual_ipaddress {\n172.16.0.30\n}\n}\n";
+    let give_up = || {
+        reload(rest);
+        wait_until("the rest drains", SLACK, || {
+            has("-r 172.16.0.12:80 -g -w 0")
+        });
+    };
+    give_up();
+    let recalled = checker();
+    reload(&config("172.16.0.12"));
+    let wanted = || has("-r 172.16.0.12:80 -g -w 1");
+    wait_until("there is work for it again", SLACK, wanted);
+    farm::read_on(&mut download, 2 * farm::LONG_RATE, SLACK).expect("the download goes on");
+    drop(download);
+    assert_eq!(checker(), recalled, "it was recalled in time");
+    // From then on its end is one that nobody has asked for.
+    kill(recalled, Signal::SIGTERM).expect("the checker process");
+    let unasked = format!("Healthcheck child process({recalled}) exited with status 0");
+    director.wait_log(&unasked, SLACK);
+    wait_until("another goes on", SLACK, || {
+        pid().is_some_and(|pid| pid != recalled.as_raw()) && wanted()
     });
+    farm.wait_served_by(VIP, &SERVERS[1..], SLACK);
+    let mut download = farm.download(VIP);
+    farm::read_on(&mut download, farm::LONG_RATE, SLACK).expect("the first part");
+    let checker = checker();
+    give_up();
     farm::read_on(&mut download, 2 * farm::LONG_RATE, SLACK).expect("the download goes on");
     assert!(director.processes().contains(&checker));
     drop(download);

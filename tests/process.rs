@@ -26,7 +26,7 @@ use nix::unistd::Pid;
 use support::Binary::Ours;
 use support::node::{CONFIG, Node};
 use support::world::{HostSpec, World};
-use support::{secs, stage, wait_for, wait_until};
+use support::{secs, stage, stays, wait_for, wait_until};
 
 /// The virtual address of the first instance.
 const VIP: &str = "10.10.0.101";
@@ -73,6 +73,10 @@ fn main() -> std::process::ExitCode {
         stage::case(
             "a_stop_while_no_child_lives_leaves_nothing",
             children::stopped_without_a_child,
+        ),
+        stage::case(
+            "a_dead_child_that_nobody_wants_is_not_replaced",
+            children::nobody_wants_the_replacement,
         ),
         stage::case(
             "what_a_dead_child_held_is_given_up_when_it_is_not_replaced",

@@ -63,6 +63,33 @@ pub fn stopped_without_a_child() {
     });
 }
 
+/// A process that died and waits to be replaced is not, when a reload has no more work for it.
+pub fn nobody_wants_the_replacement() {
+    let world = world();
+    let host = &world.nodes[0];
+    started(&world, &instances(1));
+    let mut last = None;
+    for delay in ["", " in 1 seconds", " in 2 seconds"] {
+        let pid = wait_for("a VRRP process", secs(5), || {
+            host.vrrp_pid().filter(|pid| last != Some(*pid))
+        });
+        last = Some(pid);
+        kill(pid, Signal::SIGKILL).expect("kill");
+        host.wait_log(
+            &format!("VRRP child process({pid}) died: Respawning{delay}"),
+            secs(5),
+        );
+    }
+    host.write(CONFIG, SERVICE);
+    host.signal(Signal::SIGHUP);
+    host.wait_log("Reload complete", secs(5));
+    let started = || count(&host.log(), "Starting VRRP child process");
+    let before = started();
+    // Longer than it would have waited.
+    stays("nobody speaks VRRP", secs(3), || started() == before);
+    host.stop();
+}
+
 /// The same with a daemon that does not replace its children.
 pub fn dead_child_is_cleaned_up_after() {
     let world = world();
