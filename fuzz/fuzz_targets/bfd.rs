@@ -94,6 +94,7 @@ fn converse(data: &[u8]) {
         heard_own |= parsed.is_some_and(|it| it.your_discriminator == Some(own));
         let heard = Event::Packet {
             source: NEIGHBOR,
+            destination: None,
             ttl: Some(how),
             multihop: how & 2 != 0,
             bytes: &bytes,

@@ -53,7 +53,7 @@ pub type Known = HashMap<String, (State, Resume)>;
 pub enum Event<'a> {
     /// The sessions that there shall be: at start, and at each reload. One that did not change is not touched at all.
     Configure {
-        /// All of them. Names are unique, and so are neighbours.
+        /// All of them. Names are unique, and so are neighbours, or pairs of neighbour and source.
         instances: &'a [BfdInstance],
         /// Whom to go on from.
         known: &'a Known,
@@ -62,6 +62,8 @@ pub enum Event<'a> {
     Packet {
         /// Who sent it.
         source: IpAddr,
+        /// To which address of this host; `None` when the kernel did not tell.
+        destination: Option<IpAddr>,
         /// TTL or hop limit; `None` when the kernel did not tell.
         ttl: Option<u8>,
         /// It came to the port for multihop sessions.

@@ -54,7 +54,13 @@ impl Sessions {
         cx.actions.push(Action::Record(id));
         let config = session.config();
         self.by_discriminator.remove(&session.discriminator());
-        self.by_neighbor.remove(&(config.neighbor, config.multihop));
+        let at = (config.neighbor, config.multihop);
+        if let Some(all) = self.by_neighbor.get_mut(&at) {
+            all.retain(|other| *other != id);
+            if all.is_empty() {
+                self.by_neighbor.remove(&at);
+            }
+        }
         self.by_name.remove(&config.name);
         self.free.push(id);
     }
@@ -74,7 +80,7 @@ impl Sessions {
         session.begin(known, cx);
         self.by_discriminator.insert(discriminator, id);
         let at = (instance.neighbor, instance.multihop);
-        self.by_neighbor.insert(at, id);
+        self.by_neighbor.entry(at).or_default().push(id);
         self.by_name.insert(instance.name.clone(), id);
         match self.slots.get_mut(id) {
             Some(slot) => *slot = Some(session),

@@ -15,8 +15,8 @@ use std::net::IpAddr;
 use std::num::{NonZeroU8, NonZeroU32};
 use std::time::Duration;
 
-/// A `max_hops` that lets packets in whatever their TTL.
-const ANY_HOPS: i16 = 255;
+/// The `max_hops` that count; others, which are -1 and 255, let packets in whatever their TTL.
+const HOPS: std::ops::Range<i16> = 0..255;
 
 /// What is known of the neighbour (RFC 5880 section 6.8.1). Intervals in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,7 +227,7 @@ impl Session {
 
     /// What a received TTL or hop limit has to be at least (RFC 5881 section 5, RFC 5883 section 5.2).
     fn least_ttl(&self) -> u16 {
-        if self.config.max_hops == ANY_HOPS {
+        if !HOPS.contains(&self.config.max_hops) {
             return 0;
         }
         let least = i32::from(self.config.ttl) - i32::from(self.config.max_hops);

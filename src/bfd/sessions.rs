@@ -15,8 +15,8 @@ pub struct Sessions {
     pub(super) slots: Vec<Option<Session>>,
     pub(super) free: Vec<SessionId>,
     pub(super) by_discriminator: FxHashMap<NonZeroU32, SessionId>,
-    /// By the neighbour's address and whether it is multihop.
-    pub(super) by_neighbor: FxHashMap<(IpAddr, bool), SessionId>,
+    /// By the neighbour's address and whether it is multihop. There is more than one where they differ in `source_ip`.
+    pub(super) by_neighbor: FxHashMap<(IpAddr, bool), Vec<SessionId>>,
     pub(super) by_name: FxHashMap<String, SessionId>,
     malformed: Limit,
     strangers: Limit,
@@ -56,10 +56,18 @@ impl Sessions {
             Event::Configure { instances, known } => self.configure(instances, known, cx),
             Event::Packet {
                 source,
+                destination,
                 ttl,
                 multihop,
                 bytes,
-            } => self.hear((source, multihop), ttl, bytes, cx),
+            } => {
+                let came = Came {
+                    source,
+                    destination,
+                    multihop,
+                };
+                self.hear(&came, ttl, bytes, cx);
+            }
             Event::Timer(TimerKey::Transmit(id)) => self.with(id, |it| it.transmit(cx)),
             Event::Timer(TimerKey::Detect(id)) => self.with(id, |it| it.expire(cx)),
             Event::Bound { session, port } => self.with(session, |it| it.bound(port, cx)),
@@ -85,13 +93,8 @@ impl Sessions {
     }
 
     /// A datagram (section 6.8.6).
-    fn hear(
-        &mut self,
-        (source, multihop): (IpAddr, bool),
-        ttl: Option<u8>,
-        bytes: &[u8],
-        cx: &mut Context<'_>,
-    ) {
+    fn hear(&mut self, came: &Came, ttl: Option<u8>, bytes: &[u8], cx: &mut Context<'_>) {
+        let source = came.source;
         let packet = match Packet::parse(bytes) {
             Ok(packet) => packet,
             Err(fault) => {
@@ -106,12 +109,12 @@ impl Sessions {
             }
         };
         let found = match packet.your_discriminator {
-            Some(discriminator) => self.by_discriminator.get(&discriminator),
-            None => self.by_neighbor.get(&(source, multihop)),
+            Some(discriminator) => self.by_discriminator.get(&discriminator).copied(),
+            None => self.between(came),
         };
         let session = found
-            .and_then(|id| self.slots.get_mut(*id)?.as_mut())
-            .filter(|session| session.config().multihop == multihop);
+            .and_then(|id| self.slots.get_mut(id)?.as_mut())
+            .filter(|session| session.config().multihop == came.multihop);
         let Some(session) = session else {
             if let Some(suppressed) = self.strangers.allow(cx.now) {
                 cx.actions.push(Action::Tell(Notice::Stranger {
@@ -126,4 +129,26 @@ impl Sessions {
             session.hear(&packet, cx);
         }
     }
+
+    /// The session between these two: the one that speaks from this address, or from any; a neighbour's only one, whatever the address.
+    fn between(&self, came: &Came) -> Option<SessionId> {
+        let all = self.by_neighbor.get(&(came.source, came.multihop))?;
+        let speaks_from = |id: &&SessionId, source| {
+            let session = self.session(**id);
+            session.is_some_and(|session| session.config().source == source)
+        };
+        let found = all.iter().find(|id| speaks_from(id, came.destination));
+        let found = found.or_else(|| all.iter().find(|id| speaks_from(id, None)));
+        match (found, &all[..]) {
+            (Some(id), _) | (None, [id]) => Some(*id),
+            _ => None,
+        }
+    }
+}
+
+/// How a datagram came.
+struct Came {
+    source: IpAddr,
+    destination: Option<IpAddr>,
+    multihop: bool,
 }

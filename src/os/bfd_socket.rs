@@ -35,6 +35,8 @@ pub struct Listener {
 pub struct Heard {
     /// Who sent it.
     pub source: IpAddr,
+    /// To which address; `None` when the kernel did not tell.
+    pub destination: Option<IpAddr>,
     /// TTL or hop limit; `None` when the kernel did not tell.
     pub ttl: Option<u8>,
     /// How much of it is in the buffer.
@@ -45,14 +47,19 @@ impl Listener {
     /// Opens it.
     pub fn open(family: Family, port: u16) -> io::Result<Self> {
         let fd = datagram(family)?;
-        let (level, option) = match family {
-            Family::V4 => (libc::IPPROTO_IP, libc::IP_RECVTTL),
-            Family::V6 => (libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT),
+        let (level, options) = match family {
+            Family::V4 => (libc::IPPROTO_IP, [libc::IP_RECVTTL, libc::IP_PKTINFO]),
+            Family::V6 => (
+                libc::IPPROTO_IPV6,
+                [libc::IPV6_RECVHOPLIMIT, libc::IPV6_RECVPKTINFO],
+            ),
         };
-        set_option(&fd, level, option, 1)?;
+        for option in options {
+            set_option(&fd, level, option, 1)?;
+        }
         receive_buffer(&fd, RECEIVE_BUFFER)?;
         bind_to(&fd, any(family), port)?;
-        let control = nix::cmsg_space!(libc::c_int);
+        let control = nix::cmsg_space!(libc::c_int, libc::in6_pktinfo);
         Ok(Listener { fd, control })
     }
 
@@ -67,17 +74,26 @@ impl Listener {
                 Err(nix::Error::EAGAIN) => return Ok(None),
                 Err(errno) => return Err(errno.into()),
             };
-        let ttl = received.cmsgs().ok().and_then(|mut control| {
-            control.find_map(|it| match it {
-                ControlMessageOwned::Ipv4Ttl(ttl) | ControlMessageOwned::Ipv6HopLimit(ttl) => {
-                    u8::try_from(ttl).ok()
+        let (mut ttl, mut destination) = (None, None);
+        for beside in received.cmsgs().into_iter().flatten() {
+            match beside {
+                ControlMessageOwned::Ipv4Ttl(it) | ControlMessageOwned::Ipv6HopLimit(it) => {
+                    ttl = u8::try_from(it).ok();
                 }
-                _ => None,
-            })
-        });
+                ControlMessageOwned::Ipv4PacketInfo(info) => {
+                    let address = Ipv4Addr::from(info.ipi_addr.s_addr.to_ne_bytes());
+                    destination = Some(IpAddr::V4(address));
+                }
+                ControlMessageOwned::Ipv6PacketInfo(info) => {
+                    destination = Some(Ipv6Addr::from(info.ipi6_addr.s6_addr).into());
+                }
+                _ => {}
+            }
+        }
         let source = received.address.as_ref().and_then(ip);
         Ok(Some(Heard {
             source: source.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            destination,
             ttl,
             length: received.bytes,
         }))
@@ -227,6 +243,7 @@ mod tests {
             let heard = listener.receive(&mut buffer).expect("no error");
             let heard = heard.expect("a datagram on the loopback is there at once");
             assert_eq!(heard.source, address);
+            assert_eq!(heard.destination, Some(address));
             assert_eq!(heard.ttl, Some(ttl));
             assert_eq!(buffer.get(..heard.length), Some(&b"hello"[..]));
         }

@@ -217,6 +217,13 @@ fn reload() {
     wait_until("the neighbour has heard it", secs(10), || {
         last(&world, 1).is_some_and(|it| (it.state, it.diagnostic) == (DOWN, SIGNALED))
     });
+    // Without any session there is no process; with one there is.
+    reloaded("");
+    wait_until("the process is gone", secs(10), || {
+        node.read("/run/bfd.pid").is_empty()
+    });
+    reloaded(&slower);
+    wait_up(&world);
 }
 
 fn stop() {

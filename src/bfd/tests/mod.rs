@@ -112,6 +112,7 @@ impl Node {
         let bytes: [u8; LENGTH] = packet.emit();
         let event = Event::Packet {
             source,
+            destination: None,
             ttl: Some(ttl),
             multihop: false,
             bytes: &bytes,

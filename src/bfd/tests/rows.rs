@@ -312,8 +312,7 @@ fn from_too_far_away_nothing_is_heard() {
         (64, 0, 255, true),
         (64, 0, 63, false),
         (64, 64, 1, true),
-        (10, -1, 10, false),
-        (10, -1, 11, true),
+        (255, -1, 1, true),
     ] {
         let mut node = node(|it| (it.ttl, it.max_hops) = (ttl, max_hops));
         let init = reply(node.first(), State::Init);
@@ -349,6 +348,7 @@ fn who_is_meant() {
     let bytes = init.emit();
     let event = Event::Packet {
         source: NEIGHBOR.parse().expect("an address"),
+        destination: None,
         ttl: Some(255),
         multihop: true,
         bytes: &bytes,
@@ -361,6 +361,7 @@ fn who_is_meant() {
         at(5),
         Event::Packet {
             source: NEIGHBOR.parse().expect("an address"),
+            destination: None,
             ttl: None,
             multihop: false,
             bytes: &init.emit()[..20],
@@ -468,4 +469,46 @@ fn a_process_that_replaces_another_goes_on() {
     let mut new = begin(&config);
     new.run(at(170));
     assert_eq!(new.first().state(), State::Down);
+}
+
+#[test]
+fn sessions_with_one_neighbour_are_told_apart_by_our_address() {
+    let (any, own, other) = (None, "10.0.0.1".parse().ok(), "10.0.0.11".parse().ok());
+    // (sources of the sessions, where a first packet goes, which hears it)
+    for (sources, to, heard) in [
+        (vec![own], own, Some(0)),
+        (vec![own], other, Some(0)),
+        (vec![any], own, Some(0)),
+        (vec![own, other], own, Some(0)),
+        (vec![own, other], other, Some(1)),
+        (vec![own, other], None, None),
+        (vec![any, other], other, Some(1)),
+        (vec![any, other], own, Some(0)),
+    ] {
+        let config = |(n, source): (usize, &Option<IpAddr>)| BfdInstance {
+            source: *source,
+            ..instance(&format!("b{n}"), NEIGHBOR)
+        };
+        let configs: Vec<_> = sources.iter().enumerate().map(config).collect();
+        let mut node = Node::new(at(0), 1);
+        node.configure(at(0), &configs);
+        let mut down = reply(node.first(), State::Down);
+        down.your_discriminator = None;
+        let event = Event::Packet {
+            source: NEIGHBOR.parse().expect("an address"),
+            destination: to,
+            ttl: Some(255),
+            multihop: false,
+            bytes: &down.emit(),
+        };
+        node.handle(at(1), event);
+        let found = node.sessions.sessions();
+        let found: Vec<_> = found
+            .filter(|(_, session)| session.state() == State::Init)
+            .map(|(id, _)| id)
+            .collect();
+        assert_eq!(found, Vec::from_iter(heard), "{sources:?} {to:?}");
+        node.configure(at(2), &[]);
+        assert!(node.sessions.by_neighbor.is_empty());
+    }
 }

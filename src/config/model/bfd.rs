@@ -28,7 +28,7 @@ pub struct BfdInstance {
     pub passive: bool,
     /// `ttl` or `hoplimit` of what is sent, 1..=255.
     pub ttl: u8,
-    /// `max_hops`: how much smaller than `ttl` a received TTL may be; -1 or 255 = not checked by the sender's rules.
+    /// `max_hops`: how much smaller than `ttl` a received TTL may be; -1 or 255 = it may be any.
     pub max_hops: i16,
     /// `multihop`: RFC 5883's port.
     pub multihop: bool,

@@ -184,6 +184,7 @@ impl Shell {
             let now = clock::now();
             let event = Event::Packet {
                 source: heard.source,
+                destination: heard.destination,
                 ttl: heard.ttl,
                 multihop: ear.multihop,
                 bytes: buffer.get(..heard.length).unwrap_or_default(),
