@@ -4,11 +4,13 @@ use super::global::set;
 use super::lines::{self, Met, TrackedLine};
 use super::notify::DraftNotify;
 use super::state::{Builder, SyncGroup};
+use super::track_file::DEFAULT_WEIGHT;
 use super::{Context, finish};
 use crate::config::diagnostic::{Class, Span};
 use crate::config::keywords::{Block, Form};
 use crate::config::model::{
-    GarpGroup, SyncGroup as Group, Tracked, TrackedInterface, VrrpInstance,
+    GarpGroup, SyncGroup as Group, Tracked, TrackedInterface, TrackerKind as ObjectKind,
+    VrrpInstance,
 };
 use crate::config::phrase::TrackerKind;
 use crate::config::read::Item;
@@ -166,35 +168,40 @@ pub(super) fn by_name(instances: &[VrrpInstance]) -> HashMap<String, usize> {
         .collect()
 }
 
-/// Members of different priorities could not follow one another: their own trackers either fail or do not.
+/// Members of different priorities could not follow one another. What keepalived makes of their own trackers that weigh something: an
+/// interface, and a file with the usual weight, is a FAULT or is not; anything else is not tracked.
 fn without_weights(
     context: &mut Context<'_>,
     instance: &mut VrrpInstance,
     group: &str,
     span: Span,
 ) {
-    let interfaces = instance
-        .tracked_interfaces
-        .iter_mut()
-        .map(|tracked| ("interface", &tracked.interface, &mut tracked.weight));
-    let others = instance
-        .trackers
-        .iter_mut()
-        .map(|tracked| (tracked.kind.name(), &tracked.name, &mut tracked.weight));
-    for (what, name, weight) in interfaces
-        .chain(others)
-        .filter(|(.., weight)| **weight != 0)
-    {
+    let owner = &instance.name;
+    let mut tell = |what: &str, name: &str, becomes: &str| {
         let message = format!(
-            "({}) weight of tracked {what} {name} is not used in sync group {group}: it has no weight now",
-            instance.name
+            "({owner}) weight of tracked {what} {name} is not used in sync group {group}: it {becomes}"
         );
         let help = format!(
             "track the {what} in the vrrp_sync_group instead, or add sync_group_tracking_weight to it"
         );
         context.fault(span, message, help);
-        *weight = 0;
+    };
+    const WEIGHTLESS: &str = "has no weight now";
+    for tracked in &mut instance.tracked_interfaces {
+        if std::mem::take(&mut tracked.weight) != 0 {
+            tell("interface", &tracked.interface, WEIGHTLESS);
+        }
     }
+    instance.trackers.retain_mut(|tracked| {
+        if tracked.weight == 0 {
+            return true;
+        }
+        let stays = (tracked.kind, tracked.weight) == (ObjectKind::File, DEFAULT_WEIGHT.0);
+        let becomes = if stays { WEIGHTLESS } else { "is not tracked" };
+        tell(tracked.kind.name(), &tracked.name, becomes);
+        tracked.weight = 0;
+        stays
+    });
 }
 
 /// Puts what a group tracks on a member, where it does not track it by itself.

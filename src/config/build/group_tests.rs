@@ -80,6 +80,47 @@ fn a_group_of_instances() {
 }
 
 #[test]
+fn weights_of_members_are_not_their_own() {
+    let things = "vrrp_script s {\n script /bin/true\n user root\n}\ntrack_file f {\n file /run/f\n}\n\
+                  track_file g {\n file /run/g\n weight 2\n}\nvrrp_track_process p {\n process x\n weight 3\n}\n\
+                  bfd_instance b {\n neighbor_ip 10.1.1.1\n weight -4\n}\n";
+    let lines = "track_script {\n s weight 1\n}\ntrack_file {\n f\n g\n}\ntrack_process {\n p\n}\ntrack_bfd {\n b\n}";
+    let weightless = "track_script {\n s\n}\ntrack_bfd {\n b weight 0\n}";
+    let group = |more: &str| {
+        let instances = instance(1, lines) + &instance(2, weightless);
+        format!(
+            "{things}vrrp_sync_group VG {{\n group {{\n VI_1\n VI_2\n }}\n{more}}}\n{instances}"
+        )
+    };
+    let loaded = read(&group(""));
+    let not = |what: &str, becomes: &str| {
+        format!("(VI_1) weight of tracked {what} is not used in sync group VG: it {becomes}")
+    };
+    let expected = [
+        not("script s", "is not tracked"),
+        not("file f", "has no weight now"),
+        not("file g", "is not tracked"),
+        not("process p", "is not tracked"),
+        not("bfd b", "is not tracked"),
+    ];
+    assert_eq!(said(&loaded)[..expected.len()], expected);
+    let tracks = |loaded: &Loaded, place: usize| -> Vec<(String, i32)> {
+        let lines = loaded.model.vrrp.instances[place].trackers.iter();
+        lines.map(|it| (it.name.clone(), it.weight)).collect()
+    };
+    let named = |all: &[(&str, i32)]| -> Vec<(String, i32)> {
+        all.iter()
+            .map(|(name, weight)| ((*name).to_owned(), *weight))
+            .collect()
+    };
+    assert_eq!(tracks(&loaded, 0), named(&[("f", 0)]));
+    assert_eq!(tracks(&loaded, 1), named(&[("s", 0), ("b", 0)]));
+    let loaded = read(&group("sync_group_tracking_weight\n"));
+    let all = [("s", 1), ("f", 1), ("g", 2), ("p", 3), ("b", -4)];
+    assert_eq!(tracks(&loaded, 0), named(&all));
+}
+
+#[test]
 fn trackers_of_groups_and_members() {
     let group = |more: &str| {
         format!(

@@ -12,7 +12,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// Multiplier of the number when none is given.
-const DEFAULT_WEIGHT: (i32, bool) = (1, false);
+pub(super) const DEFAULT_WEIGHT: (i32, bool) = (1, false);
 /// The numbers that change a priority by different amounts.
 const USUAL: RangeInclusive<i64> = -254..=254;
 
