@@ -79,6 +79,8 @@ mod statics;
 mod suspended;
 #[path = "netns/timing.rs"]
 mod timing;
+#[path = "netns/track_bfd.rs"]
+mod track_bfd;
 #[path = "netns/track_files.rs"]
 mod track_files;
 #[path = "netns/track_processes.rs"]
@@ -134,6 +136,7 @@ fn main() -> std::process::ExitCode {
         scheduling::cases(),
         rivals::cases(),
         timing::cases(),
+        track_bfd::cases(),
         track_files::cases(),
         track_processes::cases(),
         tracking::cases(),

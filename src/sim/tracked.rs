@@ -1,4 +1,4 @@
-//! Scripts, files and processes of a simulated node: they fail, flap, or never say a word, at random instants. What they add to a
+//! Scripts, files, processes and BFD sessions of a simulated node: they fail, flap, or never say a word, at random instants. What they add to a
 //! priority is reckoned here once more, in another way than the router's, and compared after everything that happens.
 
 use super::network::{Network, NodeId};
@@ -12,10 +12,11 @@ use crate::vrrp::{Event, Instance, Router, State};
 use crate::wire::vrrp::PRIORITY_OWNER;
 
 /// What there is on every node, by kind and name.
-const THINGS: [(TrackerKind, &str); 3] = [
+const THINGS: [(TrackerKind, &str); 4] = [
     (TrackerKind::Script, "chk"),
     (TrackerKind::File, "load"),
     (TrackerKind::Process, "web"),
+    (TrackerKind::Bfd, "peer"),
 ];
 /// Weights worth a try: none, small ones, and those that reach the ends of the range.
 const WEIGHTS: [i32; 7] = [0, 20, -20, 2, -3, 253, -253];
@@ -55,7 +56,8 @@ fn pick(random: &mut Random, of: &[i32]) -> i32 {
 impl Network {
     /// Something on a node says something else, several times in a row perhaps.
     pub(super) fn flap(&mut self, id: NodeId, random: &mut Random) -> Result<(), Violation> {
-        let place = usize::try_from(random.within(0..3)).unwrap_or_default();
+        let count = u64::try_from(THINGS.len()).unwrap_or(1);
+        let place = usize::try_from(random.within(0..count)).unwrap_or_default();
         for _ in 0..random.within(1..6) {
             let level = match THINGS.get(place) {
                 Some((TrackerKind::File, _)) => Level::Value(pick(random, &VALUES)),

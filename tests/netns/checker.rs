@@ -51,20 +51,12 @@ fn config(rest: &str) -> String {
 }
 
 /// A host with the script and the FIFO, which is read.
-#[expect(
-    clippy::zombie_processes,
-    reason = "the reader ends with the case, and process 1 with it"
-)]
 fn host() -> World {
     let world = World::new(&[HostSpec::numbered(1)]);
     let node = &world.nodes[0];
     node.write_script(SCRIPT, &format!("#!/bin/sh\necho \"$@\" >> {TOLD}\n"));
     node.run(&["mkfifo", FIFO]);
-    // Open for writing, too: it outlives the daemon's processes.
-    let reader = format!("exec cat <> {FIFO} > /run/told");
-    node.command(&["sh", "-c", &reader])
-        .spawn()
-        .expect("a reader");
+    told::read_fifo_for_ever(node);
     world
 }
 

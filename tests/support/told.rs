@@ -27,6 +27,18 @@ pub fn read_fifo(node: &Node) {
         .expect("a reader");
 }
 
+/// The same, though one writer after the other may close it.
+#[expect(
+    clippy::zombie_processes,
+    reason = "it ends with the case, and process 1 with it"
+)]
+pub fn read_fifo_for_ever(node: &Node) {
+    let reader = format!("exec cat <> {FIFO} > {READ}");
+    node.command(&["sh", "-c", &reader])
+        .spawn()
+        .expect("a reader");
+}
+
 /// The lines read so far.
 pub fn lines(node: &Node) -> Vec<String> {
     node.read(READ).lines().map(str::to_owned).collect()

@@ -131,10 +131,10 @@ pub(super) fn trackers(
             name,
             span,
             weight: tracker.weight.unwrap_or(usual_weight),
-            // A weight of its own has a direction of its own.
-            reverse: tracker
-                .reverse
-                .unwrap_or(tracker.weight.is_none() && usually_reverse),
+            // A weight of its own has a direction of its own, but that of a session is the session's.
+            reverse: tracker.reverse.unwrap_or(
+                usually_reverse && (tracker.weight.is_none() || kind == TrackerKind::Bfd),
+            ),
         });
     }
 }

@@ -98,7 +98,7 @@ pub(super) static FILE_CHECK: &[Keyword] = &[
 #[rustfmt::skip]
 pub(super) static BFD_CHECK: &[Keyword] = &[
     k("name", "<BFD_INSTANCE>", Word, "none, required", "2.0.0", 2,
-      "Session to follow; must already be defined above").missing(Warns),
+      "Session to follow; must already be defined above").missing(Warns).acts(),
     k("alpha", "[<BOOL>]", Bool, "real server", "2.0.0", 3,
-      "Start as down"),
+      "Start as down").acts(),
 ];

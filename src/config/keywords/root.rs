@@ -50,7 +50,7 @@ pub(super) static ROOT: &[Keyword] = &[
     k("interface_up_down_delays", "{ <IFNAME> <SECS 0..255[.usec]> [<SECS 0..255[.usec]>] ... }", Lines(Delays), "no delay", "2.2.3", 2,
       "Debounce of interface down/up; an omitted up delay is the same as the down delay").repeated(Appends).acts(),
     k("bfd_instance", "<NAME max 31 chars> { block }", Block(BfdInstance, Name), "-", "2.0.0", 2,
-      "One BFD session; build BFD").repeated(Appends),
+      "One BFD session").repeated(Appends).acts(),
     k("SSL", "{ block }", Block(Ssl, Nothing), "auto context", "<=0.7.6", 2,
       "TLS client parameters used by SSL_GET").repeated(ReplacesLoudly).acts(),
     k("virtual_server_group", "<NAME> { member lines }", Lines(Members), "-", "1.0.2", 2,

@@ -162,5 +162,5 @@ pub(super) static REAL_SERVER: &[Keyword] = &[
     k("FILE_CHECK", "{ block }", Block(FileCheck, Nothing), "-", "2.1.0", 3,
       "track_file based checker").repeated(Appends).acts(),
     k("BFD_CHECK", "{ block }", Block(BfdCheck, Nothing), "-", "2.0.0", 2,
-      "BFD based checker; build BFD").repeated(Appends),
+      "BFD based checker").repeated(Appends).acts(),
 ];

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// How many sessions there may be: what of them other processes know has its place in shared memory.
 pub const BFD_INSTANCES_MAX: usize = 1 << 14;
 
-/// One `bfd_instance`. Names are unique, and so are neighbours but where each of their sessions has a `source_ip` of its own.
+/// One `bfd_instance`. Names are unique, and so are neighbours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BfdInstance {
     /// Its name, at most 31 bytes.

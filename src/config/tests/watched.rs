@@ -52,8 +52,11 @@ fn sessions_and_what_they_weigh() {
     let definitions = session("a", 1, "")
         + &session("b", 2, "weight -20 reverse")
         + &session("c", 3, "checker")
-        + &session("d", 4, "checker\nvrrp\nweight 7");
-    let lines = "a\nb\nc\nd weight 254\nnone weight 3\nb weight 4";
+        + &session("d", 4, "checker\nvrrp\nweight 7")
+        + &session("e", 5, "weight 7 reverse")
+        + &session("f", 6, "weight 7 reverse");
+    let lines =
+        "a\nb\nc\nd weight 254\nnone weight 3\nb weight 4\ne weight 0\nf weight 3 noreverse";
     let loaded = tracking(&definitions, "track_bfd", lines);
     let weights: Vec<(&str, i32, bool)> = only(&loaded)
         .trackers
@@ -63,7 +66,13 @@ fn sessions_and_what_they_weigh() {
         .collect();
     assert_eq!(
         weights,
-        [("a", 0, false), ("b", -20, true), ("d", 7, false)]
+        [
+            ("a", 0, false),
+            ("b", -20, true),
+            ("d", 7, false),
+            ("e", 0, true),
+            ("f", 3, false)
+        ]
     );
     for message in [
         "(VI_1) track bfd c not found, ignoring...",

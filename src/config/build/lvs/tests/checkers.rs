@@ -424,26 +424,6 @@ fn sessions() {
             )],
         ),
         (
-            format!(
-                "{}{}",
-                session("b1", "neighbor_ip 10.1.1.1\nsource_ip 10.1.1.2"),
-                session("b2", "neighbor_ip 10.1.1.1\nsource_ip 10.1.1.3")
-            ),
-            0,
-            &[],
-        ),
-        (
-            format!(
-                "{}{}",
-                session("b0", "neighbor_ip 10.1.1.1\nsource_ip 10.1.1.2"),
-                session("b1", "neighbor_ip 10.1.1.1\nsource_ip 10.1.1.2")
-            ),
-            5,
-            &[&wrong(
-                "has duplicate source/neighbor address 10.1.1.2/10.1.1.1, ignoring instance",
-            )],
-        ),
-        (
             beside("b1", "neighbor_ip 10.9.9.9\nsource_ip 10.9.9.8"),
             5,
             &[&wrong(
