@@ -6,6 +6,7 @@
 
 use super::Role;
 use super::shared_records::SharedRecords;
+use crate::bfd::RESUME_WORDS;
 use crate::config::model::BFD_INSTANCES_MAX;
 use crate::os::bell::Bell;
 use crate::wire::bfd::State;
@@ -15,8 +16,6 @@ use std::io;
 const NAME_WORDS: usize = 4;
 /// Bytes of a name; the longest one is a byte shorter.
 const NAME_BYTES: usize = NAME_WORDS * size_of::<u64>();
-/// Words that are the BFD process's own.
-pub const RESUME_WORDS: usize = 4;
 /// Words of a record: name, state, what the BFD process resumes from.
 const WORDS: usize = NAME_WORDS + 1 + RESUME_WORDS;
 
