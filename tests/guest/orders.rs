@@ -13,7 +13,9 @@ use nix::sys::socket::{
     AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, recvfrom, setsockopt, socket,
     sockopt,
 };
+use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
 
 /// The cases of this part.
 pub fn cases() -> Vec<Case> {
@@ -21,6 +23,7 @@ pub fn cases() -> Vec<Case> {
     vec![
         case("ipvs_reload_that_changes_nothing_orders_nothing", unchanged),
         case("ipvs_restart_leaves_servers_as_they_were", restarted),
+        case("ipvs_large_service_is_read_to_its_end", large),
     ]
 }
 
@@ -196,11 +199,8 @@ fn restarted() {
     node.wait_log("TCP_CHECK on service [10.2.0.2]:tcp:80 failed", secs(20));
     let wanted = "-A -t 10.1.0.1:80 -s rr\n-a -t 10.1.0.1:80 -r 10.2.0.1:80 -m -w 1\n";
     wait_until("one is there", secs(20), || table(node) == wanted);
-    let (ours, pid) = (Ours.inside(), node.pid());
     orders.take();
-    let restart = format!("kill -s $({ours} --signum=RESTART) {pid}");
-    node.run(&["sh", "-c", &restart]);
-    assert_eq!(node.wait_exit(secs(20)).code(), Some(0));
+    restart(node);
     let config = config.replace("warmup 0", "warmup 600");
     node.start(Ours, &config);
     node.wait_log("taken over with their connections", secs(20));
@@ -208,4 +208,43 @@ fn restarted() {
     assert_eq!(orders.take(), [NEW_SERVICE], "which is there already");
     node.stop();
     assert_eq!(table(node), "");
+}
+
+/// What the daemon writes on SIGUSR1.
+const DATA: &str = "/tmp/keepalived_check.data";
+/// Sooner than it would write without having read everything: each signal puts that off.
+const ASKED_EVERY: Duration = Duration::from_millis(300);
+
+/// A service is read to its end, though that takes more answers than are read in one turn.
+fn large() {
+    const SERVERS: usize = 6000;
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    let addresses = (0x0a40_0000..).map(Ipv4Addr::from_bits).take(SERVERS);
+    let servers: String = addresses
+        .map(|address| format!(" real_server {address} 80 {{\n }}\n"))
+        .collect();
+    let config = format!(
+        "virtual_server 10.1.0.1 80 {{\n lb_algo rr\n lb_kind NAT\n protocol TCP\n{servers}}}\n"
+    );
+    node.start(Ours, &config);
+    node.wait_log("Startup complete", secs(20));
+    wait_until("of each server is known what it carries", secs(20), || {
+        node.signal(Signal::SIGUSR1);
+        std::thread::sleep(ASKED_EVERY);
+        let carried = node
+            .read(DATA)
+            .matches("   active connections = 0\n")
+            .count();
+        carried == SERVERS
+    });
+    node.stop();
+}
+
+/// Has the daemon end as for a restart.
+fn restart(node: &Node) {
+    let (ours, pid) = (Ours.inside(), node.pid());
+    let restart = format!("kill -s $({ours} --signum=RESTART) {pid}");
+    node.run(&["sh", "-c", &restart]);
+    assert_eq!(node.wait_exit(secs(20)).code(), Some(0));
 }

@@ -23,8 +23,9 @@ use std::time::Duration;
 const GENERIC: i32 = 16;
 /// Datagrams of requests in one turn: each holds us for some hundred microseconds, and checks come due meanwhile.
 const REQUESTS_PER_TURN: usize = 4;
-/// Datagrams of answers read in one turn.
-const DATAGRAMS_PER_TURN: usize = 256;
+/// Datagrams of answers read in one turn: more than the answers to all that is under way (`reconcile::WINDOW`), so that none is left that
+/// nothing tells of any more. A table comes in more, but the kernel makes one part, and wakes us for it, as another is read.
+const DATAGRAMS_PER_TURN: usize = 144;
 /// A kernel that has no IPVS may get it later.
 const RETRY: Duration = Duration::from_secs(30);
 /// After a failure to write it is tried again this much later.
@@ -57,8 +58,6 @@ pub struct Ipvs {
     claims: Claims,
     /// How long servers drain that say nothing themselves.
     usual_drain: Option<Duration>,
-    /// Answers may have been left unread, and nothing tells of them any more.
-    unheard: bool,
     ending: bool,
 }
 
@@ -82,7 +81,6 @@ impl Ipvs {
             keys: Vec::new(),
             claims: Claims::default(),
             usual_drain: None,
-            unheard: false,
             ending: false,
         };
         if let Some(before) = ipvs.ledger.timeouts() {
@@ -311,9 +309,6 @@ impl Ipvs {
 
     /// Asks the kernel for a part of what is wanted; true when there may be more to ask now.
     pub fn send(&mut self, now: Instant) -> bool {
-        if self.unheard {
-            self.unheard = self.receive(now);
-        }
         for _ in 0..REQUESTS_PER_TURN {
             if !self.is_ready(now) {
                 break;
@@ -348,10 +343,10 @@ impl Ipvs {
                 break;
             }
             // The kernel has carried it out, so the answers are there.
-            self.unheard = self.receive(now);
+            self.receive(now);
         }
         self.keep();
-        self.unheard || self.is_ready(now)
+        self.is_ready(now)
     }
 
     /// Leaves to whoever replaces this process what it has to know.
