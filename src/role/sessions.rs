@@ -2,14 +2,16 @@
 //! and rings the bells of those that read: the VRRP process, the checker process, and a BFD process that replaces a dead one and goes
 //! on with what its neighbours know of it.
 //!
-//! Readers read all of it: nothing is queued, so that nothing is lost, nobody waits, and one that was replaced sees what is.
+//! Readers read what is new of it: nothing is queued, so that nothing is lost, nobody waits, and one that was replaced sees what is.
 
 use super::Role;
-use super::shared_records::SharedRecords;
+use super::shared_records::{Seen, SharedRecords};
 use crate::bfd::RESUME_WORDS;
 use crate::config::model::BFD_INSTANCES_MAX;
 use crate::os::bell::Bell;
+use crate::track::session::{Session, Sessions};
 use crate::wire::bfd::State;
+use log::debug;
 use std::io;
 
 /// Words of a name: its bytes, and zeros behind.
@@ -28,6 +30,23 @@ pub struct SessionRecord {
     pub state: State,
     /// What a BFD process that replaces this one needs; its own business.
     pub resume: [u64; RESUME_WORDS],
+}
+
+impl SessionRecord {
+    fn read(record: [u64; WORDS]) -> Option<Self> {
+        let (name, rest) = record.split_first_chunk::<NAME_WORDS>()?;
+        let (state, resume) = rest.split_first()?;
+        let bytes: Vec<u8> = name
+            .iter()
+            .flat_map(|word| word.to_ne_bytes())
+            .take_while(|byte| *byte != 0)
+            .collect();
+        Some(SessionRecord {
+            name: String::from_utf8(bytes).ok()?,
+            state: State::from_bits(*state as u8),
+            resume: *resume.first_chunk()?,
+        })
+    }
 }
 
 /// The board. Made by the parent before it forks, never replaced.
@@ -70,20 +89,8 @@ impl SessionBoard {
 
     /// The sessions whose record is whole. Of one that is just being written nothing is said: its bell rings in a moment.
     pub fn records(&self) -> impl Iterator<Item = SessionRecord> {
-        self.records.all().filter_map(|(_, record)| {
-            let (name, rest) = record.split_first_chunk::<NAME_WORDS>()?;
-            let (state, resume) = rest.split_first()?;
-            let bytes: Vec<u8> = name
-                .iter()
-                .flat_map(|word| word.to_ne_bytes())
-                .take_while(|byte| *byte != 0)
-                .collect();
-            Some(SessionRecord {
-                name: String::from_utf8(bytes).ok()?,
-                state: State::from_bits(*state as u8),
-                resume: *resume.first_chunk()?,
-            })
-        })
+        let records = self.records.all();
+        records.filter_map(|(_, record)| SessionRecord::read(record))
     }
 
     /// Wakes a process: something was written.
@@ -95,6 +102,55 @@ impl SessionBoard {
     pub fn bell(&self, role: Role) -> &Bell {
         // `Role::ALL` is in the order of the variants.
         &self.bells[role as usize]
+    }
+}
+
+/// What a process that follows sessions knows of them.
+pub struct Followed {
+    role: Role,
+    sessions: Sessions,
+    seen: Seen,
+}
+
+impl Followed {
+    /// A process that follows none yet.
+    pub fn new(role: Role) -> Self {
+        Followed {
+            role,
+            sessions: Sessions::default(),
+            seen: Seen::default(),
+        }
+    }
+
+    /// Follows those of these names from now on, and hears of them.
+    pub fn follow<'a>(&mut self, board: &SessionBoard, names: impl Iterator<Item = &'a str>) {
+        self.sessions.follow(names);
+        self.seen = Seen::default();
+        self.listen(board);
+        while self.next_news().is_some() {}
+    }
+
+    /// Hears what is new; to be called when the bell has rung.
+    pub fn listen(&mut self, board: &SessionBoard) {
+        board.bell(self.role).answer();
+        for (_, record) in board.records.news(&mut self.seen) {
+            if let Some(record) = SessionRecord::read(record) {
+                self.sessions.hear(&record.name, record.state);
+            }
+        }
+    }
+
+    /// The next session of which something new was heard, which is said.
+    pub fn next_news(&mut self) -> Option<Session> {
+        let session = self.sessions.next_news()?;
+        let (name, state) = (session.name(), session.state());
+        debug!("Received BFD event: instance {name} is in state {state}");
+        Some(session)
+    }
+
+    /// All that are followed.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
     }
 }
 
@@ -128,5 +184,27 @@ mod tests {
         assert_eq!(read()[3].name, "y".repeat(31));
         board.truncate(1);
         assert_eq!(read(), written[..1]);
+    }
+
+    #[test]
+    fn who_follows_hears_what_is_new_and_of_new_ones_what_is_old() {
+        let board = SessionBoard::new().expect("memory");
+        let mut followed = Followed::new(Role::Vrrp);
+        board.write(0, &record("a", State::Up));
+        board.write(1, &record("b", State::Up));
+        followed.follow(&board, ["a"].into_iter());
+        let state = |followed: &Followed, name| {
+            let found = followed.sessions().find(name);
+            found.map(Session::state)
+        };
+        assert_eq!(state(&followed, "a"), Some(State::Up));
+        followed.follow(&board, ["a", "b"].into_iter());
+        assert_eq!(state(&followed, "b"), Some(State::Up));
+        board.write(1, &record("b", State::Down));
+        followed.listen(&board);
+        let news = followed.next_news();
+        let news = news.map(|it| (it.name().to_string(), it.state()));
+        assert_eq!(news, Some(("b".to_owned(), State::Down)));
+        assert_eq!(followed.next_news(), None);
     }
 }

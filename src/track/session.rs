@@ -80,11 +80,6 @@ impl Sessions {
         self.all.get(place).cloned()
     }
 
-    /// Whether there are more.
-    pub fn has_news(&self) -> bool {
-        !self.untold.is_empty()
-    }
-
     /// All that are followed.
     pub fn iter(&self) -> impl Iterator<Item = &Session> {
         self.all.iter()
@@ -124,7 +119,7 @@ mod tests {
             ("a".to_owned(), State::Up, Level::Up),
         ];
         assert_eq!(news, expected);
-        assert!(!sessions.has_news());
+        assert_eq!(sessions.next_news(), None);
     }
 
     #[test]

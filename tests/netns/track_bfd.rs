@@ -31,6 +31,7 @@ pub fn cases() -> Vec<Case> {
         case("track_bfd::reloads", reloads),
         case("track_bfd::processes_are_replaced", replaced),
         case("track_bfd::servers_follow_sessions", servers),
+        case("track_bfd::a_process_like_the_others", process_of_its_own),
     ]
 }
 
@@ -208,6 +209,39 @@ fn reloads() {
     wait_until("the process has left", secs(10), || !bfd());
     stays("it rules", millis(500), || node.holds(&vip));
     world.nodes[NEIGHBOUR].stop();
+    node.stop();
+}
+
+/// Its names, files and priority are what the command line and the configuration say; without it no session is up.
+fn process_of_its_own() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    let follows = "bfd_instance b {\n neighbor_ip 10.10.0.9\n}\n".to_owned()
+        + &tracking("A", 61, 100, "b")
+        + &tracking("B", 62, 100, "b weight 0 reverse");
+    let global = "global_defs {\n bfd_process_name speaker\n bfd_priority 5\n}\n";
+    node.write(CONFIG, &format!("{global}{follows}"));
+    let start = ["-n", "-l", "-D", "-f", CONFIG];
+    node.start_with(Ours, &[&start[..], &["-b", "/run/other.pid"]].concat());
+    node.wait_log("Startup complete", secs(10));
+    let pid = process(node, "other").expect("its pid file");
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).expect("a process");
+    assert_eq!(name, "speaker\n");
+    const NICE: usize = 19;
+    assert_eq!(Node::stat_field(pid, NICE), "5");
+    settles(&world, &address(62), 0);
+    assert!(world.holders(&address(61)).is_empty());
+    node.stop();
+    assert!(!node.path("/run/other.pid").exists());
+
+    node.start_with(Ours, &[&start[..], &["-B"]].concat());
+    wait_until("it starts again", secs(10), || {
+        node.log().matches("Startup complete").count() == 2
+    });
+    let begun = node.log().matches("Starting BFD child process").count();
+    assert_eq!(begun, 1, "the first daemon's");
+    settles(&world, &address(62), 0);
+    assert!(world.holders(&address(61)).is_empty());
     node.stop();
 }
 

@@ -18,6 +18,7 @@ mod waiting;
 use super::control::Answer;
 use super::dumps::Dumps;
 use super::programs::{self, Part, Programs};
+use super::sessions::Followed;
 use super::sync_daemon::SyncDaemons;
 use super::{Exit, Role, RoleContext};
 use crate::check::director::Director;
@@ -30,7 +31,6 @@ use crate::logging;
 use crate::os::poll::{Loop, Want};
 use crate::os::{clock, descriptors, memory, random};
 use crate::time::Instant;
-use crate::track::session::Sessions;
 use crate::wheel::Wheel;
 use addresses::Watch;
 use connect::Connections;
@@ -117,7 +117,7 @@ struct Shell {
     /// The checks that follow each file.
     file_checks: FxHashMap<Rc<str>, Vec<CheckId>>,
     /// The BFD sessions that checks follow, and the checks that follow each.
-    sessions: Sessions,
+    followed: Followed,
     session_checks: FxHashMap<Rc<str>, Vec<CheckId>>,
     dumps: Dumps,
     /// The data file is to be written when the kernel has told what is asked of it.
@@ -158,7 +158,7 @@ impl Shell {
             sync_daemons: SyncDaemons::default(),
             programs: Programs::default(),
             file_checks: FxHashMap::default(),
-            sessions: Sessions::default(),
+            followed: Followed::new(Role::Checker),
             session_checks: FxHashMap::default(),
             dumps: Dumps::default(),
             data_wanted: false,

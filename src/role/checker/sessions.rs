@@ -3,10 +3,8 @@
 use super::{Shell, Source};
 use crate::os::clock;
 use crate::os::poll::Ready;
-use crate::role::Role;
 use crate::time::Instant;
 use crate::track::session::Session;
-use log::info;
 
 /// Sessions of which is heard in one turn: each may have many servers, and what is due comes between.
 const HEARD_PER_TURN: usize = 32;
@@ -21,13 +19,11 @@ impl Shell {
             checks.push(check);
         }
         let names = self.session_checks.keys();
-        self.sessions.follow(names.map(|name| &**name));
-        self.read_sessions();
-        while let Some(session) = self.sessions.next_news() {
-            say(&session);
-        }
+        let names = names.map(|name| &**name);
+        self.followed.follow(&self.context.sessions, names);
         // What is new may follow a session of which was heard long ago.
-        let known = self.sessions.iter().filter(|session| session.is_known());
+        let all = self.followed.sessions().iter();
+        let known = all.filter(|session| session.is_known());
         let known: Vec<Session> = known.cloned().collect();
         for session in &known {
             self.session_says(now, session);
@@ -37,23 +33,14 @@ impl Shell {
     /// The bell has rung.
     pub(super) fn hear_of_sessions(&mut self, event: Ready<Source>) {
         let now = clock::now();
-        self.read_sessions();
+        self.followed.listen(&self.context.sessions);
         for _ in 0..HEARD_PER_TURN {
-            let Some(session) = self.sessions.next_news() else {
+            let Some(session) = self.followed.next_news() else {
                 return;
             };
-            say(&session);
             self.session_says(now, &session);
         }
         self.events.again(event);
-    }
-
-    fn read_sessions(&mut self) {
-        let board = &self.context.sessions;
-        board.bell(Role::Checker).answer();
-        for record in board.records() {
-            self.sessions.hear(&record.name, record.state);
-        }
     }
 
     fn session_says(&mut self, now: Instant, session: &Session) {
@@ -72,9 +59,4 @@ impl Shell {
         }
         self.perform(now);
     }
-}
-
-fn say(session: &Session) {
-    let (name, state) = (session.name(), session.state());
-    info!("Received BFD event: instance {name} is in state {state}");
 }

@@ -47,7 +47,7 @@ impl Shell {
             director: &self.director,
             readings: &readings,
             draining: &draining,
-            sessions: &self.sessions,
+            sessions: self.followed.sessions(),
             now: (now, clock::wall()),
         };
         self.dumps.write(path, || report::checker_data(&view));

@@ -31,6 +31,7 @@ mod vmacs;
 
 use super::control::Answer;
 use super::programs::{self, Programs};
+use super::sessions::Followed;
 use super::sync_daemon::SyncDaemons;
 use super::{Exit, Role, RoleContext, paths};
 use crate::config::model::Model;
@@ -42,7 +43,6 @@ use crate::os::{clock, memory};
 use crate::role::dumps::Dumps;
 use crate::time::Instant;
 use crate::track::script::{ScriptId, Scripts};
-use crate::track::session::Sessions;
 use crate::vrrp::{Action, Actions, Event, Notice, Router, Severity, TimerKey};
 use crate::wheel::Wheel;
 use adverts::Adverts;
@@ -147,7 +147,7 @@ struct Shell {
     dumps: Dumps,
     programs: Programs,
     scripts: Scripts,
-    sessions: Sessions,
+    followed: Followed,
     statics: Statics,
     linkbeats: Linkbeats,
     sync_daemons: SyncDaemons,
@@ -210,7 +210,7 @@ impl Shell {
             dumps: Dumps::default(),
             programs: Programs::default(),
             scripts: Scripts::default(),
-            sessions: Sessions::default(),
+            followed: Followed::new(Role::Vrrp),
             statics: Statics::default(),
             linkbeats: Linkbeats::default(),
             sync_daemons: SyncDaemons::default(),

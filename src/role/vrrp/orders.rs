@@ -179,7 +179,7 @@ impl Shell {
                 scripts: &self.scripts,
                 files: self.programs.files(),
                 processes: self.programs.processes(),
-                sessions: &self.sessions,
+                sessions: self.followed.sessions(),
             },
             fifos: self.programs.fifo_states(),
             known: reconciler.known(),

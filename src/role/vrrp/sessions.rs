@@ -3,11 +3,9 @@
 use super::{Phase, Shell, Source};
 use crate::config::model::TrackerKind;
 use crate::os::clock;
-use crate::role::Role;
 use crate::time::Instant;
 use crate::track::session::Session;
 use crate::vrrp::Event;
-use log::info;
 
 /// Sessions of which is told in one turn: each may send thousands of instances to FAULT, and adverts come between.
 const TOLD_PER_TURN: usize = 32;
@@ -18,12 +16,9 @@ impl Shell {
     pub(super) fn follow_sessions(&mut self, now: Instant) {
         let lines = self.model.vrrp.instances.iter().flat_map(|it| &it.trackers);
         let lines = lines.filter(|line| line.kind == TrackerKind::Bfd);
-        self.sessions.follow(lines.map(|line| line.name.as_str()));
-        self.read_sessions();
-        while let Some(session) = self.sessions.next_news() {
-            say(&session);
-        }
-        let all: Vec<Session> = self.sessions.iter().cloned().collect();
+        let names = lines.map(|line| line.name.as_str());
+        self.followed.follow(&self.context.sessions, names);
+        let all: Vec<Session> = self.followed.sessions().iter().cloned().collect();
         for session in &all {
             self.tell_of_session(now, session);
         }
@@ -35,24 +30,15 @@ impl Shell {
             return;
         }
         let now = clock::now();
-        self.read_sessions();
+        self.followed.listen(&self.context.sessions);
         for _ in 0..TOLD_PER_TURN {
-            let Some(session) = self.sessions.next_news() else {
+            let Some(session) = self.followed.next_news() else {
                 return;
             };
-            say(&session);
             self.tell_of_session(now, &session);
             self.perform(now);
         }
         self.events.again(Source::Sessions.readable());
-    }
-
-    fn read_sessions(&mut self) {
-        let board = &self.context.sessions;
-        board.bell(Role::Vrrp).answer();
-        for record in board.records() {
-            self.sessions.hear(&record.name, record.state);
-        }
     }
 
     fn tell_of_session(&mut self, now: Instant, session: &Session) {
@@ -63,9 +49,4 @@ impl Shell {
         };
         self.router.handle(now, event, &mut self.actions);
     }
-}
-
-fn say(session: &Session) {
-    let (name, state) = (session.name(), session.state());
-    info!("Received BFD event: instance {name} is in state {state}");
 }
