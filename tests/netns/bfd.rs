@@ -21,8 +21,9 @@ const SLACK: Duration = millis(1500);
 /// Time stamps and a daemon's idea of a second differ by less.
 const EARLY: Duration = millis(20);
 const ADDRESSES: [&str; 2] = ["10.10.0.1", "10.10.0.2"];
-/// The neighbour is lost after 300 ms.
 const QUICK: &str = "min_rx 100\nmin_tx 100\nmultiplier 3";
+/// The neighbour is lost after this time, then.
+const DETECTION: Duration = millis(300);
 /// After so long that a process can be replaced on a slow machine.
 const PATIENT: &str = "min_rx 500\nmin_tx 500\nmultiplier 6";
 /// Diagnostics (RFC 5880 section 4.1).
@@ -97,25 +98,21 @@ fn cut() {
         node.wait_log("(peer) Entering Up state", secs(5));
     }
 
-    let mark = world.capture.mark();
+    let (mark, before) = (world.capture.mark(), world.capture.clock());
     world.partition(true);
+    let after = world.capture.clock();
     wait_down(&world, mark);
     for node in [0, 1] {
         let heard = packets(&world, 0, 1 - node);
+        let heard = heard.iter().rfind(|packet| packet.at < before);
+        let heard = heard.expect("the other spoke").at;
         let down = packets(&world, mark, node)
             .into_iter()
             .find(|packet| packet.state == DOWN)
             .expect("it is Down");
         assert_eq!(down.diagnostic, EXPIRED);
-        // The last one that can have got through was sent before the cut, and heard at least once within the detection time.
-        let before = heard
-            .iter()
-            .rfind(|it| it.at + millis(300) <= down.at + EARLY);
-        let before = before.expect("the other spoke").at;
-        assert!(
-            down.at - before < millis(300) + millis(200) + SLACK,
-            "{down:?}"
-        );
+        assert!(down.at + EARLY >= heard + DETECTION, "too early: {down:?}");
+        assert!(down.at <= after + DETECTION + SLACK, "too late: {down:?}");
         world.nodes[node].wait_log("(peer) Expired after 300 ms", secs(5));
         world.nodes[node].wait_log(
             "(peer) Entering Down state (Local diagnostic - Control Detection Time Expired",
@@ -124,17 +121,14 @@ fn cut() {
     }
     world.partition(false);
     wait_up(&world);
-    // Jitter: up to a quarter sooner than agreed, and never later on an idle machine.
+    // Jitter takes up to a quarter of what was agreed.
     let mark = world.capture.mark();
     let sent = wait_for("twenty packets", secs(10), || {
         let sent = packets(&world, mark, 0);
         (sent.len() > 20).then_some(sent)
     });
-    let gaps: Vec<_> = sent.windows(2).map(|two| two[1].at - two[0].at).collect();
-    assert!(
-        gaps.iter().all(|gap| *gap + EARLY >= millis(75)),
-        "{gaps:?}"
-    );
+    let span = sent[20].at - sent[0].at;
+    assert!(span + SLACK / 10 >= millis(75) * 20, "{span:?}");
 }
 
 /// The process is killed: neither the neighbour nor whoever follows the session notices.
@@ -260,13 +254,13 @@ fn frozen() {
     let lines = |multiplier| format!("min_rx 100\nmin_tx 100\nmultiplier {multiplier}");
     let [a, b] = ADDRESSES;
     world.nodes[0].start(Ours, &session("peer", b, &lines(100)));
-    world.nodes[1].start(Ours, &session("peer", a, &lines(10)));
+    world.nodes[1].start(Ours, &session("peer", a, &lines(20)));
     wait_up(&world);
     let mark = world.capture.mark();
     let pid = bfd_pid(&world.nodes[0]);
     kill(pid, Signal::SIGSTOP).expect("it lives");
     wait_until("the neighbour says a lot", secs(10), || {
-        packets(&world, mark, 1).len() > 25
+        packets(&world, mark, 1).len() > 35
     });
     kill(pid, Signal::SIGCONT).expect("it lives");
     let heard = packets(&world, mark, 1).len();
@@ -327,7 +321,7 @@ fn later() {
 }
 
 fn data() {
-    let world = pair(QUICK);
+    let world = pair(PATIENT);
     let node = &world.nodes[0];
     node.signal(Signal::SIGUSR1);
     let path = "/tmp/keepalived_bfd.data";
@@ -346,11 +340,11 @@ fn data() {
         "------< BFD Topology >------".to_owned(),
         " BFD Instance = peer".to_owned(),
         "   Neighbor IP = 10.10.0.2".to_owned(),
-        "   Required min RX interval = 100000 us".to_owned(),
+        "   Required min RX interval = 500000 us".to_owned(),
         "   local state = Up".to_owned(),
         "   remote state = Up".to_owned(),
         format!("   remote discriminator = {:#010x}", said.my_discriminator),
-        "   local detection time = 300000 us".to_owned(),
+        "   local detection time = 3000000 us".to_owned(),
     ] {
         assert!(text.lines().any(|it| it == line), "no {line:?} in\n{text}");
     }

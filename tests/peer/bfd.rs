@@ -14,8 +14,8 @@ use crate::support::world::World;
 
 const V4: [&str; 2] = ["10.10.0.1", "10.10.0.2"];
 const V6: [&str; 2] = ["fd00:10::1", "fd00:10::2"];
-/// The neighbour is lost after 300 ms.
-const QUICK: &str = "min_rx 100\nmin_tx 100\nmultiplier 3";
+/// The neighbour is lost after a second.
+const LINES: &str = "min_rx 200\nmin_tx 200\nmultiplier 5";
 
 /// The cases of this part.
 pub fn cases() -> Vec<Case> {
@@ -48,7 +48,7 @@ fn live_through(world: &World) {
         let said = last(world, node).expect("it spoke");
         let other = last(world, 1 - node).expect("it spoke");
         assert_eq!(said.your_discriminator, other.my_discriminator);
-        assert_eq!((said.min_tx, said.min_rx), (100_000, 100_000));
+        assert_eq!((said.min_tx, said.min_rx), (200_000, 200_000));
     }
     let mark = world.capture.mark();
     wait_until("it goes on", secs(10), || {
@@ -70,7 +70,7 @@ fn live_through(world: &World) {
 fn keepalived(addresses: [&str; 2]) {
     let world = world();
     for (binary, node) in [Ours, Peer].into_iter().zip(&world.nodes) {
-        node.start(binary, &session("peer", addresses[1 - node.index], QUICK));
+        node.start(binary, &session("peer", addresses[1 - node.index], LINES));
     }
     live_through(&world);
     let ours = &world.nodes[0];
@@ -106,8 +106,8 @@ impl Bfdd {
         node.write(
             "/run/frr/bfdd.conf",
             &format!(
-                "bfd\n peer {peer} {words} local-address {local}{place}\n  detect-multiplier 3\n  \
-                 receive-interval 100\n  transmit-interval 100\n  no shutdown\n !\n!\n"
+                "bfd\n peer {peer} {words} local-address {local}{place}\n  detect-multiplier 5\n  \
+                 receive-interval 200\n  transmit-interval 200\n  no shutdown\n !\n!\n"
             ),
         );
         let zebra = frr::daemon(node, "zebra", &[]);
@@ -123,7 +123,7 @@ impl Bfdd {
 fn frr(addresses: [&str; 2], words: &str, lines: &str) {
     let world = world();
     let [a, b] = addresses;
-    let lines = format!("{QUICK}\nttl 255\nsource_ip {a}{lines}");
+    let lines = format!("{LINES}\nttl 255\nsource_ip {a}{lines}");
     world.nodes[0].start(Ours, &session("peer", b, &lines));
     let _daemons = Bfdd::start(&world.nodes[1], [b, a], words);
     live_through(&world);
