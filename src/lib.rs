@@ -3,10 +3,10 @@
 //!
 //! # The house
 //!
-//! Floors, downwards only: the binary -> `role` -> `report`, `sim` -> `vrrp`, `check` -> `track`,
+//! Floors, downwards only: the binary -> `role` -> `report`, `sim` -> `vrrp`, `check`, `bfd` -> `track`,
 //! `notify` -> `config`, `kernel`, `wire`. `os` holds the only `unsafe` code and the only calls that could block; `role`, and `logging` for it, use it.
 //!
-//! The cores (`vrrp`, `check`, `track`, `notify`, `wire`, `kernel`, and `config` but for `config::source`) never read a clock, a file, the environment or a
+//! The cores (`vrrp`, `check`, `bfd`, `track`, `notify`, `wire`, `kernel`, and `config` but for `config::source`) never read a clock, a file, the environment or a
 //! random number, and know neither mio nor libc: they are given the time and an event, and give back actions as plain values.
 //!
 //! # How data flows

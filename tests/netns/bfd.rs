@@ -2,6 +2,7 @@
 //! goodbye. What is said is read off the wire.
 
 use std::fs;
+use std::net::UdpSocket;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -41,6 +42,7 @@ pub fn cases() -> Vec<Case> {
         case("bfd::a_frozen_process_believes_what_waits", frozen),
         case("bfd::ipv6_multihop_and_far_neighbours", kinds),
         case("bfd::a_source_address_may_come_later", later),
+        case("bfd::a_port_that_is_taken_is_tried_again", taken),
         case("bfd::what_runs_is_in_the_data_file", data),
     ]
 }
@@ -318,6 +320,24 @@ fn later() {
     world.nodes[0].run(&["ip", "addr", "add", "10.10.0.77/24", "dev", "eth0"]);
     wait_up(&world);
     world.nodes[0].wait_log("(peer) Can send again", secs(5));
+}
+
+/// Another program speaks BFD on this host: that is said, and it may end.
+fn taken() {
+    let world = World::two();
+    let node = &world.nodes[0];
+    let rival = node.in_network(|| UdpSocket::bind("0.0.0.0:3784").expect("a socket"));
+    for node in &world.nodes {
+        node.start(Ours, &session("peer", ADDRESSES[1 - node.index], QUICK));
+    }
+    node.wait_log("Cannot hear BFD packets to port 3784: ", secs(10));
+    wait_until("both speak", COMES_UP, || {
+        [0, 1].iter().all(|node| last(&world, *node).is_some())
+    });
+    assert_eq!(last(&world, 0).expect("it spoke").state, DOWN);
+    drop(rival);
+    wait_up(&world);
+    node.wait_log("BFD packets to port 3784 can be heard now", secs(5));
 }
 
 fn data() {

@@ -26,13 +26,16 @@ const GOOD: Link = Link {
     delay: Duration::from_millis(2),
 };
 
+/// A packet on its way: when it arrives, a number that keeps the order of those that arrive together, at whom, and what it is.
+type Flight = (Instant, u64, usize, [u8; LENGTH]);
+
 struct World {
     now: Instant,
     nodes: [Node; 2],
     configs: [BfdInstance; 2],
     /// From node n to the other.
     links: [Link; 2],
-    air: BinaryHeap<Reverse<(Instant, u64, usize, [u8; LENGTH])>>,
+    air: BinaryHeap<Reverse<Flight>>,
     serial: u64,
     random: Random,
     was_up: [bool; 2],
