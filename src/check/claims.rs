@@ -3,7 +3,7 @@
 //! greatest weight wants it.
 
 use super::service::Place;
-use crate::config::model::{Forwarding, VirtualServer};
+use crate::config::model::{Forwarding, RealServer, VirtualServer};
 use crate::kernel::ipvs::{Destination, DestinationKey, ServiceKey};
 use rustc_hash::FxHashMap as HashMap;
 use std::cmp::Reverse;
@@ -19,9 +19,9 @@ pub struct Claims(HashMap<ServiceKey, HashMap<DestinationKey, Vec<(Claimant, Des
 pub fn may_meet(config: &VirtualServer) -> bool {
     let sorry = config.sorry_server.as_ref().map(|sorry| sorry.address);
     let mut servers = config.real_servers.iter();
-    let keeps_ports = servers.clone().map(|it| it.forwarding != Forwarding::Nat);
-    let is_mixed = keeps_ports.clone().any(|it| it) && !keeps_ports.clone().all(|it| it);
-    is_mixed || servers.any(|it| Some(it.address) == sorry)
+    let keeps_ports = |it: &RealServer| it.forwarding != Forwarding::Nat;
+    let first = config.real_servers.first().map(keeps_ports);
+    servers.any(|it| Some(it.address) == sorry || Some(keeps_ports(it)) != first)
 }
 
 impl Claims {

@@ -162,11 +162,7 @@ impl Ipvs {
     }
 
     /// These servers, each with its weight, and no others are wanted behind a virtual server, after `configure`.
-    pub fn put_all(
-        &mut self,
-        service: usize,
-        wanted: impl Iterator<Item = (Place, Server, u32)> + Clone,
-    ) {
+    pub fn put_all(&mut self, service: usize, wanted: impl Iterator<Item = (Place, Server, u32)>) {
         let Some(keys) = self.keys.get(service) else {
             return;
         };
