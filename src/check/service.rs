@@ -23,7 +23,7 @@ pub enum Place {
 
 impl Place {
     /// Those of a virtual server.
-    pub fn all(config: &VirtualServer) -> impl Iterator<Item = Place> + Clone {
+    pub fn all(config: &VirtualServer) -> impl Iterator<Item = Place> {
         let servers = (0..config.real_servers.len()).map(Place::Server);
         servers.chain(config.sorry_server.is_some().then_some(Place::Sorry))
     }
