@@ -25,6 +25,7 @@ pub mod kernel;
 pub mod logging;
 pub mod notify;
 pub mod os;
+pub mod quiet;
 pub mod report;
 pub mod role;
 pub mod sim;

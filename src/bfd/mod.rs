@@ -112,8 +112,8 @@ pub enum Action {
     Arm(TimerKey, Instant),
     /// Forget a timer.
     Disarm(TimerKey),
-    /// Keep `Sessions::session(id)` where the next BFD process and those who follow the session find it; when it is `None`, its place
-    /// is empty.
+    /// Keep `Sessions::session(id)` where the next BFD process and those who follow the session find it; when it is `None` or not yet
+    /// settled, its place is empty.
     Record(SessionId),
     /// Say something in the log (wording in notice.rs).
     Tell(Notice),

@@ -1,15 +1,12 @@
 //! What is said of sessions in the log: one variant a line, the wording in `Display`, here and nowhere else.
 
-use crate::time::Instant;
+use crate::quiet::more;
 use crate::wire::bfd::{Diagnostic, Malformed, State};
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
-
-/// How long nothing more is said of a topic of which anybody may make us say something.
-const QUIET: Duration = Duration::from_secs(60);
 
 /// How much a notice matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +87,13 @@ pub enum Said {
         /// Not told since the last one.
         suppressed: u32,
     },
+    /// It speaks to this host itself.
+    OwnAddress {
+        /// Which address that is.
+        source: IpAddr,
+        /// Not told since the last one.
+        suppressed: u32,
+    },
     /// Packets cannot be sent (errno).
     SendFailed(i32),
     /// They can again.
@@ -111,6 +115,7 @@ impl Notice {
             }
             | Said::Expired(_)
             | Said::TooFar { .. }
+            | Said::OwnAddress { .. }
             | Said::SendFailed(_) => Severity::Warning,
             Said::Entering { .. } | Said::Resumed | Said::SendsAgain | Said::Removed => {
                 Severity::Info
@@ -192,6 +197,13 @@ impl fmt::Display for Said {
                 write!(f, "Packet from {source} discarded: its TTL is not known")?;
                 more(f, *suppressed)
             }
+            Said::OwnAddress { source, suppressed } => {
+                write!(
+                    f,
+                    "Packet discarded: it comes from this host; neighbor_ip {source} is not another's"
+                )?;
+                more(f, *suppressed)
+            }
             Said::SendFailed(errno) => {
                 let reason = io::Error::from_raw_os_error(*errno);
                 write!(f, "Cannot send: {reason}; trying again")
@@ -205,34 +217,4 @@ impl fmt::Display for Said {
 /// With as many decimal places as it has.
 fn milliseconds(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1000.0
-}
-
-/// What every rate-limited line ends with when lines were left out.
-fn more(f: &mut fmt::Formatter<'_>, suppressed: u32) -> fmt::Result {
-    if suppressed > 0 {
-        write!(
-            f,
-            " ({suppressed} more like this since the last such message)"
-        )?;
-    }
-    Ok(())
-}
-
-/// Remembers when something was said, so that whoever sends garbage cannot fill the log.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Limit {
-    last: Option<Instant>,
-    suppressed: u32,
-}
-
-impl Limit {
-    /// How many lines were kept back before, if one may be said now.
-    pub fn allow(&mut self, now: Instant) -> Option<u32> {
-        if self.last.is_some_and(|last| now.since(last) < QUIET) {
-            self.suppressed = self.suppressed.saturating_add(1);
-            return None;
-        }
-        self.last = Some(now);
-        Some(std::mem::take(&mut self.suppressed))
-    }
 }

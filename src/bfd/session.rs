@@ -4,11 +4,12 @@
 mod transmit;
 
 use super::interval::{Interval, SLOW, duration, micros};
-use super::notice::{Limit, Notice, Said};
+use super::notice::{Notice, Said};
 use super::resume::Resume;
 use super::table::{Cause, follows};
 use super::{Action, Context, SessionId, TimerKey};
 use crate::config::model::BfdInstance;
+use crate::quiet::Limit;
 use crate::time::Instant;
 use crate::wire::bfd::{Diagnostic, Packet, State};
 use std::net::IpAddr;
@@ -77,9 +78,12 @@ pub struct Session {
     pace: Option<Duration>,
     /// A packet went that the timer knows nothing of.
     sent_early: bool,
-    recorded: Option<(State, Resume)>,
+    recorded: Option<(bool, State, Resume)>,
     told: Option<(Duration, Duration)>,
+    /// It was up, or has had its time to come up: what it says is worth something.
+    is_settled: bool,
     far: Limit,
+    itself: Limit,
     /// The errno of which was told.
     send_error: Option<i32>,
     send_errors: Limit,
@@ -104,7 +108,9 @@ impl Session {
             sent_early: false,
             recorded: None,
             told: None,
+            is_settled: false,
             far: Limit::default(),
+            itself: Limit::default(),
             send_error: None,
             send_errors: Limit::default(),
             config,
@@ -114,6 +120,12 @@ impl Session {
     /// Begins, as Up where another process was a moment ago.
     pub(super) fn begin(&mut self, known: Option<(State, Resume)>, cx: &mut Context<'_>) {
         cx.actions.push(Action::Open(self.id));
+        self.is_settled = known.is_some();
+        if !self.is_settled {
+            let patience = self.remote_detection_time();
+            let detect = TimerKey::Detect(self.id);
+            cx.actions.push(Action::Arm(detect, cx.now + patience));
+        }
         if let Some((_, resume)) = known.filter(|(state, resume)| resume.goes_on(*state)) {
             self.state = State::Up;
             self.remote = Remote {
@@ -140,6 +152,12 @@ impl Session {
     /// Takes the port, and nothing else, of what another process left.
     pub(super) fn inherit_port(&mut self, resume: &Resume) {
         self.port = (resume.port != 0).then_some(resume.port);
+    }
+
+    /// Whether it was up since it began, or had its time to come up: who follows it hears of it from then on, so that a start is no
+    /// failure.
+    pub fn is_settled(&self) -> bool {
+        self.is_settled
     }
 
     /// Its configuration.
@@ -250,6 +268,13 @@ impl Session {
         admitted
     }
 
+    /// A packet of this host's own says nothing of any neighbour.
+    pub(super) fn hear_itself(&mut self, source: IpAddr, cx: &mut Context<'_>) {
+        if let Some(suppressed) = self.itself.allow(cx.now) {
+            self.tell(Said::OwnAddress { source, suppressed }, cx);
+        }
+    }
+
     /// The rest of section 6.8.6, in its order, for a packet of this session.
     pub(super) fn hear(&mut self, packet: &Packet, cx: &mut Context<'_>) {
         self.remote = Remote {
@@ -278,6 +303,7 @@ impl Session {
         if matches!(self.state, State::Init | State::Up) {
             self.tell(Said::Expired(self.detection_time()), cx);
         }
+        self.is_settled = true;
         // First, so that a neighbour that still hears us learns of it in a packet that is for its session.
         self.happen(Cause::Expired, cx);
         self.remote = Remote {
@@ -354,6 +380,7 @@ impl Session {
             return;
         };
         (self.state, self.diagnostic) = (state, diagnostic);
+        self.is_settled |= state == State::Up;
         self.poll = None;
         if self.fit_intervals() && state == State::Up {
             self.start_poll(cx);

@@ -1,8 +1,9 @@
 //! All sessions of the process, and which of them an event is for (RFC 5880 section 6.3). Another configuration is in reload.rs.
 
-use super::notice::{Limit, Notice};
+use super::notice::Notice;
 use super::session::Session;
 use super::{Action, Context, Event, SessionId, TimerKey};
+use crate::quiet::Limit;
 use crate::time::Instant;
 use crate::wire::bfd::Packet;
 use rustc_hash::FxHashMap;
@@ -125,6 +126,9 @@ impl Sessions {
             }
             return;
         };
+        if came.destination == Some(source) {
+            return session.hear_itself(source, cx);
+        }
         if session.admits(source, ttl, cx) {
             session.hear(&packet, cx);
         }

@@ -137,6 +137,8 @@ impl Speaker {
                 IPV6_FREEBIND,
             ),
         };
+        // Nobody reads it: what is sent to its port is not to be kept.
+        receive_buffer(&fd, 0)?;
         set_option(&fd, level, hops, libc::c_int::from(ttl))?;
         set_option(&fd, level, class, TRAFFIC_CLASS)?;
         let priority = |value| set_option(&fd, libc::SOL_SOCKET, libc::SO_PRIORITY, value);

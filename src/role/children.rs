@@ -326,6 +326,10 @@ impl Parent {
                 "{title} child process({pid}) died: Respawning in {} seconds",
                 delay.as_secs()
             );
+            if role == Role::Bfd {
+                // Who follows sessions is not to rely on what nobody looks after.
+                self.sessions.fall();
+            }
             self.wheel.arm(Key::Replace(role), now + delay);
         }
     }

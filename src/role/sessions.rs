@@ -82,6 +82,30 @@ impl SessionBoard {
         self.records.write(place, words);
     }
 
+    /// No session is to be gone on with: its neighbour has been told that it ended. Who follows it is told nothing.
+    pub fn end_resumption(&self) {
+        self.change(|record| record.resume = Default::default());
+    }
+
+    /// Nobody speaks for the sessions, and will not for a while: they are down. For the parent, while there is no BFD process.
+    pub fn fall(&self) {
+        self.change(|record| {
+            record.state = State::Down;
+            record.resume = Default::default();
+        });
+        self.ring(Role::Vrrp);
+        self.ring(Role::Checker);
+    }
+
+    fn change(&self, change: impl Fn(&mut SessionRecord)) {
+        for (place, words) in self.records.all() {
+            if let Some(mut record) = SessionRecord::read(words) {
+                change(&mut record);
+                self.write(place, &record);
+            }
+        }
+    }
+
     /// Forgets the record of a place and all after it.
     pub fn truncate(&self, place: usize) {
         self.records.truncate(place);

@@ -11,6 +11,8 @@ use std::rc::Rc;
 pub struct Session {
     name: Rc<str>,
     heard: Option<State>,
+    /// It is among those of which something new was heard.
+    is_news: bool,
 }
 
 impl Session {
@@ -55,10 +57,11 @@ impl Sessions {
             if self.places.contains_key(name) {
                 continue;
             }
-            let session = before.find(name).cloned().unwrap_or_else(|| Session {
+            let session = Session {
                 name: name.into(),
-                heard: None,
-            });
+                heard: before.find(name).and_then(|session| session.heard),
+                is_news: false,
+            };
             self.places.insert(session.name.clone(), self.all.len());
             self.all.push(session);
         }
@@ -69,15 +72,18 @@ impl Sessions {
         if let Some(place) = self.places.get(name)
             && let Some(session) = self.all.get_mut(*place)
             && session.heard.replace(state) != Some(state)
+            && !std::mem::replace(&mut session.is_news, true)
         {
             self.untold.push_back(*place);
         }
     }
 
-    /// The next session of which something new was heard; each is told as often as it was heard, with what is so now.
+    /// The next session of which something new was heard, with what is so now.
     pub fn next_news(&mut self) -> Option<Session> {
         let place = self.untold.pop_front()?;
-        self.all.get(place).cloned()
+        let session = self.all.get_mut(place)?;
+        session.is_news = false;
+        Some(session.clone())
     }
 
     /// All that are followed.
@@ -116,7 +122,6 @@ mod tests {
         let expected = [
             ("a".to_owned(), State::Up, Level::Up),
             ("b".to_owned(), State::Init, Level::Down),
-            ("a".to_owned(), State::Up, Level::Up),
         ];
         assert_eq!(news, expected);
         assert_eq!(sessions.next_news(), None);

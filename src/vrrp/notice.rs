@@ -12,6 +12,7 @@ pub(super) use limit::{Limiter, Topic};
 use super::receive::{AddressFault, PacketFault};
 use super::table::{Cause, State};
 use crate::config::model::{TrackerKind, VrrpInstance};
+use crate::quiet::more;
 use crate::track::Level;
 use crate::wire::vrrp::Family;
 use crate::wire::vrrp::v3::Coverage;
@@ -347,15 +348,4 @@ impl fmt::Display for Notice {
             }
         }
     }
-}
-
-/// What every rate-limited line ends with when lines were left out.
-fn more(f: &mut fmt::Formatter<'_>, suppressed: u32) -> fmt::Result {
-    if suppressed > 0 {
-        write!(
-            f,
-            " ({suppressed} more like this since the last such message)"
-        )?;
-    }
-    Ok(())
 }

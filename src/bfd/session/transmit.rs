@@ -99,7 +99,7 @@ impl Session {
                 cx,
             );
         }
-        let record = (self.state, self.resume());
+        let record = (self.is_settled, self.state, self.resume());
         if self.recorded.replace(record) != Some(record) {
             cx.actions.push(Action::Record(self.id));
         }

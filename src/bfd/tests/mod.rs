@@ -1,6 +1,8 @@
-//! Tests of the sessions: rows.rs one session against crafted packets, wired.rs two of them with a link between, under virtual time.
+//! Tests of the sessions: rows.rs one session against crafted packets, whose.rs which one is meant, wired.rs two of them with a link
+//! between, under virtual time.
 
 mod rows;
+mod whose;
 mod wired;
 
 use super::{Action, Event, Known, Notice, Resume, Said, Session, SessionId, Sessions, TimerKey};
@@ -77,7 +79,8 @@ impl Node {
                 Action::Disarm(key) => drop(self.wheel.disarm(key)),
                 Action::Tell(notice) => self.said.push(notice),
                 Action::Record(id) => {
-                    if let Some(session) = self.sessions.session(id) {
+                    let session = self.sessions.session(id);
+                    if let Some(session) = session.filter(|it| it.is_settled()) {
                         // By way of the words in which it is kept.
                         let words = session.resume().words();
                         let resume = Resume::from_words(words).expect("as it was written");
@@ -108,11 +111,23 @@ impl Node {
     }
 
     pub fn hear(&mut self, now: Instant, source: &str, ttl: u8, packet: &Packet) {
+        self.hear_at(now, source, None, ttl, packet);
+    }
+
+    /// The same, of a packet that went to this address of ours.
+    pub fn hear_at(
+        &mut self,
+        now: Instant,
+        source: &str,
+        destination: Option<IpAddr>,
+        ttl: u8,
+        packet: &Packet,
+    ) {
         let source: IpAddr = source.parse().expect("an address");
         let bytes: [u8; LENGTH] = packet.emit();
         let event = Event::Packet {
             source,
-            destination: None,
+            destination,
             ttl: Some(ttl),
             multihop: false,
             bytes: &bytes,

@@ -19,11 +19,11 @@ use crate::time::Instant;
 use crate::wheel::Wheel;
 use crate::wire::bfd::State;
 use log::{debug, error, info, warn};
-use sockets::Sockets;
+use sockets::{Ear, Sockets};
 use std::collections::VecDeque;
 use std::io;
 
-/// Packets heard in one turn: more than a socket lets wait, so that only a flood makes timers run before all are heard.
+/// Packets heard by each listener in one turn: more than a socket lets wait, so that only a flood makes timers run before all are heard.
 const PACKETS_PER_TURN: usize = 16 * 1024;
 /// Room for a datagram: what is longer than a packet can be is cut off, and what it says of its length is wrong then.
 const PACKET_MAX: usize = 256;
@@ -175,10 +175,16 @@ impl Shell {
 
     /// All packets that wait.
     fn hear(&mut self) {
+        for ear in Ear::ALL {
+            self.hear_by(ear);
+        }
+    }
+
+    /// Those of one listener: a flood there leaves time for the others.
+    fn hear_by(&mut self, ear: Ear) {
         let mut buffer = [0; PACKET_MAX];
-        let mut place = 0;
         for _ in 0..PACKETS_PER_TURN {
-            let Some((ear, heard)) = self.sockets.receive(&mut place, &mut buffer) else {
+            let Some(heard) = self.sockets.receive(ear, &mut buffer) else {
                 return;
             };
             let now = clock::now();
@@ -264,6 +270,7 @@ impl Shell {
             resume: Default::default(),
         };
         let session = self.sessions.session(id);
+        let session = session.filter(|session| session.is_settled());
         let record = session.map_or_else(empty, |session| SessionRecord {
             name: session.config().name.clone(),
             state: session.state(),

@@ -39,6 +39,8 @@ impl Shell {
         let now = clock::now();
         self.handle(now, Event::Stop);
         self.perform(now);
+        // Neighbours know that these are over.
+        self.context.sessions.end_resumption();
         self.exit = Some(Exit::Clean);
     }
 

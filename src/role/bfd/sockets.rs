@@ -6,7 +6,8 @@ use crate::bfd::{Session, SessionId, Sessions};
 use crate::config::model::BfdInstance;
 use crate::os::bfd_socket::{Heard, Listener, Speaker};
 use crate::os::poll::{Loop, Want};
-use crate::os::random;
+use crate::os::{clock, random};
+use crate::quiet::Limit;
 use crate::time::Instant;
 use crate::wheel::Wheel;
 use crate::wire::bfd::{PORT, PORT_MULTIHOP, SOURCE_PORTS};
@@ -30,7 +31,7 @@ pub(super) struct Ear {
 
 impl Ear {
     /// All there are.
-    const ALL: [Ear; 4] = [
+    pub(super) const ALL: [Ear; 4] = [
         Ear::new(Family::V4, false),
         Ear::new(Family::V6, false),
         Ear::new(Family::V4, true),
@@ -59,6 +60,8 @@ pub(super) struct Sockets {
     listeners: [Option<Listener>; Ear::ALL.len()],
     /// It has been said that they cannot be opened.
     deaf: bool,
+    /// Of receiving.
+    failures: Limit,
     /// Of each session, or why there is none.
     speakers: FxHashMap<SessionId, Result<Speaker, i32>>,
     ports: HashSet<u16>,
@@ -109,19 +112,22 @@ impl Sockets {
         }
     }
 
-    /// The next datagram that anybody has heard, from the listener at `place` on.
-    pub fn receive(&mut self, place: &mut usize, buffer: &mut [u8]) -> Option<(Ear, Heard)> {
-        while let Some(ear) = Ear::ALL.get(*place) {
-            let listener = self.listeners.get_mut(*place).and_then(Option::as_mut);
-            match listener.map(|it| it.receive(buffer)) {
-                Some(Ok(Some(heard))) => return Some((*ear, heard)),
-                // What is wrong with one datagram says nothing of the next.
-                Some(Err(error)) => error!("Cannot receive BFD packets: {error}"),
-                _ => {}
+    /// The next datagram that was heard there.
+    pub fn receive(&mut self, ear: Ear, buffer: &mut [u8]) -> Option<Heard> {
+        let place = Ear::ALL.iter().position(|known| *known == ear)?;
+        match self.listeners.get_mut(place)?.as_mut()?.receive(buffer) {
+            Ok(heard) => heard,
+            // What is wrong with one datagram says nothing of the next turn's.
+            Err(error) => {
+                if let Some(suppressed) = self.failures.allow(clock::now()) {
+                    error!(
+                        "Cannot receive BFD packets to port {} ({suppressed} failures before): {error}",
+                        ear.port()
+                    );
+                }
+                None
             }
-            *place += 1;
         }
-        None
     }
 
     /// Opens the socket of a session, in the place of the one that it has; the port that it is bound to.

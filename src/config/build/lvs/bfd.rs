@@ -6,7 +6,7 @@ use crate::config::diagnostic::quote;
 use crate::config::keywords::Block;
 use crate::config::model::{BFD_INSTANCES_MAX, BfdInstance};
 use crate::config::read::Item;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -31,7 +31,8 @@ const ANY_HOPS: i16 = 255;
 pub(super) struct Sessions {
     instances: Vec<BfdInstance>,
     names: HashSet<String>,
-    neighbors: HashSet<IpAddr>,
+    /// Who speaks to whom; an address that the kernel chooses may be any.
+    pairs: HashMap<IpAddr, HashSet<Option<IpAddr>>>,
 }
 
 impl Sessions {
@@ -96,11 +97,11 @@ impl Sessions {
                 ),
                 "write both addresses of one family",
             )),
-            (Some(neighbor), _) if self.neighbors.contains(&neighbor) => Some((
-                format!("has duplicate neighbor address {neighbor}, ignoring instance"),
-                "one session for each neighbour is enough",
+            (Some(neighbor), _) if is_nobodys(neighbor) => Some((
+                format!("has neighbor address {neighbor}, disabling instance"),
+                "write the address of another host; a link-local one cannot be used, as it would need an interface",
             )),
-            _ => None,
+            (Some(neighbor), source) => self.rival(neighbor, source),
         };
         if let Some((problem, help)) = problem {
             context.fault(
@@ -113,7 +114,7 @@ impl Sessions {
         let Some(neighbor) = draft.neighbor else {
             return;
         };
-        self.neighbors.insert(neighbor);
+        self.pairs.entry(neighbor).or_default().insert(draft.source);
         self.names.insert(name.to_owned());
         let weight = draft.weight.unwrap_or_default();
         let instance = draft.settle(context, item, name, neighbor);
@@ -124,6 +125,37 @@ impl Sessions {
             tracked.checked_bfds.insert(name.to_owned());
         }
         self.instances.push(instance);
+    }
+}
+
+impl Sessions {
+    /// What is wrong with a session of these addresses, as packets for another could be for it.
+    fn rival(&self, neighbor: IpAddr, source: Option<IpAddr>) -> Option<(String, &'static str)> {
+        let others = self.pairs.get(&neighbor)?;
+        match source {
+            Some(source) if others.contains(&Some(source)) => Some((
+                format!(
+                    "has duplicate source/neighbor address {source}/{neighbor}, ignoring instance"
+                ),
+                "one session for each pair of addresses is enough",
+            )),
+            Some(_) if !others.contains(&None) => None,
+            _ => Some((
+                format!("has duplicate neighbor address {neighbor}, ignoring instance"),
+                "one session for each neighbour is enough; more of them need a source_ip each",
+            )),
+        }
+    }
+}
+
+/// Whether no host can be spoken to at an address, for all that we know of it.
+fn is_nobodys(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(it) => it.is_unspecified() || it.is_multicast() || it.is_broadcast(),
+        IpAddr::V6(it) => {
+            let is_mapped = it.to_ipv4_mapped().is_some();
+            it.is_unspecified() || it.is_multicast() || it.is_unicast_link_local() || is_mapped
+        }
     }
 }
 

@@ -431,6 +431,48 @@ fn sessions() {
             )],
         ),
         (
+            [
+                session("b1", "neighbor_ip 10.1.1.1\nsource_ip 10.1.1.2"),
+                session("b2", "neighbor_ip 10.1.1.1\nsource_ip 10.1.1.3"),
+            ]
+            .concat(),
+            0,
+            &[],
+        ),
+        (
+            [
+                session("b0", "neighbor_ip 10.1.1.1\nsource_ip 10.1.1.2"),
+                session("b1", "neighbor_ip 10.1.1.1\nsource_ip 10.1.1.2"),
+            ]
+            .concat(),
+            5,
+            &[&wrong(
+                "has duplicate source/neighbor address 10.1.1.2/10.1.1.1, ignoring instance",
+            )],
+        ),
+        (
+            beside("b1", "neighbor_ip 0.0.0.0"),
+            5,
+            &[&wrong("has neighbor address 0.0.0.0, disabling instance")],
+        ),
+        (
+            beside("b1", "neighbor_ip 224.0.0.1"),
+            5,
+            &[&wrong("has neighbor address 224.0.0.1, disabling instance")],
+        ),
+        (
+            beside("b1", "neighbor_ip fe80::2"),
+            5,
+            &[&wrong("has neighbor address fe80::2, disabling instance")],
+        ),
+        (
+            beside("b1", "neighbor_ip ::ffff:10.0.0.1"),
+            5,
+            &[&wrong(
+                "has neighbor address ::ffff:10.0.0.1, disabling instance",
+            )],
+        ),
+        (
             beside("b1", "neighbor_ip 10.1.1.1\nsource_ip 1::1"),
             5,
             &[&wrong(
