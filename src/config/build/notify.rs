@@ -125,12 +125,10 @@ impl DraftFifos {
     pub fn finish(self, context: &mut Context<'_>, model: &mut Model) {
         let [general, vrrp, lvs] =
             [self.general, self.vrrp, self.lvs].map(|draft| draft.finish(context));
-        let general = general.map(|general| Fifo {
-            shared: model.vrrp.has_work() && !model.lvs.virtual_servers.is_empty(),
-            ..general
-        });
-        model.vrrp.fifos = different(general.clone(), vrrp);
-        model.lvs.fifos = different(general, lvs);
+        let general = |shared| general.clone().map(|fifo| Fifo { shared, ..fifo });
+        let has_services = !model.lvs.virtual_servers.is_empty();
+        model.lvs.fifos = different(general(model.vrrp.has_work()), lvs);
+        model.vrrp.fifos = different(general(has_services), vrrp);
     }
 }
 

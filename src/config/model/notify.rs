@@ -58,6 +58,6 @@ pub struct Fifo {
     pub owner: Account,
     /// `notify_fifo_script`: who reads it; the path is its last argument.
     pub reader: Option<Command>,
-    /// The processes of VRRP and of checkers both have work and write to it: then that of VRRP starts the script.
+    /// The other process that writes to it has work, too: where both have, that of VRRP starts the script.
     pub shared: bool,
 }

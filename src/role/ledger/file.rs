@@ -1,5 +1,6 @@
 //! The part of the ledger that another daemon goes on with, which is started when this one has stopped for it: the services of IPVS that
-//! were left in place, what drains, and how each server was: one that stays up keeps its connections. In a file, as nothing in memory lasts so long.
+//! were left in place, what drains, and how each server was: one that stays up keeps its connections. In a file, as nothing in memory
+//! lasts so long.
 
 use super::{Ledger, services};
 use crate::check::kept::Kept;
