@@ -26,21 +26,8 @@ fuzz_target!(|data: &[u8]| {
 /// A session hears packets, each after a byte that says how: whether they are made to fit to it, and how much time passes.
 fn converse(data: &[u8]) {
     let config = BfdInstance {
-        name: "b".to_owned(),
-        neighbor: NEIGHBOR,
-        source: None,
-        min_rx: Duration::from_millis(10),
-        min_tx: Duration::from_millis(10),
-        idle_tx: Duration::from_secs(1),
-        multiplier: 5,
-        passive: false,
-        ttl: 255,
         max_hops: 255,
-        multihop: false,
-        weight: 0,
-        reverse: false,
-        tells_vrrp: true,
-        tells_checker: true,
+        ..BfdInstance::new("b", NEIGHBOR)
     };
     let mut sessions = Sessions::default();
     let mut now = Instant(0);

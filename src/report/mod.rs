@@ -1,5 +1,5 @@
-//! Text out of state: the data, statistics and JSON files of the VRRP process, the data files of the checker process and of the BFD process, and the dump of a configuration. Secrets are masked in
-//! all of them. Writing the text to a file is `os`'s.
+//! Text out of state: the data, statistics and JSON files of the VRRP process, the data files of the checker process and of the BFD
+//! process, and the dump of a configuration. Secrets are masked in all of them. Writing the text to a file is `os`'s.
 
 mod auth;
 mod bfd;

@@ -16,24 +16,21 @@ const READ: &str = "/run/told";
 const ADDRESSES: [&str; 3] = ["10.86.0.1", "10.86.0.2", "10.86.0.3"];
 
 /// Has the FIFO read to a file, for as long as the host lives.
-#[expect(
-    clippy::zombie_processes,
-    reason = "it ends with the case, and process 1 with it"
-)]
 pub fn read_fifo(node: &Node) {
-    let reader = format!("exec cat {FIFO} > {READ}");
-    node.command(&["sh", "-c", &reader])
-        .spawn()
-        .expect("a reader");
+    read(node, "");
 }
 
 /// The same, though one writer after the other may close it.
+pub fn read_fifo_for_ever(node: &Node) {
+    read(node, "<>");
+}
+
 #[expect(
     clippy::zombie_processes,
     reason = "it ends with the case, and process 1 with it"
 )]
-pub fn read_fifo_for_ever(node: &Node) {
-    let reader = format!("exec cat <> {FIFO} > {READ}");
+fn read(node: &Node, redirection: &str) {
+    let reader = format!("exec cat {redirection} {FIFO} > {READ}");
     node.command(&["sh", "-c", &reader])
         .spawn()
         .expect("a reader");

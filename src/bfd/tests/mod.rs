@@ -14,24 +14,11 @@ use crate::wire::bfd::{Diagnostic, LENGTH, Packet, State};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// A session as keepalived has it when only the neighbour is given.
+/// A session of which only the neighbour is given, and with IPv6 what RFC 5881 asks for.
 pub(super) fn instance(name: &str, neighbor: &str) -> BfdInstance {
     BfdInstance {
-        name: name.to_owned(),
-        neighbor: neighbor.parse().expect("an address"),
-        source: None,
-        min_rx: Duration::from_millis(10),
-        min_tx: Duration::from_millis(10),
-        idle_tx: Duration::from_secs(1),
-        multiplier: 5,
-        passive: false,
         ttl: 255,
-        max_hops: 0,
-        multihop: false,
-        weight: 0,
-        reverse: false,
-        tells_vrrp: true,
-        tells_checker: true,
+        ..BfdInstance::new(name, neighbor.parse().expect("an address"))
     }
 }
 

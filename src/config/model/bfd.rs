@@ -7,7 +7,17 @@ use std::time::Duration;
 /// How many sessions there may be: what of them other processes know has its place in shared memory.
 pub const BFD_INSTANCES_MAX: usize = 1 << 14;
 
-/// One `bfd_instance`. Names are unique, and so are neighbours.
+/// `min_rx` and `min_tx` when none is given.
+const INTERVAL: Duration = Duration::from_millis(10);
+/// `idle_tx` when none is given.
+const IDLE_INTERVAL: Duration = Duration::from_millis(1000);
+/// `multiplier` when none is given.
+const MULTIPLIER: u8 = 5;
+/// `ttl` when none is given, for IPv4 (RFC 5881 section 5) and IPv6.
+const TTL: u8 = 255;
+const HOP_LIMIT: u8 = 64;
+
+/// One `bfd_instance`. Names are unique, and so are neighbours, but for those with a `source` each.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BfdInstance {
     /// Its name, at most 31 bytes.
@@ -40,4 +50,27 @@ pub struct BfdInstance {
     pub tells_vrrp: bool,
     /// Whether the checker process is told.
     pub tells_checker: bool,
+}
+
+impl BfdInstance {
+    /// One of which nothing else is given.
+    pub fn new(name: &str, neighbor: IpAddr) -> Self {
+        BfdInstance {
+            name: name.to_owned(),
+            neighbor,
+            source: None,
+            min_rx: INTERVAL,
+            min_tx: INTERVAL,
+            idle_tx: IDLE_INTERVAL,
+            multiplier: MULTIPLIER,
+            passive: false,
+            ttl: if neighbor.is_ipv6() { HOP_LIMIT } else { TTL },
+            max_hops: 0,
+            multihop: false,
+            weight: 0,
+            reverse: false,
+            tells_vrrp: true,
+            tells_checker: true,
+        }
+    }
 }

@@ -44,60 +44,31 @@ impl Said {
                 if *up { "up" } else { "down" }
             ),
             Said::FaultTracker {
-                kind: TrackerKind::Statics,
-                name: group,
-                ..
-            } => write!(
-                f,
-                "({name}) entering FAULT state (something static of track group {group} is missing)"
-            ),
-            Said::FaultTracker {
-                kind: TrackerKind::Script,
-                name: script,
+                kind,
+                name: tracked,
                 level,
-            } => write!(
-                f,
-                "({name}) entering FAULT state (tracked script {script} {})",
-                if *level == Level::Up {
-                    "succeeded"
-                } else {
-                    "failed"
+            } => {
+                let says = |up, down| if *level == Level::Up { up } else { down };
+                write!(f, "({name}) entering FAULT state (")?;
+                match kind {
+                    TrackerKind::Statics => {
+                        write!(f, "something static of track group {tracked} is missing)")
+                    }
+                    TrackerKind::File => write!(f, "tracked file {tracked} says {level})"),
+                    TrackerKind::Script => {
+                        let says = says("succeeded", "failed");
+                        write!(f, "tracked script {tracked} {says})")
+                    }
+                    TrackerKind::Process => {
+                        let says = says("has its quorum", "lacks its quorum");
+                        write!(f, "tracked process {tracked} {says})")
+                    }
+                    TrackerKind::Bfd => {
+                        let says = says("is up", "is down");
+                        write!(f, "tracked BFD session {tracked} {says})")
+                    }
                 }
-            ),
-            Said::FaultTracker {
-                kind: TrackerKind::File,
-                name: file,
-                level,
-            } => write!(
-                f,
-                "({name}) entering FAULT state (tracked file {file} says {level})"
-            ),
-            Said::FaultTracker {
-                kind: TrackerKind::Process,
-                name: process,
-                level,
-            } => write!(
-                f,
-                "({name}) entering FAULT state (tracked process {process} {})",
-                if *level == Level::Up {
-                    "has its quorum"
-                } else {
-                    "lacks its quorum"
-                }
-            ),
-            Said::FaultTracker {
-                kind: TrackerKind::Bfd,
-                name: session,
-                level,
-            } => write!(
-                f,
-                "({name}) entering FAULT state (tracked BFD session {session} {})",
-                if *level == Level::Up {
-                    "is up"
-                } else {
-                    "is down"
-                }
-            ),
+            }
             Said::FaultGroup => write!(
                 f,
                 "({name}) entering FAULT state (another member of its sync group cannot run)"

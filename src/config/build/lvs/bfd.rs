@@ -12,17 +12,8 @@ use std::time::Duration;
 
 /// The longest name, in bytes.
 const NAME_MAX: usize = 31;
-/// `min_rx` and `min_tx` when none is given.
-const INTERVAL: Duration = Duration::from_millis(10);
-/// `idle_tx` when none is given.
-const IDLE_INTERVAL: Duration = Duration::from_millis(1000);
 /// Longer intervals are hardly meant.
 const LONG_INTERVAL: Duration = Duration::from_secs(10);
-/// `multiplier` when none is given.
-const MULTIPLIER: u8 = 5;
-/// `ttl` when none is given, for IPv4 (RFC 5881 section 5) and IPv6.
-const TTL: u8 = 255;
-const HOP_LIMIT: u8 = 64;
 /// `max_hops` that switches the check off.
 const ANY_HOPS: i16 = 255;
 
@@ -211,9 +202,8 @@ impl Draft {
         name: &str,
         neighbor: IpAddr,
     ) -> BfdInstance {
-        let ttl = self
-            .ttl
-            .unwrap_or(if neighbor.is_ipv6() { HOP_LIMIT } else { TTL });
+        let usual = BfdInstance::new(name, neighbor);
+        let ttl = self.ttl.unwrap_or(usual.ttl);
         let mut max_hops = self.max_hops;
         if max_hops != ANY_HOPS && max_hops > i16::from(ttl) {
             let message = format!(
@@ -228,13 +218,11 @@ impl Draft {
         }
         let (weight, reverse) = self.weight.unwrap_or_default();
         BfdInstance {
-            name: name.to_owned(),
-            neighbor,
             source: self.source,
-            min_rx: self.min_rx.unwrap_or(INTERVAL),
-            min_tx: self.min_tx.unwrap_or(INTERVAL),
-            idle_tx: self.idle_tx.unwrap_or(IDLE_INTERVAL),
-            multiplier: self.multiplier.unwrap_or(MULTIPLIER),
+            min_rx: self.min_rx.unwrap_or(usual.min_rx),
+            min_tx: self.min_tx.unwrap_or(usual.min_tx),
+            idle_tx: self.idle_tx.unwrap_or(usual.idle_tx),
+            multiplier: self.multiplier.unwrap_or(usual.multiplier),
             passive: self.passive,
             ttl,
             max_hops,
@@ -243,6 +231,7 @@ impl Draft {
             reverse,
             tells_vrrp: self.vrrp || !self.checker,
             tells_checker: self.checker || !self.vrrp,
+            ..usual
         }
     }
 }
