@@ -63,6 +63,8 @@ struct Step<'a> {
     past: &'a Past,
     random: &'a mut dyn FnMut() -> u64,
     actions: &'a mut Vec<Action>,
+    /// `rs_init_notifies`.
+    init_notifies: bool,
     /// The checks of the service pause.
     suspended: bool,
 }
@@ -105,6 +107,7 @@ impl Director {
             past,
             random,
             actions,
+            init_notifies: new.init_notifies,
             suspended: false,
         };
         let states = std::mem::take(&mut self.services);
@@ -148,10 +151,9 @@ impl Director {
         }
         service.begin(&mut scene, had_quorum);
         for (server, of_server) in config.real_servers.iter().enumerate() {
-            let is_alpha = of_server.checkers.iter().any(|checker| checker.alpha);
             let up = service.servers.get(server).is_some_and(Server::is_up);
             // Nobody was told so at this start.
-            if is_alpha && up {
+            if is_alpha(of_server) && up {
                 service.rises(&mut scene, server, Why::Restarted);
             }
         }
@@ -240,6 +242,11 @@ impl Director {
             .collect();
         let mut state = Server::new(step.now, checks, failing);
         state.extra = all - extra;
+        let goes_on = kept.is_some() && !step.past.has_stopped;
+        // Of one that has to be checked first the verdict tells.
+        if step.init_notifies && state.is_up() && !is_alpha(of_server) && !goes_on {
+            step.scene(place, config).tell_of_server(server, true, None);
+        }
         state
     }
 
@@ -326,4 +333,9 @@ impl Director {
             step.arm(id, due);
         }
     }
+}
+
+/// Whether a server is down until it was checked.
+fn is_alpha(server: &RealServer) -> bool {
+    server.checkers.iter().any(|checker| checker.alpha)
 }

@@ -389,8 +389,8 @@ pub struct Told {
     pub subject: Subject,
     /// Whether it is up now.
     pub up: bool,
-    /// Why, for mails.
-    pub why: Why,
+    /// Why, for mails; None = nobody is mailed about it.
+    pub why: Option<Why>,
     /// The program to be run.
     pub command: Option<Command>,
     /// `smtp_alert`; None = the daemon-wide setting.
@@ -422,8 +422,9 @@ impl Told {
                 alerts.of_real_servers(),
             ),
         };
+        let why = self.why.as_ref()?;
         let wanted = self.alert.unwrap_or(usual);
-        wanted.then(|| Mail::new(owner, word(self.up), &self.why))
+        wanted.then(|| Mail::new(owner, word(self.up), why))
     }
 
     /// What is to be run, for so long at most.

@@ -127,7 +127,8 @@ impl Scene<'_> {
         }
     }
 
-    fn tell_of_server(&mut self, place: usize, up: bool, why: Why) {
+    /// `why`: nobody is mailed where there is none.
+    pub fn tell_of_server(&mut self, place: usize, up: bool, why: impl Into<Option<Why>>) {
         let Some(server) = self.config.real_servers.get(place) else {
             return;
         };
@@ -139,7 +140,7 @@ impl Scene<'_> {
         self.actions.push(Action::Tell(Box::new(Told {
             subject: Subject::Server(self.names(server)),
             up,
-            why,
+            why: why.into(),
             command,
             alert: server.smtp_alert,
         })));
@@ -153,7 +154,7 @@ impl Scene<'_> {
         self.actions.push(Action::Tell(Box::new(Told {
             subject: Subject::Service(notice::service_name(self.config)),
             up,
-            why,
+            why: Some(why),
             command,
             alert: self.config.smtp_alert,
         })));

@@ -24,6 +24,10 @@ pub fn cases() -> Vec<Case> {
         case("checker::all_of_it_in_the_data_file", data_file),
         case("checker::another_process_takes_over", replaced),
         case("checker::a_script_reads_the_fifo", fifo_script),
+        case(
+            "checker::those_that_begin_up_are_told_of",
+            told_from_the_start,
+        ),
     ]
 }
 
@@ -406,6 +410,39 @@ fn replaced() {
     stays("nothing else is told", millis(500), || {
         told::lines(node).len() == expected.len() + 1
     });
+    node.stop();
+}
+
+/// `rs_init_notifies`: programs and FIFOs hear of servers that are up before anybody has looked, at the start and after a reload.
+fn told_from_the_start() {
+    let world = host();
+    let node = &world.nodes[0];
+    let _listener = listen(node, 4);
+    let text = |more: &str| {
+        let alpha = "TCP_CHECK {\n alpha\n connect_timeout 1\n }";
+        let servers = server(2, "") + &server(3, TCP) + &server(4, alpha) + more;
+        format!(
+            "global_defs {{\n rs_init_notifies\n}}\n{}",
+            service("", &servers)
+        )
+    };
+    begin(node, &text(""));
+    // What has to be checked first is told of by its check.
+    let mut expected = vec![
+        vs("UP"),
+        rs(2, "UP"),
+        rs(3, "UP"),
+        rs(3, "DOWN"),
+        rs(4, "UP"),
+    ];
+    wait_told(node, &expected);
+    wait_scripts(node, "2 up\n3 up\nvs up\n3 down\n4 up\n");
+    node.write(CONFIG, &config(&text(&server(5, ""))));
+    node.signal(Signal::SIGHUP);
+    node.wait_log("Reload complete", secs(10));
+    expected.push(rs(5, "UP"));
+    wait_told(node, &expected);
+    wait_scripts(node, "2 up\n3 up\nvs up\n3 down\n4 up\n5 up\n");
     node.stop();
 }
 

@@ -16,7 +16,7 @@ fn mails_of_servers_and_services() {
     let told = |subject, up, why, alert| Told {
         subject,
         up,
-        why,
+        why: Some(why),
         command: None,
         alert,
     };
@@ -43,4 +43,9 @@ fn mails_of_servers_and_services() {
         let told = told(subject, false, Why::ShuttingDown, alert);
         assert_eq!(told.mail(Alerts::default()), None);
     }
+    let unasked = Told {
+        why: None,
+        ..told(Subject::Server(names()), true, Why::Removing, Some(true))
+    };
+    assert_eq!(unasked.mail(Alerts::default()), None, "that it begins");
 }

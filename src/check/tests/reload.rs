@@ -230,3 +230,59 @@ fn a_server_that_is_gone_may_drain() {
         assert_eq!(found.cloned(), asked, "{of_service} {of_server}");
     }
 }
+
+/// `rs_init_notifies`: who is up before anybody has looked is told of, at a start and when a reload brings it, and that is no flap.
+#[test]
+fn servers_that_begin_up_are_told_of_where_that_is_wanted() {
+    let tcp = "TCP_CHECK {\n}\n";
+    let first = server(1, "") + &server(2, tcp) + &server(3, "alpha\nTCP_CHECK {\n}\n");
+    let more = first.clone() + &server(4, tcp) + &server(5, "alpha\nTCP_CHECK {\n}\n");
+    let mut other = service("", 2).replace("10.9.9.9", "10.9.9.8");
+    other = other.replacen(tcp, "alpha\nTCP_CHECK {\n}\n", 1);
+    let up = |server: u32, service: u32| {
+        [
+            format!("RS [10.0.0.{server}]:tcp:80 [10.9.9.{service}]:tcp:80 UP"),
+            format!("/bin/up {server}"),
+        ]
+    };
+    let of_servers = |play: &Play| -> Vec<String> {
+        let told = play.told().into_iter();
+        told.filter(|line| line.starts_with("RS ") || line.starts_with("/bin/up"))
+            .map(str::to_owned)
+            .collect()
+    };
+    for (word, told) in [("", false), ("rs_init_notifies\n", true)] {
+        let text = |rest: &str| format!("global_defs {{\n{word}}}\n{}", whole("", rest));
+        let expected = |lines: &[[String; 2]]| match told {
+            true => lines.concat(),
+            false => Vec::new(),
+        };
+        let mut play = Play::new(&text(&first));
+        assert_eq!(of_servers(&play), expected(&[up(1, 9), up(2, 9)]));
+        let vs = play.told().iter().position(|it| it.starts_with("VS "));
+        assert_eq!(
+            vs,
+            Some(expected(&[up(1, 9), up(2, 9)]).len()),
+            "servers come first"
+        );
+        assert_eq!(play.ends(0, true).len(), 1, "that is known");
+        let dead = "RS [10.0.0.3]:tcp:80 [10.9.9.9]:tcp:80 DOWN";
+        assert!(play.ends(1, false).contains(&dead.to_owned()));
+        let past = |has_stopped| Past {
+            kept: play.kept(),
+            has_stopped,
+        };
+        let goes_on = Play::after(&text(&first), past(false));
+        assert_eq!(of_servers(&goes_on), [""; 0], "a process replaces another");
+        let begins = Play::after(&text(&first), past(true));
+        assert_eq!(of_servers(&begins), expected(&[up(1, 9), up(2, 9)]));
+        play.configure(&(text(&more) + &other));
+        assert_eq!(of_servers(&play), expected(&[up(4, 9), up(2, 8)]));
+        play.configure(&(text(&more) + &other));
+        assert_eq!(play.done, [""; 0]);
+        // The verdict tells of those that had to be checked, with the word or without.
+        let at = play.director.services()[0].servers()[4].checks()[0];
+        let found = play.says(at.index() as u32, Ok(()), None);
+        assert!(found.contains(&up(5, 9)[0]), "{found:?}");
+    }
+}

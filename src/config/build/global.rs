@@ -120,6 +120,9 @@ fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
         "checker_log_all_failures" => {
             set(&mut builder.model.lvs.log_all_failures, item.bool(context));
         }
+        "rs_init_notifies" => {
+            set(&mut builder.model.lvs.init_notifies, item.bool(context));
+        }
         "fifo_write_vrrp_states_on_reload" => global.fifo_states_on_reload = true,
         "router_id" => {
             global.router_id = item

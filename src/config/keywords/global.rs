@@ -240,7 +240,7 @@ pub(super) static GLOBAL_DEFS: &[Keyword] = &[
     k("lvs_netlink_monitor_rcv_bufs_force", "[<BOOL>]", Bool, "off", "2.0.0", 3,
       "Use SO_RCVBUFFORCE for it").acts(),
     k("rs_init_notifies", "[<BOOL>]", Bool, "off", "2.0.0", 3,
-      "Run notify scripts for real servers that come up at daemon start"),
+      "Run notify scripts for real servers that come up at daemon start").acts(),
     k("no_checker_emails", "[<BOOL>]", Bool, "off", "2.0.0", 3,
       "Mail only when a real server is added/removed, not per checker change").acts(),
     k("vrrp_rx_bufs_policy", "<MTU or ADVERT or INT bytes>", Custom(BufferPolicy), "kernel default", "2.0.3", 3,

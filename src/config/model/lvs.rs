@@ -23,6 +23,8 @@ pub struct Lvs {
     pub files: Vec<TrackFile>,
     /// `checker_log_all_failures`, where a check says nothing.
     pub log_all_failures: bool,
+    /// `rs_init_notifies`: servers that are up before anybody has looked are told of.
+    pub init_notifies: bool,
 }
 
 /// An address family.

@@ -80,6 +80,7 @@ impl<'t> Builder<'t> {
         self.lvs.tls = tls::finish(context);
         let before = std::mem::replace(&mut model.lvs, self.lvs);
         model.lvs.log_all_failures = before.log_all_failures;
+        model.lvs.init_notifies = before.init_notifies;
         model.bfd = self.bfd.into_instances();
     }
 
