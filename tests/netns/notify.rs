@@ -35,7 +35,6 @@ pub fn cases() -> Vec<Case> {
         ),
         case("notify::the_script_of_a_fifo_reads_it", fifo_script),
         case("notify::a_fifo_that_somebody_took_away", fifo_gone),
-        case("notify::the_script_of_a_fifo_of_servers", lvs_fifo_script),
         case("notify::a_fifo_of_two_processes", fifo_of_two),
         case("notify::states_are_written_at_each_reload", at_each_reload),
     ]
@@ -411,55 +410,64 @@ const SERVICE: &str = "virtual_server 10.99.0.1 80 {\n protocol TCP\n lb_algo rr
                        real_server 127.0.0.2 80 {\n TCP_CHECK {\n retry 0\n }\n }\n}\n";
 
 /// The process of checkers makes it, that of VRRP comes second and keeps it, and gives it back when it goes: it is there as long as
-/// somebody writes to it, and does not stay behind.
+/// somebody writes to it, one script at a time reads it, and neither stays behind.
 fn fifo_of_two() {
-    let world = World::new(&[HostSpec::numbered(1)]);
-    let node = &world.nodes[0];
-    let globals = format!("notify_fifo {FIFO}");
-    node.start(Ours, &format!("global_defs {{\n {globals}\n}}\n{SERVICE}"));
-    wait_until("it is there", secs(10), || node.path(FIFO).exists());
-    node.write(CONFIG, &(config("", &globals) + SERVICE));
-    node.signal(Signal::SIGHUP);
-    is_master(node);
-    told::read_fifo(node);
-    wait_until("both write to it", secs(10), || {
-        let lines = told::lines(node);
-        let is_told = |what: &str| lines.iter().any(|line| line.starts_with(what));
-        is_told("INSTANCE ") && is_told("RS ")
-    });
-    node.write(
-        CONFIG,
-        &format!("global_defs {{\n {globals}\n}}\n{SERVICE}"),
-    );
-    node.signal(Signal::SIGHUP);
-    wait_until("the VRRP process has gone", secs(10), || {
-        node.vrrp_pid()
-            .is_none_or(|pid| !node.processes().contains(&pid))
-    });
-    assert!(node.path(FIFO).exists(), "the other still writes to it");
-    node.stop();
-    assert!(!node.path(FIFO).exists());
-}
-
-fn lvs_fifo_script() {
+    const BEGUN: &str = "/run/begun";
     let world = World::new(&[HostSpec::numbered(1)]);
     let node = &world.nodes[0];
     node.write_script(
         "/etc/keepalived/read.sh",
-        "#!/bin/sh\nexec sed -u \"s/\\x00//g; s/^/$1 /\" < \"$2\" >> /run/told\n",
+        &format!("#!/bin/sh\necho $$ >> {BEGUN}\nexec cat \"$1\" >> /run/told\n"),
     );
-    let globals = format!(
-        "global_defs {{\n script_user root\n lvs_notify_fifo {FIFO}\n lvs_notify_fifo_script \"/etc/keepalived/read.sh mine\"\n}}\n"
-    );
-    node.start(Ours, &(globals + SERVICE));
-    let told = "mine RS [127.0.0.2]:tcp:80 [10.99.0.1]:tcp:80 DOWN\n";
-    wait_until("it read what is told of a server", secs(20), || {
-        node.read("/run/told").contains(told)
+    let globals = format!(" notify_fifo {FIFO}\n notify_fifo_script /etc/keepalived/read.sh");
+    let checkers_alone = format!("global_defs {{\n script_user root\n{globals}\n}}\n{SERVICE}");
+    let both = config("", &globals) + SERVICE;
+    // How many have begun, of which the last alone still reads.
+    let is_read = |begun: usize| {
+        wait_until(&format!("reader {begun} is the only one"), secs(20), || {
+            let text = node.read(BEGUN);
+            let pids: Vec<i32> = text.lines().filter_map(|it| it.parse().ok()).collect();
+            let alive = node.processes();
+            let reading = pids.iter().map(|pid| alive.contains(&Pid::from_raw(*pid)));
+            pids.len() == begun && reading.eq((1..=begun).map(|nth| nth == begun))
+        });
+    };
+    let take = |text: &str| {
+        node.write(CONFIG, text);
+        node.signal(Signal::SIGHUP);
+    };
+    let both_write = || {
+        wait_until("both write to it", secs(10), || {
+            let told = node.read("/run/told");
+            let is_told = |what: &str| told.lines().any(|line| line.starts_with(what));
+            is_told("INSTANCE \"LOCK\" MASTER") && is_told("RS ")
+        });
+    };
+    node.start(Ours, &checkers_alone);
+    is_read(1);
+    take(&both);
+    is_master(node);
+    is_read(2);
+    both_write();
+    take(&checkers_alone);
+    wait_until("the VRRP process has gone", secs(10), || {
+        node.vrrp_pid()
+            .is_none_or(|pid| !node.processes().contains(&pid))
     });
+    is_read(3);
+    assert!(node.path(FIFO).exists(), "the other still writes to it");
     node.stop();
-    wait_until("the script has ended", secs(5), || {
+    assert!(!node.path(FIFO).exists());
+    wait_until("its reader has ended", secs(10), || {
         node.processes().is_empty()
     });
+    node.write("/run/told", "");
+    node.write(CONFIG, &both);
+    node.start_again(Ours);
+    both_write();
+    is_read(4);
+    node.stop();
+    assert!(!node.path(FIFO).exists());
 }
 
 /// `fifo_write_vrrp_states_on_reload`: though nothing has changed, and for a reader that comes late.
