@@ -24,6 +24,7 @@ pub fn cases() -> Vec<Case> {
         case("checker::all_of_it_in_the_data_file", data_file),
         case("checker::another_process_takes_over", replaced),
         case("checker::a_script_reads_the_fifo", fifo_script),
+        case("checker::who_stops_says_no_more", stopping),
         case(
             "checker::those_that_begin_up_are_told_of",
             told_from_the_start,
@@ -467,4 +468,32 @@ fn fifo_script() {
         node.read("/run/told") == expected.concat()
     });
     node.stop();
+}
+
+/// What a file says while the daemon waits for its last programs is nobody's business any more.
+fn stopping() {
+    const NUMBER: &str = "/run/number";
+    let check = "FILE_CHECK {\n track_file number\n }";
+    let text = format!(
+        "track_file number {{\n file {NUMBER}\n weight 0\n}}\n{}",
+        service("omega", &server(2, check))
+    );
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.write_script(
+        SCRIPT,
+        &format!("#!/bin/sh\necho \"$@\" >> {TOLD}\nsleep 0.7\n"),
+    );
+    node.write(NUMBER, "0\n");
+    begin(node, &text);
+    node.wait_log("FILE_CHECK on service", secs(10));
+    node.signal(Signal::SIGTERM);
+    wait_until("the end is told", secs(10), || {
+        node.read(TOLD).contains("2 down")
+    });
+    node.write(NUMBER, "1\n");
+    assert_eq!(node.wait_exit(secs(10)).code(), Some(0));
+    assert_eq!(node.read(TOLD).matches("2 down").count(), 1);
+    let log = node.log();
+    assert!(!log.contains("Removing service"), "{log}");
 }

@@ -152,6 +152,9 @@ impl Shell {
     }
 
     fn file_says(&mut self, now: Instant, name: &str, value: i32) {
+        if self.stopping {
+            return;
+        }
         let lvs = &self.model.lvs;
         for check in self.file_checks.get(name).into_iter().flatten() {
             self.director

@@ -117,7 +117,7 @@ impl Shell {
             let Some((check, deadline)) = self.connections.next_waiting() else {
                 break;
             };
-            self.begin_now(now, check, deadline);
+            self.begin(now, check, deadline);
         }
         if self.connections.is_stuck() {
             self.wheel.arm(Key::Room, now + ROOM_RETRY);
@@ -183,12 +183,9 @@ impl Shell {
 
     /// A check is due.
     fn begin(&mut self, now: Instant, check: CheckId, deadline: Instant) {
-        if !self.stopping {
-            self.begin_now(now, check, deadline);
+        if self.stopping {
+            return;
         }
-    }
-
-    fn begin_now(&mut self, now: Instant, check: CheckId, deadline: Instant) {
         let model = self.model.clone();
         let found = self.director.check(check).map(|check| check.at());
         let Some((_, _, checker)) = found.and_then(|at| at.find(&model.lvs)) else {
