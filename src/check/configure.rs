@@ -222,6 +222,7 @@ impl Director {
             }));
         }
         let kept = step.past.of(server_identity(config, of_server));
+        let goes_on = kept.is_some() && !step.past.has_stopped;
         let mut extra = kept.map_or(0, |kept| i64::from(kept.extra));
         let (all, mut failing) = (extra, 0);
         let checkers = of_server.checkers.iter().enumerate();
@@ -230,7 +231,8 @@ impl Director {
                 let up = kept.map_or(!checker.alpha, |kept| kept.up);
                 failing += u16::from(!up);
                 let mut check = Check::new(At::new(place, server, index), up);
-                if kept.is_some() {
+                // Who listens to a daemon that has begun hears of a server that is down as at any start.
+                if up && kept.is_some() || goes_on {
                     check.schedule = Schedule::resumed(up);
                 }
                 // The first that may have added it; the others add their own when they know it.
@@ -242,7 +244,6 @@ impl Director {
             .collect();
         let mut state = Server::new(step.now, checks, failing);
         state.extra = all - extra;
-        let goes_on = kept.is_some() && !step.past.has_stopped;
         // Of one that has to be checked first the verdict tells.
         if step.init_notifies && state.is_up() && !is_alpha(of_server) && !goes_on {
             step.scene(place, config).tell_of_server(server, true, None);

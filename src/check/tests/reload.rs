@@ -203,7 +203,12 @@ fn another_daemon_goes_on_where_the_first_was() {
     assert_eq!(second.ends(2, true), [""; 0], "it was up all the time");
     second.ends(0, true);
     assert_eq!(second.kernel(), "10.0.0.1=1 10.0.0.3=3");
-    assert_eq!(Play::after(&text, past(false)).told(), ["10.0.0.3=3"]);
+    let down = "RS [10.0.0.2]:tcp:80 [10.9.9.9]:tcp:80 DOWN";
+    assert!(second.ends(1, false).contains(&down.to_owned()));
+    assert!(!second.ends(1, false).contains(&down.to_owned()), "once");
+    let mut replaced = Play::after(&text, past(false));
+    assert_eq!(replaced.told(), ["10.0.0.3=3"]);
+    assert_eq!(replaced.ends(1, false), [""; 0], "that is known");
     // Servers that are no more alpha were up before anybody looked.
     let mut third = Play::after(&text.replace("alpha\n", ""), past(true));
     assert_eq!(third.told(), [told[0], told[1], told[2]]);
