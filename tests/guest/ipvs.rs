@@ -5,6 +5,7 @@ use crate::support::Binary::Ours;
 use crate::support::ipvs::{Listener, Step, Table, table};
 use crate::support::node::{CONFIG, Node};
 use crate::support::stage::{self, Case};
+use crate::support::wire::Forged;
 use crate::support::world::{HostSpec, World};
 use crate::support::{secs, wait_until};
 use nix::sys::signal::{Signal, kill};
@@ -301,11 +302,17 @@ pub fn cases() -> Vec<Case> {
 const LISTENS: u16 = 8001;
 const IS_DEAD: u16 = 8002;
 
+/// Who it is that synchronises.
+const INSTANCE: &str = instance!("priority 100");
+
 /// Two servers of one address under DR are one destination: the second is refused, so that its death takes nothing from the first. The
-/// distribution's keepalived takes the destination away with the one that dies first. And a range of ports, which it does not know.
+/// distribution's keepalived takes the destination away with the one that dies first. And members of groups in all their forms, as
+/// ranges of ports, which it does not know. Its synchronisation follows the instance both ways.
 fn twins_and_ranges() {
-    let world = World::new(&[HostSpec::numbered(1)]);
-    let node = &world.nodes[0];
+    let world = World::new(&[HostSpec::numbered(1), HostSpec::numbered(2)]);
+    let [node, rival] = &world.nodes[..] else {
+        panic!("two hosts");
+    };
     node.run(&["ip", "link", "set", "lo", "up"]);
     let _listener = Listener::new(node, LISTENS);
     let server = |address: &str, port: u16, checked: u16| {
@@ -316,8 +323,10 @@ fn twins_and_ranges() {
     let twins = server("10.2.0.1", 80, LISTENS) + &server("10.2.0.1", 443, IS_DEAD);
     let usual = " lb_algo rr\n protocol TCP\n delay_loop 0.5\n warmup 0\n";
     let config = format!(
-        "virtual_server_group QUAY {{\n 10.1.0.1 80\n 10.1.0.1 443\n}}\n\
-             virtual_server_group PIER {{\n 10.1.1.1-2 8000-8002\n fd00:1::1 65535-65535\n}}\n\
+        "global_defs {{\n lvs_sync_daemon eth0 QUAY\n}}\n{INSTANCE}virtual_server_group QUAY {{\n 10.1.0.1 80\n 10.1.0.1 443\n}}\n\
+             virtual_server_group PIER {{\n 10.1.1.1-2 8000-8002\n fd00:1::1 65535-65535\n 10.1.2.0/30 80\n}}\n\
+             virtual_server_group MOLE {{\n fwmark 9 inet6\n fd00:3::fc/126 80\n}}\n\
+             virtual_server group MOLE {{\n{usual} lb_kind NAT\n real_server fd00:2::9 80 {{\n }}\n}}\n\
              virtual_server 10.1.0.2 80 {{\n{usual} lb_kind DR\n{twins}}}\n\
              virtual_server group QUAY {{\n{usual} lb_kind TUN\n{twins}}}\n\
              virtual_server group PIER {{\n{usual} lb_kind NAT\n{}{}}}\n",
@@ -336,6 +345,15 @@ fn twins_and_ranges() {
     for (last, port) in (8000..=8002).flat_map(|port| [(1, port), (2, port)]) {
         want(&format!("10.1.1.{last}:{port}"), "10.2.0.9:9000 -m -w 1");
     }
+    for last in 0..4 {
+        want(&format!("10.1.2.{last}:80"), "10.2.0.9:9000 -m -w 1");
+    }
+    for last in ["fc", "fd", "fe", "ff"] {
+        let service = format!("[fd00:3::{last}]:80");
+        want(&service, "[fd00:2::9]:80 -m -w 1");
+    }
+    wanted.push("-A -f 9 -6 -s rr".to_owned());
+    wanted.push("-a -f 9 -6 -r [fd00:2::9]:80 -m -w 1".to_owned());
     wanted.push("-A -t [fd00:1::1]:65535 -s rr".to_owned());
     wanted.sort();
     let table = || {
@@ -363,7 +381,7 @@ fn twins_and_ranges() {
     let _second = Listener::new(node, IS_DEAD);
     let of_pier = |table: &[String]| table.iter().filter(|it| it.contains("10.2.0.9:")).count();
     wait_until("both servers are everywhere", secs(20), || {
-        of_pier(&table()) == 12
+        of_pier(&table()) == 20
     });
     // A reload changes thresholds in place, which it does not with keepalived.
     let limits = "real_server 10.2.0.1 80 {\n  uthreshold 100\n  lthreshold 50\n";
@@ -380,8 +398,19 @@ fn twins_and_ranges() {
         let found = words.filter(|words: &Vec<&str>| words.starts_with(&limits));
         found.count() == 2
     });
+    // The instance is master by now, and gives way.
+    rival.run(&["ip", "route", "add", "224.0.0.0/4", "dev", "eth0"]);
+    let daemons = || node.run(&["ipvsadm", "-L", "--daemon"]);
+    wait_until("connections are told", secs(20), || {
+        daemons().contains("master sync daemon")
+    });
+    wait_until("connections are heard instead", secs(20), || {
+        Forged::right(74, 200, "10.74.0.1", "").send(rival, "10.10.0.2");
+        let daemons = daemons();
+        daemons.contains("backup sync daemon") && !daemons.contains("master")
+    });
     node.stop();
-    assert_eq!(table(), [""; 0]);
+    assert_eq!((table(), daemons()), (Vec::new(), String::new()));
 }
 
 /// The table and the timeouts of `net_namespace_ipvs` are changed, not those where the daemon runs; a checker process that replaces a

@@ -73,46 +73,58 @@ pub fn process_names() {
             .trim()
             .to_owned()
     };
+    const ROLES: [&str; 2] = ["/run/vrrp.pid", "/run/checkers.pid"];
     let names = || {
-        (
-            called(pid_in(host, "/run/keepalived.pid")),
-            called(pid_in(host, "/run/vrrp.pid")),
-        )
+        let files = [["/run/keepalived.pid"].as_slice(), &ROLES].concat();
+        files
+            .into_iter()
+            .map(|file| called(pid_in(host, file)))
+            .collect::<Vec<_>>()
     };
-    started(&world, &instances(1));
-    assert_eq!(names(), ("keepalived".into(), "keepalived".into()));
-    for (lines, parent, vrrp) in [
-        ("process_names", "keepalived", "keepalived_vrrp"),
+    let service =
+        "virtual_server 10.99.0.1 80 {\n protocol TCP\n real_server 10.99.0.2 80 {\n }\n}\n";
+    let configured = instances(1) + service;
+    started(&world, &configured);
+    wait_until("all have begun", secs(5), || {
+        names() == ["keepalived", "keepalived", "keepalived"]
+    });
+    for (lines, expected) in [
         (
-            "process_name ha\n vrrp_process_name election_of_masters\n process_names",
-            "ha",
-            "election_of_mas",
+            "process_names",
+            ["keepalived", "keepalived_vrrp", "keepalived_lvs"],
         ),
-        ("", "keepalived", "keepalived"),
+        (
+            "process_name ha\n vrrp_process_name election_of_masters\n checker_process_name doctor\n process_names",
+            ["ha", "election_of_mas", "doctor"],
+        ),
+        (
+            "lvs_process_name nurse",
+            ["keepalived", "keepalived", "nurse"],
+        ),
+        ("", ["keepalived", "keepalived", "keepalived"]),
+        (
+            "process_names",
+            ["keepalived", "keepalived_vrrp", "keepalived_lvs"],
+        ),
     ] {
         host.write(
             CONFIG,
-            &format!("global_defs {{\n {lines}\n}}\n{}", instances(1)),
+            &format!("global_defs {{\n {lines}\n}}\n{configured}"),
         );
         host.signal(Signal::SIGHUP);
         wait_until("the names are the new ones", secs(5), || {
-            names() == (parent.into(), vrrp.into())
+            names() == expected
         });
     }
     // A process that is replaced is called as its predecessor was.
-    host.write(
-        CONFIG,
-        &format!("global_defs {{\n process_names\n}}\n{}", instances(1)),
-    );
-    host.signal(Signal::SIGHUP);
-    wait_until("the name is the new one", secs(5), || {
-        names().1 == "keepalived_vrrp"
-    });
-    let first = host.vrrp_pid().expect("a VRRP process");
-    kill(first, Signal::SIGKILL).expect("kill");
-    wait_until("it is replaced", secs(10), || {
-        host.vrrp_pid().is_some_and(|pid| pid != first) && names().1 == "keepalived_vrrp"
-    });
+    let before = names();
+    for file in ROLES {
+        let first = pid_in(host, file);
+        kill(first.expect("a process"), Signal::SIGKILL).expect("kill");
+        wait_until("it is replaced", secs(10), || {
+            pid_in(host, file).is_some_and(|pid| Some(pid) != first) && names() == before
+        });
+    }
     host.stop();
 }
 
