@@ -9,6 +9,7 @@ use crate::support::node::CONFIG;
 use crate::support::version3::{advert3, adverts3, instance};
 use crate::support::world::{HostSpec, World};
 use crate::support::{Binary, millis, secs};
+use crate::taken::Watch;
 
 const INSTANCES: u8 = 100;
 const INTERVAL: Duration = millis(100);
@@ -22,19 +23,49 @@ const WATCH: Duration = secs(20);
 /// The most that an advert came later after the one before than the interval says, in milliseconds; without end when not all became
 /// master.
 pub fn latest(binary: Binary, scripts: usize) -> f64 {
-    let latest = lateness(binary, scripts).and_then(|all| all.into_iter().max());
+    let latest = adverts(binary, scripts).and_then(|all| all.iter().map(Sent::excess).max());
     latest.map_or(f64::INFINITY, |excess| excess.as_secs_f64() * 1e3)
 }
 
 /// How many adverts were late.
 pub fn late(binary: Binary, scripts: usize) -> f64 {
-    lateness(binary, scripts).map_or(f64::INFINITY, |all| {
-        all.into_iter().filter(|excess| *excess > LATE).count() as f64
+    count(adverts(binary, scripts), Sent::excess)
+}
+
+/// The same; the time that a processor was taken from this machine, while an advert was overdue, is not held against it.
+pub fn late_by_itself(binary: Binary, scripts: usize) -> f64 {
+    let Some(watch) = Watch::begin() else {
+        eprintln!(
+            "processors are watched by threads that run in real time, which needs root or `prlimit --rtprio=99`"
+        );
+        return f64::NAN;
+    };
+    count(adverts(binary, scripts), |sent| {
+        sent.excess()
+            .saturating_sub(watch.between(sent.due, sent.at))
     })
 }
 
-/// Of every advert; nothing when not all became master in time: keepalived 2.2.7 does not, where hundreds of scripts end at once.
-fn lateness(binary: Binary, scripts: usize) -> Option<Vec<Duration>> {
+fn count(adverts: Option<Vec<Sent>>, excess: impl Fn(&Sent) -> Duration) -> f64 {
+    adverts.map_or(f64::INFINITY, |all| {
+        all.iter().filter(|sent| excess(sent) > LATE).count() as f64
+    })
+}
+
+/// When an advert was sent, and when it was due: one interval after the one before.
+struct Sent {
+    due: Duration,
+    at: Duration,
+}
+
+impl Sent {
+    fn excess(&self) -> Duration {
+        self.at.saturating_sub(self.due)
+    }
+}
+
+/// Of all masters; nothing when not all became master in time: keepalived 2.2.7 does not, where hundreds of scripts end at once.
+fn adverts(binary: Binary, scripts: usize) -> Option<Vec<Sent>> {
     let world = World::new(&[HostSpec::numbered(1)]);
     let node = &world.nodes[0];
     node.write(CONFIG, &config(scripts));
@@ -60,11 +91,12 @@ fn lateness(binary: Binary, scripts: usize) -> Option<Vec<Duration>> {
     let mut last = HashMap::new();
     let frames = world.capture.frames_since(mark);
     let adverts = frames.iter().filter_map(advert3);
-    let late = adverts.filter_map(|advert| {
-        let before = last.insert(advert.vrid, advert.at)?;
-        Some((advert.at - before).saturating_sub(INTERVAL))
+    let sent = adverts.filter_map(|advert| {
+        let due = last.insert(advert.vrid, advert.at)? + INTERVAL;
+        let at = advert.at;
+        Some(Sent { due, at })
     });
-    Some(late.collect())
+    Some(sent.collect())
 }
 
 /// Scripts that each instance tracks one of, in turn.

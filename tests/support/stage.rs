@@ -146,11 +146,20 @@ pub fn run_unless(cases: &[Case], arguments: &Arguments, obstacle: Option<&str>)
 /// Runs one body in namespaces of its own from a program that is no test (the demonstration, the benchmark).
 /// The process must not have started a thread yet.
 pub fn run_single(body: impl Fn() + Send + Sync + 'static) -> ExitCode {
+    run_alone("make", body)
+}
+
+/// The same with the privileges that root has here (`privileged_case`).
+pub fn run_single_privileged(body: impl Fn() + Send + Sync + 'static) -> ExitCode {
+    run_alone("make-as-root", body)
+}
+
+fn run_alone(stage: &str, body: impl Fn() + Send + Sync + 'static) -> ExitCode {
     let cases = vec![case("single", body)];
     if let Some(status) = act_stage(&cases) {
         return status;
     }
-    let status = itself("make:single")
+    let status = itself(&format!("{stage}:single"))
         .status()
         .expect("cannot execute this program again");
     ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1))
