@@ -31,6 +31,8 @@ struct Wish {
     link: Option<VirtualLink>,
     /// The link that is ours.
     ours: Option<u32>,
+    /// What was asked to be made last, until it is there or was refused.
+    asked: Option<VirtualLink>,
     busy: bool,
     /// Somebody else removed it.
     lost: bool,
@@ -291,7 +293,14 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             self.links.retries.insert(retry);
             return None;
         }
+        let asked = wish.asked.take();
         let owned = wish.ours.filter(|ours| self.known.link(*ours).is_some());
+        // What is wanted may have changed while it was being made.
+        let outdated = |asked: &VirtualLink| owned.is_none() && wish.link.as_ref() != Some(asked);
+        let outdated = asked.filter(outdated);
+        let made = here.filter(|here| outdated.is_some_and(|asked| self.is_right(&asked, *here)));
+        let owned = owned.or(made);
+        let wish = self.links.wishes.get_mut(name)?;
         wish.ours = owned;
         let Some(link) = wish.link.clone() else {
             return match owned {
@@ -365,6 +374,9 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             _ => Flight::Remove(of),
         };
         let wish = self.links.wishes.get_mut(name)?;
+        if let Request::NewLink { link, .. } = &request {
+            wish.asked = Some(link.clone());
+        }
         wish.busy = true;
         wish.backoff.last_attempt = now.max(Instant(1));
         Some((request, flight))
@@ -434,6 +446,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             // It, or its base, went away meanwhile: the kernel's next messages tell.
             (Flight::Remove(_) | Flight::Change(..), ENODEV) | (_, 0) => {}
             (_, errno) => {
+                wish.asked = None;
                 // That its base went away meanwhile shows in the kernel's next messages.
                 if errno != ENODEV
                     && (wish.backoff.attempts == 0 || wish.backoff.attempts == PATIENCE)

@@ -392,3 +392,30 @@ fn a_kernel_that_does_not_as_it_is_asked() {
     assert_eq!(changes, CHANGES_MAX + 1);
     assert!(!world.reconciler.is_in_the_making(NAME));
 }
+
+/// What is wanted changes while a link is being made, whether or not the kernel's answer is heard.
+#[test]
+fn no_longer_wanted_before_it_was_there() {
+    let (first, other) = (ipvlan(IpvlanMode::Bridge), ipvlan(IpvlanMode::Private));
+    for (what, asked, then, lost) in [
+        ("a virtual MAC", vmac(), None, false),
+        ("an ipvlan", first.clone(), None, false),
+        ("another ipvlan", first, Some(other), false),
+        ("a virtual MAC, answer lost", vmac(), None, true),
+    ] {
+        let mut world = World::wanting([asked]);
+        while world.made().is_none() {
+            world.read(usize::MAX);
+            assert_ne!(world.send(usize::MAX), 0, "{what}");
+        }
+        world.reconciler.want_links(then.clone(), [], Vec::new());
+        if lost {
+            world.kernel.unread.clear();
+            world.reconciler.resync(world.now);
+        }
+        let steps = world.told();
+        assert!(steps.contains(&"delete 4".to_owned()), "{what}: {steps:?}");
+        assert_eq!(world.made().is_some(), then.is_some(), "{what}: {steps:?}");
+        assert!(world.reconciler.links_are_settled(), "{what}");
+    }
+}
