@@ -29,6 +29,8 @@ pub(super) struct Child {
     pub(super) recalled: bool,
     /// How often it was told to reload and has not answered: that it has started says nothing of that.
     pub(super) reloads: u32,
+    /// It began with the configuration of `Post::before`.
+    pub(super) behind: bool,
 }
 
 /// A role and who plays it.
@@ -48,12 +50,26 @@ pub(super) struct Post {
     pub(super) back_off: BackOff,
     /// It has not yet acted on the configuration it was given last.
     pub(super) awaited: bool,
+    /// What it acted on before that, until it has: what a process that dies meanwhile has left in the kernel is named by this alone.
+    pub(super) before: Option<Rc<Model>>,
 }
 
 impl Post {
     /// Nobody plays it until the delay after a death is over.
     pub(super) fn is_down(&self) -> bool {
         self.child.is_none() && !self.vacant
+    }
+
+    /// Whether a process that replaces one which died knows all that it left in the kernel.
+    fn knows_what_was_left(&self) -> bool {
+        self.role.leaves_nothing_unknown() || self.before.is_some()
+    }
+
+    /// Another configuration is in force than the one that it has acted on.
+    pub(super) fn is_behind(&mut self, model: &Rc<Model>) {
+        if !self.awaited && self.before.is_none() {
+            self.before = Some(model.clone());
+        }
     }
 
     /// Another daemon has left something, if it has `left` any services, that nobody has taken up.
@@ -137,6 +153,7 @@ impl Parent {
             warn!("Cannot tell process {pid}: {error}");
         }
         (post.vacant, post.first) = (false, false);
+        let behind = post.before.is_some();
         post.child = Some(Child {
             pid,
             line,
@@ -145,7 +162,22 @@ impl Parent {
             leaving: !post.wanted,
             recalled: false,
             reloads: 0,
+            behind,
         });
+        if behind && order.is_none() {
+            self.catch_up(role);
+        }
+    }
+
+    /// A child that began with an older configuration, which names what its predecessor left, is told of the one in force.
+    fn catch_up(&mut self, role: Role) {
+        match self.hand_over(role, &self.model) {
+            Ok(length) => self.tell_to_reload(role, length),
+            Err(error) => error!(
+                "Cannot hand the configuration over to the {} child process: {error}; it runs by the one before: reload again",
+                role.title()
+            ),
+        }
     }
 
     /// This process is the child: the parent's things are dropped, the role is played to its end.
@@ -160,6 +192,7 @@ impl Parent {
         };
         let (first, resume) = (post.first, post.resume);
         let handover = post.handover.clone();
+        let before = post.before.clone();
         let Parent {
             options,
             model,
@@ -182,7 +215,7 @@ impl Parent {
                 role,
                 line,
                 options,
-                model,
+                model: before.unwrap_or(model),
                 board,
                 ledger,
                 sessions,
@@ -213,8 +246,9 @@ impl Parent {
                     }
                     if child.reloads == 0 {
                         // It was recalled in time.
-                        child.recalled = false;
+                        (child.recalled, child.behind) = (false, false);
                         post.awaited = false;
+                        post.before = None;
                     }
                 }
             }
@@ -285,9 +319,14 @@ impl Parent {
             return;
         }
         let told = child.leaving || child.recalled;
-        if told && (end == End::Status(Exit::Clean as i32) || !role.leaves_nothing_unknown()) {
-            let post = self.post(role);
+        let post = self.post(role);
+        if child.behind {
+            // One that dies of what its predecessor died of: the new configuration may be what mends it.
+            post.before = None;
+        }
+        if told && (end == End::Status(Exit::Clean as i32) || !post.knows_what_was_left()) {
             post.resume = false;
+            post.before = None;
             post.vacant |= child.recalled;
             return;
         }
@@ -338,7 +377,7 @@ impl Parent {
     pub(super) fn want(&mut self, role: Role, wanted: bool) {
         let left = self.ledger.has_services();
         let post = self.post(role);
-        let inherits = post.inherits(left);
+        let inherits = post.inherits(left) || post.resume && post.knows_what_was_left();
         let before = std::mem::replace(&mut post.wanted, wanted);
         match (before, wanted) {
             (false, true) => {
@@ -356,7 +395,6 @@ impl Parent {
                         let _ = child.line.send(Order::Leave);
                     }
                     // Another one is still to see to what it has left in the kernel.
-                    None if post.resume && role.leaves_nothing_unknown() => return,
                     None if inherits => return,
                     None => post.resume = false,
                 }

@@ -129,6 +129,7 @@ impl Parent {
                 resume: false,
                 back_off: BackOff::default(),
                 awaited: wanted,
+                before: None,
             })
         };
         let [vrrp, checker, bfd] = Role::ALL.map(post);

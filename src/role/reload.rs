@@ -61,6 +61,10 @@ impl Parent {
             }
         }
         process::set_name(super::process_name(&model.global, None));
+        for (role, _) in &handed {
+            let model = self.model.clone();
+            self.post(*role).is_behind(&model);
+        }
         self.model = Rc::new(model);
         self.reloads = self.reloads.saturating_add(1);
         // Before the children are told: they write into the same directory.
