@@ -37,12 +37,26 @@ impl Drop for Held {
 
 /// Holds all signals back.
 pub(super) fn hold_signals() -> io::Result<Held> {
+    hold(&SigSet::all())
+}
+
+/// Holds signals back until somebody listens to them, but for those that are to end a program whatever it does.
+pub fn hold_most_signals() -> io::Result<Held> {
+    let mut most = SigSet::all();
+    for signal in [
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGTSTP,
+    ] {
+        most.remove(signal);
+    }
+    hold(&most)
+}
+
+fn hold(signals: &SigSet) -> io::Result<Held> {
     let mut before = SigSet::empty();
-    sigprocmask(
-        SigmaskHow::SIG_BLOCK,
-        Some(&SigSet::all()),
-        Some(&mut before),
-    )?;
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(signals), Some(&mut before))?;
     Ok(Held(before))
 }
 

@@ -27,6 +27,8 @@ const EXIT_NO_CONFIGURATION: i32 = 6;
 
 /// Runs the daemon, and returns the exit status of this process (the parent's, or that of a child forked on the way).
 pub fn run(options: Options, command_line: &str) -> i32 {
+    // A reload that is asked for while the configuration is being read must not end the daemon: it follows.
+    let held = process::hold_most_signals();
     process::set_umask(options.umask.unwrap_or(UMASK));
     let global = Global {
         net_namespace: options.namespace.clone(),
@@ -38,8 +40,13 @@ pub fn run(options: Options, command_line: &str) -> i32 {
         logging::finish();
     }));
     match start(options, command_line) {
-        Ok(parent) => parent.run(),
+        Ok(parent) => {
+            drop(held);
+            parent.run()
+        }
         Err(status) => {
+            // Nor does one that waits change how this ends.
+            std::mem::forget(held);
             logging::finish();
             status
         }

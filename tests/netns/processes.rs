@@ -52,6 +52,7 @@ pub fn cases() -> Vec<Case> {
         case("processes::one_daemon_only", one_daemon_only),
         case("processes::dump_files", dump_files),
         case("processes::parent_dies", parent_dies),
+        case("processes::signals_while_it_starts", signalled_early),
     ]
 }
 
@@ -66,6 +67,34 @@ fn alone() -> World {
         world.nodes[0].holds(VIP)
     });
     world
+}
+
+/// Who asks for a reload while the configuration is still being read gets one.
+fn signalled_early() {
+    const HUP: u64 = 1 << (Signal::SIGHUP as u64 - 1);
+    /// It is not held back for so long where a child is forked.
+    const IN_A_ROW: usize = 10;
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    let tracked: String = (0..20_000)
+        .map(|number| format!("vrrp_track_file file{number} {{\n file /run/none\n}}\n"))
+        .collect();
+    node.start(Ours, &format!("{tracked}{}", config(100)));
+    let held = || {
+        let path = format!("/proc/{}/status", node.pid());
+        let status = std::fs::read_to_string(path).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+        line.is_some_and(|held| u64::from_str_radix(held.trim(), 16).unwrap_or(0) & HUP != 0)
+    };
+    let mut row = 0;
+    wait_until("it holds the signal back", secs(5), || {
+        row = if held() { row + 1 } else { 0 };
+        row == IN_A_ROW
+    });
+    node.signal(Signal::SIGHUP);
+    node.signal(Signal::SIGUSR1);
+    node.wait_log("Reload complete", secs(20));
+    wait_until("the host is master", election_bound(), || node.holds(VIP));
 }
 
 fn pair() -> World {
