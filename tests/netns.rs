@@ -63,6 +63,8 @@ mod processes;
 mod reload;
 #[path = "netns/reload_files.rs"]
 mod reload_files;
+#[path = "netns/reload_moves.rs"]
+mod reload_moves;
 #[path = "netns/rivals.rs"]
 mod rivals;
 #[path = "netns/runners.rs"]
@@ -133,6 +135,7 @@ fn main() -> std::process::ExitCode {
         processes::cases(),
         reload::cases(),
         reload_files::cases(),
+        reload_moves::cases(),
         scheduling::cases(),
         rivals::cases(),
         timing::cases(),

@@ -17,6 +17,7 @@ mod links;
 mod news;
 mod notify;
 mod orders;
+mod reload;
 mod room;
 mod runner;
 mod scripts;
@@ -107,6 +108,8 @@ enum Key {
     Statics,
     /// Another process that polls links may be started.
     Linkbeat,
+    /// The next configuration has waited for its links.
+    Links,
 }
 
 impl From<programs::Source> for Source {
@@ -136,6 +139,10 @@ enum Phase {
 struct Shell {
     context: RoleContext,
     model: Rc<Model>,
+    /// To be taken over when the links are there that it needs.
+    next: Option<Rc<Model>>,
+    /// Links are wanted that `model` does not have.
+    prepared: bool,
     events: Loop<Source>,
     wheel: Wheel<Key>,
     sockets: Sockets,
@@ -227,6 +234,8 @@ impl Shell {
             reloads: 0,
             exit: None,
             model,
+            next: None,
+            prepared: false,
             context,
         };
         shell

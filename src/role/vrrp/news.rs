@@ -49,7 +49,10 @@ impl Shell {
 
     /// Whether links have to be looked at though the kernel has not said anything more.
     pub(super) fn has_links_to_tell(&self) -> bool {
-        !self.untold.is_empty() || self.kernel.withholds() || self.phase == Phase::Reading
+        !self.untold.is_empty()
+            || self.kernel.withholds()
+            || self.phase == Phase::Reading
+            || self.next.is_some()
     }
 
     /// Tells of links what is new, and begins when they are known and those that had to be made are there.
@@ -73,17 +76,22 @@ impl Shell {
             return;
         }
         let reconciler = self.kernel.reconciler();
-        if self.phase == Phase::Reading
-            && reconciler.is_synchronised()
-            && reconciler.links_are_settled()
-        {
-            self.start(now);
-            if self.stops_once_begun {
-                self.stop(now);
-            }
-            // What is wanted of the kernel from now on is asked for in the next turn.
-            self.events.soon();
+        if !reconciler.is_synchronised() || !reconciler.links_are_settled() {
+            return;
         }
+        if self.phase == Phase::Reading {
+            self.start(now);
+            match self.stops_once_begun {
+                true => self.stop(now),
+                false => self.prepare(now),
+            }
+        } else if self.next.is_some() {
+            self.take_next(now);
+        } else {
+            return;
+        }
+        // What is wanted of the kernel from now on is asked for in the next turn.
+        self.events.soon();
     }
 
     /// Tells all that is new of links, before the configuration is another.

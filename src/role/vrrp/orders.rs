@@ -1,19 +1,16 @@
-//! What the parent orders: to stop, to take another configuration, to write what is known.
+//! What the parent orders: to stop, to write what is known; what it takes to go over to another configuration is in reload.rs.
 
 use super::links::Owner;
-use super::sockets::Place;
-use super::{Key, Phase, STOP_LIMIT, STOP_PER_LINK, Shell, refused};
-use crate::config::model::Model;
+use super::{Key, Phase, STOP_LIMIT, STOP_PER_LINK, Shell};
 use crate::os::clock;
 use crate::report::{self, JsonVersion, Trackers, View};
-use crate::role::control::{Answer, Order};
+use crate::role::control::Order;
 use crate::role::paths::{self, Dump};
 use crate::role::programs::PROGRAMS_LIMIT;
 use crate::time::Instant;
 use crate::vrrp::Event;
-use log::{error, info};
+use log::info;
 use std::path::PathBuf;
-use std::rc::Rc;
 
 impl Shell {
     /// What the parent says.
@@ -52,6 +49,7 @@ impl Shell {
             return;
         }
         self.phase = Phase::Stopping;
+        self.next = None;
         let released = self.context.options.release_vrrp;
         self.router.keep_addresses(!released);
         let links = self.kernel.vmacs.count();
@@ -74,78 +72,6 @@ impl Shell {
         self.wheel.arm(Key::StopLimit, now + limit);
     }
 
-    /// Goes over to the configuration that the parent has read. What did not change is not touched: no address, no advert.
-    pub(super) fn reload(&mut self, now: Instant, length: u64) {
-        match self.context.handed_over(length) {
-            Ok(model) if self.phase != Phase::Stopping => {
-                self.reloads = self.reloads.saturating_add(1);
-                self.save("pre");
-                self.take(now, model);
-                if self.model.global.fifo_states_on_reload {
-                    self.tell_all_states();
-                }
-                self.save("post");
-            }
-            Ok(_) => {}
-            Err(error) => {
-                error!("The new configuration cannot be taken over, the old one stays: {error}")
-            }
-        }
-        self.context.parent.answer(Answer::Reloaded);
-    }
-
-    pub(super) fn take(&mut self, now: Instant, model: Rc<Model>) {
-        let log_unknown_vrids = model.global.log_unknown_vrids;
-        let changed = model.vrrp != self.model.vrrp || model.global != self.model.global;
-        self.model = model;
-        self.programs.configure_mail(&self.model.global);
-        if !changed {
-            self.synchronise();
-            return;
-        }
-        self.prepare_runner();
-        self.configure_fifos();
-        self.sockets
-            .plan(&self.model.vrrp, &self.model.global.buffers);
-        self.kernel.size(self.model.global.buffers.netlink);
-        // Told before anybody needs it: a source address that is there must not look missing.
-        self.kernel.watch_sources(&self.model.vrrp);
-        self.tell_all_of_links(now);
-        self.fit_sockets(&Place::EVERYWHERE);
-        for (index, link) in self.kernel.reconciler().known().links() {
-            let place = Place::of(index, &link.name, link.mtu);
-            if let Err(error) = self.sockets.fit(&mut self.events, &place) {
-                self.exit = Some(refused(&error));
-            }
-        }
-        self.follow_sessions(now);
-        self.router.handle(
-            now,
-            Event::Reload {
-                vrrp: &self.model.vrrp,
-                log_unknown_vrids,
-            },
-            &mut self.actions,
-        );
-        self.want_links();
-        self.kernel.claim_fixed(&self.model.vrrp);
-        self.statics.watch(&self.model.vrrp.track_groups);
-        self.poll_links(now);
-        self.look_at_statics(now);
-        self.kernel.claim_all(
-            self.router
-                .instances()
-                .map(|instance| (instance.id(), instance.config())),
-        );
-        self.perform(now);
-        self.sweep_board();
-        self.configure_scripts(now);
-        self.configure_watched(now, false);
-        let known = self.kernel.reconciler().known();
-        self.filters.reload(&self.model, &self.router, known);
-        self.synchronise();
-    }
-
     /// Has a dump file written.
     fn write(&mut self, dump: Dump) {
         let extension = dump.extension();
@@ -157,7 +83,7 @@ impl Shell {
     }
 
     /// `config_save_dir`: what is so before, and after, a reload.
-    fn save(&mut self, when: &str) {
+    pub(super) fn save(&mut self, when: &str) {
         let name = format!(
             "keepalived_vrrp.{}.{}.{when}",
             std::process::id(),

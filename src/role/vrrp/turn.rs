@@ -191,6 +191,7 @@ impl Shell {
             Key::Programs(timer) => self.programs_timer(now, timer),
             Key::Statics => self.look_at_statics(now),
             Key::Linkbeat => self.look_after_linkbeat(now),
+            Key::Links => self.take_next(now),
             Key::StopLimit => {
                 let patience = self.model.global.child_wait_time();
                 if let Some(again) = self.programs.hurry(now, patience, &mut self.wheel) {
