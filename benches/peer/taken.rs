@@ -57,8 +57,8 @@ impl Watch {
                 }
             }));
         }
-        drop(ready);
-        begun.iter().all(|first| first).then_some(watch)
+        let mut begun = begun.iter().take(watch.threads.len());
+        begun.all(|first| first).then_some(watch)
     }
 
     /// How long any of the processors was away between two times.
