@@ -242,15 +242,26 @@ fn weights() {
 }
 
 fn hanging() {
-    let check = "MISC_CHECK {\n misc_path \"sleep 4713\"\n misc_timeout 1\n }";
-    let world = start(&service("", &server(2, check)));
+    const HANGS: &str = "/etc/keepalived/hangs.sh";
+    let check = format!("MISC_CHECK {{\n misc_path {HANGS}\n misc_timeout 1\n }}");
+    let world = host();
     let node = &world.nodes[0];
+    // It has to be killed, and holds the lock until then.
+    node.write_script(
+        HANGS,
+        "#!/bin/sh\ntrap '' TERM\necho >> /run/begun\nexec 9> /run/lock\nflock -n 9 || touch /run/two\nsleep 4713\n",
+    );
+    begin(node, &service("", &server(2, &check)));
     node.wait_log(
         "Misc check for [[127.0.0.2]:tcp:8002 VS [10.99.0.1]:tcp:80] by [",
         secs(10),
     );
     node.wait_log("] timed out.", secs(10));
     wait_told(node, &[vs("UP"), rs(2, "DOWN"), vs("DOWN")]);
+    wait_until("it is tried again and again", secs(20), || {
+        node.read("/run/begun").lines().count() == 3
+    });
+    assert!(!node.path("/run/two").exists(), "two at the same time");
     node.stop();
     wait_until("no program is left behind", secs(10), || {
         let left = node.run(&[
@@ -292,34 +303,18 @@ fn many() {
             format!(" real_server 10.{high}.0.{low} 80 {{\n TCP_CHECK {{\n connect_timeout 0.5\n }}\n }}\n")
         })
         .collect();
-    node.run(&["ip", "route", "add", "10.0.0.0/8", "via", "10.10.0.254"]);
-    node.run(&[
-        "ip",
-        "neigh",
-        "add",
-        "10.10.0.254",
-        "lladdr",
-        "02:00:00:ff:ff:ff",
-        "dev",
-        "eth0",
-    ]);
+    for command in [
+        "route add 10.0.0.0/8 via 10.10.0.254",
+        "neigh add 10.10.0.254 lladdr 02:00:00:ff:ff:ff dev eth0",
+    ] {
+        node.run(&["sh", "-c", &format!("ip {command}")]);
+    }
     let _listener = listen(node, 2);
     node.write(CONFIG, &config(&service("", &(silent + &server(2, TCP)))));
     let log = node.open_log();
-    node.start_program(
-        &[
-            "prlimit",
-            "--nofile=128:128",
-            "--",
-            Ours.inside(),
-            "-n",
-            "-l",
-            "-D",
-            "-f",
-            CONFIG,
-        ],
-        log,
-    );
+    let prefix = ["prlimit", "--nofile=128:128", "--", Ours.inside()];
+    let words = [&prefix[..], &["-n", "-l", "-D", "-f", CONFIG]].concat();
+    node.start_program(&words, log);
     let failed = || {
         let log = node.log();
         log.matches("failed. (no connection in time)").count()

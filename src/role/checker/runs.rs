@@ -19,42 +19,69 @@ const STATUS_WEIGHT: i32 = 2;
 /// What the runner says is heard so much of in one turn: what is due comes between.
 const HEARD_PER_TURN: usize = 32;
 
-/// The programs that run for checks.
+/// A program that runs for a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    run: u64,
+    /// It has taken too long, which was its verdict, and is being ended.
+    is_late: bool,
+    /// The check has come due again, and waits for the end.
+    is_owed: bool,
+}
+
+/// The programs that run for checks: one at a time for each, also where one that hangs at a dead disk cannot be ended.
 #[derive(Default)]
 pub(super) struct Runs {
     by_run: FxHashMap<u64, CheckId>,
-    by_check: FxHashMap<CheckId, u64>,
+    by_check: FxHashMap<CheckId, Run>,
     runs: u64,
 }
 
 impl Runs {
-    fn begin(&mut self, check: CheckId) -> u64 {
+    /// Another run; None: the last one has not ended, and the check is owed one.
+    fn begin(&mut self, check: CheckId) -> Option<u64> {
+        if let Some(run) = self.by_check.get_mut(&check) {
+            run.is_owed = true;
+            return None;
+        }
         self.runs += 1;
+        let run = Run {
+            run: self.runs,
+            is_late: false,
+            is_owed: false,
+        };
         self.by_run.insert(self.runs, check);
-        self.by_check.insert(check, self.runs);
-        self.runs
+        self.by_check.insert(check, run);
+        Some(self.runs)
     }
 
-    /// A run is over, or has taken too long: its check, once.
-    fn over(&mut self, run: u64) -> Option<CheckId> {
+    /// A run has taken too long: its check, once.
+    fn late(&mut self, run: u64) -> Option<CheckId> {
+        let check = self.by_run.get(&run)?;
+        let run = self.by_check.get_mut(check)?;
+        (!std::mem::replace(&mut run.is_late, true)).then_some(*check)
+    }
+
+    /// A run is over.
+    fn ended(&mut self, run: u64) -> Option<(CheckId, Run)> {
         let check = self.by_run.remove(&run)?;
-        self.by_check.remove(&check);
-        Some(check)
+        Some((check, self.by_check.remove(&check)?))
     }
 
     /// Nobody wants to know any more: the program is ended.
     pub fn abandon(&mut self, check: CheckId, programs: &mut Programs) {
-        if let Some(run) = self.by_check.remove(&check) {
+        if let Some(Run { run, .. }) = self.by_check.remove(&check) {
             self.by_run.remove(&run);
             programs.end_script(run);
         }
     }
 
-    /// Who ran them is gone: the checks of those that do not go on without it.
+    /// Who ran them is gone: the checks that wait for those which do not go on without it.
     fn lost(&mut self, goes_on: impl Fn(u64) -> bool) -> Vec<CheckId> {
         self.by_run.retain(|run, _| goes_on(*run));
-        let over = self.by_check.extract_if(|_, run| !goes_on(*run));
-        over.map(|(check, _)| check).collect()
+        let over = self.by_check.extract_if(|_, run| !goes_on(run.run));
+        let waited_for = over.filter(|(_, run)| !run.is_late || run.is_owed);
+        waited_for.map(|(check, _)| check).collect()
     }
 }
 
@@ -83,7 +110,9 @@ impl Shell {
 
     /// Runs the program of a check.
     pub(super) fn run_script(&mut self, now: Instant, check: CheckId, script: &ScriptProbe) {
-        let run = self.runs.begin(check);
+        let Some(run) = self.runs.begin(check) else {
+            return;
+        };
         let (command, limit) = (&script.command, script.timeout);
         if let Err(outcome) = self.programs.run_script(run, command, limit) {
             self.script_ended(now, run, outcome);
@@ -91,9 +120,27 @@ impl Shell {
     }
 
     fn script_ended(&mut self, now: Instant, run: u64, outcome: Outcome) {
-        let Some(check) = self.runs.over(run) else {
-            return;
-        };
+        match self.runs.ended(run) {
+            Some((check, Run { is_owed: true, .. })) => self.run_again(now, check),
+            Some((_, Run { is_late: true, .. })) | None => {}
+            Some((check, _)) => self.script_found(now, check, outcome),
+        }
+    }
+
+    /// Runs the program that a check is owed.
+    fn run_again(&mut self, now: Instant, check: CheckId) {
+        let model = self.model.clone();
+        let at = self.director.check(check).map(|check| check.at());
+        if let Some((_, _, checker)) = at.and_then(|at| at.find(&model.lvs))
+            && let Probe::Script(script) = &checker.probe
+            && !self.stopping
+        {
+            self.run_script(now, check, script);
+        }
+    }
+
+    /// What a run says of a server.
+    fn script_found(&mut self, now: Instant, check: CheckId, outcome: Outcome) {
         let at = self.director.check(check).map(|check| check.at());
         let found = at.and_then(|at| at.find(&self.model.lvs));
         let Some((_, _, checker)) = found else {
@@ -173,7 +220,11 @@ impl Shell {
                 Heard::News(news) => news,
             };
             match news {
-                News::Late(run) => self.script_ended(now, run, Outcome::TimedOut),
+                News::Late(run) => {
+                    if let Some(check) = self.runs.late(run) {
+                        self.script_found(now, check, Outcome::TimedOut);
+                    }
+                }
                 News::Ended(run, outcome) => self.script_ended(now, run, outcome),
                 News::Word(word) => self.pass_on(now, &word),
                 News::Lost => {
@@ -184,5 +235,39 @@ impl Shell {
             }
         }
         self.events.again(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_run_at_a_time_though_one_that_is_late_has_not_ended() {
+        let [one, two] = [1, 2].map(CheckId::numbered);
+        let mut runs = Runs::default();
+        let begun = (runs.begin(one), runs.begin(two));
+        assert_eq!(begun, (Some(1), Some(2)));
+        assert_eq!(runs.late(1), Some(one));
+        assert_eq!((runs.late(1), runs.late(7)), (None, None));
+        assert_eq!(runs.begin(one), None);
+        let owed = Run {
+            run: 1,
+            is_late: true,
+            is_owed: true,
+        };
+        assert_eq!(runs.ended(1), Some((one, owed)));
+        assert_eq!(runs.ended(1), None);
+        assert_eq!(runs.begin(one), Some(3));
+        // Another runner knows nothing of them: who waits is told, who has heard a verdict is due at its time.
+        assert_eq!(runs.late(3), Some(one));
+        assert_eq!(runs.lost(|run| run == 2), []);
+        assert_eq!(runs.begin(one), Some(4));
+        runs.late(4);
+        assert_eq!(runs.begin(one), None);
+        let mut lost = runs.lost(|_| false);
+        lost.sort_by_key(|check| *check == two);
+        assert_eq!(lost, [one, two]);
+        assert!(runs.by_run.is_empty() && runs.by_check.is_empty());
     }
 }
