@@ -113,7 +113,8 @@ fn wait_scripts(node: &Node, expected: &str) {
 }
 
 fn leaves() {
-    let text = service("omega", &(server(2, TCP) + &server(3, TCP)));
+    let tells_all = TCP.replace('}', "log_all_failures\n }");
+    let text = service("omega", &(server(2, &tells_all) + &server(3, TCP)));
     let world = start(&text);
     let node = &world.nodes[0];
     // The second has never been up: its first failure counts.
@@ -132,6 +133,7 @@ fn leaves() {
     for line in [
         "TCP_CHECK on service [127.0.0.3]:tcp:8003 failed. (cannot connect: Connection refused",
         "TCP connection to [127.0.0.2]:tcp:8002 success.",
+        "TCP_CHECK on service [127.0.0.2]:tcp:8002 failed, try 2.",
         "TCP_CHECK on service [127.0.0.2]:tcp:8002 failed after 2 retries.",
         "Removing service [127.0.0.2]:tcp:8002 from VS [10.99.0.1]:tcp:80",
         "Adding service [127.0.0.2]:tcp:8002 to VS [10.99.0.1]:tcp:80",
