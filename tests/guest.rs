@@ -5,6 +5,8 @@
 mod ipvlan;
 #[path = "guest/ipvs.rs"]
 mod ipvs;
+#[path = "guest/marks.rs"]
+mod marks;
 #[path = "guest/orders.rs"]
 mod orders;
 mod support;
@@ -120,6 +122,7 @@ fn main() -> ExitCode {
         .chain(pairs)
         .chain(balancer)
         .chain(ipvs::cases())
+        .chain(marks::cases())
         .chain(orders::cases());
     guest::run(cases.collect::<Vec<Case>>())
 }

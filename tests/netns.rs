@@ -43,6 +43,8 @@ mod mail;
 mod mail_kept;
 #[path = "netns/many_runs.rs"]
 mod many_runs;
+#[path = "netns/marks.rs"]
+mod marks;
 #[path = "netns/names.rs"]
 mod names;
 #[path = "netns/namespaces.rs"]
@@ -120,6 +122,7 @@ fn main() -> std::process::ExitCode {
         genhash::cases(),
         groups::cases(),
         holdings::cases(),
+        marks::cases(),
         kernel::cases(),
         lifecycle::cases(),
         linkbeat::cases(),

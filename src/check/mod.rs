@@ -14,6 +14,7 @@ pub mod expiry;
 pub mod http;
 pub mod kept;
 pub mod kinds;
+pub mod marks;
 pub mod notice;
 pub mod ping;
 pub mod presence;

@@ -9,7 +9,7 @@ use crate::config::model::{
     ServerGroup, Service, SorryServer, VirtualServer,
 };
 use crate::kernel::ipvs::{self, Destination, DestinationKey, Persistence, ServiceKey};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -36,6 +36,9 @@ impl<'a> Groups<'a> {
             Service::Address(address, port) => keys.push(address_key(config, *address, *port)),
             Service::Fwmark(mark) => keys.push(fwmark_key(config, *mark, None)),
             Service::Group(name) => {
+                if let Some(mark) = config.mark {
+                    return self.marked(name, mark);
+                }
                 for member in self.members(name) {
                     match *member {
                         Member::Addresses { first, last, port } => keys.extend(
@@ -50,6 +53,19 @@ impl<'a> Groups<'a> {
             }
         }
         keys
+    }
+
+    /// The services of a group whose packets are marked: one of each family.
+    fn marked(&self, name: &str, mark: u32) -> Vec<ServiceKey> {
+        let families = self.members(name).iter().filter_map(|member| match member {
+            Member::Addresses { first, .. } => Some(Family::of(*first)),
+            Member::Fwmark { .. } => None,
+        });
+        let families: BTreeSet<Family> = families.collect();
+        let families = families.into_iter();
+        families
+            .map(|family| ServiceKey::Fwmark { family, mark })
+            .collect()
     }
 }
 
@@ -185,6 +201,7 @@ mod tests {
     fn virtual_server(service: Service, family: Option<Family>) -> VirtualServer {
         VirtualServer {
             service,
+            mark: None,
             family,
             protocol: Some(Protocol::Tcp),
             scheduler: "rr".into(),

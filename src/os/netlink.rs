@@ -2,7 +2,9 @@
 //!
 //! Only messages of the kernel itself are let through: any process of the host may write to a netlink socket.
 
-use super::socket::{limited_receive_buffer, open, option, receive_buffer, set_option, zeroed};
+use super::socket::{
+    limited_receive_buffer, open, option, receive_buffer, send_buffer, set_option, zeroed,
+};
 use super::{check, check_size};
 use std::io;
 use std::mem::size_of;
@@ -93,17 +95,31 @@ impl Netlink {
         Ok(usize::try_from(doubled / 2).unwrap_or(0))
     }
 
+    /// Lets a datagram of so many bytes be sent.
+    pub fn make_room(&self, bytes: usize) -> io::Result<()> {
+        let granted = option(&self.fd, libc::SOL_SOCKET, libc::SO_SNDBUF)?;
+        if usize::try_from(granted).is_ok_and(|granted| granted / 2 > bytes) {
+            return Ok(());
+        }
+        // The kernel doubles it, which is room enough for what it keeps with each datagram.
+        send_buffer(&self.fd, bytes)
+    }
+
     /// Hears these multicast groups too.
     pub fn join(&self, groups: &[u32]) -> io::Result<()> {
+        self.membership(libc::NETLINK_ADD_MEMBERSHIP, groups)
+    }
+
+    /// Hears these multicast groups no more.
+    pub fn leave(&self, groups: &[u32]) -> io::Result<()> {
+        self.membership(libc::NETLINK_DROP_MEMBERSHIP, groups)
+    }
+
+    fn membership(&self, change: libc::c_int, groups: &[u32]) -> io::Result<()> {
         for &group in groups {
             let group = libc::c_int::try_from(group)
                 .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-            set_option(
-                &self.fd,
-                libc::SOL_NETLINK,
-                libc::NETLINK_ADD_MEMBERSHIP,
-                group,
-            )?;
+            set_option(&self.fd, libc::SOL_NETLINK, change, group)?;
         }
         Ok(())
     }

@@ -29,6 +29,8 @@ pub struct CheckerView<'a> {
     pub director: &'a Director,
     /// What the kernel says that services carry.
     pub readings: &'a [Reading],
+    /// The packets of groups are marked as they are to be.
+    pub is_marked: bool,
     /// Servers that are configured no more and stay for their connections, with the end of their time.
     pub draining: &'a [(ServiceKey, DestinationKey, Instant)],
     /// The BFD sessions that checks follow.
@@ -96,6 +98,14 @@ pub(super) fn topology(
         return;
     }
     out.title("LVS Topology");
+    if let Some(marking) = &lvs.marking {
+        out.value(1, "nftables IPVS table", &marking.table);
+        out.value(1, "nftables IPVS priority", marking.priority);
+        out.value(1, "nftables IPVS start fwmark", marking.first);
+        if let Some((view, _)) = runs {
+            out.value(1, "nftables IPVS in place", view.is_marked);
+        }
+    }
     for group in &lvs.groups {
         out.line(1, "------< Virtual server group >------");
         out.value(1, "Virtual Server Group", &group.name);
@@ -145,6 +155,9 @@ pub(super) fn topology(
 }
 
 fn service_settings(out: &mut Outline, config: &VirtualServer) {
+    if let Some(mark) = config.mark {
+        out.value(3, "nftables fwmark", mark);
+    }
     out.value(3, "lvs_sched", &config.scheduler);
     for (name, flag) in [
         ("flag-1", config.flags.first),

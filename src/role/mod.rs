@@ -17,6 +17,7 @@ pub mod genhash;
 pub mod handover;
 pub mod ledger;
 mod lifecycle;
+mod nftables;
 mod parent;
 pub mod paths;
 pub mod programs;

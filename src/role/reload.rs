@@ -5,6 +5,7 @@ use super::configuration::{self, Occasion};
 use super::parent::Parent;
 use super::paths::Dump;
 use super::{Role, config_test, dump, paths};
+use crate::check::marks;
 use crate::config::Loaded;
 use crate::config::diagnostic::status;
 use crate::config::model::{Model, ReloadCheck};
@@ -45,6 +46,7 @@ impl Parent {
             return false;
         }
         keep_what_cannot_change(&self.model, &mut model);
+        marks::assign(&mut model.lvs, &self.model.lvs);
         let mut handed = Vec::new();
         for role in Role::ALL {
             if !role.concerned(&self.model, &model) {

@@ -4,10 +4,11 @@
 use super::configuration::{self, Occasion};
 use super::parent::Parent;
 use super::{Exit, Role, paths};
+use crate::check::marks;
 use crate::cli::{Options, VERSION};
 use crate::config::Loaded;
 use crate::config::diagnostic::Class;
-use crate::config::model::Global;
+use crate::config::model::{Global, Lvs};
 use crate::logging;
 use crate::os::pid_file::{Failure, PidFile};
 use crate::os::process;
@@ -63,7 +64,9 @@ fn start(options: Options, command_line: &str) -> Result<Parent, i32> {
     let loaded = configuration::read(&options, &directory, Occasion::Start);
     configuration::tell(&loaded.diagnostics);
     refuse(&options, &loaded)?;
-    let model = Rc::new(loaded.model);
+    let mut model = loaded.model;
+    marks::assign(&mut model.lvs, &Lvs::default());
+    let model = Rc::new(model);
     enter_namespace(&options, model.global.net_namespace.as_deref())?;
     process::set_umask(options.umask.or(model.global.umask).unwrap_or(UMASK));
     process::set_name(super::process_name(&model.global, None));

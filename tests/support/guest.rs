@@ -28,6 +28,7 @@ use super::wait_for;
 
 /// Modules of the guest, by file name, and what they need.
 const MODULES: &[&str] = &[
+    "nf_tables",
     "iptable_mangle",
     "xt_mark",
     "xt_tcpudp",

@@ -8,7 +8,7 @@ use crate::config::read::Item;
 use std::collections::HashSet;
 
 /// The longest name of a table in bytes (NFT_TABLE_MAXNAMELEN less its NUL).
-const TABLE_NAME_MAX: usize = 255;
+pub(super) const TABLE_NAME_MAX: usize = 255;
 /// The longest name of an iptables chain (XT_EXTENSION_MAXNAMELEN less its NUL).
 const CHAIN_NAME_MAX: usize = 28;
 /// The longest name of an ipset (IPSET_MAXNAMELEN less its NUL).
@@ -103,7 +103,12 @@ pub(super) fn no_ipsets(context: &mut Context<'_>, item: &Item<'_>) {
 }
 
 /// Says when a name is too long to be one.
-fn is_short(context: &mut Context<'_>, item: &Item<'_>, place: usize, most: usize) -> bool {
+pub(super) fn is_short(
+    context: &mut Context<'_>,
+    item: &Item<'_>,
+    place: usize,
+    most: usize,
+) -> bool {
     let Some(word) = item.argument(place) else {
         return true;
     };

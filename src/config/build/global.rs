@@ -4,7 +4,7 @@ use super::buffers::NetlinkWords;
 use super::lifecycle::DraftLifecycle;
 use super::notify::DraftFifos;
 use super::state::Builder;
-use super::{Context, buffers, files, firewall, ipvs, mail, process, vmac};
+use super::{Context, buffers, files, firewall, ipvs, mail, marking, process, vmac};
 use crate::config::diagnostic::{Class, quote};
 use crate::config::keywords::Block;
 use crate::config::model::{GarpPolicy, VrrpInstance};
@@ -34,6 +34,7 @@ pub(super) struct Defaults {
     pub fifos: DraftFifos,
     pub lifecycle: DraftLifecycle,
     pub firewall: firewall::Draft,
+    pub marking: marking::Draft,
     pub ipvs: ipvs::Draft,
     pub netlink: NetlinkWords,
     /// `default_interface`: where addresses go that neither have `dev` nor belong to an instance with an interface.
@@ -61,6 +62,7 @@ impl Default for Defaults {
             fifos: DraftFifos::default(),
             lifecycle: DraftLifecycle::default(),
             firewall: firewall::Draft::default(),
+            marking: marking::Draft::default(),
             ipvs: ipvs::Draft::default(),
             netlink: NetlinkWords::default(),
             interface: "eth0".to_owned(),
@@ -105,6 +107,7 @@ fn statement(builder: &mut Builder, context: &mut Context<'_>, item: &Item<'_>) 
     }
     let balancer = &mut builder.defaults.ipvs;
     if balancer.statement(&mut global.ipvs, context, item)
+        || builder.defaults.marking.statement(context, item)
         || builder.defaults.fifos.statement(context, item)
         || builder.defaults.lifecycle.statement(context, item)
     {

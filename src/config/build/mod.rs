@@ -21,6 +21,7 @@ mod lifecycle;
 mod lines;
 mod lvs;
 mod mail;
+mod marking;
 mod notify;
 mod process;
 mod root;

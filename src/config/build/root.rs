@@ -37,7 +37,9 @@ pub fn build(tree: &Tree, diagnostics: Diagnostics, world: &dyn World) -> Built 
     });
     builder.defaults.settle();
     mail::finish(&mut builder.model.global.mail, &mut context);
-    let mut balancer = lvs::Builder::default();
+    let counters = builder.model.global.firewall.counters;
+    let marking = builder.defaults.marking.finish(counters);
+    let mut balancer = lvs::Builder::new(marking);
     balancer.early(&mut context, &later);
     for item in &later {
         context.inside(!item.keyword.acts, |context| {

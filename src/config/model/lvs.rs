@@ -1,7 +1,7 @@
 //! The load balancer's part of the model: services, groups of addresses, and the servers behind them, every default and every
 //! inherited value filled in. What checks a server is `checker`'s.
 
-use super::{Checker, Command, Fifo, Tls, TrackFile};
+use super::{Checker, Command, Fifo, Marking, Tls, TrackFile};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -25,6 +25,8 @@ pub struct Lvs {
     pub log_all_failures: bool,
     /// `rs_init_notifies`: servers that are up before anybody has looked are told of.
     pub init_notifies: bool,
+    /// `nftables_ipvs`; None = each address of a group is a service of its own.
+    pub marking: Option<Marking>,
 }
 
 /// An address family.
@@ -198,6 +200,8 @@ pub enum Granularity {
 pub struct VirtualServer {
     /// What it stands for.
     pub service: Service,
+    /// By which mark the kernel knows the packets to its group (`check::marks`); None = by their addresses, or marks of the user's.
+    pub mark: Option<u32>,
     /// Its family; None = both, which only groups can have.
     pub family: Option<Family>,
     /// None for firewall marks.

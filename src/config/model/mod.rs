@@ -15,6 +15,7 @@ mod lifecycle;
 mod linkbeat;
 mod lvs;
 mod mail;
+mod marking;
 mod notify;
 mod process;
 mod route;
@@ -46,6 +47,7 @@ pub use lvs::{
     ServiceName, SorryServer, TunnelChecksum, VirtualServer,
 };
 pub use mail::{Alerts, Mail, MailServer, Mailbox};
+pub use marking::Marking;
 pub use notify::{Fifo, Notify};
 pub use process::{AutoPriority, Processes, Scheduling};
 pub use route::{

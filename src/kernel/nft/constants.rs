@@ -50,7 +50,7 @@ pub mod rule {
 /// `NFTA_LIST_ELEM`.
 pub const LIST_ELEMENT: u16 = 1;
 
-/// `NFTA_SET_*`, and `NFT_SET_MAP` of its flags.
+/// `NFTA_SET_*`, and `NFT_SET_*` of its flags.
 pub mod set {
     pub const NAME: u16 = 2;
     pub const FLAGS: u16 = 3;
@@ -58,9 +58,17 @@ pub mod set {
     pub const KEY_LENGTH: u16 = 5;
     pub const DATA_TYPE: u16 = 6;
     pub const DATA_LENGTH: u16 = 7;
+    pub const DESCRIPTION: u16 = 9;
     pub const ID: u16 = 10;
     pub const USERDATA: u16 = 13;
+    pub const EXPRESSION: u16 = 17;
+    pub const FLAG_INTERVAL: u32 = 4;
     pub const FLAG_MAP: u32 = 8;
+    /// Keys are made of several parts.
+    pub const FLAG_CONCAT: u32 = 0x80;
+    /// `NFTA_SET_DESC_CONCAT` and `NFTA_SET_FIELD_LEN`: how long each part of a key is.
+    pub const PARTS: u16 = 2;
+    pub const PART_LENGTH: u16 = 1;
 }
 
 /// `NFTA_SET_ELEM_LIST_*` and `NFTA_SET_ELEM_*`.
@@ -69,6 +77,7 @@ pub mod element {
     pub const LIST: u16 = 3;
     pub const KEY: u16 = 1;
     pub const DATA: u16 = 2;
+    pub const KEY_END: u16 = 10;
 }
 
 /// `NFTA_EXPR_*`.
@@ -98,6 +107,9 @@ pub mod payload {
 pub mod meta {
     pub const REGISTER: u16 = 1;
     pub const KEY: u16 = 2;
+    /// `NFTA_META_SREG`: where what is set comes from.
+    pub const SOURCE: u16 = 3;
+    pub const MARK: u32 = 3;
     pub const IIF: u32 = 4;
     pub const OIF: u32 = 5;
     pub const IIFNAME: u32 = 6;
@@ -138,13 +150,16 @@ pub mod dup {
 pub mod verdict {
     pub const DROP: u32 = 0;
     pub const ACCEPT: u32 = 1;
+    /// `NFT_RETURN`, -5: the end of this chain.
+    pub const RETURN: u32 = u32::MAX - 4;
 }
 
-/// `enum nft_registers`: that of the verdict, and two of 16 bytes each.
+/// `enum nft_registers`: that of the verdict, two of 16 bytes each, and the second quarter of the first.
 pub mod register {
     pub const VERDICT: u32 = 0;
     pub const FIRST: u32 = 1;
     pub const SECOND: u32 = 2;
+    pub const SECOND_QUARTER: u32 = 9;
 }
 
 /// What the `nft` program keeps with a set for itself (libnftnl's udata.h): parts of type, length and value, here in which order
@@ -152,6 +167,8 @@ pub mod register {
 pub mod userdata {
     pub const KEY_BYTE_ORDER: u8 = 0;
     pub const DATA_BYTE_ORDER: u8 = 1;
+    /// None is said of keys that are made of several parts.
+    pub const NO_ORDER: u32 = 0;
     pub const HOST_ORDER: u32 = 1;
 }
 
@@ -159,6 +176,8 @@ pub mod userdata {
 pub mod datatype {
     pub const IPV4_ADDRESS: u32 = 7;
     pub const IPV6_ADDRESS: u32 = 8;
+    pub const PORT: u32 = 13;
+    pub const MARK: u32 = 19;
     pub const INTERFACE_INDEX: u32 = 20;
     pub const INTERFACE_NAME: u32 = 41;
     /// Bits of one part of a joined type.

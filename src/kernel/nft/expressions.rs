@@ -10,8 +10,13 @@ const ICMPV6_TYPE: (u32, u32) = (0, 1);
 
 /// An expression of a rule.
 pub fn named(name: &str, parameters: Vec<Attribute>) -> Attribute {
+    expression_at(LIST_ELEMENT, name, parameters)
+}
+
+/// An expression as an attribute of this kind.
+pub fn expression_at(kind: u16, name: &str, parameters: Vec<Attribute>) -> Attribute {
     Attribute::list(
-        LIST_ELEMENT,
+        kind,
         vec![
             Attribute::text(expression::NAME, name),
             Attribute::list(expression::DATA, parameters),

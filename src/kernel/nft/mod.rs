@@ -1,5 +1,6 @@
 //! nftables over netlink: commands to the bytes of a batch, bytes of the kernel to what happened (linux/netfilter/nf_tables.h).
-//! Which rules a table has is ruleset.rs's, what they are made of expressions.rs's, how attributes nest attribute.rs's; what is wanted, and when, is not decided here.
+//! Which rules a table has is ruleset.rs's and (where packets are marked for IPVS) markset.rs's, what those share objects.rs's, what rules are
+//! made of expressions.rs's, how attributes nest attribute.rs's; what is wanted, and when, is not decided here.
 //!
 //! A batch is carried out as a whole or not at all, within the call that hands it over. All messages of one carry the same number,
 //! so the first answer with it tells how the batch went: errors come before the acknowledgement of the last command.
@@ -8,10 +9,14 @@ mod attribute;
 mod constants;
 mod decode;
 mod expressions;
+mod markset;
+mod objects;
 mod ruleset;
 
 pub use decode::{Message, Received, decode};
-pub use ruleset::{add_elements, delete_elements, element_length, make_tables, remove_tables};
+pub use markset::make_mark_tables;
+pub use objects::remove_tables;
+pub use ruleset::{add_elements, delete_elements, element_length, make_tables};
 
 use super::envelope::{ALIGNMENT, HEADER_LENGTH};
 use attribute::Attribute;

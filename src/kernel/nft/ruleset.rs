@@ -29,16 +29,15 @@
 use super::Command;
 use super::attribute::Attribute;
 use super::constants::{
-    LIST_ELEMENT, NFPROTO_IPV4, NFPROTO_IPV6, NFTA_TABLE, chain, cmp, data, datatype, dup, element,
-    hook, immediate, lookup, meta, msg, register, rule, set, userdata, verdict,
+    LIST_ELEMENT, cmp, datatype, dup, element, hook, lookup, meta, msg, register, set, userdata,
+    verdict,
 };
 use super::expressions::{about, compare, find, icmpv6, named, network, value_attribute};
+use super::objects::{ELEMENTS_PER_MESSAGE, Table, byte_order, ending, remove_tables};
 use crate::kernel::filter::{Element, Family, Set, Shape};
-use netlink_packet_core::{Emitable, NLM_F_APPEND, NLM_F_CREATE};
+use netlink_packet_core::Emitable;
 use std::net::Ipv6Addr;
 
-/// Elements of one message: an attribute holds 64 KiB at most, an element takes some 60 bytes.
-const ELEMENTS_PER_MESSAGE: usize = 512;
 /// Length of an interface's name as the kernel keeps it (IFNAMSIZ).
 const NAME_LENGTH: usize = 16;
 /// Parts of a joined key begin where 32-bit registers do.
@@ -88,36 +87,20 @@ pub fn make_tables(shape: &Shape) -> Vec<Command> {
     let mut commands = remove_tables(&shape.table, shape.families());
     for family in shape.families() {
         let maker = Maker { shape, family };
-        commands.push(maker.command(msg::NEW_TABLE, Vec::new()));
+        let table = maker.table();
+        commands.push(table.make());
         let sets = shape.sets.iter().filter(|set| set.family() == family);
         commands.extend(sets.enumerate().map(|(at, set)| maker.set(at, *set)));
         for way in [Way::In, Way::Out] {
             let rules = maker.rules(way);
             if !rules.is_empty() {
-                commands.push(maker.chain(way));
-                commands.extend(rules.into_iter().map(|rule| maker.rule(way, rule)));
+                commands.push(table.chain(way.chain(), way.hook(), shape.priority));
+                let rules = rules.into_iter();
+                commands.extend(rules.map(|rule| table.rule(way.chain(), rule)));
             }
         }
     }
     commands
-}
-
-/// Removes the tables, whether they are there or not.
-pub fn remove_tables(table: &str, families: impl IntoIterator<Item = Family>) -> Vec<Command> {
-    let both = |family| {
-        let command = |kind, flags| Command {
-            kind,
-            family: protocol(family),
-            flags,
-            attributes: vec![Attribute::text(NFTA_TABLE, table)],
-        };
-        // One that is not there cannot be removed, and would fail the batch.
-        [
-            command(msg::NEW_TABLE, NLM_F_CREATE),
-            command(msg::DELETE_TABLE, 0),
-        ]
-    };
-    families.into_iter().flat_map(both).collect()
 }
 
 /// Adds elements to their sets.
@@ -149,20 +132,11 @@ fn change_elements<'a>(
         .filter_map(|members| {
             let set = members.first()?.set();
             let list = members.iter().map(|member| element_of(member)).collect();
-            Some(Command {
-                kind,
-                family: protocol(set.family()),
-                flags: if kind == msg::NEW_ELEMENT {
-                    NLM_F_CREATE
-                } else {
-                    0
-                },
-                attributes: vec![
-                    Attribute::text(NFTA_TABLE, table),
-                    Attribute::text(element::SET, set_name(set)),
-                    Attribute::list(element::LIST, list),
-                ],
-            })
+            let place = Table {
+                name: table,
+                family: set.family(),
+            };
+            Some(place.elements(kind, set_name(set), list))
         })
         .collect()
 }
@@ -193,13 +167,6 @@ fn element_of(member: &Element) -> Attribute {
     Attribute::list(LIST_ELEMENT, parts)
 }
 
-fn protocol(family: Family) -> u8 {
-    match family {
-        Family::Ip => NFPROTO_IPV4,
-        Family::Ip6 => NFPROTO_IPV6,
-    }
-}
-
 /// The names that keepalived gives them, as people and scripts look for them.
 fn set_name(set: Set) -> &'static str {
     match set {
@@ -218,19 +185,6 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    /// A command that makes something.
-    fn command(&self, kind: u16, more: Vec<Attribute>) -> Command {
-        let mut attributes = vec![Attribute::text(NFTA_TABLE, &self.shape.table)];
-        attributes.extend(more);
-        Command {
-            kind,
-            family: protocol(self.family),
-            // A rule goes behind those there are; other objects have no order.
-            flags: NLM_F_CREATE | NLM_F_APPEND,
-            attributes,
-        }
-    }
-
     fn set(&self, at: usize, which: Set) -> Command {
         use datatype::{INTERFACE_INDEX, INTERFACE_NAME, IPV4_ADDRESS, IPV6_ADDRESS, joined};
         let (of_v4, of_v6) = (IPV4_DESTINATION.1, IPV6_DESTINATION.1);
@@ -262,29 +216,14 @@ impl Maker<'_> {
                 Attribute::number(set::DATA_LENGTH, INDEX_LENGTH),
             ]);
         }
-        self.command(msg::NEW_SET, more)
+        self.table().command(msg::NEW_SET, more)
     }
 
-    fn chain(&self, way: Way) -> Command {
-        let hook = vec![
-            Attribute::number(chain::HOOK_NUMBER, way.hook()),
-            Attribute::bytes(chain::HOOK_PRIORITY, self.shape.priority.to_be_bytes()),
-        ];
-        let more = vec![
-            Attribute::text(chain::NAME, way.chain()),
-            Attribute::list(chain::HOOK, hook),
-            Attribute::number(chain::POLICY, verdict::ACCEPT),
-            Attribute::text(chain::TYPE, "filter"),
-        ];
-        self.command(msg::NEW_CHAIN, more)
-    }
-
-    fn rule(&self, way: Way, expressions: Vec<Attribute>) -> Command {
-        let more = vec![
-            Attribute::text(rule::CHAIN, way.chain()),
-            Attribute::list(rule::EXPRESSIONS, expressions),
-        ];
-        self.command(msg::NEW_RULE, more)
+    fn table(&self) -> Table<'_> {
+        Table {
+            name: &self.shape.table,
+            family: self.family,
+        }
     }
 
     /// The rules of a chain, each as its expressions.
@@ -395,32 +334,11 @@ impl Maker<'_> {
         self.ending(rule, verdict::DROP)
     }
 
-    fn ending(&self, mut rule: Vec<Attribute>, code: u32) -> Vec<Attribute> {
-        if self.shape.counters {
-            rule.push(named("counter", Vec::new()));
-        }
-        let verdict = vec![Attribute::number(data::VERDICT_CODE, code)];
-        rule.push(named(
-            "immediate",
-            vec![
-                Attribute::number(immediate::REGISTER, register::VERDICT),
-                Attribute::list(
-                    immediate::DATA,
-                    vec![Attribute::list(data::VERDICT, verdict)],
-                ),
-            ],
-        ));
-        rule
+    fn ending(&self, rule: Vec<Attribute>, code: u32) -> Vec<Attribute> {
+        ending(rule, self.shape.counters, code)
     }
 
     fn has(&self, set: Set) -> bool {
         self.shape.sets.contains(&set)
     }
-}
-
-/// A part of what the `nft` program keeps with a set.
-fn byte_order(kind: u8, order: u32) -> Vec<u8> {
-    let value = order.to_ne_bytes();
-    let length = u8::try_from(value.len()).unwrap_or(u8::MAX);
-    [&[kind, length][..], &value].concat()
 }

@@ -42,6 +42,18 @@ enum Family {
     Known(u16),
 }
 
+/// Does something where the load balancer is.
+pub(super) fn in_namespace<T>(
+    namespace: &IpvsNamespace,
+    act: impl FnOnce() -> io::Result<T>,
+) -> io::Result<T> {
+    match namespace {
+        IpvsNamespace::Same => act(),
+        IpvsNamespace::Original => process::in_network_namespace(None, act),
+        IpvsNamespace::Named(name) => process::in_network_namespace(Some(name), act),
+    }
+}
+
 /// See the module.
 pub struct Ipvs {
     socket: Netlink,
@@ -66,11 +78,7 @@ impl Ipvs {
     /// daemon has been started just now.
     pub fn open(config: &model::Ipvs, ledger: Rc<Ledger>, first: bool) -> io::Result<Self> {
         let open = || Netlink::open(GENERIC, &[]);
-        let socket = match &config.namespace {
-            IpvsNamespace::Same => open()?,
-            IpvsNamespace::Original => process::in_network_namespace(None, open)?,
-            IpvsNamespace::Named(name) => process::in_network_namespace(Some(name), open)?,
-        };
+        let socket = in_namespace(&config.namespace, open)?;
         let mut ipvs = Ipvs {
             socket,
             family: Family::Unknown(Instant::default()),

@@ -7,6 +7,7 @@
 mod addresses;
 mod connect;
 mod ipvs;
+mod marks;
 mod orders;
 mod ping;
 mod runs;
@@ -36,6 +37,7 @@ use addresses::Watch;
 use connect::Connections;
 use ipvs::Ipvs;
 use log::{debug, error, info, warn};
+use marks::Marks;
 use runs::Runs;
 use rustc_hash::FxHashMap;
 use std::io;
@@ -58,6 +60,8 @@ enum Source {
     Check(u32),
     /// The kernel's load balancer.
     Ipvs,
+    /// What marks packets for it.
+    Marks,
     /// The addresses of this host.
     Addresses,
     /// The bell of the BFD process.
@@ -79,6 +83,8 @@ enum Key {
     Limit(u32),
     /// The kernel is to be asked for something.
     Ipvs,
+    /// The same of what marks packets.
+    Marks,
     /// The kernel is to be asked which addresses there are.
     Addresses,
     Programs(programs::Timer),
@@ -111,6 +117,7 @@ struct Shell {
     connections: Connections,
     runs: Runs,
     ipvs: Ipvs,
+    marks: Marks,
     watch: Watch,
     sync_daemons: SyncDaemons,
     programs: Programs,
@@ -154,6 +161,7 @@ impl Shell {
             connections: Connections::new(connections_max()),
             runs: Runs::default(),
             ipvs: Ipvs::open(&model.global.ipvs, context.ledger.clone(), context.first)?,
+            marks: Marks::default(),
             watch: Watch::default(),
             sync_daemons: SyncDaemons::default(),
             programs: Programs::default(),
@@ -203,6 +211,7 @@ impl Shell {
             has_stopped: !resume,
         };
         self.ipvs.configure(now, &Model::default(), &model);
+        self.marks.begin(&model);
         self.ipvs.inherit_services();
         self.director.configure(
             now,

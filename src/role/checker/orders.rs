@@ -60,6 +60,8 @@ impl Shell {
         self.perform(now);
         self.synchronise();
         self.ipvs.end(&self.model.global.ipvs, leave);
+        let stays = matches!(leave, Some(Leave::Wanted | Leave::Everything));
+        self.marks.end(stays);
         self.programs.stop(now, &mut self.events, &mut self.wheel);
         self.wheel.arm(Key::StopLimit, now + PROGRAMS_LIMIT);
         self.wheel.arm(Key::KernelLimit, now + KERNEL_LIMIT);
@@ -78,6 +80,7 @@ impl Shell {
         self.configure_fifos();
         self.prepare_checks(&old.lvs);
         self.ipvs.configure(now, &old, &self.model);
+        self.marks.configure(&self.model);
         let new = &self.model.lvs;
         self.director.configure(
             now,

@@ -46,6 +46,7 @@ impl Shell {
             lvs: &self.model.lvs,
             director: &self.director,
             readings: &readings,
+            is_marked: self.marks.is_in_place(),
             draining: &draining,
             sessions: self.followed.sessions(),
             now: (now, clock::wall()),

@@ -37,6 +37,11 @@ impl Shell {
                         self.events.again(*event);
                     }
                 }
+                Source::Marks => {
+                    if self.marks.receive(clock::now()) {
+                        self.events.again(*event);
+                    }
+                }
                 Source::Addresses => {
                     if self.hear_of_addresses(clock::now()) {
                         self.events.again(*event);
@@ -89,7 +94,7 @@ impl Shell {
                 }
                 Key::Addresses => self.ask_for_addresses(now),
                 // Looked after below.
-                Key::Room | Key::Ipvs => {}
+                Key::Room | Key::Ipvs | Key::Marks => {}
                 Key::Data => self.write_data(now),
                 Key::KernelLimit => {
                     warn!("The kernel has not confirmed in time that all services are gone");
@@ -146,12 +151,24 @@ impl Shell {
     /// Asks the kernel for what is wanted of it.
     pub(super) fn ask_kernel(&mut self, now: Instant) {
         self.unasked = false;
+        self.mark(now);
         if self.ipvs.send(now) {
             self.events.soon();
         } else if let Some(due) = self.ipvs.next_due() {
             self.wheel.arm(Key::Ipvs, due);
         }
         self.ipvs.tell();
+        // What had to wait for the services.
+        self.mark(now);
+    }
+
+    /// Has packets marked as they are to be.
+    fn mark(&mut self, now: Instant) {
+        let settled = self.ipvs.is_settled();
+        self.marks.send(&mut self.events, now, settled);
+        if let Some(due) = self.marks.next_due(settled) {
+            self.wheel.arm(Key::Marks, due);
+        }
     }
 
     /// A connection has found something.

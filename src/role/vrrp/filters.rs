@@ -3,24 +3,15 @@
 
 use super::Source;
 use crate::config::model::{Firewall, LinkKind, Model, VirtualAddress, VirtualLink, VrrpInstance};
+use crate::kernel::Known;
 use crate::kernel::filter::{self, Element, Place, Set, Shape};
-use crate::kernel::{Known, nft};
-use crate::os::netlink::{Netlink, Received};
 use crate::os::poll::{Loop, Want};
+use crate::role::nftables::{Nftables, not_sent};
 use crate::time::Instant;
 use crate::vrrp::{InstanceId, Router};
-use log::{error, warn};
+use log::warn;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
-
-/// `NETLINK_NETFILTER`.
-const NETFILTER: i32 = 12;
-/// `NFNLGRP_NFTABLES`.
-const GROUPS: [u32; 1] = [7];
-/// Datagrams read in one turn.
-const DATAGRAMS_PER_TURN: usize = 64;
-/// `EIO`, when the system gives no number.
-const UNKNOWN_ERROR: i32 = 5;
 
 /// For whom there are elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,7 +26,7 @@ enum Holder {
 #[derive(Default)]
 pub(super) struct Filters {
     /// None while there is nothing to filter: other people's changes of nftables would wake us.
-    socket: Option<Netlink>,
+    socket: Option<Nftables>,
     reconciler: crate::kernel::Filters<Holder>,
     firewall: Firewall,
     /// MASTERs whose addresses are not answered.
@@ -153,33 +144,9 @@ impl Filters {
 
     /// Reads what has come; true when there may be more.
     pub fn receive(&mut self, now: Instant) -> bool {
-        let Some(socket) = &mut self.socket else {
-            return false;
-        };
-        let port = socket.port();
-        for _ in 0..DATAGRAMS_PER_TURN {
-            match socket.receive() {
-                Ok(Received::Messages(bytes)) => {
-                    for message in nft::decode(bytes) {
-                        match message {
-                            // What we have done ourselves.
-                            Ok(told)
-                                if told.port == port
-                                    && matches!(told.message, nft::Message::Removed { .. }) => {}
-                            Ok(told) => self.reconciler.handle(now, told),
-                            Err(error) => warn!("{error}"),
-                        }
-                    }
-                }
-                Ok(Received::Overrun) => self.reconciler.doubt(),
-                Ok(Received::Nothing) => return false,
-                Err(error) => {
-                    error!("Cannot read from the nftables socket: {error}");
-                    return false;
-                }
-            }
-        }
-        true
+        let reconciler = &mut self.reconciler;
+        let socket = self.socket.as_mut();
+        socket.is_some_and(|socket| socket.receive(|told| reconciler.handle(now, told)))
     }
 
     /// Does one batch of what is to be done now; true when another can follow. `addresses_settled` says that those which had to go are
@@ -197,16 +164,7 @@ impl Filters {
                 Ok(()) => {
                     self.receive(now);
                 }
-                Err(error) => self.reconciler.handle(
-                    now,
-                    nft::Received {
-                        sequence,
-                        port: 0,
-                        message: nft::Message::Answer(
-                            error.raw_os_error().unwrap_or(UNKNOWN_ERROR),
-                        ),
-                    },
-                ),
+                Err(error) => self.reconciler.handle(now, not_sent(sequence, &error)),
             }
         }
         if !self.reconciler.is_needed() && self.reconciler.is_settled(now) {
@@ -237,11 +195,11 @@ impl Filters {
         }
     }
 
-    fn socket(&mut self, events: &mut Loop<Source>) -> io::Result<&Netlink> {
+    fn socket(&mut self, events: &mut Loop<Source>) -> io::Result<&Nftables> {
         match &mut self.socket {
             Some(socket) => Ok(socket),
             none => {
-                let socket = Netlink::open(NETFILTER, &GROUPS)?;
+                let socket = Nftables::open()?;
                 events.add(&socket, Source::Filter, Want::Read)?;
                 Ok(none.insert(socket))
             }

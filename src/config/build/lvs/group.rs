@@ -73,8 +73,11 @@ impl<'t> Builder<'t> {
             return;
         };
         let (mut members, mut known, mut seen) = (Vec::new(), Known::default(), HashSet::new());
+        // One that has marks of its own is taken apart all the same.
+        let is_marked =
+            self.lvs.marking.is_some() && !lines.into_iter().any(|line| line.keyword() == "fwmark");
         for line in lines {
-            let of_line = self::members(context, name, line);
+            let of_line = self::members(context, name, line, is_marked);
             let is_new = |member: &Member| seen.insert(*member);
             let before = of_line.len();
             let of_line: Vec<Member> = of_line.into_iter().filter(is_new).collect();
@@ -138,11 +141,16 @@ fn refuse<T>(context: &mut Context<'_>, word: Word<'_>, message: String) -> Opti
 }
 
 /// Reads a line; nothing when it is to be dropped, which is said.
-fn members(context: &mut Context<'_>, group: &str, line: Statement<'_>) -> Vec<Member> {
+fn members(
+    context: &mut Context<'_>,
+    group: &str,
+    line: Statement<'_>,
+    is_marked: bool,
+) -> Vec<Member> {
     if line.keyword() == "fwmark" {
         return fwmark(context, group, line).into_iter().collect();
     }
-    let Some((first, last, (least, most))) = addresses(context, line) else {
+    let Some((first, last, (least, most))) = addresses(context, line, is_marked) else {
         return Vec::new();
     };
     let ports = (least..=most).map(|port| (port != 0).then_some(port));
@@ -176,10 +184,11 @@ fn count(first: IpAddr, last: IpAddr) -> u128 {
     bits(last).saturating_sub(bits(first)).saturating_add(1)
 }
 
-/// The first and the last address of a line, and its ports; None when it is to be dropped, which is said.
+/// The first and the last address of a line, and its ports; `is_marked`: all of them are one service. None when it is to be dropped, which is said.
 fn addresses(
     context: &mut Context<'_>,
     line: Statement<'_>,
+    is_marked: bool,
 ) -> Option<(IpAddr, IpAddr, (u16, u16))> {
     let word = line.keyword();
     let shown = quote(word.bytes());
@@ -208,7 +217,7 @@ fn addresses(
         Ok((first, last)) => {
             let of_each = u128::from(ports.1 - ports.0) + 1;
             let addresses = count(first, last);
-            if addresses.saturating_mul(of_each) <= LINE_SERVICES_MAX.into() {
+            if is_marked || addresses.saturating_mul(of_each) <= LINE_SERVICES_MAX.into() {
                 return Some((first, last, ports));
             }
             if of_each == 1 {

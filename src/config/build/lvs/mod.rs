@@ -24,7 +24,7 @@ use super::Context;
 use super::state::{Builder as Shared, Tracked};
 use crate::config::diagnostic::quote;
 use crate::config::keywords::Form;
-use crate::config::model::{Lvs, Model, Protocol, Service, Timing};
+use crate::config::model::{Lvs, Marking, Model, Protocol, Service, Timing};
 use crate::config::read::{Item, parse_integer};
 use crate::config::tree::Word;
 use std::collections::{HashMap, HashSet};
@@ -42,6 +42,18 @@ pub(super) struct Builder<'t> {
 }
 
 impl<'t> Builder<'t> {
+    /// Groups are marked as these settings say.
+    pub(super) fn new(marking: Option<Marking>) -> Self {
+        let lvs = Lvs {
+            marking,
+            ..Lvs::default()
+        };
+        Builder {
+            lvs,
+            ..Builder::default()
+        }
+    }
+
     /// Builds what services may rely on before it stands in the text: `SSL` and the groups.
     pub(super) fn early(&mut self, context: &mut Context<'_>, items: &[Item<'t>]) {
         for item in items

@@ -120,6 +120,7 @@ impl<'t> Builder<'t> {
             .map(|sorry| frame.sorry_server(context, sorry, &real_servers, &name));
         let (quorum, hysteresis) = quorum(context, &draft, &real_servers, &name);
         self.lvs.virtual_servers.push(VirtualServer {
+            mark: None,
             family,
             protocol,
             scheduler: scheduler.into(),

@@ -1,0 +1,503 @@
+//! `nftables_ipvs`: the packets of virtual server groups get marks, by a table that is like the original's. This machine's kernel need
+//! not have IPVS: what it makes of marks is the guest's (`tests/guest/marks.rs`).
+
+use std::collections::BTreeSet;
+use std::net::UdpSocket;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::support::Binary::Ours;
+use crate::support::node::{CONFIG, Node};
+use crate::support::stage::{Case, case};
+use crate::support::world::{HostSpec, World};
+use crate::support::{secs, wait_until};
+
+/// The cases of this part.
+pub fn cases() -> Vec<Case> {
+    vec![
+        case("marks::like_keepalived", like_keepalived),
+        case("marks::where_the_services_are", where_the_services_are),
+        case("marks::packets", packets),
+        case("marks::no_packet_goes_by", no_packet_goes_by),
+        case("marks::very_many_addresses", very_many_addresses),
+    ]
+}
+
+fn group(name: &str, members: &[&str]) -> String {
+    format!(
+        "virtual_server_group {name} {{\n{}\n}}\n",
+        members.join("\n")
+    )
+}
+
+fn service(group: &str, protocol: &str) -> String {
+    format!(
+        "virtual_server group {group} {{\nprotocol {protocol}\nlb_algo rr\nlb_kind TUN\nreal_server 10.20.0.1 80 {{\n}}\n}}\n"
+    )
+}
+
+fn on(words: &str, rest: &[String]) -> String {
+    format!(
+        "global_defs {{\nnftables_ipvs {words}\n}}\n{}",
+        rest.concat()
+    )
+}
+
+fn begin(node: &Node, config: &str) {
+    node.start(Ours, config);
+    node.wait_log("Startup complete", secs(20));
+}
+
+fn reload(node: &Node, config: &str) {
+    let count = || node.log().matches("Reload complete").count();
+    let before = count();
+    node.write(CONFIG, config);
+    node.signal(Signal::SIGHUP);
+    wait_until("the reload is over", secs(20), || count() > before);
+}
+
+/// The rules of nftables, without indentation and empty lines.
+fn rules(node: &Node, words: &[&str]) -> Vec<String> {
+    let text = node.run(&[words, &["nft", "-s", "list", "ruleset"]].concat());
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.map(str::to_owned).collect()
+}
+
+/// As `nft -s list ruleset` showed what Debian's keepalived 2.2.7 had asked for by these files, in a kernel with IPVS.
+fn like_keepalived() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    let both = group(
+        "BOTH",
+        &["10.1.0.1 80", "10.1.1.5-9 80", "fd00:1::10-12 80"],
+    );
+    let web = group("WEB", &["10.1.0.1 80", "10.1.0.2 443"]);
+    let config = on(
+        "",
+        &[
+            both,
+            web,
+            service("BOTH", "TCP"),
+            service("WEB", "UDP"),
+            service("WEB", "SCTP"),
+        ],
+    );
+    begin(node, &config);
+    let map = |protocol: &str, family: &str, elements: &[&str]| {
+        let mut lines = vec![
+            format!("map {protocol}_map {{"),
+            format!("type ipv{family}_addr . inet_service : mark"),
+            "flags interval".to_owned(),
+        ];
+        let count = elements.len();
+        for (at, element) in elements.iter().enumerate() {
+            let (begin, end) = (
+                ["", "elements = { "][usize::from(at == 0)],
+                [",", " }"][usize::from(at + 1 == count)],
+            );
+            lines.push(format!("{begin}{element}{end}"));
+        }
+        lines.push("}".to_owned());
+        lines
+    };
+    let chain = |family: &str, protocols: &[&str]| {
+        let mut lines = vec![
+            "chain in {".to_owned(),
+            "type filter hook input priority filter - 1; policy accept;".to_owned(),
+        ];
+        lines.extend(protocols.iter().map(|protocol| {
+            format!("meta mark set {family} daddr . {protocol} dport map @{protocol}_map return")
+        }));
+        lines.extend(["}".to_owned(), "}".to_owned()]);
+        lines
+    };
+    let web = |mark: &str| {
+        [
+            format!("10.1.0.1 . 80 : {mark}"),
+            format!("10.1.0.2 . 443 : {mark}"),
+        ]
+    };
+    let (udp, sctp) = (web("0x000003e9"), web("0x000003ea"));
+    let expected = [
+        vec!["table ip keepalived_ipvs {".to_owned()],
+        map(
+            "tcp",
+            "4",
+            &[
+                "10.1.0.1 . 80 : 0x000003e8",
+                "10.1.1.5-10.1.1.9 . 80 : 0x000003e8",
+            ],
+        ),
+        map("udp", "4", &[&udp[0], &udp[1]]),
+        map("sctp", "4", &[&sctp[0], &sctp[1]]),
+        chain("ip", &["tcp", "udp", "sctp"]),
+        vec!["table ip6 keepalived_ipvs {".to_owned()],
+        map("tcp", "6", &["fd00:1::10-fd00:1::12 . 80 : 0x000003e8"]),
+        chain("ip6", &["tcp"]),
+    ];
+    wait_until("the tables are there", secs(20), || {
+        rules(node, &[]).len() > 2
+    });
+    assert_eq!(rules(node, &[]), expected.concat());
+    // A reload that changes nothing of it leaves the very tables.
+    let handles = || node.run(&["nft", "-a", "list", "ruleset"]);
+    let before = handles();
+    reload(
+        node,
+        &config
+            .replace("weight", "")
+            .replace("lb_algo rr", "lb_algo wrr"),
+    );
+    assert_eq!(handles(), before);
+    // Other words, and names.
+    let named =
+        "harbour\nnftables_ipvs_priority 17\nnftables_ipvs_start_fwmark 77\nnftables_counters";
+    reload(
+        node,
+        &on(
+            named,
+            &[group("WEB", &["10.1.0.1 80"]), service("WEB", "TCP")],
+        ),
+    );
+    let harbour = [
+        "table ip harbour {",
+        "map tcp_map {",
+        "type ipv4_addr . inet_service : mark",
+        "flags interval",
+        "counter",
+        "elements = { 10.1.0.1 . 80 counter : 0x0000004d }",
+        "}",
+        "chain in {",
+        "type filter hook input priority 17; policy accept;",
+        "meta mark set ip daddr . tcp dport map @tcp_map counter return",
+        "}",
+        "}",
+    ];
+    wait_until("the other table is there", secs(20), || {
+        rules(node, &[]).join("\n").contains("harbour")
+    });
+    wait_until("and it alone", secs(20), || rules(node, &[]) == harbour);
+    // What others remove is put back.
+    node.run(&["nft", "delete", "table", "ip", "harbour"]);
+    wait_until("it is put back", secs(20), || rules(node, &[]) == harbour);
+    // Without the word each address is a service again.
+    reload(
+        node,
+        &[group("WEB", &["10.1.0.1 80"]), service("WEB", "TCP")].concat(),
+    );
+    wait_until("nothing is marked", secs(20), || {
+        rules(node, &[]).is_empty()
+    });
+    reload(node, &config);
+    wait_until("the tables are there again", secs(20), || {
+        rules(node, &[]) == expected.concat()
+    });
+    node.stop();
+    assert_eq!(rules(node, &[]), [""; 0]);
+    let log = node.log();
+    assert!(!log.contains("not implemented"), "{log}");
+}
+
+/// The table is in the network namespace of IPVS; with `--dont-release-ipvs` it stays when the services stay.
+fn where_the_services_are() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.run(&["ip", "netns", "add", "quay"]);
+    let inside = || rules(node, &["ip", "netns", "exec", "quay"]);
+    let rest = [group("WEB", &["10.1.0.1 80"]), service("WEB", "TCP")];
+    node.write(
+        CONFIG,
+        &format!("net_namespace_ipvs quay\n{}", on("", &rest)),
+    );
+    node.start_with(Ours, &["-n", "-l", "-D", "-I", "-f", CONFIG]);
+    wait_until("the table is there", secs(20), || !inside().is_empty());
+    assert_eq!(rules(node, &[]), [""; 0]);
+    node.stop();
+    assert!(inside().join(" ").contains("10.1.0.1 . 80 : 0x000003e8"));
+    // Of a daemon that died it is taken over, and what it had for another family goes.
+    node.run(&[
+        "ip",
+        "netns",
+        "exec",
+        "quay",
+        "nft",
+        "add",
+        "table",
+        "ip6",
+        "keepalived_ipvs",
+    ]);
+    node.start_with(Ours, &["-n", "-l", "-D", "-f", CONFIG]);
+    wait_until("nothing is left", secs(20), || {
+        !inside().join(" ").contains("ip6")
+    });
+    assert!(inside().join(" ").contains("10.1.0.1 . 80 : 0x000003e8"));
+    node.stop();
+    assert_eq!(inside(), [""; 0]);
+}
+
+/// Writes down which packets came with which mark, behind our table.
+const WATCH: &str = "table ip watch {
+    set seen { type mark . ipv4_addr . inet_service; flags dynamic; size 65535; }
+    chain in {
+        type filter hook input priority 0;
+        ip daddr 10.99.0.0/16 meta l4proto { tcp, udp } add @seen { meta mark . ip daddr . th dport }
+    }
+}
+";
+
+/// A host with these addresses of 10.99, which watches, and another one that may reach them.
+fn watched(addresses: &[&str]) -> World {
+    let world = World::new(&[HostSpec::numbered(1), HostSpec::numbered(2)]);
+    let [director, client] = [&world.nodes[0], &world.nodes[1]];
+    director.run(&["ip", "link", "set", "lo", "up"]);
+    for address in addresses {
+        director.run(&["ip", "addr", "add", &format!("{address}/32"), "dev", "lo"]);
+    }
+    client.run(&["ip", "route", "add", "10.99.0.0/16", "via", "10.10.0.1"]);
+    director.write("/tmp/watch", WATCH);
+    director.run(&["nft", "-f", "/tmp/watch"]);
+    world
+}
+
+/// Mark, address and port of what came.
+fn seen(node: &Node) -> BTreeSet<(u64, String, u64)> {
+    let text = node.run(&["nft", "-j", "-n", "list", "set", "ip", "watch", "seen"]);
+    let value: Value = serde_json::from_str(&text).expect("JSON from nft");
+    let parts = value["nftables"].as_array().expect("objects").iter();
+    let set = parts
+        .filter_map(|it| it.get("set"))
+        .next()
+        .expect("the set");
+    let elements = set["elem"].as_array().cloned().unwrap_or_default();
+    let elements = elements.iter().map(|it| {
+        let parts = &it.get("concat").unwrap_or(&it["elem"]["val"]["concat"]);
+        let number = |place: usize| parts[place].as_u64().expect("a number");
+        let address = parts[1].as_str().expect("an address").to_owned();
+        (number(0), address, number(2))
+    });
+    elements.collect()
+}
+
+fn our_table(node: &Node) -> String {
+    node.run(&["nft", "list", "table", "ip", "keepalived_ipvs"])
+}
+
+fn forget(node: &Node) {
+    node.run(&["nft", "flush", "set", "ip", "watch", "seen"]);
+}
+
+/// Which packets get which mark, and that it stays over reloads.
+fn packets() {
+    let addresses = [
+        "10.99.0.1",
+        "10.99.0.2",
+        "10.99.0.3",
+        "10.99.0.7",
+        "10.99.0.9",
+    ];
+    let world = watched(&addresses);
+    let [director, client] = [&world.nodes[0], &world.nodes[1]];
+    let send = || {
+        client.in_network(|| {
+            let socket = UdpSocket::bind("10.10.0.2:0").expect("a socket");
+            for address in addresses {
+                for port in [53u16, 80, 81, 82] {
+                    socket.send_to(b"x", (address, port)).expect("sending");
+                }
+            }
+        });
+    };
+    let comes = |expected: &[(u64, &str, &[u64])]| {
+        forget(director);
+        send();
+        let all = addresses
+            .iter()
+            .flat_map(|address| [53, 80, 81, 82].map(|port| (*address, port)));
+        let expected: BTreeSet<_> = all
+            .map(|(address, port)| {
+                let found = expected.iter().find(|(_, at, ports)| {
+                    *at == address && (ports.is_empty() || ports.contains(&port))
+                });
+                (
+                    found.map_or(0, |(mark, ..)| *mark),
+                    address.to_owned(),
+                    port,
+                )
+            })
+            .collect();
+        wait_until("all packets have come", secs(10), || {
+            seen(director).len() == expected.len()
+        });
+        assert_eq!(seen(director), expected);
+    };
+    let one = group("ONE", &["10.99.0.1 80-81", "10.99.0.2 53"]);
+    // Of what several groups have, the first in the file gets it; a port goes before none.
+    let two = group("TWO", &["10.99.0.2 53", "10.99.0.5-8 80", "10.99.0.3"]);
+    let three = group("THREE", &["10.99.0.3 82"]);
+    let four = group("FOUR", &["10.99.0.9 80"]);
+    let all = [one.clone(), two, three, four];
+    let services = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| service(name, "UDP"))
+            .collect::<String>()
+    };
+    let config = |names: &[&str]| on("", &[all.concat(), services(names)]);
+    begin(director, &config(&["ONE", "TWO", "THREE"]));
+    let marked = |director: &Node| {
+        director
+            .run(&["nft", "list", "tables"])
+            .contains("keepalived_ipvs")
+    };
+    wait_until("the table is there", secs(20), || marked(director));
+    comes(&[
+        (1000, "10.99.0.1", &[80, 81]),
+        (1000, "10.99.0.2", &[53]),
+        (1001, "10.99.0.7", &[80]),
+        (1002, "10.99.0.3", &[82]),
+        (1001, "10.99.0.3", &[]),
+    ]);
+    let contested =
+        "[10.99.0.2]:udp:53 is in several virtual server groups: it gets firewall mark 1000";
+    director.wait_log(contested, secs(10));
+    // The first goes, another comes, the others keep their marks.
+    reload(director, &config(&["FOUR", "THREE", "TWO"]));
+    let after = [
+        (1003, "10.99.0.9", &[80][..]),
+        (1001, "10.99.0.2", &[53]),
+        (1001, "10.99.0.7", &[80]),
+        (1002, "10.99.0.3", &[82]),
+        (1001, "10.99.0.3", &[]),
+    ];
+    wait_until("what goes is gone", secs(20), || {
+        !our_table(director).contains("0x000003e8")
+    });
+    comes(&after);
+    // A process that died leaves all as it is, and the next one gives the same marks.
+    let pid = || {
+        director
+            .read("/run/checkers.pid")
+            .trim()
+            .parse()
+            .ok()
+            .map(Pid::from_raw)
+    };
+    let first = pid().expect("a checker process");
+    kill(first, Signal::SIGKILL).expect("the checker process");
+    comes(&after);
+    wait_until("another has begun", secs(20), || {
+        pid().is_some_and(|pid| pid != first)
+    });
+    reload(director, &config(&["FOUR", "TWO"]));
+    wait_until("it marks", secs(20), || {
+        !our_table(director).contains("0x000003ea")
+    });
+    comes(&[
+        (1003, "10.99.0.9", &[80]),
+        (1001, "10.99.0.2", &[53]),
+        (1001, "10.99.0.7", &[80]),
+        (1001, "10.99.0.3", &[]),
+    ]);
+    director.stop();
+    comes(&[]);
+}
+
+/// Packets that come all the time have their mark all the time: reloads change what is beside, and a process dies.
+fn no_packet_goes_by() {
+    let world = watched(&["10.99.0.1"]);
+    let [director, client] = [&world.nodes[0], &world.nodes[1]];
+    let beside = |number: usize| {
+        let own = format!("10.99.0.{}-{} 80", 20 + number, 30 + number);
+        on(
+            "",
+            &[
+                group("ONE", &["10.99.0.1 80", &own]),
+                group("TWO", &[&own.replace(" 80", " 81")]),
+                service("ONE", "UDP"),
+                [String::new(), service("TWO", "UDP")][number % 2].clone(),
+            ],
+        )
+    };
+    begin(director, &beside(0));
+    wait_until("the table is there", secs(20), || {
+        rules(director, &[]).join(" ").contains("10.99.0.1 . 80")
+    });
+    let over = AtomicBool::new(false);
+    let sent = std::thread::scope(|scope| {
+        // It stays where it was made.
+        let socket = client.in_network(|| UdpSocket::bind("10.10.0.2:0").expect("a socket"));
+        let over = &over;
+        let sender = scope.spawn(move || {
+            let mut sent = 0u64;
+            while !over.load(Relaxed) {
+                socket.send_to(b"x", "10.99.0.1:80").expect("sending");
+                sent += 1;
+            }
+            sent
+        });
+        for number in 1..9 {
+            let range = format!("10.99.0.{}-10.99.0.{} . 80", 20 + number, 30 + number);
+            reload(director, &beside(number));
+            wait_until("it has changed", secs(20), || {
+                rules(director, &[]).join(" ").contains(&range)
+            });
+        }
+        let pid = || {
+            director
+                .read("/run/checkers.pid")
+                .trim()
+                .parse()
+                .ok()
+                .map(Pid::from_raw)
+        };
+        let first = pid().expect("a checker process");
+        kill(first, Signal::SIGKILL).expect("the checker process");
+        wait_until("another has begun", secs(20), || {
+            pid().is_some_and(|pid| pid != first)
+        });
+        reload(director, &beside(9));
+        wait_until("it has changed", secs(20), || {
+            rules(director, &[])
+                .join(" ")
+                .contains("10.99.0.29-10.99.0.39 . 80")
+        });
+        over.store(true, Relaxed);
+        sender.join().expect("the sender")
+    });
+    assert!(sent > 100, "{sent}");
+    let expected = (1000, "10.99.0.1".to_owned(), 80);
+    assert_eq!(
+        seen(director),
+        BTreeSet::from([expected]),
+        "of {sent} packets"
+    );
+    director.stop();
+}
+
+/// Five thousand addresses come in one batch, which is longer than what the system keeps for a socket, and none is lost.
+fn very_many_addresses() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    let members: Vec<String> = (0..5_000)
+        .map(|number| format!("10.1.{}.{} 80", number / 100, 2 * (number % 100) + 1))
+        .collect();
+    let members: Vec<&str> = members.iter().map(String::as_str).collect();
+    let rest = [group("WEB", &members), service("WEB", "TCP")];
+    begin(node, &on("", &rest));
+    let count = || {
+        rules(node, &[])
+            .join(" ")
+            .matches(" . 80 : 0x000003e8")
+            .count()
+    };
+    wait_until("all are there", secs(30), || count() == 5_000);
+    node.run(&["nft", "flush", "ruleset"]);
+    wait_until("all are put back", secs(30), || count() == 5_000);
+    node.stop();
+    assert_eq!(rules(node, &[]), [""; 0]);
+    let log = node.log();
+    assert!(!log.contains("refuses the nftables table"), "{log}");
+}
