@@ -53,6 +53,8 @@ impl CheckerView<'_> {
 pub fn checker_data(view: &CheckerView<'_>) -> String {
     let mut out = Outline::default();
     super::configured::global(&mut out, view.global);
+    let init_notifies = u8::from(view.lvs.init_notifies);
+    out.value(1, "rs_init_notifies", init_notifies);
     let carried = Carried::new(view.lvs, view.readings);
     topology(&mut out, view.lvs, Some((view, &carried)));
     draining(&mut out, view, &carried);

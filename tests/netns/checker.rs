@@ -339,6 +339,7 @@ fn data_file() {
         (!text.is_empty()).then_some(text)
     });
     for line in [
+        " rs_init_notifies = 0",
         "------< LVS Topology >------",
         " VS VIP = [10.99.0.1]:tcp:80",
         "   quorum_state_up = 1",
