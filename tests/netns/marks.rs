@@ -59,144 +59,111 @@ fn reload(node: &Node, config: &str) {
     wait_until("the reload is over", secs(20), || count() > before);
 }
 
-/// The rules of nftables, without indentation and empty lines.
-fn rules(node: &Node, words: &[&str]) -> Vec<String> {
-    let text = node.run(&[words, &["nft", "-s", "list", "ruleset"]].concat());
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.map(str::to_owned).collect()
+/// A text without its indentation.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// As `nft -s list ruleset` showed what Debian's keepalived 2.2.7 had asked for by these files, in a kernel with IPVS.
+/// All of nftables, where these words lead to.
+fn rules(node: &Node, place: &[&str]) -> String {
+    words(&node.run(&[place, &["nft", "-s", "list", "ruleset"]].concat()))
+}
+
+/// As `nft -s list ruleset` showed what Debian's keepalived 2.2.7 had asked for by the groups below, in a kernel with IPVS.
+const THEIRS: &str = "
+table ip keepalived_ipvs {
+    map tcp_map {
+        type ipv4_addr . inet_service : mark
+        flags interval
+        elements = { 10.1.0.1 . 80 : 0x000003e8, 10.1.1.5-10.1.1.9 . 80 : 0x000003e8 }
+    }
+    map udp_map {
+        type ipv4_addr . inet_service : mark
+        flags interval
+        elements = { 10.1.0.1 . 80 : 0x000003e9, 10.1.0.2 . 443 : 0x000003e9 }
+    }
+    map sctp_map {
+        type ipv4_addr . inet_service : mark
+        flags interval
+        elements = { 10.1.0.1 . 80 : 0x000003ea, 10.1.0.2 . 443 : 0x000003ea }
+    }
+    chain in {
+        type filter hook input priority filter - 1; policy accept;
+        meta mark set ip daddr . tcp dport map @tcp_map return
+        meta mark set ip daddr . udp dport map @udp_map return
+        meta mark set ip daddr . sctp dport map @sctp_map return
+    }
+}
+table ip6 keepalived_ipvs {
+    map tcp_map {
+        type ipv6_addr . inet_service : mark
+        flags interval
+        elements = { fd00:1::10-fd00:1::12 . 80 : 0x000003e8 }
+    }
+    chain in {
+        type filter hook input priority filter - 1; policy accept;
+        meta mark set ip6 daddr . tcp dport map @tcp_map return
+    }
+}";
+
+/// The same with other words, of one address.
+const NAMED: &str = "
+table ip harbour {
+    map tcp_map {
+        type ipv4_addr . inet_service : mark
+        flags interval
+        counter
+        elements = { 10.1.0.1 . 80 counter : 0x0000004d }
+    }
+    chain in {
+        type filter hook input priority 17; policy accept;
+        meta mark set ip daddr . tcp dport map @tcp_map counter return
+    }
+}";
+
+/// The table is the original's, and stays for as long as it is wanted.
 fn like_keepalived() {
     let world = World::new(&[HostSpec::numbered(1)]);
     let node = &world.nodes[0];
-    let both = group(
-        "BOTH",
-        &["10.1.0.1 80", "10.1.1.5-9 80", "fd00:1::10-12 80"],
-    );
-    let web = group("WEB", &["10.1.0.1 80", "10.1.0.2 443"]);
-    let config = on(
-        "",
-        &[
-            both,
-            web,
-            service("BOTH", "TCP"),
-            service("WEB", "UDP"),
-            service("WEB", "SCTP"),
-        ],
-    );
+    let both = ["10.1.0.1 80", "10.1.1.5-9 80", "fd00:1::10-12 80"];
+    let groups = group("BOTH", &both) + &group("WEB", &["10.1.0.1 80", "10.1.0.2 443"]);
+    let services = [("BOTH", "TCP"), ("WEB", "UDP"), ("WEB", "SCTP")];
+    let services = services.map(|(name, protocol)| service(name, protocol));
+    let config = on("", &[groups, services.concat()]);
     begin(node, &config);
-    let map = |protocol: &str, family: &str, elements: &[&str]| {
-        let mut lines = vec![
-            format!("map {protocol}_map {{"),
-            format!("type ipv{family}_addr . inet_service : mark"),
-            "flags interval".to_owned(),
-        ];
-        let count = elements.len();
-        for (at, element) in elements.iter().enumerate() {
-            let (begin, end) = (
-                ["", "elements = { "][usize::from(at == 0)],
-                [",", " }"][usize::from(at + 1 == count)],
-            );
-            lines.push(format!("{begin}{element}{end}"));
-        }
-        lines.push("}".to_owned());
-        lines
+    let becomes = |wanted: &str| {
+        wait_until("the tables are as they should be", secs(20), || {
+            rules(node, &[]) == words(wanted)
+        });
     };
-    let chain = |family: &str, protocols: &[&str]| {
-        let mut lines = vec![
-            "chain in {".to_owned(),
-            "type filter hook input priority filter - 1; policy accept;".to_owned(),
-        ];
-        lines.extend(protocols.iter().map(|protocol| {
-            format!("meta mark set {family} daddr . {protocol} dport map @{protocol}_map return")
-        }));
-        lines.extend(["}".to_owned(), "}".to_owned()]);
-        lines
-    };
-    let web = |mark: &str| {
-        [
-            format!("10.1.0.1 . 80 : {mark}"),
-            format!("10.1.0.2 . 443 : {mark}"),
-        ]
-    };
-    let (udp, sctp) = (web("0x000003e9"), web("0x000003ea"));
-    let expected = [
-        vec!["table ip keepalived_ipvs {".to_owned()],
-        map(
-            "tcp",
-            "4",
-            &[
-                "10.1.0.1 . 80 : 0x000003e8",
-                "10.1.1.5-10.1.1.9 . 80 : 0x000003e8",
-            ],
-        ),
-        map("udp", "4", &[&udp[0], &udp[1]]),
-        map("sctp", "4", &[&sctp[0], &sctp[1]]),
-        chain("ip", &["tcp", "udp", "sctp"]),
-        vec!["table ip6 keepalived_ipvs {".to_owned()],
-        map("tcp", "6", &["fd00:1::10-fd00:1::12 . 80 : 0x000003e8"]),
-        chain("ip6", &["tcp"]),
-    ];
-    wait_until("the tables are there", secs(20), || {
-        rules(node, &[]).len() > 2
-    });
-    assert_eq!(rules(node, &[]), expected.concat());
+    becomes(THEIRS);
     // A reload that changes nothing of it leaves the very tables.
     let handles = || node.run(&["nft", "-a", "list", "ruleset"]);
     let before = handles();
-    reload(
-        node,
-        &config
-            .replace("weight", "")
-            .replace("lb_algo rr", "lb_algo wrr"),
-    );
+    reload(node, &config.replace("lb_algo rr", "lb_algo wrr"));
     assert_eq!(handles(), before);
-    // Other words, and names.
+    let data = "/tmp/keepalived_check.data";
+    node.signal(Signal::SIGUSR1);
+    wait_until("the data file is there", secs(20), || {
+        node.read(data).contains("LVS Topology")
+    });
+    let told = words(&node.read(data));
+    assert!(told.contains("nftables IPVS in place = true"), "{told}");
+    assert!(told.contains("nftables fwmark = 1002"), "{told}");
     let named =
         "harbour\nnftables_ipvs_priority 17\nnftables_ipvs_start_fwmark 77\nnftables_counters";
-    reload(
-        node,
-        &on(
-            named,
-            &[group("WEB", &["10.1.0.1 80"]), service("WEB", "TCP")],
-        ),
-    );
-    let harbour = [
-        "table ip harbour {",
-        "map tcp_map {",
-        "type ipv4_addr . inet_service : mark",
-        "flags interval",
-        "counter",
-        "elements = { 10.1.0.1 . 80 counter : 0x0000004d }",
-        "}",
-        "chain in {",
-        "type filter hook input priority 17; policy accept;",
-        "meta mark set ip daddr . tcp dport map @tcp_map counter return",
-        "}",
-        "}",
-    ];
-    wait_until("the other table is there", secs(20), || {
-        rules(node, &[]).join("\n").contains("harbour")
-    });
-    wait_until("and it alone", secs(20), || rules(node, &[]) == harbour);
-    // What others remove is put back.
+    let web = group("WEB", &["10.1.0.1 80"]) + &service("WEB", "TCP");
+    reload(node, &on(named, std::slice::from_ref(&web)));
+    becomes(NAMED);
     node.run(&["nft", "delete", "table", "ip", "harbour"]);
-    wait_until("it is put back", secs(20), || rules(node, &[]) == harbour);
+    becomes(NAMED);
     // Without the word each address is a service again.
-    reload(
-        node,
-        &[group("WEB", &["10.1.0.1 80"]), service("WEB", "TCP")].concat(),
-    );
-    wait_until("nothing is marked", secs(20), || {
-        rules(node, &[]).is_empty()
-    });
+    reload(node, &web);
+    becomes("");
     reload(node, &config);
-    wait_until("the tables are there again", secs(20), || {
-        rules(node, &[]) == expected.concat()
-    });
+    becomes(THEIRS);
     node.stop();
-    assert_eq!(rules(node, &[]), [""; 0]);
+    assert_eq!(rules(node, &[]), "");
     let log = node.log();
     assert!(!log.contains("not implemented"), "{log}");
 }
@@ -214,9 +181,9 @@ fn where_the_services_are() {
     );
     node.start_with(Ours, &["-n", "-l", "-D", "-I", "-f", CONFIG]);
     wait_until("the table is there", secs(20), || !inside().is_empty());
-    assert_eq!(rules(node, &[]), [""; 0]);
+    assert_eq!(rules(node, &[]), "");
     node.stop();
-    assert!(inside().join(" ").contains("10.1.0.1 . 80 : 0x000003e8"));
+    assert!(inside().contains("10.1.0.1 . 80 : 0x000003e8"));
     // Of a daemon that died it is taken over, and what it had for another family goes.
     node.run(&[
         "ip",
@@ -230,12 +197,10 @@ fn where_the_services_are() {
         "keepalived_ipvs",
     ]);
     node.start_with(Ours, &["-n", "-l", "-D", "-f", CONFIG]);
-    wait_until("nothing is left", secs(20), || {
-        !inside().join(" ").contains("ip6")
-    });
-    assert!(inside().join(" ").contains("10.1.0.1 . 80 : 0x000003e8"));
+    wait_until("nothing is left", secs(20), || !inside().contains("ip6"));
+    assert!(inside().contains("10.1.0.1 . 80 : 0x000003e8"));
     node.stop();
-    assert_eq!(inside(), [""; 0]);
+    assert_eq!(inside(), "");
 }
 
 /// Writes down which packets came with which mark, behind our table.
@@ -423,7 +388,7 @@ fn no_packet_goes_by() {
     };
     begin(director, &beside(0));
     wait_until("the table is there", secs(20), || {
-        rules(director, &[]).join(" ").contains("10.99.0.1 . 80")
+        rules(director, &[]).contains("10.99.0.1 . 80")
     });
     let over = AtomicBool::new(false);
     let sent = std::thread::scope(|scope| {
@@ -442,7 +407,7 @@ fn no_packet_goes_by() {
             let range = format!("10.99.0.{}-10.99.0.{} . 80", 20 + number, 30 + number);
             reload(director, &beside(number));
             wait_until("it has changed", secs(20), || {
-                rules(director, &[]).join(" ").contains(&range)
+                rules(director, &[]).contains(&range)
             });
         }
         let pid = || {
@@ -460,9 +425,7 @@ fn no_packet_goes_by() {
         });
         reload(director, &beside(9));
         wait_until("it has changed", secs(20), || {
-            rules(director, &[])
-                .join(" ")
-                .contains("10.99.0.29-10.99.0.39 . 80")
+            rules(director, &[]).contains("10.99.0.29-10.99.0.39 . 80")
         });
         over.store(true, Relaxed);
         sender.join().expect("the sender")
@@ -487,17 +450,12 @@ fn very_many_addresses() {
     let members: Vec<&str> = members.iter().map(String::as_str).collect();
     let rest = [group("WEB", &members), service("WEB", "TCP")];
     begin(node, &on("", &rest));
-    let count = || {
-        rules(node, &[])
-            .join(" ")
-            .matches(" . 80 : 0x000003e8")
-            .count()
-    };
+    let count = || rules(node, &[]).matches(" . 80 : 0x000003e8").count();
     wait_until("all are there", secs(30), || count() == 5_000);
     node.run(&["nft", "flush", "ruleset"]);
     wait_until("all are put back", secs(30), || count() == 5_000);
     node.stop();
-    assert_eq!(rules(node, &[]), [""; 0]);
+    assert_eq!(rules(node, &[]), "");
     let log = node.log();
     assert!(!log.contains("refuses the nftables table"), "{log}");
 }
