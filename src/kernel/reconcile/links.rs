@@ -318,9 +318,10 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             return self.ask(now, name, Request::DeleteLink { index });
         }
         let Some(base) = self.known.index(&link.base) else {
-            // With its base it was gone, too.
+            // With its base it was gone, too; one that is still there is upon another.
             wish.lost = false;
-            return None;
+            let index = owned?;
+            return self.ask(now, name, Request::DeleteLink { index });
         };
         let Some(index) = here else {
             let group = self.known.link(base).map_or(0, |base| base.nature.group);

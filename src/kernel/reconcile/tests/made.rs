@@ -419,3 +419,18 @@ fn no_longer_wanted_before_it_was_there() {
         assert!(world.reconciler.links_are_settled(), "{what}");
     }
 }
+
+/// What is wanted next is to stand upon a link that is not there: the old one goes all the same.
+#[test]
+fn upon_a_base_that_is_missing() {
+    let mut world = World::wanting([vmac()]);
+    world.told();
+    let base = "none0".to_owned();
+    world
+        .reconciler
+        .want_links([VirtualLink { base, ..vmac() }], [], Vec::new());
+    let steps = world.told();
+    assert!(steps.contains(&"delete 4".to_owned()), "{steps:?}");
+    assert!(world.made().is_none());
+    assert!(world.reconciler.links_are_settled());
+}
