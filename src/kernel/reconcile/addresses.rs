@@ -129,7 +129,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             && (Some(index) != here || wanted.is_none())
         {
             if entry.unheard || self.known.address(index, &spot.placement).is_some() {
-                if entry.backoff.last_attempt == Instant(0) {
+                if std::mem::take(&mut entry.leftover) {
                     self.notices.push(Notice::Leftover {
                         interface: spot.interface.clone(),
                         placement: spot.placement,
@@ -164,7 +164,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                     });
                 }
                 entry.duplicate = present.flags & IFA_F_DADFAILED != 0;
-                entry.ours = Some(index);
+                (entry.ours, entry.leftover) = (Some(index), false);
                 // A kernel that keeps giving back something else is believed after a few tries.
                 if is_as_wanted || entry.backoff.attempts >= PATIENCE {
                     // One that is being detected is told of when that is over.

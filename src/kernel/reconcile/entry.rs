@@ -20,6 +20,8 @@ pub(super) struct Entry<O> {
     claims: Vec<Held<O>>,
     /// The link on which it is (or may be) ours; `HOST` for routes and rules.
     pub ours: Option<u32>,
+    /// It was there before us, and nobody has held it since.
+    pub leftover: bool,
     /// Of routes and rules: the kernel has it, as far as we heard. Addresses are looked up.
     pub present: bool,
     /// What the kernel was asked for and has not answered.
@@ -46,6 +48,7 @@ impl<O: Copy + Eq> Entry<O> {
         Entry {
             claims: Vec::new(),
             ours,
+            leftover: false,
             present: false,
             in_flight: None,
             unheard: false,

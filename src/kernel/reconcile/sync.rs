@@ -59,7 +59,7 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
                 continue;
             };
             if entry.ours.is_none() && self.known.address(index, &spot.placement).is_some() {
-                entry.ours = Some(index);
+                (entry.ours, entry.leftover) = (Some(index), true);
                 leftovers.push(key.clone());
             }
         }
