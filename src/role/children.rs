@@ -78,6 +78,8 @@ impl Post {
     }
 }
 
+/// A child that has left so much unread that there is no room for an order gets it when it has read some.
+const ROOM_RETRY: Duration = Duration::from_millis(100);
 /// Least time between two forks that fail.
 const FORK_RETRY: Duration = Duration::from_secs(1);
 
@@ -123,7 +125,7 @@ impl Parent {
         None
     }
 
-    pub(super) fn started(&mut self, role: Role, pid: ProcessId, line: ToChild, now: Instant) {
+    pub(super) fn started(&mut self, role: Role, pid: ProcessId, mut line: ToChild, now: Instant) {
         info!("Starting {} child process, pid={pid}", role.title());
         let listening = self
             .events
@@ -442,10 +444,22 @@ impl Parent {
         }
     }
 
-    pub(super) fn tell_all(&self, order: Order) {
-        for child in self.posts.iter().filter_map(|post| post.child.as_ref()) {
+    pub(super) fn tell_all(&mut self, order: Order) {
+        for child in self.posts.iter_mut().filter_map(|post| post.child.as_mut()) {
             if let Err(error) = child.line.send(order) {
                 warn!("Cannot tell process {}: {error}", child.pid);
+            }
+        }
+    }
+
+    /// Sends what found no room before; looks again soon while some does not.
+    pub(super) fn pay(&mut self) {
+        let children = self.posts.iter_mut().filter_map(|post| post.child.as_mut());
+        for child in children.filter(|child| child.line.owes()) {
+            // One that has gone is replaced, and its successor knows.
+            let _ = child.line.pay();
+            if child.line.owes() {
+                self.wheel.arm(Key::Owed, clock::now() + ROOM_RETRY);
             }
         }
     }

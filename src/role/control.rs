@@ -6,6 +6,7 @@
 
 use crate::os::timer::Timer;
 use crate::time::Instant;
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixDatagram;
@@ -87,6 +88,18 @@ impl Order {
     }
 }
 
+impl Order {
+    /// Whether the child has to hear of it, be it late; the others can be given again.
+    fn must_arrive(self) -> bool {
+        match self {
+            Order::Reload(_) | Order::Stop | Order::Restart | Order::Leave => true,
+            Order::Data | Order::Stats | Order::StatsClear | Order::Json | Order::AreYouAlive => {
+                false
+            }
+        }
+    }
+}
+
 impl Answer {
     const ALL: [Answer; 3] = [Answer::Alive, Answer::Started, Answer::Reloaded];
 }
@@ -100,6 +113,7 @@ pub fn pair() -> io::Result<(ToChild, ToParent)> {
     Ok((
         ToChild {
             socket: upper,
+            owed: VecDeque::new(),
             silence: Silence(silence.0.share()?),
         },
         ToParent {
@@ -134,14 +148,42 @@ impl AsRawFd for Silence {
 /// The parent's end: to be registered with its loop for reading, and the silence apart from it.
 pub struct ToChild {
     socket: UnixDatagram,
+    /// What it has to hear of and found no room, in order.
+    owed: VecDeque<Order>,
     /// The child's silence.
     pub silence: Silence,
 }
 
 impl ToChild {
-    /// Tells the child; an error when it has gone, or has left so much unread that it must be stuck.
-    pub fn send(&self, order: Order) -> io::Result<()> {
+    /// Tells the child; an error when it has gone. When it has left so much unread that there is no room, what it has to hear of is
+    /// kept for `pay`, and anything else is an error.
+    pub fn send(&mut self, order: Order) -> io::Result<()> {
+        if order.must_arrive() {
+            self.owed.push_back(order);
+            return self.pay();
+        }
         self.socket.send(&order.encode()).map(drop)
+    }
+
+    /// Sends what was kept, as far as there is room.
+    pub fn pay(&mut self) -> io::Result<()> {
+        while let Some(order) = self.owed.front() {
+            match self.socket.send(&order.encode()) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => {
+                    self.owed.clear();
+                    return Err(error);
+                }
+            }
+            self.owed.pop_front();
+        }
+        Ok(())
+    }
+
+    /// Whether something was kept.
+    pub fn owes(&self) -> bool {
+        !self.owed.is_empty()
     }
 
     /// The next answer; `None` when there is none (now).
@@ -213,7 +255,7 @@ mod tests {
 
     #[test]
     fn orders_and_answers_arrive_as_they_were_sent() {
-        let (upper, mut lower) = pair().expect("a pair");
+        let (mut upper, mut lower) = pair().expect("a pair");
         let now = Instant(1_000_000_000_000);
         let orders = [
             Order::Reload(u64::MAX),
@@ -239,6 +281,33 @@ mod tests {
             assert_eq!(upper.receive(), Some(answer));
         }
         assert_eq!(upper.receive(), None);
+    }
+
+    #[test]
+    fn what_a_child_has_to_hear_of_is_kept_until_there_is_room() {
+        let (mut upper, mut lower) = pair().expect("a pair");
+        let now = Instant(1_000_000_000_000);
+        let mut unread = 0;
+        while upper.send(Order::Data).is_ok() {
+            unread += 1;
+        }
+        for order in [Order::Reload(1), Order::Reload(2), Order::Stop] {
+            upper.send(order).expect("kept");
+        }
+        upper.pay().expect("there is no room yet");
+        assert!(upper.owes());
+        for _ in 0..unread {
+            assert_eq!(lower.receive(now), Some(Order::Data));
+        }
+        assert_eq!(lower.receive(now), None);
+        upper.pay().expect("there is room");
+        assert!(!upper.owes());
+        for order in [Order::Reload(1), Order::Reload(2), Order::Stop] {
+            assert_eq!(lower.receive(now), Some(order));
+        }
+        upper.send(Order::Reload(3)).expect("kept or sent");
+        drop(lower);
+        assert!(upper.send(Order::Stop).is_err(), "nobody is there");
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub(super) enum Key {
     Replace(Role),
     /// A child that was asked has had its time to answer.
     Unanswered(Role),
+    /// A child may have room for an order.
+    Owed,
     /// The children had their time to stop.
     StopLimit,
     /// A script of the daemon's own had its time.
@@ -207,10 +209,13 @@ impl Parent {
             match key {
                 Key::Replace(role) => self.post(role).vacant = true,
                 Key::Unanswered(role) => self.silent(role, now),
+                // Seen to in every turn.
+                Key::Owed => {}
                 Key::StopLimit => self.kill_all(),
                 Key::OwnScript => self.own_script_is_late(),
             }
         }
+        self.pay();
     }
 
     pub(super) fn post(&mut self, role: Role) -> &mut Post {

@@ -9,12 +9,14 @@ use crate::support::node::{CONFIG, Node};
 use crate::support::stage::{Case, case};
 use crate::support::wire::election_bound;
 use crate::support::world::{HostSpec, World};
-use crate::support::{secs, wait_until};
+use crate::support::{millis, secs, wait_until};
 
 const VRID: u8 = 75;
 const VIP: &str = "10.75.0.1";
 const OTHER: &str = "10.75.0.2";
 const LINK: &str = "vrrp.75";
+/// Orders that are given before it is looked whether there is room for more.
+const A_LOT: usize = 100;
 const ROUTE: &str = "10.75.7.0/24";
 
 /// The cases of this part.
@@ -25,6 +27,7 @@ pub fn cases() -> Vec<Case> {
         case("reload_moves::told_to_a_dying_process", told_to_the_dying),
         case("reload_moves::told_to_nobody", told_to_nobody),
         case("reload_moves::nothing_is_wanted_any_more", nothing_wanted),
+        case("reload_moves::told_when_there_is_no_room", no_room),
     ]
 }
 
@@ -37,6 +40,12 @@ fn on(interface: &str, config: &str) -> String {
     config.replace("eth0", interface)
 }
 
+/// Whether the interface is there and has the address.
+fn is_on(node: &Node, interface: &str, address: &str) -> bool {
+    let (status, addresses) = node.try_run(&["ip", "-br", "addr", "show", "dev", interface]);
+    status.success() && addresses.contains(&format!("{address}/"))
+}
+
 /// Who leaves an interface that nobody else stays on still says there that it is gone.
 fn resigns() {
     let world = World::new(&[HostSpec::numbered(1).with("eth1", 1, "10.11.0")]);
@@ -46,7 +55,7 @@ fn resigns() {
     let of_its_own = instance("MOVES", VRID + 1, 255, "use_vmac", &[OTHER]);
     node.start(Ours, &format!("{stays}{}", on("eth1", &moves)));
     wait_until("both are master", election_bound(), || {
-        node.holds(VIP) && node.address("eth1", OTHER).is_some()
+        node.holds(VIP) && is_on(node, "eth1", OTHER)
     });
     let resigned = |mark: usize, network: usize| {
         let frames = world.capture.frames_since(mark);
@@ -63,7 +72,7 @@ fn resigns() {
         let mark = world.capture.mark();
         reload(node, &format!("{stays}{next}"));
         wait_until(what, election_bound(), || match there {
-            Some(interface) => node.address(interface, OTHER).is_some(),
+            Some(interface) => is_on(node, interface, OTHER),
             None => !node.holds(OTHER),
         });
         wait_until("it has resigned", secs(5), || resigned(mark, network));
@@ -83,7 +92,7 @@ fn no_fault() {
     });
     reload(node, &format!("{of_its_own}{}", gets("use_vmac")));
     wait_until("both are on their links", election_bound(), || {
-        node.address(LINK, VIP).is_some() && node.address("vrrp.76", OTHER).is_some()
+        is_on(node, LINK, VIP) && is_on(node, "vrrp.76", OTHER)
     });
     node.wait_log("Reload complete", secs(5));
     assert!(!node.log().contains("FAULT"));
@@ -171,4 +180,28 @@ fn nothing_wanted() {
     wait_until("nobody is needed any more", secs(5), || {
         node.vrrp_pid().is_none()
     });
+}
+
+/// A process that was halted, and asked for so much meanwhile that no order finds room, hears of it when it goes on.
+fn no_room() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    node.start(Ours, &instance("BUSY", VRID, 255, "", &[VIP]));
+    wait_until("the host is master", election_bound(), || node.holds(VIP));
+    let process = node.vrrp_pid().expect("a VRRP process");
+    kill(process, Signal::SIGSTOP).expect("it runs");
+    wait_until("there is no room", secs(5), || {
+        for _ in 0..A_LOT {
+            node.signal(Signal::SIGUSR1);
+            // A second one that comes before the first is heard is the same.
+            std::thread::sleep(millis(1));
+        }
+        node.log().contains("Cannot tell process")
+    });
+    is_replaced(node);
+    kill(process, Signal::SIGCONT).expect("it is there");
+    wait_until("the new one is in force", election_bound(), || {
+        node.holds(OTHER) && !node.holds(VIP)
+    });
+    node.wait_log("Reload complete", secs(5));
 }
