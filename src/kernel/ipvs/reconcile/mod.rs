@@ -146,7 +146,8 @@ impl Reconciler {
         }
     }
 
-    /// From now on this destination is wanted; none = it goes. Nothing happens when its service is not wanted.
+    /// From now on this destination is wanted; none = it goes. Nothing happens when its service is not wanted, or only for those that
+    /// drain.
     pub fn want_destination(
         &mut self,
         service: &ServiceKey,
@@ -156,7 +157,11 @@ impl Reconciler {
         let Some(slot) = self.slots.get_mut(service) else {
             return;
         };
-        if slot.wanted.is_none() || wanted.is_none() && !slot.destinations.contains_key(&key) {
+        let is_taken = match wanted {
+            Some(_) => !slot.retiring,
+            None => slot.destinations.contains_key(&key),
+        };
+        if slot.wanted.is_none() || !is_taken {
             return;
         }
         let place = slot.destinations.entry(key).or_default();

@@ -75,6 +75,18 @@ fn it_goes_with_the_last_connection() {
     assert_eq!(left, [service_key(2)]);
 }
 
+/// Whom somebody still wants of it is not there when it is wanted again: whoever wants it names all.
+#[test]
+fn nothing_new_comes_to_it() {
+    let mut world = retired();
+    world.want_server(1, 3, Some(7));
+    world.run();
+    assert_eq!(world.servers(1), weights(&[(1, 0), (2, 0)]));
+    world.want(1, &[(1, 5)]);
+    world.run();
+    assert_eq!(world.servers(1), weights(&[(1, 5), (2, 0)]));
+}
+
 #[test]
 fn it_goes_when_its_time_is_over() {
     let mut world = retired();
