@@ -2,8 +2,8 @@
 //! reconcilers must come to rest whatever it is told.
 #![no_main]
 
-use keepalived::kernel::filter::{Element, Set, Shape};
 use keepalived::config::model::Protocol;
+use keepalived::kernel::filter::{Element, Set, Shape};
 use keepalived::kernel::mark::{MarkTable, Wish};
 use keepalived::kernel::{Filters, Marks, nft};
 use keepalived::time::Instant;
