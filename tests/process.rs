@@ -75,7 +75,7 @@ fn main() -> std::process::ExitCode {
             children::stopped_without_a_child,
         ),
         stage::case(
-            "a_dead_child_that_nobody_wants_is_not_replaced",
+            "a_dead_child_that_nobody_wants_is_cleaned_up_after",
             children::nobody_wants_the_replacement,
         ),
         stage::case(

@@ -65,9 +65,10 @@ impl Post {
         self.role.leaves_nothing_unknown() || self.before.is_some()
     }
 
-    /// Another configuration is in force than the one that it has acted on.
+    /// Another configuration is in force than this one, which is what it has acted on, if anybody plays it.
     pub(super) fn is_behind(&mut self, model: &Rc<Model>) {
-        if !self.awaited && self.before.is_none() {
+        let may_have_left = self.child.is_some() || self.resume;
+        if may_have_left && !self.awaited && !self.knows_what_was_left() {
             self.before = Some(model.clone());
         }
     }
@@ -174,9 +175,15 @@ impl Parent {
     /// A child that began with an older configuration, which names what its predecessor left, is told of the one in force.
     fn catch_up(&mut self, role: Role) {
         match self.hand_over(role, &self.model) {
-            Ok(length) => self.tell_to_reload(role, length),
+            Ok(length) => {
+                // Another configuration waits until it has read this one.
+                if self.phase == Phase::Running {
+                    self.phase = Phase::Reloading { again: false };
+                }
+                self.tell_to_reload(role, length);
+            }
             Err(error) => error!(
-                "Cannot hand the configuration over to the {} child process: {error}; it runs by the one before: reload again",
+                "Cannot hand the configuration over to the {} child process: {error}; it runs by the one before until the next reload that changes something",
                 role.title()
             ),
         }
@@ -310,6 +317,8 @@ impl Parent {
 
     pub(super) fn ended(&mut self, role: Role, pid: ProcessId, end: End) {
         let now = clock::now();
+        // What it has acted on it may have said just before.
+        self.hear(role);
         let Some(child) = self.post(role).child.take() else {
             return;
         };
@@ -326,7 +335,11 @@ impl Parent {
             // One that dies of what its predecessor died of: the new configuration may be what mends it.
             post.before = None;
         }
-        if told && (end == End::Status(Exit::Clean as i32) || !post.knows_what_was_left()) {
+        let has_left_something = match role.leaves_nothing_unknown() {
+            true => end != End::Status(Exit::Clean as i32),
+            false => post.before.is_some() && matches!(end, End::Signal(_)),
+        };
+        if told && !has_left_something {
             post.resume = false;
             post.before = None;
             post.vacant |= child.recalled;
@@ -358,7 +371,11 @@ impl Parent {
             return self.stop(Exit::Fatal as i32);
         }
         let post = self.post(role);
-        let delay = post.back_off.died(now.since(child.started));
+        let delay = match child.behind {
+            // The next one has another configuration.
+            true => Duration::ZERO,
+            false => post.back_off.died(now.since(child.started)),
+        };
         if delay.is_zero() {
             warn!("{title} child process({pid}) died: Respawning");
             post.vacant = true;
@@ -398,7 +415,7 @@ impl Parent {
                     }
                     // Another one is still to see to what it has left in the kernel.
                     None if inherits => return,
-                    None => post.resume = false,
+                    None => (post.resume, post.before) = (false, None),
                 }
                 post.vacant = false;
                 self.wheel.disarm(Key::Replace(role));

@@ -86,9 +86,7 @@ impl Order {
             _ => return None,
         })
     }
-}
 
-impl Order {
     /// Whether the child has to hear of it, be it late; the others can be given again.
     fn must_arrive(self) -> bool {
         match self {

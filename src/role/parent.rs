@@ -182,6 +182,7 @@ impl Parent {
                 return status;
             }
             logging::pump(&mut self.events, Source::Log);
+            self.pay();
             if let Err(error) = self.events.wait(&self.wheel, &mut ready) {
                 error!("Cannot wait for events: {error}");
                 self.stop(Exit::Internal as i32);
@@ -215,7 +216,6 @@ impl Parent {
                 Key::OwnScript => self.own_script_is_late(),
             }
         }
-        self.pay();
     }
 
     pub(super) fn post(&mut self, role: Role) -> &mut Post {

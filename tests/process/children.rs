@@ -63,7 +63,7 @@ pub fn stopped_without_a_child() {
     });
 }
 
-/// A process that died and waits to be replaced is not, when a reload has no more work for it.
+/// A process that died and waits to be replaced is, when a reload has no more work for it, but only to take away what it left.
 pub fn nobody_wants_the_replacement() {
     let world = world();
     let host = &world.nodes[0];
@@ -83,6 +83,9 @@ pub fn nobody_wants_the_replacement() {
     host.write(CONFIG, SERVICE);
     host.signal(Signal::SIGHUP);
     host.wait_log("Reload complete", secs(5));
+    wait_until("nothing is left, nor anybody", secs(10), || {
+        !host.holds(VIP) && host.vrrp_pid().is_none()
+    });
     let started = || count(&host.log(), "Starting VRRP child process");
     let before = started();
     // Longer than it would have waited.
