@@ -448,6 +448,10 @@ impl<O: Copy + Eq + Hash> Reconciler<O> {
             (Flight::Remove(_) | Flight::Change(..), ENODEV) | (_, 0) => {}
             (_, errno) => {
                 wish.asked = None;
+                if matches!(flight, Flight::Change(..)) {
+                    // It was not done.
+                    wish.changes = wish.changes.saturating_sub(1);
+                }
                 // That its base went away meanwhile shows in the kernel's next messages.
                 if errno != ENODEV
                     && (wish.backoff.attempts == 0 || wish.backoff.attempts == PATIENCE)

@@ -49,10 +49,7 @@ impl Shell {
 
     /// Whether links have to be looked at though the kernel has not said anything more.
     pub(super) fn has_links_to_tell(&self) -> bool {
-        !self.untold.is_empty()
-            || self.kernel.withholds()
-            || self.phase == Phase::Reading
-            || self.next.is_some()
+        !self.untold.is_empty() || self.kernel.withholds() || self.phase == Phase::Reading
     }
 
     /// Tells of links what is new, and begins when they are known and those that had to be made are there.
@@ -75,23 +72,21 @@ impl Shell {
             self.events.soon();
             return;
         }
-        let reconciler = self.kernel.reconciler();
-        if !reconciler.is_synchronised() || !reconciler.links_are_settled() {
-            return;
-        }
-        if self.phase == Phase::Reading {
+        if self.phase == Phase::Reading && self.has_its_links() {
             self.start(now);
             match self.stops_once_begun {
                 true => self.stop(now),
                 false => self.prepare(now),
             }
-        } else if self.next.is_some() {
-            self.take_next(now);
-        } else {
-            return;
+            // What is wanted of the kernel from now on is asked for in the next turn.
+            self.events.soon();
         }
-        // What is wanted of the kernel from now on is asked for in the next turn.
-        self.events.soon();
+    }
+
+    /// Whether the links are there that had to be made, as far as they can be, and all is told of them.
+    pub(super) fn has_its_links(&self) -> bool {
+        let reconciler = self.kernel.reconciler();
+        self.untold.is_empty() && reconciler.is_synchronised() && reconciler.links_are_settled()
     }
 
     /// Tells all that is new of links, before the configuration is another.

@@ -3,12 +3,12 @@
 
 use super::sockets::Place;
 use super::{Key, Phase, Shell};
-use crate::config::model::{Model, VrrpInstance};
+use crate::config::model::{LinkKind, Model, VirtualLink, VrrpInstance};
 use crate::role::control::Answer;
 use crate::time::Instant;
 use crate::vrrp::Event;
 use log::error;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -132,14 +132,23 @@ impl Shell {
 }
 
 /// A configuration, and the instances of the next one whose links it does not have: what is wanted of links until that is taken over.
-/// Nothing when there are no such. A link that both have, and otherwise, stays as it is until then.
+/// Nothing when there are no such. A link that cannot be made beside those that there are comes when they go.
 fn with_links(now: &Model, next: &Model) -> Option<Model> {
     let instances = now.vrrp.instances.iter();
-    let names = instances.flat_map(|instance| instance.vmac.links());
-    let names: HashSet<&str> = names.map(|link| link.name.as_str()).collect();
+    let there = instances.flat_map(|instance| instance.vmac.links());
+    let (mut names, mut upon) = (HashSet::new(), HashMap::<&str, Vec<&LinkKind>>::new());
+    for link in there {
+        names.insert(link.name.as_str());
+        upon.entry(&link.base).or_default().push(&link.kind);
+    }
+    let is_possible = |link: &VirtualLink| {
+        let beside = upon.get(link.base.as_str()).into_iter().flatten();
+        let mut beside = beside.copied();
+        !names.contains(link.name.as_str()) && !beside.any(|there| excludes(there, &link.kind))
+    };
     let is_new = |instance: &&VrrpInstance| {
         let mut links = instance.vmac.links().peekable();
-        links.peek().is_some() && links.all(|link| !names.contains(link.name.as_str()))
+        links.peek().is_some() && links.all(is_possible)
     };
     let next = next.vrrp.instances.iter();
     let new: Vec<VrrpInstance> = next.filter(is_new).cloned().collect();
@@ -149,4 +158,49 @@ fn with_links(now: &Model, next: &Model) -> Option<Model> {
     let mut both = now.clone();
     both.vrrp.instances.extend(new);
     Some(both)
+}
+
+/// Whether the kernel refuses one of these where the other is, upon one base: it takes a MAC or an address once, ipvlans of one mode,
+/// and no macvlan beside them.
+fn excludes(one: &LinkKind, other: &LinkKind) -> bool {
+    match (one, other) {
+        (LinkKind::Macvlan { mac: one }, LinkKind::Macvlan { mac: other }) => one == other,
+        (
+            LinkKind::Ipvlan { mode, address },
+            LinkKind::Ipvlan {
+                mode: other_mode,
+                address: other_address,
+            },
+        ) => mode != other_mode || address == other_address,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::model::IpvlanMode;
+
+    #[test]
+    fn which_links_exclude_each_other() {
+        let vmac = |vrid| LinkKind::Macvlan {
+            mac: [0, 0, 0x5e, 0, 1, vrid],
+        };
+        let ipvlan = |mode, last| LinkKind::Ipvlan {
+            mode,
+            address: Some(([10, 0, 0, last].into(), 24)),
+        };
+        let (bridge, private) = (IpvlanMode::Bridge, IpvlanMode::Private);
+        for (one, other, excluded) in [
+            (vmac(1), vmac(1), true),
+            (vmac(1), vmac(2), false),
+            (vmac(1), ipvlan(bridge, 1), true),
+            (ipvlan(bridge, 1), ipvlan(bridge, 1), true),
+            (ipvlan(bridge, 1), ipvlan(bridge, 2), false),
+            (ipvlan(bridge, 1), ipvlan(private, 2), true),
+        ] {
+            assert_eq!(excludes(&one, &other), excluded, "{one:?} {other:?}");
+            assert_eq!(excludes(&other, &one), excluded, "{other:?} {one:?}");
+        }
+    }
 }

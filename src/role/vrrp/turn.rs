@@ -229,6 +229,11 @@ impl Shell {
         if self.has_links_to_tell() {
             self.tell_of_links(now);
         }
+        // After the adverts of this turn.
+        if self.next.is_some() && self.phase != Phase::Reading && self.has_its_links() {
+            self.take_next(now);
+            self.events.soon();
+        }
         if !self.frames.is_empty() && self.kernel.reconciler().awaits_answers() {
             // The kernel has answered by now: what it refuses is not announced. What else it says is for the next turn.
             self.kernel.receive(now);

@@ -434,3 +434,20 @@ fn upon_a_base_that_is_missing() {
     assert!(world.made().is_none());
     assert!(world.reconciler.links_are_settled());
 }
+
+/// A kernel that refuses to switch a link on for a while, as it does while another has its MAC, is asked until it does.
+#[test]
+fn switched_on_when_the_kernel_relents() {
+    let mut world = World::wanting([vmac()]);
+    while world.made().is_none() {
+        world.read(usize::MAX);
+        assert_ne!(world.send(usize::MAX), 0);
+    }
+    world.kernel.refuse = Some(98);
+    world.pass(Duration::from_secs(20));
+    world.kernel.refuse = None;
+    world.pass(Duration::from_secs(20));
+    let index = world.kernel.named(NAME).expect("it is there");
+    let link = world.reconciler.known().link(index).expect("and known");
+    assert!(link.is_enabled());
+}
