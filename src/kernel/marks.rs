@@ -156,7 +156,7 @@ impl Marks {
                     self.notices.push(MarkNotice::PutBack { table });
                 }
             }
-            Message::Overrun => self.doubt(),
+            Message::Overrun => self.doubt(now),
             Message::Other => {}
         }
     }
@@ -203,9 +203,12 @@ impl Marks {
     }
 
     /// Messages were lost: nothing is known of the table any more.
-    fn doubt(&mut self) {
+    fn doubt(&mut self, now: Instant) {
         self.in_flight = None;
         self.damaged = self.made.is_some();
+        // The answers to our own batch may be what found no room.
+        self.backoff.attempt(now);
+        self.backoff.last_attempt = now;
     }
 
     fn answered(&mut self, now: Instant, change: Change, errno: i32) {

@@ -187,3 +187,27 @@ fn what_stays_is_left_alone() {
     assert_eq!(rest(&mut marks, at(2), true, 0), 0);
     assert!(!marks.is_needed());
 }
+
+#[test]
+fn whose_answers_find_no_room_is_not_asked_for_ever() {
+    for made in [false, true] {
+        let mut marks = Marks::default();
+        marks.want(Some(table(&["10.0.0.1"])));
+        if made {
+            rest(&mut marks, at(1), true, 0);
+            marks.want(Some(table(&["10.0.0.2"])));
+        }
+        let overrun = || Received {
+            sequence: 0,
+            port: 0,
+            message: Message::Overrun,
+        };
+        let mut asked = 0;
+        while marks.batch(at(100), true).is_some() {
+            asked += 1;
+            assert!(asked < 10, "{made}");
+            marks.handle(at(100), overrun());
+        }
+        assert!(marks.next_retry(true) > Some(at(100)), "but later");
+    }
+}

@@ -23,6 +23,7 @@ pub fn cases() -> Vec<Case> {
         case("marks::packets", packets),
         case("marks::no_packet_goes_by", no_packet_goes_by),
         case("marks::very_many_addresses", very_many_addresses),
+        case("marks::left_by_an_earlier_run", left_behind),
     ]
 }
 
@@ -458,4 +459,18 @@ fn very_many_addresses() {
     assert_eq!(rules(node, &[]), "");
     let log = node.log();
     assert!(!log.contains("refuses the nftables table"), "{log}");
+}
+
+/// A daemon that was killed leaves its table, and the next one takes it away, though it marks nothing.
+fn left_behind() {
+    let world = World::new(&[HostSpec::numbered(1)]);
+    let node = &world.nodes[0];
+    let services = [group("ONE", &["10.99.0.1 80"]), service("ONE", "TCP")];
+    let is_there = || rules(node, &[]).contains("keepalived_ipvs");
+    node.start(Ours, &on("", &services));
+    wait_until("the table is there", secs(20), is_there);
+    node.kill_all();
+    assert!(is_there());
+    node.start(Ours, &services.concat());
+    wait_until("it is gone", secs(20), || !is_there());
 }

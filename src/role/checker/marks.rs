@@ -4,7 +4,7 @@
 use super::Source;
 use super::ipvs::in_namespace;
 use crate::check::marks;
-use crate::config::model::{IpvsNamespace, Model};
+use crate::config::model::{IpvsNamespace, Marking, Model};
 use crate::os::poll::{Loop, Want};
 use crate::role::nftables::{Nftables, not_sent};
 use crate::time::Instant;
@@ -24,8 +24,12 @@ pub(super) struct Marks {
 impl Marks {
     /// Begins with a configuration; a process before this one may have left something.
     pub fn begin(&mut self, model: &Model) {
-        if let Some(marking) = &model.lvs.marking {
-            self.reconciler.expect_leftovers(&marking.table);
+        let marking = model.lvs.marking.as_ref();
+        // Two daemons share a host by names of their own, and then the tables of the other are none of our business.
+        if marking.is_some() || model.global.instance.is_none() {
+            let usual = Marking::default().table;
+            let table = marking.map_or(&usual, |marking| &marking.table);
+            self.reconciler.expect_leftovers(table);
         }
         self.configure(model);
     }
