@@ -184,7 +184,8 @@ fn count(first: IpAddr, last: IpAddr) -> u128 {
     bits(last).saturating_sub(bits(first)).saturating_add(1)
 }
 
-/// The first and the last address of a line, and its ports; `is_marked`: all of them are one service. None when it is to be dropped, which is said.
+/// The first and the last address of a line, and its ports; `is_marked`: all of them are one service. None when it is to be dropped,
+/// which is said.
 fn addresses(
     context: &mut Context<'_>,
     line: Statement<'_>,
