@@ -9,8 +9,7 @@ use crate::support::stage::{Case, case};
 use crate::support::told::{self, FIFO};
 use crate::support::world::{HostSpec, World};
 use crate::support::{millis, secs, stays, wait_for, wait_until};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
 /// The cases of this part.
 pub fn cases() -> Vec<Case> {
@@ -381,18 +380,7 @@ fn replaced() {
     begin(node, &service("", &(server(2, TCP) + &server(3, TCP))));
     let expected = vec![vs("UP"), rs(3, "DOWN")];
     wait_told(node, &expected);
-    let pid = || {
-        node.read("/run/checkers.pid")
-            .trim()
-            .parse()
-            .ok()
-            .map(Pid::from_raw)
-    };
-    let first = pid().expect("a checker process");
-    kill(first, Signal::SIGKILL).expect("the checker process");
-    wait_until("another has begun", secs(10), || {
-        pid().is_some_and(|pid| pid != first)
-    });
+    node.checker_replaced(node.kill_checker(), secs(10));
     let _third = listen(node, 3);
     wait_until("it checks", secs(10), || {
         told::lines(node)

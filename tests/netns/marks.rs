@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::support::Binary::Ours;
@@ -343,20 +342,9 @@ fn packets() {
     });
     comes(&after);
     // A process that died leaves all as it is, and the next one gives the same marks.
-    let pid = || {
-        director
-            .read("/run/checkers.pid")
-            .trim()
-            .parse()
-            .ok()
-            .map(Pid::from_raw)
-    };
-    let first = pid().expect("a checker process");
-    kill(first, Signal::SIGKILL).expect("the checker process");
+    let first = director.kill_checker();
     comes(&after);
-    wait_until("another has begun", secs(20), || {
-        pid().is_some_and(|pid| pid != first)
-    });
+    director.checker_replaced(first, secs(20));
     reload(director, &config(&["FOUR", "TWO"]));
     wait_until("it marks", secs(20), || {
         !our_table(director).contains("0x000003ea")
@@ -411,19 +399,7 @@ fn no_packet_goes_by() {
                 rules(director, &[]).contains(&range)
             });
         }
-        let pid = || {
-            director
-                .read("/run/checkers.pid")
-                .trim()
-                .parse()
-                .ok()
-                .map(Pid::from_raw)
-        };
-        let first = pid().expect("a checker process");
-        kill(first, Signal::SIGKILL).expect("the checker process");
-        wait_until("another has begun", secs(20), || {
-            pid().is_some_and(|pid| pid != first)
-        });
+        director.checker_replaced(director.kill_checker(), secs(20));
         reload(director, &beside(9));
         wait_until("it has changed", secs(20), || {
             rules(director, &[]).contains("10.99.0.29-10.99.0.39 . 80")

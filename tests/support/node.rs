@@ -275,13 +275,33 @@ impl Node {
 
     /// The VRRP process, when its pid file names a living one.
     pub fn vrrp_pid(&self) -> Option<Pid> {
-        let pid = self
-            .read("/run/vrrp.pid")
-            .trim()
-            .parse()
-            .ok()
-            .map(Pid::from_raw)?;
+        self.named_by("/run/vrrp.pid")
+    }
+
+    /// The checker process, likewise.
+    pub fn checker_pid(&self) -> Option<Pid> {
+        self.named_by("/run/checkers.pid")
+    }
+
+    fn named_by(&self, file: &str) -> Option<Pid> {
+        let pid = self.read(file).trim().parse().ok().map(Pid::from_raw)?;
         self.processes().contains(&pid).then_some(pid)
+    }
+
+    /// Kills the checker process; which it was.
+    #[track_caller]
+    pub fn kill_checker(&self) -> Pid {
+        let first = self.checker_pid().expect("a checker process");
+        kill(first, Signal::SIGKILL).expect("the checker process");
+        first
+    }
+
+    /// Waits for the process that replaces it.
+    #[track_caller]
+    pub fn checker_replaced(&self, first: Pid, bound: Duration) {
+        wait_until("another has begun", bound, || {
+            self.checker_pid().is_some_and(|pid| pid != first)
+        });
     }
 
     /// Sends a signal to the daemon's parent process.

@@ -32,11 +32,8 @@ impl Draft {
         match item.name() {
             "nftables" => {
                 (self.nftables, firewall.outbound) = (true, true);
-                if item.count() > 0
-                    && let Some(name) = item.text(context)
-                    && is_short(context, item, 0, TABLE_NAME_MAX)
-                {
-                    firewall.table = name.to_owned();
+                if let Some(name) = table_name(context, item) {
+                    firewall.table = name;
                 }
             }
             "nftables_priority" => {
@@ -103,12 +100,7 @@ pub(super) fn no_ipsets(context: &mut Context<'_>, item: &Item<'_>) {
 }
 
 /// Says when a name is too long to be one.
-pub(super) fn is_short(
-    context: &mut Context<'_>,
-    item: &Item<'_>,
-    place: usize,
-    most: usize,
-) -> bool {
+fn is_short(context: &mut Context<'_>, item: &Item<'_>, place: usize, most: usize) -> bool {
     let Some(word) = item.argument(place) else {
         return true;
     };
@@ -119,4 +111,13 @@ pub(super) fn is_short(
         context.fault(word.span(), message, help);
     }
     length <= most
+}
+
+/// The name of a table, where one is given that nftables takes.
+pub(super) fn table_name(context: &mut Context<'_>, item: &Item<'_>) -> Option<String> {
+    if item.count() == 0 {
+        return None;
+    }
+    let name = item.text(context)?;
+    is_short(context, item, 0, TABLE_NAME_MAX).then(|| name.to_owned())
 }

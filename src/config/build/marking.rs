@@ -2,7 +2,7 @@
 //! whatever order they stand.
 
 use super::Context;
-use super::firewall::{TABLE_NAME_MAX, is_short};
+use super::firewall::table_name;
 use crate::config::model::Marking;
 use crate::config::read::Item;
 
@@ -20,11 +20,8 @@ impl Draft {
         match item.name() {
             "nftables_ipvs" => {
                 self.is_asked_for = true;
-                if item.count() > 0
-                    && let Some(name) = item.text(context)
-                    && is_short(context, item, 0, TABLE_NAME_MAX)
-                {
-                    settings.table = name.to_owned();
+                if let Some(name) = table_name(context, item) {
+                    settings.table = name;
                 }
             }
             "nftables_ipvs_priority" => {
@@ -50,6 +47,7 @@ impl Draft {
 
 #[cfg(test)]
 mod tests {
+    use super::super::firewall::TABLE_NAME_MAX;
     use super::*;
     use crate::config::source::Memory;
     use crate::config::world::Imagined;

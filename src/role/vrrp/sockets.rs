@@ -10,7 +10,7 @@ use crate::os::vrrp_socket::{Carrier, VrrpSocket};
 use crate::vrrp::UNBOUND;
 use log::{error, warn};
 use rustc_hash::FxHashMap as HashMap;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 
@@ -61,8 +61,6 @@ impl<'a> Place<'a> {
 #[derive(Default)]
 pub(super) struct Sockets {
     needs: HashMap<(Carrier, String), Need>,
-    /// What was needed before the last plan, and is no longer.
-    leaving: HashSet<(Carrier, String)>,
     open: HashMap<(Carrier, u32), Open>,
 }
 
@@ -70,8 +68,7 @@ impl Sockets {
     /// Says which interfaces are needed from now on. `fit` then has to be called for every link. What is no longer needed stays open
     /// until `shed`, so that those who ran on it can resign.
     pub fn plan(&mut self, config: &Vrrp, buffers: &ReceiveBuffers) {
-        self.leaving
-            .extend(self.needs.drain().map(|(place, _)| place));
+        self.needs.clear();
         for instance in &config.instances {
             let ah = matches!(instance.authentication, Authentication::Ah(_));
             let carriers = [Some(instance.family().into()), ah.then_some(Carrier::Ah)];
@@ -84,24 +81,21 @@ impl Sockets {
                 }
             }
         }
-        self.leaving.retain(|place| !self.needs.contains_key(place));
     }
 
     /// Closes what is no longer needed.
     pub fn shed(&mut self, events: &mut Loop<Source>) {
-        let leaving = std::mem::take(&mut self.leaving);
-        let outdated = |(place, open): (&(Carrier, u32), &Open)| {
-            leaving
-                .contains(&(place.0, open.name.clone()))
-                .then_some(*place)
+        let needless = |(place, open): (&(Carrier, u32), &Open)| {
+            let wanted = (place.0, open.name.clone());
+            (!self.needs.contains_key(&wanted)).then_some(*place)
         };
-        let outdated: Vec<_> = self.open.iter().filter_map(outdated).collect();
-        for place in outdated {
+        let needless: Vec<_> = self.open.iter().filter_map(needless).collect();
+        for place in needless {
             self.close_one(events, place);
         }
     }
 
-    /// Makes the sockets of a link what they are needed to be: there or not, in these groups. Only a missing permission is an error;
+    /// Makes the sockets of a link what they are needed to be: there, in these groups. Only a missing permission is an error;
     /// anything else is logged, and tried again when something about the link changes.
     pub fn fit(&mut self, events: &mut Loop<Source>, place: &Place<'_>) -> io::Result<()> {
         for carrier in Carrier::ALL {
@@ -119,8 +113,7 @@ impl Sockets {
         let Place { index, name, mtu } = *link;
         let (place, wanted) = ((carrier, index), (carrier, name.to_owned()));
         let renamed = self.open.get(&place).is_some_and(|open| open.name != name);
-        let needed = self.needs.contains_key(&wanted) || self.leaving.contains(&wanted);
-        if renamed || !needed {
+        if renamed {
             self.close_one(events, place);
         }
         let Some(need) = self.needs.get(&wanted) else {

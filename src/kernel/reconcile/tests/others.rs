@@ -116,6 +116,12 @@ fn leftovers_of_a_crash() {
             !world.kernel.has(2, "10.0.0.1/32"),
             "what was adopted is let go like our own"
         );
+        let told = world.reconciler.take_notices();
+        assert_eq!(
+            told.is_empty(),
+            held,
+            "what was held is no leftover: {told:?}"
+        );
     }
 }
 
@@ -185,23 +191,4 @@ fn another_label_is_replaced_and_another_prefix_is_another_address() {
     world.settle();
     assert_eq!(label(&world).as_deref(), Some("eth0:1"));
     assert!(world.reconciler.is_settled());
-}
-
-/// What was there already and is held from the beginning is no leftover when it is let go.
-#[test]
-fn what_was_held_is_no_leftover() {
-    for held in [true, false] {
-        let mut world = World::new(|kernel| {
-            two_links(kernel);
-            kernel.add(2, address("10.0.0.1/32"));
-        });
-        world.reconciler.claim(1, [claim("eth0", "10.0.0.1/32")]);
-        world.reconciler.hold(1, held);
-        world.settle();
-        world.reconciler.hold(1, false);
-        world.settle();
-        assert!(!world.kernel.has(2, "10.0.0.1/32"));
-        let told = world.reconciler.take_notices();
-        assert_eq!(told.is_empty(), held, "{told:?}");
-    }
 }
